@@ -1,0 +1,190 @@
+"""What a connector is: one vendor, one file under `connectors/`, found by its `CONNECTOR` name.
+
+A connector offers read tools and, by implementing the small protocols below, feeds the evidence engine and carries out
+remediations. Nothing here knows any particular connector. Host connectors read this machine's files or run its programs;
+they are declared in the operator's file only and never through Slack, the page or the API.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from agents import connectors
+from agents.evidence.types import Change, LogLine, RawSeries, Window
+from agents.outbound import Outbound
+from agents.tool import Tool, tools_of
+from store.redaction import Secret
+
+
+class ConnectorConfig(BaseModel):
+    """Base of a connector's settings: unknown fields are refused with their name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One of the team's services, as the operator's file declares it."""
+
+    name: str
+    depends_on: tuple[str, ...] = ()
+    environment: str = "production"
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectorContext:
+    """What a connector is given: the services it may speak of, the one way out, its credentials, a clock."""
+
+    services: tuple[Service, ...]
+    outbound: Outbound
+    now: Callable[[], datetime]
+    credentials: Mapping[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Result of testing a connection: `next_action` tells the person what to do when `ok` is false."""
+
+    ok: bool
+    detail: str
+    next_action: str = ""
+
+
+class Connector:
+    """Base of all connectors. Subclasses set the class variables, take `(config, context)` and add `@tool` methods."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    host: ClassVar[bool] = False
+    config_model: ClassVar[type[ConnectorConfig]]
+    credential_fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: Any, context: ConnectorContext) -> None:
+        self.config = config
+        self.context = context
+
+    async def start(self) -> None:
+        """Begin background work, if any. Called once, in the running loop."""
+
+    async def close(self) -> None:
+        """End background work and release files and sockets."""
+
+    async def check(self) -> Check:
+        """Test the connection for real, in under five seconds."""
+        raise NotImplementedError
+
+    def tools(self) -> list[Tool]:
+        """The read tools of this connector."""
+        return tools_of(self, source=self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesRead:
+    """Metrics of a window. `gaps` are sentences on what could not be read."""
+
+    series: tuple[RawSeries, ...]
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsRead:
+    """Log lines of a window in time order. `gaps` as above, for example a cap that was reached."""
+
+    lines: tuple[LogLine, ...]
+    gaps: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class MetricSource(Protocol):
+    """Reads raw series; each carries a `service` label with one of the declared services' names."""
+
+    async def read_series(self, window: Window) -> SeriesRead: ...
+
+
+@runtime_checkable
+class LogSource(Protocol):
+    """Reads log lines of declared services."""
+
+    async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff:
+    """What a change altered between two versions. `others` are commits between them beside the head (newest first)."""
+
+    change_id: str
+    service: str
+    from_version: str
+    to_version: str
+    text: str
+    paths: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    link: str | None = None
+
+
+@runtime_checkable
+class ChangeSource(Protocol):
+    """Knows deployments and what they changed."""
+
+    async def read_changes(self, window: Window) -> Sequence[Change]: ...
+
+    async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetState:
+    """A target as it is now. `version` is what a plan binds to; a started_at or restart count binds a restart."""
+
+    service: str
+    version: str
+    previous_version: str | None
+    state: str
+    instances: int
+    started_at: datetime | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionResult:
+    """What carrying out an action answered. `detail` is redacted by the caller before it is stored or shown."""
+
+    ok: bool
+    detail: str
+
+
+@runtime_checkable
+class Actuator(Protocol):
+    """Carries out named actions on services. `argv` is the exact command or request, shown on the card."""
+
+    def can(self, action: str, service: str) -> bool: ...
+
+    def argv(self, action: str, parameters: Mapping[str, str]) -> tuple[str, ...]: ...
+
+    async def read_target(self, service: str) -> TargetState: ...
+
+    async def act(
+        self, action: str, parameters: Mapping[str, str], *, idempotency_key: str
+    ) -> ActionResult: ...
+
+
+@cache
+def discover_connectors() -> dict[str, type[Connector]]:
+    """All connectors by name. Raises TypeError for a module without `CONNECTOR` or whose name is not its file's."""
+    found: dict[str, type[Connector]] = {}
+    for module_info in pkgutil.iter_modules(connectors.__path__):
+        module = importlib.import_module(f"{connectors.__name__}.{module_info.name}")
+        connector: type[Connector] | None = getattr(module, "CONNECTOR", None)
+        if connector is None or connector.name != module_info.name:
+            raise TypeError(f"{module.__name__} must set CONNECTOR to a Connector named {module_info.name!r}")
+        found[connector.name] = connector
+    return found

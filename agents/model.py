@@ -1,0 +1,83 @@
+"""The seam to a language model: one turn in, one turn out, in the shapes of the Messages API.
+
+`ClaudeModel` (claude_model.py) asks Claude; `OfflineModel` (offline_model.py) is the deterministic investigator. Both emit the
+same tool calls, so that loop, budgets, citations and approvals are one path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from agents.errors import AgentError
+
+Block = dict[str, Any]  # one content block, exactly as the API returned or wants it
+StopReason = Literal[
+    "tool_use",
+    "end_turn",
+    "max_tokens",
+    "pause_turn",
+    "refusal",
+    "compaction",
+    "model_context_window_exceeded",
+    "stop_sequence",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens of one turn. Total input = input + cache_read + cache_write."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    @property
+    def total_input(self) -> int:
+        return self.input + self.cache_read + self.cache_write
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnRequest:
+    """All that a model sees. `system` and `tools` are frozen for a run; `messages` only ever grow."""
+
+    system: str
+    tools: Sequence[dict[str, Any]]
+    messages: Sequence[dict[str, Any]]
+    max_tokens: int = 8_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One finished answer. `content` is what goes into the history byte for byte. `cost_usd` is 0 for the offline model."""
+
+    content: list[Block]
+    stop_reason: StopReason
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float = 0.0
+    model: str
+
+
+class ModelUnavailable(AgentError):
+    """The model cannot be asked: no connection, refused key, overload past the retries. The offline model may go on."""
+
+
+class ModelBug(AgentError):
+    """The API refused the request as malformed (400): our bug. The offline model may go on; the report says so."""
+
+
+OnText = Callable[[str], Awaitable[None]]
+
+
+class ChatModel(Protocol):
+    """`ask` returns a whole turn or raises ModelUnavailable / ModelBug; it keeps nothing between calls."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def offline(self) -> bool: ...
+
+    async def ask(self, request: TurnRequest, *, on_text: OnText | None = None) -> Turn: ...

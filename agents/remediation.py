@@ -1,0 +1,170 @@
+"""What a remediation is: one file under `remediations/`, found by its `REMEDIATION` name.
+
+A remediation never decides that it may run. It reads the target and writes a plan; the plan is stored, shown from the stored
+bytes, decided on by a person, re-checked, applied once behind the action fence, verified, and can be undone by another plan.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agents import remediations
+from agents.connector import ActionResult, Actuator, ChangeSource, Service, TargetState
+from agents.tool import Arguments, Risk
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Precondition(_Frozen):
+    """Something that was true when it was read."""
+
+    text: str
+    holds: bool
+    read_at: datetime
+
+
+class Healing(_Frozen):
+    """How healing will be judged: `indicator` of `service` stays below `threshold` for `hold_s` seconds within `window_s`.
+
+    `worse_than` ends the wait early as not healed: the value above which the action made it worse.
+    """
+
+    service: str
+    indicator: str
+    unit: Literal["ratio", "seconds", "count", "bytes", "per_second"]
+    before: float
+    threshold: float
+    worse_than: float
+    hold_s: float
+    window_s: float
+
+
+class Plan(_Frozen):
+    """A proposal as it is stored, hashed and shown. Everything on the card comes from here."""
+
+    remediation: str
+    title: str
+    button: str
+    action: str
+    parameters: dict[str, str]
+    argv: tuple[str, ...]
+    target: str
+    environment: str
+    from_version: str
+    to_version: str | None
+    target_version: str
+    diff_link: str | None = None
+    diff_paths: tuple[str, ...] = ()
+    commits_lost: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    instances: int
+    interruption: str
+    risk: Risk
+    reversible: bool
+    undo: str
+    undo_parameters: dict[str, str] | None = None
+    undo_until: datetime | None = None
+    preconditions: tuple[Precondition, ...]
+    healing: Healing | None
+    cause: str
+    confidence: Literal["high", "medium", "low", "none"]
+    evidence: tuple[str, ...]
+    requested_by: str
+    read_at: datetime
+    fresh_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanReason:
+    """What the investigation hands over: why, how sure, on which artifacts, who asked, how healing is judged."""
+
+    cause: str
+    confidence: Literal["high", "medium", "low", "none"]
+    evidence: tuple[str, ...]
+    requested_by: str
+    healing: Healing | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemediationContext:
+    """The connected sources a remediation may use, the declared services, a clock, how long a preview stays fresh."""
+
+    actuators: Sequence[Actuator]
+    changes: Sequence[ChangeSource]
+    services: Sequence[Service]
+    now: Callable[[], datetime]
+    freshness: timedelta = timedelta(minutes=15)
+
+    def actuator(self, action: str, service: str) -> Actuator | None:
+        """The first connected source that can do this to this service, or None."""
+        return next((a for a in self.actuators if a.can(action, service)), None)
+
+    def service(self, name: str) -> Service | None:
+        return next((s for s in self.services if s.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impossible:
+    """No plan can be made, and why, in one sentence for the report. An expected answer, not an error."""
+
+    reason: str
+
+
+class Remediation:
+    """Base of all remediations; stateless."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    risk: ClassVar[Risk]
+    arguments: ClassVar[type[Arguments]]
+
+    async def plan(
+        self, arguments: Any, reason: PlanReason, context: RemediationContext
+    ) -> Plan | Impossible:
+        """Read the target and write the preview. Reads only."""
+        raise NotImplementedError
+
+    async def read_target(self, plan: Plan, context: RemediationContext) -> TargetState:
+        """The target as it is now; its binding string is compared with `plan.target_version`."""
+        raise NotImplementedError
+
+    def binding(self, target: TargetState) -> str:
+        """What of the target the plan depends on, as one string. A changed binding makes a plan stale."""
+        raise NotImplementedError
+
+    def reached(self, plan: Plan, target: TargetState) -> bool:
+        """Whether the target is in the state that the plan wanted. Used after an interrupted effect."""
+        raise NotImplementedError
+
+    async def apply(self, plan: Plan, context: RemediationContext, *, idempotency_key: str) -> ActionResult:
+        """Do it. Called at most once per plan, behind the fence."""
+        raise NotImplementedError
+
+    async def undo(self, plan: Plan, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
+        """The plan that takes an applied plan back."""
+        raise NotImplementedError
+
+
+@cache
+def discover_remediations() -> dict[str, Remediation]:
+    """All remediations by name. Raises TypeError for a module without `REMEDIATION` or with a foreign name."""
+    found: dict[str, Remediation] = {}
+    for module_info in pkgutil.iter_modules(remediations.__path__):
+        module = importlib.import_module(f"{remediations.__name__}.{module_info.name}")
+        remediation: Remediation | None = getattr(module, "REMEDIATION", None)
+        if remediation is None or remediation.name != module_info.name:
+            raise TypeError(
+                f"{module.__name__} must set REMEDIATION to a Remediation named {module_info.name!r}"
+            )
+        found[remediation.name] = remediation
+    return found
