@@ -172,9 +172,7 @@ class Actuator(Protocol):
 
     async def read_target(self, service: str) -> TargetState: ...
 
-    async def act(
-        self, action: str, parameters: Mapping[str, str], *, idempotency_key: str
-    ) -> ActionResult: ...
+    async def act(self, action: str, parameters: Mapping[str, str], *, idempotency_key: str) -> ActionResult: ...
 
 
 @cache

@@ -128,9 +128,7 @@ class Remediation:
     risk: ClassVar[Risk]
     arguments: ClassVar[type[Arguments]]
 
-    async def plan(
-        self, arguments: Any, reason: PlanReason, context: RemediationContext
-    ) -> Plan | Impossible:
+    async def plan(self, arguments: Any, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
         """Read the target and write the preview. Reads only."""
         raise NotImplementedError
 
@@ -163,8 +161,6 @@ def discover_remediations() -> dict[str, Remediation]:
         module = importlib.import_module(f"{remediations.__name__}.{module_info.name}")
         remediation: Remediation | None = getattr(module, "REMEDIATION", None)
         if remediation is None or remediation.name != module_info.name:
-            raise TypeError(
-                f"{module.__name__} must set REMEDIATION to a Remediation named {module_info.name!r}"
-            )
+            raise TypeError(f"{module.__name__} must set REMEDIATION to a Remediation named {module_info.name!r}")
         found[remediation.name] = remediation
     return found

@@ -82,9 +82,7 @@ class Tool:
         try:
             return self.arguments.model_validate(raw)
         except ValidationError as exc:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors()
-            )
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors())
             raise BadArguments(f"{self.name}: {problems}") from exc
 
     async def run(self, arguments: Arguments) -> ToolOutput:
@@ -121,9 +119,7 @@ def _as_tool(owner: object, method: Callable[..., Awaitable[ToolOutput]], source
     hints.pop("return", None)
     models = [h for h in hints.values() if isinstance(h, type) and issubclass(h, Arguments)]
     if len(models) != 1 or not (method.__doc__ or "").strip():
-        raise TypeError(
-            f"{type(owner).__name__}.{name}: a tool takes one Arguments model and has a docstring"
-        )
+        raise TypeError(f"{type(owner).__name__}.{name}: a tool takes one Arguments model and has a docstring")
     return Tool(
         name=name,
         description=inspect.cleandoc(method.__doc__ or ""),

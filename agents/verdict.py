@@ -20,9 +20,7 @@ HypothesisState = Literal["open", "supported", "refuted"]
 class DraftClaim(Arguments):
     """One statement."""
 
-    text: str = Field(
-        max_length=400, description="One plain sentence. Numbers in it must stand in the cited result."
-    )
+    text: str = Field(max_length=400, description="One plain sentence. Numbers in it must stand in the cited result.")
     status: ClaimStatus = Field(
         description="observed: a tool result says so; inferred: follows from observed ones; unknown."
     )
@@ -45,9 +43,7 @@ class DraftCause(Arguments):
     """What broke."""
 
     service: str = Field(description="One of the declared services.")
-    external: str | None = Field(
-        default=None, description="Name of the outside dependency, when the fault lies there."
-    )
+    external: str | None = Field(default=None, description="Name of the outside dependency, when the fault lies there.")
     change: str | None = Field(
         default=None,
         description="Id of the change, as the change tools print it, when a change is the cause.",
@@ -78,9 +74,7 @@ class DraftProposal(Arguments):
 class Draft(Arguments):
     """The investigator's conclusion."""
 
-    headline: str = Field(
-        max_length=120, description="At most 120 characters: service, what broke, confidence."
-    )
+    headline: str = Field(max_length=120, description="At most 120 characters: service, what broke, confidence.")
     cause: DraftCause | None = Field(
         default=None, description="null when no cause is confident: abstaining is an answer."
     )

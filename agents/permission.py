@@ -1,0 +1,82 @@
+"""Who may do what: one table for commands, buttons, tools and workflows. Refusals are values, with words for the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agents.tool import Risk
+from store.ids import TenantId, UserId
+from store.users import Role
+
+
+class Permission(StrEnum):
+    """An action that a role allows."""
+
+    READ = "read"
+    INVESTIGATE = "investigate"
+    APPROVE_MEDIUM = "approve_medium"
+    APPROVE_HIGH = "approve_high"
+    CONNECT = "connect"
+    SET_POLICY = "set_policy"
+
+
+_MEMBER: Final = frozenset({Permission.READ, Permission.INVESTIGATE, Permission.APPROVE_MEDIUM})
+GRANTS: Final = {
+    Role.VIEWER: frozenset({Permission.READ}),
+    Role.MEMBER: _MEMBER,
+    Role.ADMIN: _MEMBER | {Permission.APPROVE_HIGH, Permission.CONNECT, Permission.SET_POLICY},
+}
+_NEEDS: Final = {
+    Permission.READ: "a viewer, member or admin",
+    Permission.INVESTIGATE: "a member or admin",
+    Permission.APPROVE_MEDIUM: "a member or admin",
+    Permission.APPROVE_HIGH: "an admin, and not the person who asked",
+    Permission.CONNECT: "an admin",
+    Permission.SET_POLICY: "an admin",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """A known caller inside one tenant. Made by `handlers/caller.py` only."""
+
+    tenant_id: TenantId
+    user_id: UserId
+    slack_user_id: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Go on."""
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Refused; `reason` is a sentence for the person, with who may."""
+
+    reason: str
+
+
+def check(role: Role, permission: Permission) -> Allowed | Denied:
+    """Whether the role carries the permission."""
+    if permission in GRANTS[role]:
+        return Allowed()
+    return Denied(f"Your role is {role.value}. This needs {_NEEDS[permission]}.")
+
+
+def check_approval(role: Role, risk: Risk, *, is_requester: bool) -> Allowed | Denied:
+    """Whether the role may approve a plan of this risk. High risk needs a second person."""
+    if risk is not Risk.HIGH:
+        return check(role, Permission.APPROVE_MEDIUM)
+    allowed = check(role, Permission.APPROVE_HIGH)
+    if isinstance(allowed, Allowed) and is_requester:
+        return Denied("High risk needs a second person: another admin must approve.")
+    return allowed
+
+
+def who_may_approve(risk: Risk) -> str:
+    """For the card."""
+    return "Admins, not the requester" if risk is Risk.HIGH else "Members and admins"
