@@ -1,0 +1,60 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from agents.errors import Unavailable
+from agents.process import run
+
+PYTHON = sys.executable
+
+
+async def test_the_program_gets_only_the_declared_environment_and_no_input() -> None:
+    code = "import os,sys; print(sorted(os.environ), repr(sys.stdin.read()))"
+    done = await run([PYTHON, "-c", code], environment={"LC_ALL": "C.UTF-8"}, timeout_s=20, max_bytes=1_000)
+    assert (done.code, done.output) == (0, b"['LC_ALL'] ''\n")
+
+
+async def test_output_above_the_cap_is_dropped_and_the_program_still_ends() -> None:
+    code = "import sys; sys.stdout.write('x' * 1_000_000); sys.stderr.write('e' * 9)"
+    done = await run([PYTHON, "-c", code], environment={}, timeout_s=20, max_bytes=100)
+    assert (done.code, len(done.output), done.errors, done.truncated) == (0, 100, b"e" * 9, True)
+
+
+async def test_an_endless_reader_is_stopped_at_the_cap() -> None:
+    code = "while True: print('x' * 1000)"
+    done = await run([PYTHON, "-c", code], environment={}, timeout_s=20, max_bytes=100, stop_at_cap=True)
+    assert done.truncated
+    assert done.code != 0
+
+
+async def test_children_of_a_program_that_hangs_are_killed_with_it(tmp_path: Path) -> None:
+    child = "import os,time; open('pid','w').write(str(os.getpid())); open('pid.ready','w').close(); time.sleep(60)"
+    code = (
+        "import subprocess,sys,os,time\n"
+        f"subprocess.Popen([sys.executable,'-c',{child!r}])\n"
+        "while not os.path.exists('pid.ready'): time.sleep(0.01)\n"
+        "time.sleep(60)\n"
+    )
+    with pytest.raises(Unavailable, match="was killed"):
+        await run([PYTHON, "-c", code], environment={}, timeout_s=1.5, max_bytes=100, folder=tmp_path)
+    pid = int((tmp_path / "pid").read_text())
+    assert _gone(pid)
+
+
+def _gone(pid: int) -> bool:
+    """Dead, or a zombie that waits for a parent that collects it."""
+    status = Path(f"/proc/{pid}/stat")
+    if status.exists():
+        return status.read_text().rsplit(")", 1)[1].split()[0] in {"Z", "X"}
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_a_program_that_does_not_exist_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="cannot be started"):
+        await run(["/nowhere/tool"], environment={}, timeout_s=1, max_bytes=1)
