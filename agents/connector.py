@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -18,9 +18,10 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from agents import connectors
+from agents.errors import BadArguments
 from agents.evidence.types import Change, LogLine, RawSeries, Window
 from agents.outbound import Outbound
-from agents.tool import Tool, tools_of
+from agents.tool import Risk, Tool, tools_of
 from store.redaction import Secret
 
 
@@ -48,6 +49,17 @@ class ConnectorContext:
     outbound: Outbound
     now: Callable[[], datetime]
     credentials: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.services)
+
+    def require_declared(self, names: Iterable[str], *, key: str) -> None:
+        """Raises BadArguments naming `key` and what is accepted, for a service that is not declared."""
+        unknown = sorted(set(names) - set(self.names))
+        if unknown:
+            known = ", ".join(self.names) or "none"
+            raise BadArguments(f"{key}: {', '.join(unknown)} is not a declared service; declared are: {known}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +185,13 @@ class Actuator(Protocol):
     async def read_target(self, service: str) -> TargetState: ...
 
     async def act(self, action: str, parameters: Mapping[str, str], *, idempotency_key: str) -> ActionResult: ...
+
+
+@runtime_checkable
+class RiskRated(Protocol):
+    """An actuator whose operator rated its actions; a plan's risk is never below the rating."""
+
+    def risk(self, action: str, service: str) -> Risk: ...
 
 
 @cache
