@@ -1,0 +1,1 @@
+"""From telemetry to evidence: onset, ranked anomalies, log patterns, changes, suspects. Pure; numpy only."""

@@ -61,11 +61,11 @@ def build_grid(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Grid:
     end = max(float(t[-1]) for t in filled)
     intervals = [float(np.median(np.diff(t))) for t in filled if t.size > 1]
     step = max(float(np.median(intervals)) if intervals else 1.0, (end - start) / (MAX_CELLS - 1), 1e-3)
-    cells = int(round((end - start) / step)) + 1
+    cells = round((end - start) / step) + 1
     values = np.full((len(pairs), cells), np.nan)
     for row, (t, v) in enumerate(cleaned):
         values[row, np.rint((t - start) / step).astype(np.int64)] = v
-    return Grid(times=start + step * np.arange(cells), step_s=step, values=values)
+    return Grid(times=start + step * np.arange(cells, dtype=np.float64), step_s=step, values=values)
 
 
 def _shared_grid(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> bool:

@@ -42,22 +42,27 @@ STATUS_LABELS = (
 )
 INSTANCE_LABELS = ("instance", "pod", "replica", "process", "container_id")
 
-DATASTORE_WORDS = frozenset(
-    "db sql database sqlite postgres postgresql mysql mariadb mongo mongodb redis query queries statement jdbc".split()
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+DATASTORE_WORDS = _set(
+    "db sql database sqlite postgres postgresql mysql mariadb mongo mongodb redis query queries statement jdbc"
 )
-CLIENT_WORDS = frozenset("client upstream outbound dependency downstream egress external remote".split())
-ERROR_WORDS = frozenset("error errors failure failures failed exception exceptions timeouts rejected dropped".split())
-REQUEST_WORDS = frozenset("request requests http rpc grpc calls call".split())
-LATENCY_WORDS = frozenset("duration latency seconds milliseconds ms time microseconds".split())
-WAIT_WORDS = frozenset("wait waiting queue queued acquire lag blocked throttled".split())
-QUEUE_WORDS = frozenset(
-    "queue backlog pending inflight flight waiting waiters depth lag connections threads goroutines workers".split()
+CLIENT_WORDS = _set("client upstream outbound dependency downstream egress external remote")
+ERROR_WORDS = _set("error errors failure failures failed exception exceptions timeouts rejected dropped")
+REQUEST_WORDS = _set("request requests http rpc grpc calls call")
+LATENCY_WORDS = _set("duration latency seconds milliseconds ms time microseconds")
+WAIT_WORDS = _set("wait waiting queue queued acquire lag blocked throttled")
+QUEUE_WORDS = _set(
+    "queue backlog pending inflight flight waiting waiters depth lag connections threads goroutines workers"
 )
-MEMORY_WORDS = frozenset("memory mem heap rss resident".split())
-DISK_WORDS = frozenset("disk file files filesystem fs volume storage wal journal".split())
-LIMIT_WORDS = frozenset("max limit size capacity quota maximum total budget".split())
-USE_WORDS = frozenset("in use used active busy open current checked out borrowed acquired usage".split())
-SKIPPED_WORDS = frozenset("info created build scrape promhttp".split())
+MEMORY_WORDS = _set("memory mem heap rss resident")
+DISK_WORDS = _set("disk file files filesystem fs volume storage wal journal")
+LIMIT_WORDS = _set("max limit size capacity quota maximum total budget")
+USE_WORDS = _set("in use used active busy open current checked out borrowed acquired usage")
+SKIPPED_WORDS = _set("info created build scrape promhttp")
 
 _BAD_STATUS = re.compile(
     r"error|fail|timeout|timed|refus|unavail|exception|reset|abort|reject|exhaust|internal|deadline|crash|dropped",
@@ -131,16 +136,19 @@ def gauge_meaning(name: str) -> tuple[Family, str]:
     """Family and unit of a gauge."""
     found = set(words(name))
     unit = "bytes" if "bytes" in found else "ratio" if found & {"ratio", "percent", "utilization"} else ""
+    family: Family = "other"
     if found & MEMORY_WORDS and not found & (LIMIT_WORDS | {"virtual"}):
-        return "memory", unit
-    if "cpu" in found and not found & LIMIT_WORDS:
-        return "cpu", unit
-    if found & {"fds", "utilization", "saturation", "load"}:
-        return "saturation", unit
-    if found & DISK_WORDS and found & {"bytes", "used", "usage"} and not found & {"limit", "quota", "max"}:
-        return "saturation", unit
-    if (found & QUEUE_WORDS or found & {"use", "busy", "active"}) and not found & (LIMIT_WORDS - {"size"}):
-        return "saturation", unit or "count"
-    if seconds_per_unit(name) is not None and found & WAIT_WORDS:
-        return "saturation", "s"
-    return "other", unit
+        family = "memory"
+    elif "cpu" in found and not found & LIMIT_WORDS:
+        family = "cpu"
+    elif (found & QUEUE_WORDS or found & {"use", "busy", "active"}) and not found & (LIMIT_WORDS - {"size"}):
+        family, unit = "saturation", unit or "count"
+    elif seconds_per_unit(name) is not None and found & WAIT_WORDS:
+        family, unit = "saturation", "s"
+    elif found & {"fds", "utilization", "saturation", "load"} or _fills_disk(found):
+        family = "saturation"
+    return family, unit
+
+
+def _fills_disk(found: set[str]) -> bool:
+    return bool(found & DISK_WORDS and found & {"bytes", "used", "usage"} and not found & {"limit", "quota", "max"})

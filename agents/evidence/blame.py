@@ -1,0 +1,140 @@
+"""Whose fault an anomaly is: a service's own, or inherited from what it calls.
+
+A caller is explained away per family: its errors by a callee whose calls fail, its latency by a callee it waits for.
+Client-side metrics decide where they exist, since they say what was really called and waited for; else the call graph.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.evidence.names import is_datastore
+from agents.evidence.types import Anomaly, Edge, Family, Series
+
+OWN_SHARE = 0.5  # of the rise in latency that must be a service's own time to make it the slow one
+SICK: tuple[Family, ...] = ("errors", "latency", "restarts", "saturation", "memory", "cpu")
+
+
+_CLIENT_SIDE: tuple[Family, ...] = ("dependency_errors", "dependency_latency")
+
+
+@dataclass(kw_only=True)
+class Blame:
+    """Verdict on one service. `own` are anomalies nothing else explains; `inherited` those of `blamed` services.
+
+    `external` maps a peer outside the observed services to the client-side anomalies that accuse it.
+    """
+
+    service: str
+    own: list[Anomaly] = field(default_factory=list)
+    inherited: list[Anomaly] = field(default_factory=list)
+    blamed: set[str] = field(default_factory=set)
+    external: dict[str, list[Anomaly]] = field(default_factory=lambda: defaultdict(list))
+
+
+def observed_peer(peer: str, services: Iterable[str]) -> str | None:
+    """The observed service that a client-side peer label means: equal, or equal up to port, domain and case."""
+    host = peer.lower().split("://")[-1].split("/")[0].split(":")[0]
+    for service in services:
+        if service == peer or service.lower() in (host, host.split(".")[0]):
+            return service
+    return None
+
+
+def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: Sequence[Edge]) -> dict[str, Blame]:
+    """One verdict for each service that has anomalies."""
+    services = sorted({s.service for s in series} | {a.service for a in anomalies})
+    by_service: dict[str, list[Anomaly]] = defaultdict(list)
+    for anomaly in anomalies:
+        by_service[anomaly.service].append(anomaly)
+    callees: dict[str, set[str]] = defaultdict(set)
+    for edge in edges:
+        if edge.caller != edge.callee:
+            callees[edge.caller].add(edge.callee)
+    measured = {
+        (s.service, family)
+        for s in series
+        for family in _CLIENT_SIDE
+        if s.family == family and s.peer is not None and not is_datastore(s.peer)
+    }
+    own_time = {s.service for s in series if s.labels.get("own")}
+    return {
+        service: _judge(service, by_service, callees.get(service, set()), measured, own_time, services)
+        for service in sorted(by_service)
+    }
+
+
+def _judge(
+    service: str,
+    by_service: Mapping[str, list[Anomaly]],
+    callees: set[str],
+    measured: set[tuple[str, Family]],
+    own_time: set[str],
+    services: Sequence[str],
+) -> Blame:
+    blame = Blame(service=service)
+    mine = by_service[service]
+    sick = {s: {a.family for a in found if a.family in SICK and a.peer is None} for s, found in by_service.items()}
+    own_errors, own_latency = True, True
+    for anomaly in mine:
+        if anomaly.family in ("dependency_errors", "dependency_latency") and anomaly.peer:
+            target = _accuse(blame, anomaly, sick, services)
+            if target != service and anomaly.family == "dependency_errors":
+                own_errors = False
+    if not _has(mine, "dependency_errors") and (service, "dependency_errors") not in measured:
+        guilty = {c for c in callees if {"errors", "restarts"} & sick.get(c, set())}
+        own_errors = not guilty
+        blame.blamed |= guilty
+    waiting = {p for p in blame.blamed if sick.get(p)} or set(blame.external)
+    if service in own_time:
+        own_latency = _own_share(mine) >= OWN_SHARE or not (_has(mine, "dependency_latency") and waiting)
+    elif (service, "dependency_latency") in measured:
+        own_latency = not (_has(mine, "dependency_latency") and waiting)
+    else:
+        guilty = {c for c in callees if "latency" in sick.get(c, set())}
+        own_latency = not guilty
+        blame.blamed |= guilty
+    calm = not own_errors or not own_latency
+    for anomaly in mine:
+        if anomaly.family in ("dependency_errors", "dependency_latency") and anomaly.peer:
+            continue
+        is_own = {"errors": own_errors, "latency": own_latency}.get(anomaly.family)
+        if is_own is None:
+            # Waiting for a callee fills pools and queues, and held requests hold memory.
+            is_own = not (calm and anomaly.family in ("saturation", "cpu", "traffic", "other"))
+        (blame.own if is_own else blame.inherited).append(anomaly)
+    return blame
+
+
+def _accuse(blame: Blame, anomaly: Anomaly, sick: Mapping[str, set[Family]], services: Sequence[str]) -> str | None:
+    """File a client-side anomaly where it belongs; returns the service blamed, or None for an outside one."""
+    peer = anomaly.peer or ""
+    target = observed_peer(peer, services)
+    if target is None and is_datastore(peer):
+        blame.own.append(anomaly)  # its own store, its own queries
+        return blame.service
+    if target is None:
+        blame.external[peer].append(anomaly)
+        return None
+    if sick.get(target) and target != blame.service:
+        blame.blamed.add(target)
+        blame.inherited.append(anomaly)
+        return target
+    blame.own.append(anomaly)  # the callee is well: the fault is on this side of the call
+    return blame.service
+
+
+def _has(anomalies: Iterable[Anomaly], family: Family) -> bool:
+    return any(a.family == family and not is_datastore(a.peer or "") for a in anomalies)
+
+
+def _own_share(mine: Sequence[Anomaly]) -> float:
+    """The part of the rise in mean latency that is the service's own time; 0 if own time did not rise."""
+    own = next((a for a in mine if a.indicator == "own time mean"), None)
+    whole = next((a for a in mine if a.indicator == "latency mean"), None)
+    if own is None:
+        return 0.0
+    if whole is None:
+        return 1.0
+    rise = whole.current - whole.baseline
+    return (own.current - own.baseline) / rise if rise > 0 else 0.0

@@ -1,0 +1,288 @@
+"""Everything together: from telemetry to ranked suspects, or to "nothing abnormal".
+
+Per service the best unexplained anomaly counts in full and the next two a quarter each; own error patterns in the logs
+and a fitting change add to it; what only came with more load counts little. A suspect must be reachable from the
+symptom. Confidence is earned: a clear lead, a path to the symptom, and two independent kinds of evidence.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from agents.evidence.anomalies import rank_anomalies
+from agents.evidence.blame import Blame, assign_blame
+from agents.evidence.changes import call_distances, correlate_changes
+from agents.evidence.norms import NORMS, Z_CAP
+from agents.evidence.onset import quiet_since
+from agents.evidence.patterns import leaks_before_restart, loaded_services, traffic_surge, unplanned_restarts
+from agents.evidence.symptom import Symptom, find_symptom
+from agents.evidence.templates import is_error_like, shift_templates
+from agents.evidence.types import (
+    Anomaly,
+    Cause,
+    ChangeFinding,
+    Confidence,
+    Family,
+    Ranking,
+    Series,
+    Telemetry,
+    TemplateShift,
+)
+
+NEXT_SHARE = 0.25
+MAX_CAUSES = 5
+SHOWN = 4
+LOG_WEIGHT = 0.4
+CHANGE_WEIGHT = 0.5
+EXPLAINS_BONUS = 0.1
+LEAK_BONUS = 0.6
+LOAD_SHARE = 0.35  # what an anomaly counts that came with more load
+UNREACHED_SHARE = 0.3
+STRONG_LOG = 6.0
+CLEAR_LEAD = 1.4
+LEAST_SCORE = 0.25
+
+
+@dataclass(kw_only=True)
+class _Suspect:
+    service: str
+    family: Family
+    external: str | None = None
+    score: float
+    own: list[Anomaly]
+    templates: list[TemplateShift] = field(default_factory=list)
+    change: ChangeFinding | None = None
+    explains: set[str] = field(default_factory=set)
+    reached: bool = True
+
+
+def rank_causes(telemetry: Telemetry) -> Ranking:
+    """Rank suspects, best first. `quiet` when no symptom stands out of the data's own noise."""
+    symptom = find_symptom(telemetry)
+    if symptom is None:
+        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
+    onset, window = symptom.onset, telemetry.window
+    since = quiet_since(symptom.series, onset)
+    pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
+    anomalies = rank_anomalies(pool, onset, window, baseline_start_s=since)
+    shown = _symptom_anomaly(symptom, anomalies)
+    if shown is None:
+        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
+    templates = shift_templates(telemetry.logs, onset, window, baseline_start_s=since)
+    return _Case(telemetry, symptom, anomalies, templates, pool).ranking(shown)
+
+
+def _symptom_anomaly(symptom: Symptom, anomalies: Iterable[Anomaly]) -> Anomaly | None:
+    series = symptom.series
+    same = [a for a in anomalies if (a.service, a.indicator, a.peer) == (series.service, series.indicator, series.peer)]
+    return same[0] if same else None
+
+
+def strength(score: float) -> float:
+    """An anomaly's or template's score to 0..1."""
+    return min(score, Z_CAP) / Z_CAP
+
+
+class _Case:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        symptom: Symptom,
+        anomalies: list[Anomaly],
+        templates: list[TemplateShift],
+        series: Sequence[Series],
+    ) -> None:
+        self.telemetry = telemetry
+        self.symptom = symptom
+        self.onset = symptom.onset
+        self.templates = templates
+        self.series = series
+        self.services = sorted({s.service for s in series} | {line.service for line in telemetry.logs})
+        self.anomalies = [a for a in anomalies if not self._planned_restart(a)]
+        self.blame = assign_blame(self.anomalies, series, telemetry.edges)
+        self.surge = traffic_surge(self.anomalies, self.services, telemetry.edges, self.onset)
+        self.loaded = loaded_services(self.anomalies) if self.surge else set()
+        self.start_at = telemetry.symptom_service or symptom.series.service
+        self.reach = call_distances(self.start_at, telemetry.edges)
+
+    def _planned_restart(self, anomaly: Anomaly) -> bool:
+        if anomaly.family != "restarts" or anomaly.unit != "restarts":
+            return False
+        return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, 0.0)
+
+    def ranking(self, shown: Anomaly) -> Ranking:
+        own = list(chain.from_iterable(b.own for b in self.blame.values()))
+        changes = correlate_changes(
+            self.telemetry.changes,
+            self.onset,
+            self.start_at if self.telemetry.edges else None,
+            self.telemetry.edges,
+            own,
+        )
+        suspects = self._suspects(changes)
+        suspects.sort(key=lambda s: (-s.score, s.service, s.external or ""))
+        return Ranking(
+            onset=self.onset,
+            symptom=shown,
+            causes=tuple(self._cause(s, suspects) for s in suspects[:MAX_CAUSES]),
+            quiet=False,
+            gaps=self.telemetry.gaps,
+            changes=tuple(changes),
+        )
+
+    def _suspects(self, changes: Sequence[ChangeFinding]) -> list[_Suspect]:
+        found = []
+        for service in sorted({*self.blame, *(t.service for t in self.templates)}):
+            blame = self.blame.get(service, Blame(service=service))
+            change = next((c for c in changes if c.change.service == service and c.verdict == "cause_candidate"), None)
+            found += [self._outside(blame, peer, change) for peer in sorted(blame.external)]
+            if own := self._inside(blame, change):
+                found.append(own)
+        if self.surge is not None:
+            found.append(self._surging(self.surge))
+        found = [s for s in found if s.score >= LEAST_SCORE]
+        return found or [self._deepest()]
+
+    def _inside(self, blame: Blame, change: ChangeFinding | None) -> _Suspect | None:
+        """The service itself as the cause, from what nothing else explains."""
+        service = blame.service
+        weighed = sorted(((self._weigh(a), a) for a in blame.own), key=lambda p: (-p[0], p[1].indicator))
+        logs = self._own_logs(blame)
+        restarts = unplanned_restarts(self.series, service, self.telemetry.changes, self.onset.at.timestamp() - 60)
+        leak = leaks_before_restart(self.series, service, restarts)
+        score = _fuse([w for w, _ in weighed])
+        family: Family = weighed[0][1].family if weighed else "errors"
+        if leak:
+            score, family = score + LEAK_BONUS, "memory"
+        if logs:
+            score += LOG_WEIGHT * min(1.0, logs[0].score / STRONG_LOG) * (LOAD_SHARE if service in self.loaded else 1.0)
+        if change is not None and score > 0:
+            score += CHANGE_WEIGHT * change.score
+        explains = {b.service for b in self.blame.values() if service in b.blamed}
+        if score > 0:
+            score += EXPLAINS_BONUS * min(3, len(explains))
+        suspect = _Suspect(service=service, family=family, score=score, own=[a for _, a in weighed])
+        suspect.templates, suspect.change, suspect.explains = logs, change, explains
+        return self._reached(suspect) if score > 0 else None
+
+    def _outside(self, blame: Blame, peer: str, change: ChangeFinding | None) -> _Suspect:
+        """A dependency nobody here observes, accused by the caller's own client-side metrics."""
+        accusing = blame.external[peer]
+        slower = any(a.family == "dependency_latency" for a in accusing)
+        failing = any(a.family == "dependency_errors" for a in accusing)
+        weighed = sorted(((strength(a.score), a) for a in [*accusing, *blame.own]), key=lambda p: -p[0])
+        family: Family = "dependency_errors" if failing else "dependency_latency"
+        suspect = _Suspect(
+            service=blame.service,
+            family=family,
+            external=peer,
+            score=_fuse([w for w, _ in weighed]),
+            own=[*accusing, *blame.own],
+            templates=[t for t in self.templates if t.service == blame.service and _bad(t)],
+            explains={b.service for b in self.blame.values() if blame.service in b.blamed},
+        )
+        suspect.score += LOG_WEIGHT * min(1.0, suspect.templates[0].score / STRONG_LOG) if suspect.templates else 0.0
+        fresh = self._changed_just_before(blame.service)
+        if failing and not slower and fresh is not None:
+            # Calls began to fail without taking longer right after this side was changed: its time-out or address.
+            suspect.external, suspect.change = None, fresh
+            suspect.score += CHANGE_WEIGHT * fresh.score
+        elif change is not None:
+            suspect.change = change
+        return self._reached(suspect)
+
+    def _changed_just_before(self, service: str) -> ChangeFinding | None:
+        accusing = [a for a in self.anomalies if a.service == service]
+        changes = [c for c in self.telemetry.changes if c.service == service]
+        found = correlate_changes(changes, self.onset, None, (), accusing)
+        return next((f for f in found if f.verdict == "cause_candidate" and f.seconds_before_onset <= 120), None)
+
+    def _surging(self, surge: Anomaly) -> _Suspect:
+        rest = [a for a in self.anomalies if a.service == surge.service and a is not surge]
+        broken = any(_bad(t) and t.kind == "new" and _own_fault(t, self.services) for t in self.templates)
+        score = (0.7 if broken else 1.0) * (0.5 + strength(surge.score))
+        explains = self.loaded - {surge.service}
+        return _Suspect(
+            service=surge.service, family="traffic", score=score, own=[surge, *rest], explains=set(explains)
+        )
+
+    def _deepest(self) -> _Suspect:
+        """All suspects were explained by one another: the one furthest from the symptom, as a weak guess."""
+        sick = [b for b in self.blame.values() if b.inherited or b.own] or [Blame(service=self.symptom.series.service)]
+        last = max(sick, key=lambda b: (self.reach.get(b.service, -1), b.service))
+        found = [*last.own, *last.inherited]
+        best = max((strength(a.score) for a in found), default=0.0)
+        family = found[0].family if found else self.symptom.series.family
+        return _Suspect(service=last.service, family=family, score=0.3 * best, own=found)
+
+    def _weigh(self, anomaly: Anomaly) -> float:
+        value = strength(anomaly.score) * NORMS[anomaly.family].weight
+        if anomaly.direction == "down" and anomaly.family == "traffic":
+            value *= 0.5
+        load_driven = anomaly.family in (
+            "latency",
+            "saturation",
+            "cpu",
+            "memory",
+            "errors",
+            "dependency_latency",
+            "other",
+        )
+        return value * LOAD_SHARE if anomaly.service in self.loaded and load_driven else value
+
+    def _own_logs(self, blame: Blame) -> list[TemplateShift]:
+        """New or grown error patterns that do not merely report a callee's failure."""
+        others = {*blame.blamed, *blame.external, *(s for s in self.services if s != blame.service)}
+        mine = [t for t in self.templates if t.service == blame.service and _bad(t)]
+        passed_on = bool(blame.blamed or blame.external)
+        return [t for t in mine if _own_fault(t, others) and not (passed_on and _reports_call(t))]
+
+    def _reached(self, suspect: _Suspect) -> _Suspect:
+        if self.telemetry.edges and suspect.service not in self.reach:
+            suspect.reached = False
+            suspect.score *= UNREACHED_SHARE
+        return suspect
+
+    def _cause(self, suspect: _Suspect, ranked: Sequence[_Suspect]) -> Cause:
+        return Cause(
+            service=suspect.service,
+            family=suspect.family,
+            external=suspect.external,
+            score=round(suspect.score, 3),
+            confidence=self._confidence(suspect, ranked),
+            change=suspect.change,
+            anomalies=tuple(suspect.own[:SHOWN]),
+            templates=tuple(suspect.templates[:SHOWN]),
+            explained_away=tuple(sorted(suspect.explains)),
+        )
+
+    def _confidence(self, suspect: _Suspect, ranked: Sequence[_Suspect]) -> Confidence:
+        if suspect is not ranked[0]:
+            return "low"
+        others = [s.score for s in ranked if s.service != suspect.service]
+        clear = not others or suspect.score >= CLEAR_LEAD * max(others)
+        kinds = sum((bool(suspect.own), bool(suspect.templates), suspect.change is not None))
+        strong = any(a.score >= 6.0 for a in suspect.own) or kinds >= 2
+        if not suspect.reached or not strong or suspect.score < LEAST_SCORE:
+            return "low"
+        return "high" if clear and kinds >= 2 and not self.telemetry.gaps else "medium"
+
+
+def _fuse(weights: Sequence[float]) -> float:
+    best = sorted(weights, reverse=True)[:3]
+    return best[0] + NEXT_SHARE * sum(best[1:]) if best else 0.0
+
+
+def _bad(template: TemplateShift) -> bool:
+    return template.kind != "vanished" and is_error_like(template.level, template.template)
+
+
+def _own_fault(template: TemplateShift, others: Iterable[str]) -> bool:
+    """Whether a pattern speaks of the service itself: it names no other service."""
+    text = f"{template.template} {template.exemplar}".lower()
+    return not any(name.lower() in text for name in others if len(name) > 2)
+
+
+def _reports_call(template: TemplateShift) -> bool:
+    text = f"{template.template} {template.exemplar}".lower()
+    return any(word in text for word in ("upstream", "refused", "timed out", "timeout", "unavailable", "unreachable"))

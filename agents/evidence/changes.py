@@ -1,0 +1,96 @@
+"""Which change could have caused it: recency before the onset x distance in the call graph x match with what broke.
+
+A change after the onset cannot be a cause. A change before it, on a service where nothing of its own is abnormal,
+merely coincides.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from agents.evidence.types import Anomaly, Change, ChangeFinding, Edge, Family, Onset, Verdict
+
+FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; then the score halves every HALF_LIFE_S
+HALF_LIFE_S = 1800.0
+CANDIDATE_MATCH = 0.4
+STRONG_SCORE = 10.0  # an anomaly this strong is a full match
+
+# What a code or configuration change is known to break, as opposed to what merely flows through a service.
+_BREAKABLE: frozenset[Family] = frozenset(
+    ("errors", "latency", "saturation", "memory", "cpu", "restarts", "dependency_errors", "dependency_latency")
+)
+
+
+def correlate_changes(
+    changes: Sequence[Change],
+    onset: Onset,
+    symptom_service: str | None,
+    edges: Sequence[Edge],
+    anomalies: Sequence[Anomaly],
+) -> list[ChangeFinding]:
+    """Each change with its verdict, best first.
+
+    Pass only the anomalies that are a service's *own*: those it merely inherits from a callee would make an innocent
+    change look guilty. Without a symptom service, a change reaches the symptom where its service has own anomalies.
+    """
+    distances = call_distances(symptom_service, edges) if symptom_service else {}
+    strongest = _strongest(anomalies)
+    findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
+    return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
+
+
+def call_distances(start: str, edges: Iterable[Edge]) -> dict[str, int]:
+    """How many calls each service is away from `start`, downstream; `start` itself is 0."""
+    callees: dict[str, list[str]] = {}
+    for edge in edges:
+        callees.setdefault(edge.caller, []).append(edge.callee)
+    found = {start: 0}
+    queue = deque([start])
+    while queue:
+        service = queue.popleft()
+        for callee in callees.get(service, ()):
+            if callee not in found:
+                found[callee] = found[service] + 1
+                queue.append(callee)
+    return found
+
+
+def _strongest(anomalies: Iterable[Anomaly]) -> dict[str, float]:
+    best: dict[str, float] = {}
+    for anomaly in anomalies:
+        if anomaly.family in _BREAKABLE:
+            best[anomaly.service] = max(anomaly.score, best.get(anomaly.service, 0.0))
+    return best
+
+
+def _find(
+    change: Change,
+    onset: Onset,
+    symptom_service: str | None,
+    distances: Mapping[str, int],
+    strongest: Mapping[str, float],
+) -> ChangeFinding:
+    before_s = (onset.at - change.at).total_seconds()
+    precedes = before_s >= -onset.guard_s
+    match = min(1.0, strongest.get(change.service, 0.0) / STRONG_SCORE)
+    distance = distances.get(change.service)
+    reaches = distance is not None if symptom_service else match > 0
+    recency = 0.5 ** (max(0.0, before_s - FRESH_S) / HALF_LIFE_S)
+    nearness = 1.0 if symptom_service is None else 1 / (1 + 0.15 * distance) if distance is not None else 0.2
+    verdict: Verdict
+    if not precedes:
+        verdict = "after_onset"
+    elif not reaches:
+        verdict = "unrelated"
+    else:
+        verdict = "cause_candidate" if match >= CANDIDATE_MATCH else "coincides"
+    score = recency * nearness * (0.1 + 0.9 * match) if precedes else 0.0
+    return ChangeFinding(
+        change=change,
+        precedes_onset=precedes,
+        seconds_before_onset=round(before_s, 1),
+        reaches_symptom=reaches,
+        distance=distance,
+        family_match=round(match, 2),
+        score=round(score, 3),
+        verdict=verdict,
+    )

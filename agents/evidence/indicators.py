@@ -1,0 +1,477 @@
+"""Raw Prometheus-style series to indicators that mean something: rates, error ratios, latencies, saturation.
+
+Counter increments are taken across resets (a value below its predecessor starts from zero again, as in PromQL) and a
+counter that is born while its process was already being scraped counts from zero: the very first error is not lost.
+Rates use a trailing window of 10 s, or one sample where sampling is slower.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.evidence.grid import Grid, build_grid, last_seen, trailing_sum
+from agents.evidence.names import (
+    CLIENT_WORDS,
+    DATASTORE_WORDS,
+    ERROR_WORDS,
+    INSTANCE_LABELS,
+    LIMIT_WORDS,
+    REQUEST_WORDS,
+    ROUTE_LABELS,
+    SKIPPED_WORDS,
+    STATUS_LABELS,
+    USE_WORDS,
+    WAIT_WORDS,
+    client_peer,
+    first_label,
+    gauge_meaning,
+    is_bad_status,
+    is_datastore,
+    sample_kind,
+    seconds_per_unit,
+    words,
+)
+from agents.evidence.types import Family, FloatArray, IntArray, RawKind, RawSeries, Series
+
+RATE_WINDOW_S = 10.0
+STALE_CELLS = 4  # scrapes that may be missed before "unchanged" turns into "unknown"
+MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
+MIN_QUANTILE_REQUESTS = 5.0
+MAX_ROUTES = 24  # busiest first; label explosions must not eat the time budget
+
+ServiceOf = Callable[[RawSeries], str | None]
+
+
+@dataclass(kw_only=True, eq=False)
+class _Rows:
+    """One row per raw series that belongs to a service, with what its name means."""
+
+    raw: list[RawSeries]
+    service: list[str]
+    kind: list[RawKind]
+    grid: Grid
+    increments: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    level: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+
+
+def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[Series]:
+    """Indicators of every service that `service_of` names (None or "" leaves a series out), in a stable order.
+
+    All results share one times array. Never raises on bad samples: they become NaN or vanish.
+    """
+    ordered = sorted(raw, key=lambda r: (r.name, sorted(r.labels.items())))
+    named = [(r, service) for r in ordered if (service := service_of(r)) and r.times.size and r.values.size]
+    named = [(r, s) for r, s in named if SKIPPED_WORDS.isdisjoint(words(r.name))]
+    if not named:
+        return []
+    with np.errstate(all="ignore"):
+        rows = _Rows(
+            raw=[r for r, _ in named],
+            service=[s for _, s in named],
+            kind=[sample_kind(r.name, r.kind, has_le="le" in r.labels) for r, _ in named],
+            grid=build_grid([(r.times, r.values) for r, _ in named]),
+        )
+        if rows.grid.times.size < 2:
+            return []
+        _fill(rows)
+        out: list[Series] = []
+        by_service: dict[str, list[int]] = defaultdict(list)
+        for index, service in enumerate(rows.service):
+            by_service[service].append(index)
+        for service in sorted(by_service):
+            out.extend(_ServiceView(rows, service, by_service[service]).indicators())
+    return out
+
+
+def _process_of(series: RawSeries, service: str) -> tuple[str, str]:
+    return service, first_label(series.labels, INSTANCE_LABELS) or ""
+
+
+def _fill(rows: _Rows) -> None:
+    """Compute per-cell increments (for counters) and the last known level (for gauges) of every row."""
+    values = rows.grid.values
+    valid = np.isfinite(values)
+    seen = last_seen(valid)
+    columns = np.arange(values.shape[1])
+    known = seen >= 0
+    level = np.where(known, np.take_along_axis(values, np.maximum(seen, 0), axis=1), np.nan)
+    typical_gap = np.maximum(1, (values.shape[1] // np.maximum(valid.sum(axis=1), 1)))[:, None]
+    fresh = known & (columns - seen <= STALE_CELLS * typical_gap)
+    first = np.where(valid.any(axis=1), valid.argmax(axis=1), values.shape[1])
+    born_late = first > _first_of_process(rows, first)
+    cumulative = np.where(~known & born_late[:, None], 0.0, level)
+    step = np.diff(cumulative, axis=1)
+    step = np.where(step < 0, cumulative[:, 1:], step)
+    rows.increments = np.where(
+        fresh | (~known & born_late[:, None]), np.pad(step, ((0, 0), (1, 0)), constant_values=np.nan), np.nan
+    )
+    rows.level = np.where(fresh, level, np.nan)
+
+
+def _first_of_process(rows: _Rows, first: IntArray) -> IntArray:
+    """For each row the first cell in which any series of its process was seen."""
+    earliest: dict[tuple[str, str], int] = {}
+    keys = [_process_of(r, s) for r, s in zip(rows.raw, rows.service, strict=True)]
+    for key, cell in zip(keys, first.tolist(), strict=True):
+        earliest[key] = min(cell, earliest.get(key, cell))
+    return np.array([earliest[key] for key in keys], dtype=np.int64)
+
+
+class _ServiceView:
+    """Everything of one service: groups rows by meaning and turns each group into series."""
+
+    def __init__(self, rows: _Rows, service: str, members: list[int]) -> None:
+        self.rows = rows
+        self.service = service
+        self.members = members
+        self.times = rows.grid.times
+        self.window = max(1, round(RATE_WINDOW_S / rows.grid.step_s))
+        self.window_s = self.window * rows.grid.step_s
+        self.out: list[Series] = []
+
+    def indicators(self) -> list[Series]:
+        by_name: dict[str, list[int]] = defaultdict(list)
+        for index in self.members:
+            by_name[self.rows.raw[index].name].append(index)
+        histograms = self._histogram_bases(by_name)
+        for base in sorted(histograms):
+            self._histogram(base, by_name)
+        self._own_time(histograms, by_name)
+        has_requests = any(s.family == "traffic" and s.peer is None for s in self.out)
+        for name in sorted(by_name):
+            base = name.rsplit("_", 1)[0]
+            if base in histograms and name.endswith(("_bucket", "_sum", "_count")):
+                continue
+            if self.rows.kind[by_name[name][0]] == "counter":
+                self._counter(name, by_name[name], has_requests=has_requests)
+        self._gauges({n: i for n, i in by_name.items() if self.rows.kind[i[0]] == "gauge"})
+        self._restarts(by_name)
+        return _unique(self.out)
+
+    def _emit(
+        self,
+        indicator: str,
+        family: Family,
+        unit: str,
+        values: FloatArray,
+        *,
+        peer: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        if np.isfinite(values).any():
+            self.out.append(
+                Series(
+                    service=self.service,
+                    indicator=indicator,
+                    family=family,
+                    unit=unit,
+                    labels=labels or {},
+                    times=self.times,
+                    values=values,
+                    peer=peer,
+                )
+            )
+
+    def _sum(self, members: Sequence[int]) -> FloatArray:
+        """Increments of several counters together over the trailing window; NaN where none of them is known."""
+        block = self.rows.increments[list(members)]
+        known = np.isfinite(block).any(axis=0)
+        total = trailing_sum(np.nansum(block, axis=0)[None, :], self.window)[0]
+        return np.where(known, total, np.nan)
+
+    def _by_label(self, members: Iterable[int], names: Sequence[str]) -> dict[str, list[int]]:
+        groups: dict[str, list[int]] = defaultdict(list)
+        for index in members:
+            groups[first_label(self.rows.raw[index].labels, names) or ""].append(index)
+        return groups
+
+    def _by_peer(self, name: str, members: Iterable[int]) -> dict[str | None, list[int]]:
+        groups: dict[str | None, list[int]] = defaultdict(list)
+        for index in members:
+            groups[client_peer(name, self.rows.raw[index].labels)].append(index)
+        return groups
+
+    def _routes(self, members: Sequence[int]) -> list[tuple[str, list[int]]]:
+        groups = self._by_label(members, ROUTE_LABELS)
+        if len(groups) < 2:
+            return []
+        load = {r: float(np.nansum(self.rows.increments[i])) for r, i in groups.items() if r}
+        return [(r, groups[r]) for r in sorted(sorted(load, key=lambda r: (-load[r], r))[:MAX_ROUTES])]
+
+    # Histograms
+
+    def _histogram_bases(self, by_name: Mapping[str, list[int]]) -> set[str]:
+        bases = {n.removesuffix("_bucket") for n, i in by_name.items() if self.rows.kind[i[0]] == "histogram_bucket"}
+        summaries = {n.removesuffix("_sum") for n in by_name if n.endswith("_sum")}
+        return bases | {b for b in summaries if f"{b}_count" in by_name}
+
+    def _histogram(self, base: str, by_name: Mapping[str, list[int]]) -> None:
+        buckets = by_name.get(f"{base}_bucket", [])
+        sums, counts = by_name.get(f"{base}_sum", []), by_name.get(f"{base}_count", [])
+        scale = seconds_per_unit(base)
+        found = set(words(base))
+        for peer, peer_buckets in _union(self._by_peer(base, buckets), self._by_peer(base, counts)):
+            peer_sums = self._by_peer(base, sums).get(peer, [])
+            peer_counts = self._by_peer(base, counts).get(peer, [])
+            family: Family = "other"
+            prefix = f"{base} "
+            if scale is not None:
+                waits = found & (WAIT_WORDS | {"pool"})
+                family = "saturation" if waits else "latency" if peer is None else "dependency_latency"
+                prefix = "latency " if family != "saturation" else f"{base} "
+                if family == "latency" and not found & (REQUEST_WORDS | {"duration", "latency"}):
+                    family, prefix = "other", f"{base} "
+            self._distribution(
+                prefix, family, scale or 1.0, "s" if scale else "", peer, peer_buckets, peer_sums, peer_counts
+            )
+            if scale is not None and family in ("latency", "dependency_latency"):
+                self._requests(peer_counts, peer)
+
+    def _distribution(
+        self,
+        prefix: str,
+        family: Family,
+        scale: float,
+        unit: str,
+        peer: str | None,
+        buckets: list[int],
+        sums: list[int],
+        counts: list[int],
+    ) -> None:
+        self._mean_and_p95(prefix, family, scale, unit, peer, buckets, sums, counts, {})
+        if peer is None and family == "latency":
+            bucket_routes, sum_routes = dict(self._routes(buckets)), dict(self._routes(sums))
+            for route, route_counts in self._routes(counts):
+                self._mean_and_p95(
+                    f"{prefix}{route} ",
+                    family,
+                    scale,
+                    unit,
+                    peer,
+                    bucket_routes.get(route, []),
+                    sum_routes.get(route, []),
+                    route_counts,
+                    {"route": route},
+                )
+
+    def _mean_and_p95(
+        self,
+        prefix: str,
+        family: Family,
+        scale: float,
+        unit: str,
+        peer: str | None,
+        buckets: list[int],
+        sums: list[int],
+        counts: list[int],
+        labels: Mapping[str, str],
+    ) -> None:
+        if sums and counts:
+            count = self._sum(counts)
+            mean = np.where(count >= MIN_REQUESTS, self._sum(sums) / count * scale, np.nan)
+            self._emit(f"{prefix}mean", family, unit, mean, peer=peer, labels=labels)
+        if buckets:
+            p95 = self._bucket_quantile(buckets, 0.95) * scale
+            self._emit(f"{prefix}p95", family, unit, p95, peer=peer, labels=labels)
+
+    def _bucket_quantile(self, members: list[int], level: float) -> FloatArray:
+        """PromQL's histogram_quantile: linear inside a bucket; the last finite bound if it falls in the open bucket."""
+        groups: dict[float, list[int]] = defaultdict(list)
+        for index in members:
+            bound = _bound(self.rows.raw[index].labels.get("le", ""))
+            if bound is not None:
+                groups[bound].append(index)
+        bounds = sorted(groups)
+        if len(bounds) < 2 or not np.isinf(bounds[-1]):
+            return np.full(self.times.size, np.nan)
+        cumulative = np.maximum.accumulate(np.nan_to_num(np.vstack([self._sum(groups[b]) for b in bounds])), axis=0)
+        total = cumulative[-1]
+        bucket = np.minimum((cumulative >= level * total).argmax(axis=0), len(bounds) - 2)
+        columns = np.arange(total.size)
+        upper = np.array(bounds[:-1])
+        lower = np.concatenate([[min(0.0, bounds[0])], upper[:-1]])
+        below = np.where(bucket > 0, cumulative[np.maximum(bucket - 1, 0), columns], 0.0)
+        inside = cumulative[bucket, columns] - below
+        share = np.clip(np.where(inside > 0, (level * total - below) / inside, 1.0), 0.0, 1.0)
+        value = lower[bucket] + (upper[bucket] - lower[bucket]) * share
+        return np.where(total >= MIN_QUANTILE_REQUESTS, value, np.nan)
+
+    def _own_time(self, bases: set[str], by_name: Mapping[str, list[int]]) -> None:
+        """Mean server time minus the time spent in calls to other services: what this service itself takes.
+
+        Time in a data store stays in: the query is the service's own. Concurrent calls can exceed the whole; then 0.
+        """
+        spent = np.zeros(self.times.size)
+        server_sum = server_count = None
+        has_client = False
+        for base in sorted(bases):
+            scale = seconds_per_unit(base)
+            found = set(words(base))
+            if scale is None or found & (WAIT_WORDS | {"pool"}):
+                continue
+            sums, counts = by_name.get(f"{base}_sum", []), by_name.get(f"{base}_count", [])
+            for peer, members in self._by_peer(base, sums).items():
+                if peer is None and found & (REQUEST_WORDS | {"duration", "latency"}) and server_sum is None:
+                    server_sum = self._sum(members) * scale
+                    server_count = self._sum(self._by_peer(base, counts).get(None, []))
+                elif peer is not None and not is_datastore(peer):
+                    spent += np.nan_to_num(self._sum(members)) * scale
+                    has_client = True
+        if server_sum is None or server_count is None or not has_client:
+            return
+        own = np.maximum(server_sum - spent, 0.0) / server_count
+        self._emit(
+            "own time mean", "latency", "s", np.where(server_count >= MIN_REQUESTS, own, np.nan), labels={"own": "1"}
+        )
+
+    # Counters
+
+    def _requests(self, members: list[int], peer: str | None) -> None:
+        """Traffic and, where a status label tells, the share of failed requests; also per route on the server side."""
+        if not members:
+            return
+        side = "calls" if peer is not None else "requests"
+        if not any(s.indicator == f"{side} rate" and s.peer == peer for s in self.out):
+            self._emit(f"{side} rate", "traffic", "/s", self._sum(members) / self.window_s, peer=peer)
+        self._error_ratio(members, peer, "error ratio", {})
+        if peer is None:
+            for route, route_members in self._routes(members):
+                self._error_ratio(route_members, peer, f"error ratio {route}", {"route": route})
+
+    def _error_ratio(self, members: list[int], peer: str | None, indicator: str, labels: Mapping[str, str]) -> None:
+        statuses = self._by_label(members, STATUS_LABELS)
+        if not any(statuses):
+            return
+        total = self._sum(members)
+        failed = [index for status, group in statuses.items() if is_bad_status(status) for index in group]
+        bad = np.nan_to_num(self._sum(failed)) if failed else np.zeros(self.times.size)
+        ratio = np.where(total >= MIN_REQUESTS, np.minimum(bad / total, 1.0), np.nan)
+        family: Family = "errors" if peer is None else "dependency_errors"
+        self._emit(indicator, family, "ratio", ratio, peer=peer, labels=labels)
+
+    def _counter(self, name: str, members: list[int], *, has_requests: bool) -> None:
+        found = set(words(name))
+        if "cpu" in found and "seconds" in found:
+            self._emit("cpu", "cpu", "cores", self._sum(members) / self.window_s)
+            return
+        restarts = bool(found & {"restart", "restarts"})
+        for peer, group in self._by_peer(name, members).items():
+            has_status = any(self._by_label(group, STATUS_LABELS))
+            if has_status and found & (REQUEST_WORDS | DATASTORE_WORDS | CLIENT_WORDS | {"responses"}):
+                self._requests(group, peer)
+            elif restarts:
+                self._emit(name, "restarts", "restarts", np.nancumsum(np.nansum(self.rows.increments[group], axis=0)))
+            elif found & ERROR_WORDS:
+                family: Family = "errors" if peer is None else "dependency_errors"
+                self._emit(f"{name} rate", family, "/s", self._sum(group) / self.window_s, peer=peer)
+            elif found & {"requests", "request"} and peer is None and not has_requests:
+                self._requests(group, None)
+            else:
+                unit = "bytes/s" if "bytes" in found else "s/s" if "seconds" in found else "/s"
+                self._emit(f"{name} rate", "other", unit, self._sum(group) / self.window_s, peer=peer)
+
+    # Gauges
+
+    def _gauges(self, by_name: Mapping[str, list[int]]) -> None:
+        for name in sorted(by_name):
+            found = words(name)
+            if name.endswith("start_time_seconds") or "timestamp" in found:
+                continue
+            if name == "up":
+                self._emit("down", "restarts", "", 1.0 - np.fmin.reduce(self.rows.level[by_name[name]], axis=0))
+                continue
+            summary = self._by_label(by_name[name], ("quantile",))
+            if any(summary):
+                self._summary(name, summary)
+                continue
+            for pool, members in self._by_label(
+                by_name[name], ("pool", "name", "queue", "device", "mountpoint")
+            ).items():
+                level = np.nansum(self.rows.level[members], axis=0)
+                level = np.where(np.isfinite(self.rows.level[members]).any(axis=0), level, np.nan)
+                family, unit = gauge_meaning(name)
+                shown = f"{name} {pool}".strip()
+                self._emit(shown, family, unit, level)
+                limit = self._limit_of(name, by_name, pool)
+                if limit is not None:
+                    used = np.where(limit > 0, level / limit, np.nan)
+                    self._emit(f"{shown} share of limit", "saturation", "ratio", used)
+
+    def _summary(self, name: str, by_quantile: Mapping[str, list[int]]) -> None:
+        scale = seconds_per_unit(name)
+        highest = max((q for q in by_quantile if q), key=lambda q: _bound(q) or 0.0)
+        for peer, members in self._by_peer(name, by_quantile[highest]).items():
+            family: Family = "other" if scale is None else "latency" if peer is None else "dependency_latency"
+            value = np.fmax.reduce(self.rows.level[members], axis=0) * (scale or 1.0)
+            self._emit(f"{name} q{highest}", family, "s" if scale else "", value, peer=peer)
+
+    def _limit_of(self, name: str, by_name: Mapping[str, list[int]], pool: str) -> FloatArray | None:
+        """The sibling gauge that limits this one: same words but for "in use" against "size", "open" against "max"."""
+        found = set(words(name))
+        if not found & USE_WORDS or found & LIMIT_WORDS:
+            return None
+        stem = found - USE_WORDS
+        for other in sorted(by_name):
+            theirs = set(words(other))
+            if other != name and theirs & LIMIT_WORDS and theirs - LIMIT_WORDS - USE_WORDS == stem:
+                members = self._by_label(by_name[other], ("pool", "name", "queue", "device", "mountpoint")).get(pool)
+                if members:
+                    return np.asarray(np.nansum(self.rows.level[members], axis=0), dtype=np.float64)
+        return None
+
+    def _restarts(self, by_name: Mapping[str, list[int]]) -> None:
+        """How often the service's processes began anew since the first sample, counted up.
+
+        From `process_start_time_seconds`; without it from most counters of a process falling in the same cell.
+        """
+        starts = [i for n, members in by_name.items() if n.endswith("start_time_seconds") for i in members]
+        began = np.zeros(self.times.size)
+        if starts:
+            for index in starts:
+                level = self.rows.level[index]
+                known = np.flatnonzero(np.isfinite(level))
+                moved = np.flatnonzero(np.diff(level[known]) > 0.5)
+                began[known[moved + 1]] += 1
+        else:
+            began += self._mass_resets()
+        self._emit("restarts", "restarts", "restarts", np.cumsum(began))
+
+    def _mass_resets(self) -> FloatArray:
+        began = np.zeros(self.times.size)
+        processes: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for index in self.members:
+            if self.rows.kind[index] != "gauge":
+                processes[_process_of(self.rows.raw[index], self.service)].append(index)
+        for members in processes.values():
+            level = self.rows.grid.values[members]
+            seen = last_seen(np.isfinite(level))
+            filled = np.where(seen >= 0, np.take_along_axis(level, np.maximum(seen, 0), axis=1), np.nan)
+            alive = np.maximum((filled[:, :-1] > 0).sum(axis=0), 1)
+            fell = (np.diff(filled, axis=1) < 0).sum(axis=0)
+            began[1:] += fell >= np.maximum(1, 0.5 * alive)
+        return began
+
+
+def _union(
+    first: Mapping[str | None, list[int]], second: Mapping[str | None, list[int]]
+) -> list[tuple[str | None, list[int]]]:
+    keys = sorted({*first, *second}, key=lambda k: (k is not None, k or ""))
+    return [(key, first.get(key, [])) for key in keys]
+
+
+def _bound(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return None if np.isnan(value) else value
+
+
+def _unique(found: list[Series]) -> list[Series]:
+    """The first of each (indicator, peer): two metrics of one service may tell the same thing."""
+    kept: dict[tuple[str, str | None], Series] = {}
+    for series in found:
+        kept.setdefault((series.indicator, series.peer), series)
+    return list(kept.values())

@@ -1,0 +1,125 @@
+"""When the abnormal behaviour of a series began, early rather than late.
+
+The normal level and its noise are read from the low side of the window's own values (30th percentile and below for
+something that is bad when high), so an incident may fill two thirds of the window, and an earlier, healed one does not
+hide the present one. An onset a minute late puts the incident into the baseline and ruins every ranking after it; a
+minute early costs next to nothing. So the first crossing is walked back to where the series left its normal band.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.evidence.grid import clean
+from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, directions
+from agents.evidence.types import BoolArray, Direction, Family, FloatArray, Onset, Series, as_utc
+
+MIN_SAMPLES = 8
+LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
+BRIDGED_S = 90.0  # bursts nearer than this are one incident (a process that restarts again and again)
+QUIET_MARGIN_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal."""
+
+    first: int
+    last: int
+    cells: int
+
+
+def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onset | None:
+    """The onset of the abnormal stretch that still lasts at the end of the series, or None.
+
+    A stretch that has healed is no onset. `baseline_start_s` (epoch seconds) leaves out what came before it.
+    """
+    times, values = clean(series.times, series.values)
+    if baseline_start_s is not None:
+        times, values = times[times >= baseline_start_s], values[times >= baseline_start_s]
+    found = [
+        onset
+        for direction in directions(series.family)
+        if (onset := _onset_towards(times, values, series.family, series.unit, direction)) is not None
+    ]
+    return max(found, key=lambda o: (o.score, o.direction)) if found else None
+
+
+def quiet_since(series: Series, onset: Onset) -> float | None:
+    """Epoch seconds from which the series was normal until the onset, or None if it was normal all along.
+
+    Keeps an earlier, healed incident out of the baseline.
+    """
+    times, values = clean(series.times, series.values)
+    if times.size < MIN_SAMPLES:
+        return None
+    interval = float(np.median(np.diff(times)))
+    z = _deviation(values, series.family, series.unit, onset.direction)
+    limit = onset.at.timestamp() - onset.guard_s
+    earlier = [r for r in _runs(times, z > Z_ABNORMAL, interval) if times[r.last] < limit]
+    if not earlier:
+        return None
+    return float(times[earlier[-1].last]) + max(QUIET_MARGIN_S, 2 * interval)
+
+
+def _onset_towards(
+    times: FloatArray, values: FloatArray, family: Family, unit: str, direction: Direction
+) -> Onset | None:
+    if times.size < MIN_SAMPLES:
+        return None
+    interval = float(np.median(np.diff(times)))
+    z = _deviation(values, family, unit, direction)
+    runs = _runs(times, z > Z_ABNORMAL, interval)
+    if not runs:
+        return None
+    run = runs[-1]
+    needed = max(2, int(np.ceil(LEAST_ABNORMAL_S / interval)))
+    still = times[-1] - times[run.last] <= _bridge(times, interval)
+    alive = times[-1] - times[run.last] <= max(2 * interval, QUIET_MARGIN_S) or run.cells >= 2 * needed
+    if not still or not alive or run.cells < needed:
+        return None
+    first = run.first
+    while first > 0 and z[first - 1] > 1.0:
+        first -= 1
+    if first == 0:
+        return None
+    inside = z[run.first : run.last + 1]
+    score = float(np.clip(np.sort(inside)[-max(1, inside.size // 3) :], 0, Z_CAP).mean())
+    return Onset(
+        at=as_utc(float(times[first]) - min(interval, float(times[first] - times[0]))),
+        guard_s=max(2 * interval, 5.0),
+        score=round(score, 2),
+        direction=direction,
+    )
+
+
+def _deviation(values: FloatArray, family: Family, unit: str, direction: Direction) -> FloatArray:
+    """Distance from the normal level in noise units, positive towards `direction`."""
+    signed = values if direction == "up" else -values
+    low, normal = np.quantile(signed, [0.05, 0.30])
+    # Between these quantiles of a normal distribution lie 1.12 standard deviations, and the median is 0.52 further.
+    spread = float(normal - low) / 1.12
+    level = float(normal) + 0.52 * spread
+    noise = max(1.5 * spread, NORMS[family].relative * abs(level), absolute_floor(family, unit))
+    if noise <= 0:
+        noise = max(1e-9, 1e-6 * float(np.abs(signed).max()))
+    return np.asarray((signed - level) / noise, dtype=np.float64)
+
+
+def _bridge(times: FloatArray, interval: float) -> float:
+    span = float(times[-1] - times[0])
+    return max(4 * interval, min(BRIDGED_S, 0.25 * span))
+
+
+def _runs(times: FloatArray, abnormal: BoolArray, interval: float) -> list[_Run]:
+    """Abnormal stretches, near ones merged, those of a single stray sample left out where sampling is dense."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], abnormal.astype(np.int8), [0]])))
+    bridge = _bridge(times, interval)
+    runs: list[_Run] = []
+    for first, last in zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True):
+        if runs and times[first] - times[runs[-1].last] <= bridge:
+            before = runs.pop()
+            runs.append(_Run(first=before.first, last=last, cells=before.cells + last - first + 1))
+        else:
+            runs.append(_Run(first=first, last=last, cells=last - first + 1))
+    return runs
