@@ -1,0 +1,116 @@
+"""Schema migrations of the two databases, run by code so that they work from an installed wheel.
+
+One transaction takes a lock, then migrates: replicas that start together wait for each other, and an interrupted
+migration leaves nothing behind, because both databases roll back schema changes.
+"""
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.engine import create_engine
+from store.errors import SchemaMismatch
+
+_HERE = Path(__file__).parent
+_LOCK = 0x6175746F6865616C  # any constant of our own
+
+
+async def migrate(url: str) -> None:
+    """Brings the content database to this version's schema. Safe to run again and at the same time elsewhere.
+
+    Raises SchemaMismatch when the database is newer than this version, or holds foreign tables.
+    """
+    await _migrate(url, "content")
+
+
+async def migrate_keyring(url: str) -> None:
+    """The same for the keyring's database."""
+    await _migrate(url, "keyring")
+
+
+async def require_current(engine: AsyncEngine) -> None:
+    """Raises SchemaMismatch unless the content database is exactly at this version's schema."""
+    await _require(engine, "content")
+
+
+async def require_current_keyring(engine: AsyncEngine) -> None:
+    await _require(engine, "keyring")
+
+
+async def _migrate(url: str, which: str) -> None:
+    engine = create_engine(url, pool_size=1)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, which)
+    finally:
+        await engine.dispose()
+
+
+async def _require(engine: AsyncEngine, which: str) -> None:
+    async with engine.connect() as connection:
+        current = await connection.run_sync(_revision, which)
+    if current != _scripts(which).get_current_head():
+        raise SchemaMismatch(f"the {which} database is not migrated: run `autoheal migrate`")
+
+
+def _upgrade(connection: Connection, which: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    scripts = _scripts(which)
+    current = _revision(connection, which)
+    if current == scripts.get_current_head():
+        return
+    with EnvironmentContext(
+        _config(which),
+        scripts,
+        fn=lambda revision, _context: scripts._upgrade_revs("head", revision),  # noqa: SLF001 - as alembic.command does
+        destination_rev="head",
+    ) as environment:
+        environment.configure(
+            connection=connection, version_table=_version_table(which), render_as_batch=True, transactional_ddl=True
+        )
+        environment.run_migrations()
+
+
+def _revision(connection: Connection, which: str) -> str | None:
+    """The revision of the database, checked to be one that this version knows."""
+    context = MigrationContext.configure(connection, opts={"version_table": _version_table(which)})
+    current = context.get_current_revision()
+    if current is None:
+        first_table = {"content": "tenants", "keyring": "data_keys"}[which]
+        if inspect(connection).has_table(first_table):
+            raise SchemaMismatch(
+                f"the {which} database holds tables but no schema version: a migration was interrupted or the tables "
+                "are another program's. Restore a backup or use an empty database; nothing was changed"
+            )
+        return None
+    try:
+        _scripts(which).get_revision(current)
+    except (CommandError, ResolutionError) as exc:
+        raise SchemaMismatch(
+            f"the {which} database is at schema {current}, which this version does not know: a newer one "
+            "migrated it. Install that version or restore a backup; nothing was changed"
+        ) from exc
+    return current
+
+
+def _version_table(which: str) -> str:
+    return f"autoheal_{which}_schema"
+
+
+def _scripts(which: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(which))
+
+
+def _config(which: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE / which).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,63 @@
+"""SQLAlchemy engines with the settings that the store depends on.
+
+SQLite: WAL, foreign keys, recursive triggers (else INSERT OR REPLACE passes a delete trigger), full synchronisation,
+and BEGIN IMMEDIATE for writers, because a read that turns into a write cannot wait for its turn. The driver's own
+transaction control is switched off for that.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT_S = 15
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",
+)
+
+
+def parse_url(url: str) -> URL:
+    """Accepts `sqlite:///file` and `postgresql://...` and puts in the asynchronous driver."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ValueError(f"unsupported database {backend!r}: use sqlite:///... or postgresql://...")
+
+
+def create_engine(url: str, *, pool_size: int) -> AsyncEngine:
+    parsed = parse_url(url)
+    engine = create_async_engine(
+        parsed, pool_size=pool_size, max_overflow=0, pool_timeout=30, pool_pre_ping=False, hide_parameters=True
+    )
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool, for transactions that only read."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(begin="DEFERRED")
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    kind = connection.get_execution_options().get("begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {kind}")

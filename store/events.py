@@ -1,0 +1,101 @@
+"""What happened, as CloudEvents 1.0 with a closed vocabulary: `ai.autoheal.<noun>.<verb>.v1`.
+
+The SDK validates the attributes it knows; the source and the extension names, which it does not check, are constants
+here. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+"""
+
+from datetime import datetime
+from typing import Any
+
+from cloudevents.core.v1.event import CloudEvent
+from sqlalchemy import select
+
+from store.audit import Actor
+from store.ids import new_id
+from store.schema import EventRow
+from store.session import TenantSession
+
+SOURCE = "/autoheal"
+
+VERBS: dict[str, frozenset[str]] = {
+    "tenant": frozenset({"created", "closed"}),
+    "app": frozenset({"installed", "uninstalled"}),
+    "user": frozenset({"added", "role_changed"}),
+    "connection": frozenset({"added", "removed", "failed"}),
+    "mention": frozenset({"received", "refused"}),
+    "command": frozenset({"used"}),
+    "incident": frozenset({"opened", "mitigated", "resolved", "reopened"}),
+    "investigation": frozenset({"queued", "started", "steered", "concluded", "stopped", "failed"}),
+    "tool": frozenset({"called", "failed"}),
+    "model": frozenset({"called", "fell_back"}),
+    "approval": frozenset({"proposed", "approved", "rejected", "expired", "replanned", "cancelled", "superseded"}),
+    "remediation": frozenset({"started", "applied", "healed", "not_healed", "unknown", "failed", "undone"}),
+    "feedback": frozenset({"given"}),
+}
+"""All nouns with their verbs."""
+
+
+async def emit(
+    s: TenantSession,
+    type: str,  # noqa: A002 - CloudEvents' own word
+    subject: str,
+    data: dict[str, Any] | None = None,
+    *,
+    actor: Actor | None = None,
+) -> CloudEvent:
+    """Appends an event in the caller's transaction. It locks the tenant's head until the commit, so call it late.
+    Raises ValueError for a type that is not in the vocabulary. Data holds ids, numbers and closed words.
+    """
+    _check(type)
+    head = await s.head()
+    head.event_sequence += 1
+    row_id = new_id()
+    row = EventRow(
+        id=row_id,
+        tenant_id=s.tenant_id,
+        sequence=head.event_sequence,
+        time=s.now(),
+        type=type,
+        subject=subject,
+        actor_type=None if actor is None else actor.type,
+        actor_id=None if actor is None else actor.id,
+        data=s.seal_json("events", "data", row_id, data or {}),
+    )
+    event = _event(s, row)
+    await s.insert(row)
+    return event
+
+
+async def events(s: TenantSession, since: datetime, until: datetime, *, limit: int = 10_000) -> list[CloudEvent]:
+    """From `since` (inclusive) to `until` (exclusive), in the order in which they were emitted."""
+    rows = await s.all(
+        select(EventRow).where(EventRow.time >= since, EventRow.time < until).order_by(EventRow.sequence).limit(limit)
+    )
+    return [_event(s, row) for row in rows]
+
+
+def _check(event_type: str) -> None:
+    parts = event_type.split(".")
+    if (
+        len(parts) != 5
+        or (parts[0], parts[1], parts[4]) != ("ai", "autoheal", "v1")
+        or parts[3] not in VERBS.get(parts[2], frozenset())
+    ):
+        raise ValueError(f"{event_type!r} is not in the event vocabulary (store/events.py)")
+
+
+def _event(s: TenantSession, row: EventRow) -> CloudEvent:
+    attributes: dict[str, Any] = {
+        "id": row.id,
+        "source": SOURCE,
+        "specversion": "1.0",
+        "type": row.type,
+        "subject": row.subject,
+        "time": row.time,
+        "datacontenttype": "application/json",
+        "tenantid": row.tenant_id,
+        "sequence": f"{row.sequence:020d}",
+    }
+    if row.actor_type is not None and row.actor_id is not None:
+        attributes |= {"actortype": row.actor_type, "actorid": row.actor_id}
+    return CloudEvent(attributes, s.open_json("events", "data", row.id, row.data))

@@ -1,0 +1,106 @@
+"""The first wall between tenants: a SQLAlchemy session that can only see and write one of them.
+
+Loader criteria filter every ORM select, update and delete. What they cannot filter (Core tables, text, statements with
+their own parameters, inserts) is refused before it reaches the database, and each flush is checked.
+https://docs.sqlalchemy.org/en/21/orm/queryguide/api.html#sqlalchemy.orm.with_loader_criteria
+"""
+
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm.context import FromStatement
+from sqlalchemy.sql import visitors
+
+from store.errors import CrossTenantWrite, RefusedStatement
+from store.schema import Owned
+
+CHECKED_INSERT = "checked_insert"  # execution option set by TenantSession alone, with the tenant filled in
+
+
+class BoundSession(Session):
+    """`info` holds tenant_id and readonly. Made by Database.tenant only."""
+
+    def connection(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise RefusedStatement("a tenant's session gives no raw connection")
+
+    def bulk_save_objects(self, *_args: Any, **_kwargs: Any) -> None:
+        raise RefusedStatement("bulk operations pass the tenant wall")
+
+    def bulk_insert_mappings(self, *_args: Any, **_kwargs: Any) -> None:
+        raise RefusedStatement("bulk operations pass the tenant wall")
+
+    def bulk_update_mappings(self, *_args: Any, **_kwargs: Any) -> None:
+        raise RefusedStatement("bulk operations pass the tenant wall")
+
+
+@event.listens_for(BoundSession, "do_orm_execute")
+def _guard_statement(state: ORMExecuteState) -> None:
+    tenant_id: str = state.session.info["tenant_id"]
+    if not state.is_orm_statement or isinstance(state.statement, FromStatement):
+        raise RefusedStatement("only ORM statements can be bound to a tenant")
+    if state.parameters:
+        raise RefusedStatement("statements with separate parameters pass the tenant wall")
+    if not state.is_select and state.session.info["readonly"]:
+        raise RefusedStatement("this session only reads")
+    if state.is_insert:
+        if not state.execution_options.get(CHECKED_INSERT):
+            raise RefusedStatement("insert through TenantSession.insert or insert_if_absent")
+        return
+    _refuse_unfiltered(state.statement)
+    if state.is_update or state.is_delete:
+        _refuse_rewrites(state)
+    state.statement = state.statement.options(
+        with_loader_criteria(Owned, lambda owned: owned.tenant_id == tenant_id, include_aliases=True)
+    )
+
+
+def _refuse_unfiltered(statement: Any) -> None:
+    """Every table and column in the statement must come from an entity that a tenant owns; text is refused.
+
+    A filter on an entity drags its bare table into the walk, so a bare table is judged by the entities around it.
+    """
+    bare: set[Any] = set()
+    owned: set[Any] = set()
+    element: Any
+    for element in visitors.iterate(statement):
+        kind = element.__visit_name__
+        if kind in ("textclause", "text_as_from") or getattr(element, "is_literal", False):
+            raise RefusedStatement("text cannot be bound to a tenant")
+        if kind not in ("table", "column"):
+            continue
+        entity = element._annotations.get("parententity")  # noqa: SLF001 - the only way to tell Core from ORM
+        if entity is not None and issubclass(entity.mapper.class_, Owned):
+            owned.add(entity.mapper.local_table)
+        elif kind == "table" and entity is None:
+            bare.add(element)
+        else:
+            raise RefusedStatement(f"{element.name} is not bound to a tenant here")
+    if bare - owned:
+        raise RefusedStatement(f"{', '.join(sorted(table.name for table in bare - owned))}: not bound to a tenant here")
+
+
+def _refuse_rewrites(state: ORMExecuteState) -> None:
+    mapper = state.bind_mapper
+    if mapper is None or mapper.class_.append_only:
+        raise RefusedStatement("rows of this table are only ever added")
+    values = getattr(state.statement, "_values", None) or {}
+    if any(getattr(column, "key", column) == "tenant_id" for column in values):
+        raise CrossTenantWrite("a row cannot change its tenant")
+
+
+@event.listens_for(BoundSession, "before_flush")
+def _guard_flush(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    tenant_id = session.info["tenant_id"]
+    changed = [*session.new, *session.dirty, *session.deleted]
+    if changed and session.info["readonly"]:
+        raise RefusedStatement("this session only reads")
+    for row in changed:
+        if not isinstance(row, Owned):
+            raise CrossTenantWrite(f"{type(row).__name__} belongs to no tenant")
+        if row in session.new and row.tenant_id is None:
+            row.tenant_id = tenant_id
+        if row.tenant_id != tenant_id or inspect(row).attrs.tenant_id.history.deleted:
+            raise CrossTenantWrite(f"{type(row).__name__} of another tenant")
+        if type(row).append_only and row not in session.new:
+            raise RefusedStatement("rows of this table are only ever added")

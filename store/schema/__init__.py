@@ -1,0 +1,50 @@
+"""The tables. Rows stay inside the store: its functions return dataclasses."""
+
+from store.schema.base import Base, Owned
+from store.schema.incidents import (
+    ApprovalRow,
+    ArtifactRow,
+    ChatMessageRow,
+    ConversationRow,
+    DailySpendRow,
+    FeedbackRow,
+    IncidentRow,
+    InvestigationRow,
+    ModelMessageRow,
+    NoteRow,
+)
+from store.schema.records import AuditRow, DeliveryRow, EventRow, FenceRow, InboxRow
+from store.schema.tenancy import (
+    ConnectionRow,
+    SlackInstallRow,
+    TenantHeadRow,
+    TenantRow,
+    TenantSettingsRow,
+    UserRow,
+)
+
+__all__ = [
+    "ApprovalRow",
+    "ArtifactRow",
+    "AuditRow",
+    "Base",
+    "ChatMessageRow",
+    "ConnectionRow",
+    "ConversationRow",
+    "DailySpendRow",
+    "DeliveryRow",
+    "EventRow",
+    "FeedbackRow",
+    "FenceRow",
+    "InboxRow",
+    "IncidentRow",
+    "InvestigationRow",
+    "ModelMessageRow",
+    "NoteRow",
+    "Owned",
+    "SlackInstallRow",
+    "TenantHeadRow",
+    "TenantRow",
+    "TenantSettingsRow",
+    "UserRow",
+]

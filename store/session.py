@@ -1,0 +1,288 @@
+"""The database, and the tenant-bound session through which nearly everything goes.
+
+`Database.tenant` fetches the tenant's data keys, then opens one short transaction; it commits when the block ends and
+rolls back when it raises. `Database.across_tenants` is the one conspicuous door past the wall.
+On SQLite writers take turns in this process before they ask the file, so that they wait in order instead of polling.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from store import vault
+from store.engine import BUSY_TIMEOUT_S, create_engine, reading
+from store.errors import StoreBusy, UnknownTenant
+from store.ids import TenantId
+from store.isolation import CHECKED_INSERT, BoundSession
+from store.keyring import KeyProvider, Keyring
+from store.migrations import require_current, require_current_keyring
+from store.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
+from store.schema import ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
+from store.vault import DataKeys, Place
+
+_log = logging.getLogger(__name__)
+Row = TypeVar("Row", bound=Owned)
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+class TenantSession:
+    """One transaction of one tenant. Made by `Database.tenant`; sees and writes that tenant only."""
+
+    def __init__(
+        self,
+        *,
+        tenant_id: TenantId,
+        session: AsyncSession,
+        data_keys: DataKeys,
+        clock: Callable[[], datetime],
+        redactors: dict[TenantId, tuple[int, Redactor]],
+    ) -> None:
+        self.tenant_id = tenant_id
+        self._session = session
+        self._data_keys = data_keys
+        self._clock = clock
+        self._redactors = redactors
+        self._redactor: Redactor | None = None
+
+    def now(self) -> datetime:
+        """Aware UTC, from the database's clock."""
+        return self._clock()
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows this tenant's stored credentials, those saved earlier in this transaction included."""
+        if self._redactor is None:
+            raise RuntimeError("the session is not open")
+        return self._redactor
+
+    # Statements. Rows are from store.schema; only the store's own modules call these.
+
+    async def one(self, entity: type[Row], *where: ColumnElement[bool], lock: bool = False) -> Row | None:
+        """The row, freshly read. `lock` holds it until the transaction ends (SQLite writers are alone anyway)."""
+        statement = select(entity).where(*where)
+        rows = await self.all(statement.with_for_update() if lock else statement)
+        return rows[0] if rows else None
+
+    async def all(self, statement: Select[Row]) -> Sequence[Row]:
+        return (await self._session.scalars(statement, execution_options={"populate_existing": True})).all()
+
+    async def value(self, statement: Select[Any]) -> Any:
+        return await self._session.scalar(statement)
+
+    async def insert(self, row: Owned) -> None:
+        self._session.add(row)
+        await self._session.flush()
+
+    async def save(self) -> None:
+        """Writes changed rows now, so that constraint errors come up here."""
+        await self._session.flush()
+
+    async def insert_if_absent(self, entity: type[Owned], *rows: Mapping[str, Any]) -> set[str]:
+        """Inserts the rows that hurt no unique constraint, in one statement; returns the ids of those inserted."""
+        if not rows:
+            return set()
+        await self._session.flush()
+        owned = [{**row, "tenant_id": self.tenant_id} for row in rows]
+        options = {CHECKED_INSERT: True}
+        if self._session.get_bind().dialect.name == "sqlite":
+            lite = sqlite_insert(entity).values(owned).on_conflict_do_nothing().returning(entity.id)
+            return set((await self._session.scalars(lite, execution_options=options)).all())
+        full = postgresql_insert(entity).values(owned).on_conflict_do_nothing().returning(entity.id)
+        return set((await self._session.scalars(full, execution_options=options)).all())
+
+    async def update(self, entity: type[Owned], *where: ColumnElement[bool], values: Mapping[str, Any]) -> int:
+        """One UPDATE; returns how many rows matched."""
+        statement = update(entity).where(*where).values(**values)
+        result = await self._session.execute(statement, execution_options={"synchronize_session": False})
+        return int(getattr(result, "rowcount", 0))
+
+    async def delete(self, entity: type[Owned], *where: ColumnElement[bool]) -> int:
+        result = await self._session.execute(
+            delete(entity).where(*where), execution_options={"synchronize_session": False}
+        )
+        return int(getattr(result, "rowcount", 0))
+
+    async def head(self) -> TenantHeadRow:
+        """The tenant's counters, locked until the transaction ends."""
+        row = await self.one(TenantHeadRow, TenantHeadRow.id == self.tenant_id, lock=True)
+        if row is None:
+            raise UnknownTenant("this tenant does not exist")
+        return row
+
+    # Sealing. The place of a ciphertext is its table, column and row in this tenant.
+
+    def seal(self, table: str, column: str, row_id: str, text: Redacted) -> bytes:
+        if not isinstance(text, Redacted):
+            raise TypeError("text must pass a Redactor before it is sealed")
+        return self._seal(table, column, row_id, text)
+
+    def open(self, table: str, column: str, row_id: str, blob: bytes) -> Redacted:
+        return Redacted.ours(self._open(table, column, row_id, blob))
+
+    def seal_json(
+        self, table: str, column: str, row_id: str, value: Any, *, verbatim_keys: frozenset[str] = VERBATIM_KEYS
+    ) -> bytes:
+        """Redacts the leaves, then seals. The shape stays."""
+        return self._seal(table, column, row_id, _dump(self.redactor.redact_json(value, verbatim_keys)))
+
+    def open_json(self, table: str, column: str, row_id: str, blob: bytes) -> Any:
+        return json.loads(self._open(table, column, row_id, blob))
+
+    def seal_secret(self, table: str, column: str, row_id: str, secret: Secret) -> bytes:
+        return self._seal(table, column, row_id, secret.reveal())
+
+    def open_secret(self, table: str, column: str, row_id: str, blob: bytes) -> Secret:
+        return Secret(self._open(table, column, row_id, blob))
+
+    def _seal(self, table: str, column: str, row_id: str, text: str) -> bytes:
+        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
+        return vault.seal(self._data_keys.current, place, text.encode("utf-8", "surrogatepass"))
+
+    def _open(self, table: str, column: str, row_id: str, blob: bytes) -> str:
+        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
+        return vault.unseal(self._data_keys, place, blob).decode("utf-8", "surrogatepass")
+
+    # The tenant's own secrets
+
+    async def secrets_changed(self) -> None:
+        """Call it in the transaction that stores or removes a credential: every redactor of the tenant is rebuilt."""
+        head = await self.head()
+        head.secrets_version += 1
+        await self.save()
+        self._redactor = Redactor(await self._own_secrets())
+
+    async def load_redactor(self) -> None:
+        """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant."""
+        version = await self.value(select(TenantHeadRow.secrets_version).where(TenantHeadRow.id == self.tenant_id))
+        if version is None:
+            raise UnknownTenant("this tenant does not exist")
+        known = self._redactors.get(self.tenant_id)
+        if known is None or known[0] != version:
+            known = (version, Redactor(await self._own_secrets()))
+            self._redactors[self.tenant_id] = known
+        self._redactor = known[1]
+
+    async def _own_secrets(self) -> list[Secret]:
+        secrets = [
+            self.open_secret("slack_installs", "bot_token", row.id, row.bot_token)
+            for row in await self.all(select(SlackInstallRow))
+        ]
+        for row in await self.all(select(ConnectionRow)):
+            stored = self.open_secret("connections", "credentials", row.id, row.credentials)
+            secrets.extend(Secret(value) for value in json.loads(stored.reveal()).values())
+        return secrets
+
+
+class Database:
+    """The content database and its keyring. Open one a process."""
+
+    def __init__(self, *, engine: AsyncEngine, keyring: Keyring, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._reader = reading(engine)
+        self._clock = clock
+        self._redactors: dict[TenantId, tuple[int, Redactor]] = {}
+        self._write_turn = asyncio.Lock()
+        self.keyring = keyring
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        keyring_url: str,
+        keys: KeyProvider,
+        clock: Callable[[], datetime] = utcnow,
+        pool_size: int = 8,
+    ) -> Self:
+        """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise."""
+        engine = create_engine(url, pool_size=pool_size)
+        keyring_engine = create_engine(keyring_url, pool_size=2)
+        try:
+            await require_current(engine)
+            await require_current_keyring(keyring_engine)
+        except BaseException:
+            await engine.dispose()
+            await keyring_engine.dispose()
+            raise
+        return cls(engine=engine, keyring=Keyring(keyring_engine, keys, clock), clock=clock)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: TenantId, *, readonly: bool = False) -> AsyncIterator[TenantSession]:
+        """One transaction. Never await the network, nor open another writing session, inside it.
+
+        Raises UnknownTenant, and StoreBusy when other writers did not finish in time.
+        """
+        data_keys = await self.keyring.data_keys(tenant_id)
+        async with (
+            self._turn(readonly=readonly),
+            AsyncSession(
+                self._reader if readonly else self._engine,
+                sync_session_class=BoundSession,
+                expire_on_commit=False,
+                info={"tenant_id": tenant_id, "readonly": readonly},
+            ) as session,
+            session.begin(),
+        ):
+            bound = TenantSession(
+                tenant_id=tenant_id,
+                session=session,
+                data_keys=data_keys,
+                clock=self._clock,
+                redactors=self._redactors,
+            )
+            await bound.load_redactor()
+            yield bound
+
+    @asynccontextmanager
+    async def across_tenants(self, reason: str) -> AsyncIterator[AsyncSession]:
+        """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged."""
+        _log.debug("action=store.across_tenants reason=%s", reason)
+        async with (
+            self._turn(readonly=False),
+            AsyncSession(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    async def close(self) -> None:
+        await self.keyring.close()
+        await self._engine.dispose()
+
+    def _turn(self, *, readonly: bool) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if readonly or self.dialect != "sqlite" else self._writer()
+
+    @asynccontextmanager
+    async def _writer(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                await self._write_turn.acquire()
+        except TimeoutError as exc:
+            raise StoreBusy("waited too long to write: is a session opened inside another one?") from exc
+        try:
+            yield
+        finally:
+            self._write_turn.release()
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

