@@ -1,0 +1,237 @@
+"""Words and numbers as Slack shows them: foreign text made harmless, times in UTC, figures a person reads at 3 am.
+
+Text of models and tools is never trusted: what hides (bidirectional, zero-width and control characters) is taken out,
+`&`, `<` and `>` are escaped so that no mention or link can be written, and sections are sent `verbatim`, so that Slack
+does not turn a bare address into a link. https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from urllib.parse import quote as percent_encode
+from urllib.parse import urlsplit
+
+Unit = Literal["ratio", "seconds", "count", "bytes", "per_second"]
+
+PUSH_LIMIT: Final = 120
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BREAKS: Final = frozenset("\n\u2028\u2029\u0085")
+_SCHEME: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//)|\b(mailto|tel):(?=\S)")
+
+
+def clean(text: str) -> str:
+    """Without invisible and control characters. Line breaks stay, tabs become a space."""
+    kept: list[str] = []
+    for character in text:
+        if character in _BREAKS:
+            kept.append("\n")
+        elif character == "\t":
+            kept.append(" ")
+        elif unicodedata.category(character) not in _HIDDEN:
+            kept.append(character)
+    return "".join(kept)
+
+
+def one_line(text: str) -> str:
+    """Cleaned, with every run of white space as one space."""
+    return " ".join(clean(text).split())
+
+
+def clamp(text: str, limit: int) -> str:
+    """At most `limit` characters, cut after a word with an ellipsis. A first word that is too long is cut inside."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    on_word = head if text[limit - 1].isspace() else head.rpartition(" ")[0]
+    return (on_word.rstrip() or head) + "…"
+
+
+def escape(text: str) -> str:
+    """For mrkdwn: no mention, no link, no code span of its own."""
+    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
+
+
+def unescape(mrkdwn: str) -> str:
+    """What `escape` was given, and without bold and code marks: for the plain line that a phone shows."""
+    bare = mrkdwn.replace("*", "").replace("`", "")
+    return bare.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def prose(text: str, limit: int = 400) -> str:
+    """Foreign text as one escaped line; `limit` counts characters as they are read, before the escapes."""
+    return escape(clamp(one_line(text), limit))
+
+
+def plain(text: str, limit: int) -> str:
+    """Foreign text for places that take no mrkdwn and cannot be told to leave addresses alone: task titles, buttons."""
+    return clamp(_without_links(one_line(text)), limit)
+
+
+def push(text: str) -> str:
+    """A message's `text`, what a phone shows: one escaped line of at most 120 characters, escapes counted."""
+    line = _without_links(one_line(text))
+    limit = PUSH_LIMIT
+    while len(shown := escape(clamp(line, limit))) > PUSH_LIMIT:
+        limit -= 1
+    return shown or "Autoheal"
+
+
+def _without_links(text: str) -> str:
+    return _SCHEME.sub(lambda match: f"{match[1] or match[2]} :", text).replace("](", "] (")
+
+
+def code(text: str, limit: int = 200) -> str:
+    """One line of foreign text between backticks. Three when the line itself holds one, so that it stays verbatim."""
+    line = clamp(one_line(text), limit).replace("```", "'''")
+    fence = "```" if "`" in line else "`"
+    escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"{fence}{escaped}{fence}" if escaped else ""
+
+
+def link(url: str | None, label: str) -> str:
+    """`label` linked when `url` is http(s), plain otherwise. Only for a connector's addresses, never a model's."""
+    shown = prose(label, 80)
+    if not url or len(url) > 2000:
+        return shown
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return shown
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        return shown
+    safe = percent_encode(clean(url), safe="%/:?#[]@!$&'()*+,;=~-._").replace("&", "&amp;")
+    return f"<{safe}|{shown.replace('|', '/')}>"
+
+
+def mention(slack_user_id: str | None) -> str:
+    """A person by Slack id."""
+    return f"<@{slack_user_id}>" if slack_user_id and slack_user_id.isalnum() else "somebody"
+
+
+def split(text: str, limit: int) -> list[str]:
+    """Pieces of at most `limit` characters, cut at line breaks, else between words, else hard. Nothing is lost."""
+    pieces: list[str] = []
+    rest = text
+    while len(rest) > limit:
+        window = rest[: limit + 1]
+        cut = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0)
+        head, rest = (rest[:cut], rest[cut + 1 :]) if cut else (rest[:limit], rest[limit:])
+        pieces.append(head)
+    pieces.append(rest)
+    return [piece for piece in pieces if piece.strip()]
+
+
+def listing(items: Sequence[str], *, most: int, limit: int = 80) -> str:
+    """Escaped, comma separated, with the number of those left out."""
+    shown = ", ".join(prose(item, limit) for item in items[:most])
+    return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Parts joined by spaces, each ended with a full stop."""
+    ended = [part if part.endswith((".", "!", "?", "…")) else f"{part}." for part in parts if part]
+    return " ".join(ended)
+
+
+def clock(at: datetime | None) -> str:
+    """`02:49:10`, UTC. Empty for None."""
+    return at.astimezone(UTC).strftime("%H:%M:%S") if at else ""
+
+
+def minute(at: datetime | None) -> str:
+    """`02:54`, UTC. Empty for None."""
+    return at.astimezone(UTC).strftime("%H:%M") if at else ""
+
+
+def day_minute(at: datetime) -> str:
+    """`13 Nov 02:54`, UTC."""
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %H:%M}"
+
+
+def moment(iso: str | None) -> datetime | None:
+    """An ISO 8601 time as stored in a verdict; None for anything else."""
+    if not iso:
+        return None
+    try:
+        parsed = datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def duration(length: timedelta | float) -> str:
+    """`13 s`, `3 min`, `2 min 30 s`, `24 h`, from a timedelta or seconds."""
+    total = length.total_seconds() if isinstance(length, timedelta) else length
+    if not abs(total) < 1e9:
+        return "?"
+    seconds = max(0, round(total))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def number(value: float, *, digits: int = 2) -> str:
+    """`digits` decimals at most, two significant digits below one, no trailing zeros."""
+    if not math.isfinite(value):
+        return "?"
+    if abs(value) >= 1e9:
+        return f"{value:.3g}"
+    if value == 0 or abs(value) >= 1:
+        return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
+    return f"{value:.2g}" if abs(value) >= 0.0001 else f"{value:.0e}"
+
+
+def percent(ratio: float) -> str:
+    """`0.3%` of 0.003."""
+    value = ratio * 100
+    return f"{number(value, digits=1)}%"
+
+
+def measure(value: float, unit: Unit) -> str:
+    """A value with its unit: `9%`, `180 ms`, `512 MB`, `30/s`, `12`."""
+    if unit == "ratio":
+        return percent(value)
+    if unit == "seconds":
+        return f"{number(value * 1000, digits=0)} ms" if abs(value) < 1 else f"{number(value)} s"
+    if unit == "bytes":
+        return _bytes(value)
+    return f"{number(value, digits=1)}/s" if unit == "per_second" else number(value)
+
+
+def _bytes(value: float) -> str:
+    size = value
+    for name in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{number(size, digits=1)} {name}"
+        size /= 1000
+    return f"{number(size, digits=1)} TB"
+
+
+def dollars(cost_usd: float) -> str:
+    """`$0.19`; `$0` for nothing; `<$0.01` for less than a cent."""
+    if not math.isfinite(cost_usd) or cost_usd <= 0:
+        return "$0"
+    return "<$0.01" if cost_usd < 0.01 else f"${cost_usd:,.2f}"
+
+
+def indicator(name: str) -> str:
+    """An indicator as a person says it: `error_ratio` is `errors`, `latency_p95` is `latency p95`."""
+    words = prose(name.replace("_", " "), 40)
+    return {"error ratio": "errors", "error rate": "errors"}.get(words, words)
+
+
+def change(before: float, now: float, unit: Unit) -> str:
+    """`0.3% -&gt; 9%`, ready for mrkdwn."""
+    return f"{measure(before, unit)} -&gt; {measure(now, unit)}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
