@@ -1,0 +1,383 @@
+"""Slack's payloads, parsed into arrivals. Pure: no store, no network.
+
+`Any` ends here. A payload that is not understood is `Unreadable`; one that is understood but is nothing to us is
+None. The table `EVENTS` names every event subscription that is routed, which `tests/test_manifest.py` compares with
+the manifest.
+https://docs.slack.dev/apis/events-api/  https://docs.slack.dev/interactivity/handling-user-interaction/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from handlers.arrival import (
+    Actor,
+    Arrival,
+    ButtonClick,
+    ChannelMessage,
+    Command,
+    DirectMessage,
+    HomeOpened,
+    MemberJoined,
+    Mention,
+    ModalSubmission,
+    TokensRevoked,
+    Uninstalled,
+)
+
+MOST_TEXT: Final = 12_000
+"""Characters of a message that are kept: what Slack lets a person see at once, and far more than a question needs."""
+
+Payload = Mapping[str, Any]
+_OPAQUE: Final = re.compile(r'[A-Za-z0-9{}":,._ -]{0,3000}')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The installation that an arrival belongs to, as Slack names it. Empty means that Slack did not say."""
+
+    team_id: str
+    enterprise_id: str = ""
+    is_enterprise_install: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """`external_id` is the same for each delivery of the same thing."""
+
+    origin: Origin
+    external_id: str
+    arrival: Arrival
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Signed by Slack, yet not in a shape that we know."""
+
+    reason: str
+
+
+class _Lax(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Named(_Lax):
+    id: str
+    team_id: str | None = None
+    enterprise_id: str | None = None
+
+
+class _Authorization(_Lax):
+    team_id: str | None = None
+    enterprise_id: str | None = None
+    is_enterprise_install: bool = False
+
+
+class _Tokens(_Lax):
+    bot: list[str] = Field(default_factory=list)
+
+
+class _Event(_Lax):
+    type: str
+    user: str | None = None
+    bot_id: str | None = None
+    subtype: str | None = None
+    channel: str | None = None
+    channel_type: str | None = None
+    ts: str | None = None
+    thread_ts: str | None = None
+    text: str | None = None
+    team: str | None = None
+    user_team: str | None = None
+    source_team: str | None = None
+    tab: str | None = None
+    inviter: str | None = None
+    tokens: _Tokens = Field(default_factory=_Tokens)
+    blocks: list[Any] = Field(default_factory=list)
+    attachments: list[Any] = Field(default_factory=list)
+
+
+class _EventCallback(_Lax):
+    event_id: str
+    team_id: str = ""
+    enterprise_id: str | None = None
+    is_ext_shared_channel: bool | None = None
+    authorizations: list[_Authorization] = Field(default_factory=list)
+    event: _Event
+
+
+class _Option(_Lax):
+    value: str
+
+
+class _Action(_Lax):
+    action_id: str
+    value: str | None = None
+    selected_option: _Option | None = None
+
+    @property
+    def chosen(self) -> str:
+        return self.value or (self.selected_option.value if self.selected_option else "")
+
+
+class _Container(_Lax):
+    channel_id: str | None = None
+    message_ts: str | None = None
+    thread_ts: str | None = None
+
+
+class _ViewState(_Lax):
+    values: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+
+
+class _View(_Lax):
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: _ViewState = Field(default_factory=_ViewState)
+
+
+class _Interaction(_Lax):
+    type: str
+    team: _Named | None = None
+    enterprise: _Named | None = None
+    is_enterprise_install: bool = False
+    user: _Named
+    channel: _Named | None = None
+    container: _Container = Field(default_factory=_Container)
+    actions: list[_Action] = Field(default_factory=list)
+    view: _View = Field(default_factory=_View)
+    trigger_id: str | None = None
+    response_url: str | None = None
+
+
+class _SlashCommand(_Lax):
+    command: str
+    text: str = ""
+    team_id: str = ""
+    enterprise_id: str | None = None
+    is_enterprise_install: bool = False
+    user_id: str
+    channel_id: str
+    trigger_id: str | None = None
+    response_url: str | None = None
+
+
+def parse(body: Payload) -> Parsed | Unreadable | None:
+    """One payload of any kind. Never raises."""
+    try:
+        if body.get("type") == "event_callback":
+            return _parse_event(_EventCallback.model_validate(body))
+        if "command" in body:
+            return _parse_command(_SlashCommand.model_validate(body), body)
+        if body.get("type") in _INTERACTIONS:
+            return _parse_interaction(_Interaction.model_validate(body), body)
+    except ValidationError as exc:
+        fields = ", ".join(sorted({".".join(map(str, problem["loc"])) or "payload" for problem in exc.errors()}))
+        return Unreadable(f"missing or of another type: {fields}")
+    return None
+
+
+def read_text(*, text: str | None, blocks: list[Any], attachments: list[Any]) -> str:
+    """All that a message says. Alerting tools often leave `text` empty and write into attachments or blocks."""
+    parts = [text or ""]
+    if attachments or not (text or "").strip():
+        parts += [*_strings(attachments), *([] if (text or "").strip() else _strings(blocks))]
+    seen: dict[str, None] = dict.fromkeys(part.strip() for part in parts if part.strip())
+    return "\n".join(seen)[:MOST_TEXT]
+
+
+_TEXT_KEYS: Final = ("pretext", "title", "text", "value", "fields", "elements", "blocks")
+
+
+def _strings(node: Any) -> Iterator[str]:
+    """Texts inside Block Kit and legacy attachments, in reading order. `value` counts only in attachment fields."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _strings(item)
+    elif isinstance(node, dict) and node.get("type") not in ("actions", "button", "image"):
+        if not any(key in node for key in ("text", "title", "fields", "blocks", "elements")) and "fallback" in node:
+            yield str(node["fallback"])
+        for key in _TEXT_KEYS:
+            if key in node:
+                yield from _strings(node[key])
+
+
+def _parse_event(callback: _EventCallback) -> Parsed | Unreadable | None:
+    event = callback.event
+    name = subscription(event.type, event.channel_type)
+    make = EVENTS.get(name)
+    arrival = make(callback) if make else None
+    if arrival is None:
+        return None
+    # In a channel shared between workspaces `team_id` may be the sender's; `authorizations` names the installation.
+    first = callback.authorizations[0] if callback.authorizations else None
+    origin = Origin(
+        team_id=(first.team_id if first else None) or callback.team_id,
+        enterprise_id=(first.enterprise_id if first else None) or callback.enterprise_id or "",
+        is_enterprise_install=first.is_enterprise_install if first else False,
+    )
+    return Parsed(origin=origin, external_id=callback.event_id, arrival=arrival)
+
+
+def subscription(event_type: str, channel_type: str | None) -> str:
+    """The manifest's name of an event: `message` events are subscribed to by kind of channel."""
+    if event_type != "message":
+        return event_type
+    return {"im": "message.im", "channel": "message.channels", "group": "message.groups"}.get(
+        channel_type or "", "message"
+    )
+
+
+def _actor(callback: _EventCallback) -> Actor:
+    event = callback.event
+    return Actor(
+        user_id=event.user or "",
+        team_id=event.user_team or event.source_team or event.team,
+        bot_id=event.bot_id,
+        shared_outside=callback.is_ext_shared_channel,
+    )
+
+
+_SAID: Final = frozenset({None, "bot_message", "file_share", "thread_broadcast"})
+"""Subtypes by which something new is said; edits, deletions and joins are not."""
+
+
+def _said(callback: _EventCallback, kind: type[Mention | DirectMessage | ChannelMessage]) -> Arrival | None:
+    event = callback.event
+    if event.subtype not in _SAID or not event.channel or not event.ts:
+        return None
+    return kind(
+        actor=_actor(callback),
+        channel_id=event.channel,
+        ts=event.ts,
+        thread_ts=event.thread_ts,
+        text=read_text(text=event.text, blocks=event.blocks, attachments=event.attachments),
+    )
+
+
+def _mention(callback: _EventCallback) -> Arrival | None:
+    return _said(callback, Mention)
+
+
+def _direct_message(callback: _EventCallback) -> Arrival | None:
+    return None if callback.event.bot_id else _said(callback, DirectMessage)
+
+
+def _channel_message(callback: _EventCallback) -> Arrival | None:
+    return _said(callback, ChannelMessage)
+
+
+def _home_opened(callback: _EventCallback) -> Arrival | None:
+    # The Messages tab of the app raises the same event; it needs no answer.
+    return HomeOpened(actor=_actor(callback)) if callback.event.tab == "home" else None
+
+
+def _member_joined(callback: _EventCallback) -> Arrival | None:
+    event = callback.event
+    if not event.channel or not event.user:
+        return None
+    return MemberJoined(actor=_actor(callback), channel_id=event.channel, inviter=event.inviter)
+
+
+def _uninstalled(_: _EventCallback) -> Arrival:
+    return Uninstalled()
+
+
+def _tokens_revoked(callback: _EventCallback) -> Arrival:
+    return TokensRevoked(bot_user_ids=tuple(callback.event.tokens.bot))
+
+
+EVENTS: Final[Mapping[str, Callable[[_EventCallback], Arrival | None]]] = {
+    "app_mention": _mention,
+    "message.im": _direct_message,
+    "message.channels": _channel_message,
+    "message.groups": _channel_message,
+    "app_home_opened": _home_opened,
+    "member_joined_channel": _member_joined,
+    "app_uninstalled": _uninstalled,
+    "tokens_revoked": _tokens_revoked,
+}
+
+
+def _parse_command(command: _SlashCommand, body: Payload) -> Parsed:
+    return Parsed(
+        origin=Origin(
+            team_id=command.team_id,
+            enterprise_id=command.enterprise_id or "",
+            is_enterprise_install=command.is_enterprise_install,
+        ),
+        external_id=command.trigger_id or _digest(body),
+        arrival=Command(
+            actor=Actor(user_id=command.user_id, team_id=command.team_id or None),
+            channel_id=command.channel_id,
+            text=command.text[:MOST_TEXT],
+            trigger_id=command.trigger_id,
+            response_url=command.response_url,
+        ),
+    )
+
+
+def _parse_interaction(interaction: _Interaction, body: Payload) -> Parsed | Unreadable:
+    enterprise = interaction.enterprise.id if interaction.enterprise else ""
+    team = interaction.team.id if interaction.team else ""
+    if not interaction.is_enterprise_install and not team:
+        return Unreadable("neither a team nor an enterprise install")
+    return Parsed(
+        origin=Origin(team_id=team, enterprise_id=enterprise, is_enterprise_install=interaction.is_enterprise_install),
+        external_id=interaction.trigger_id or _digest(body),
+        arrival=_INTERACTIONS[interaction.type](interaction),
+    )
+
+
+def _click(interaction: _Interaction) -> Arrival:
+    action = interaction.actions[0] if interaction.actions else _Action(action_id="")
+    container = interaction.container
+    return ButtonClick(
+        actor=Actor(user_id=interaction.user.id, team_id=interaction.user.team_id),
+        action_id=action.action_id,
+        value=_opaque(action.chosen),
+        channel_id=container.channel_id or (interaction.channel.id if interaction.channel else None),
+        message_ts=container.message_ts,
+        thread_ts=container.thread_ts,
+        trigger_id=interaction.trigger_id,
+        response_url=interaction.response_url,
+    )
+
+
+def _submission(interaction: _Interaction) -> Arrival:
+    values: dict[str, str] = {}
+    for block in interaction.view.state.values.values():
+        for action_id, element in block.items():
+            chosen = element.get("value") or (element.get("selected_option") or {}).get("value")
+            values[action_id] = str(chosen or "")[:MOST_TEXT]
+    return ModalSubmission(
+        actor=Actor(user_id=interaction.user.id, team_id=interaction.user.team_id),
+        callback_id=interaction.view.callback_id,
+        values=values,
+        metadata=_opaque(interaction.view.private_metadata),
+    )
+
+
+_INTERACTIONS: Final[Mapping[str, Callable[[_Interaction], Arrival]]] = {
+    "block_actions": _click,
+    "view_submission": _submission,
+}
+
+
+def _opaque(value: str) -> str:
+    """Ids and the punctuation between them. What else a client sends there is not from us."""
+    return value if _OPAQUE.fullmatch(value) else ""
+
+
+def _digest(body: Payload) -> str:
+    """The same for the same payload, for the rare one without an id of its own."""
+    return "sha256:" + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
