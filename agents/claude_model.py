@@ -26,7 +26,7 @@ BASE_URL: Final = "https://api.anthropic.com"
 DEFAULT_MODEL: Final = "claude-sonnet-5-5"
 RESTARTED: Final = "\n\n_The connection broke; this answer starts again._\n\n"
 
-EgressCheck = Callable[[str], Awaitable[None]]  # takes the full URL; raises NotPermitted
+EgressCheck = Callable[[str], object]  # takes the full URL; raises NotPermitted
 Sleep = Callable[[float], Awaitable[None]]
 
 _TRANSIENT = {"overloaded_error", "api_error", "timeout_error", "rate_limit_error"}
@@ -53,15 +53,16 @@ def make_client(
     """The only place that builds the client; the caller closes it. Every request passes `check_egress` first.
 
     `timeout` is the longest silence on the wire (the stream sends pings); connecting takes at most 5 s. Redirects are
-    not followed. Raises ValueError for an empty key.
+    not followed and proxies of the environment not used, unless `http_client` does so. A NotPermitted that the
+    transport of `http_client` raises on connecting is understood as well. Raises ValueError for an empty key.
     """
     if not api_key.strip():
         raise ValueError("the Anthropic API key is empty")
-    wire = http_client or anthropic.DefaultAsyncHttpxClient(follow_redirects=False)
+    wire = http_client or anthropic.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False)
 
     async def check(request: httpx2.Request) -> None:
         try:
-            await check_egress(str(request.url))
+            check_egress(str(request.url))
         except NotPermitted as exc:
             raise _EgressRefused(str(exc)) from exc
 
@@ -224,6 +225,8 @@ def _fate(exc: anthropic.AnthropicError, model: str) -> ModelUnavailable | Model
             return _fate_of_status(exc, model)
         case _EgressRefused():
             return ModelUnavailable(f"Claude's host is not allowed by the egress list: {exc}")
+        case anthropic.APIConnectionError(__cause__=NotPermitted() as cause):
+            return ModelUnavailable(f"Claude's host is not allowed by the egress list: {cause}")
         case anthropic.APITimeoutError():
             return ModelUnavailable("Claude did not answer in time (APITimeoutError)")
         case _:

@@ -16,7 +16,7 @@ from agents.claude_model import DEFAULT_MODEL, ClaudeModel, make_client
 ClaudeOf = Callable[..., ClaudeModel]
 
 
-async def allow_any_host(url: str) -> None:
+def allow_any_host(url: str) -> None:
     """Egress is the subject of tests of its own."""
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from fakes import messages_api as fake
 from fakes.messages_api import MessagesApi, answer, call, say, serving, think
 
 from agents.claude_model import RESTARTED, ClaudeModel, make_client
 from agents.errors import NotPermitted
-from agents.model import Block, ModelBug, ModelUnavailable, Turn, TurnRequest, Usage
+from agents.model import Block, ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest, Usage
 from agents.prices import PRICES, cost_usd
 
 TOOLS = [
@@ -55,9 +56,10 @@ class Listener:
 
 async def test_a_turn_carries_content_stop_reason_usage_and_cost(claude_of: Callable[..., ClaudeModel]) -> None:
     api = MessagesApi([answer(think("Look at latency."), call("query_metrics", {"query": "p95"}))])
-    model = claude_of(api)
+    model: ChatModel = claude_of(api)
     turn = await model.ask(request())
     thinking, tool_use = turn.content
+    assert not model.offline
     assert set(thinking) == {"type", "thinking", "signature"}
     assert tool_use["name"] == "query_metrics"
     assert tool_use["input"] == {"query": "p95"}
@@ -280,7 +282,7 @@ async def test_a_cancelled_turn_is_cancelled(claude_of: Callable[..., ClaudeMode
 async def test_a_forbidden_host_is_not_contacted_nor_tried_again(claude_of: Callable[..., ClaudeModel]) -> None:
     asked: list[str] = []
 
-    async def forbid(url: str) -> None:
+    def forbid(url: str) -> None:
         asked.append(url)
         raise NotPermitted("api.anthropic.com is not on the list")
 
@@ -289,6 +291,37 @@ async def test_a_forbidden_host_is_not_contacted_nor_tried_again(claude_of: Call
         await claude_of(api, check_egress=forbid, client_retries=2).ask(request())
     assert asked == ["https://api.anthropic.com/v1/messages"]
     assert api.log == []
+
+
+async def test_an_address_that_the_transport_refuses_is_named_as_such(claude_of: Callable[..., ClaudeModel]) -> None:
+    class Guarded(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            raise NotPermitted("the name leads inside")
+
+    wire = httpx2.AsyncClient(transport=Guarded())
+    with pytest.raises(ModelUnavailable, match=r"egress list: the name leads inside"):
+        await claude_of(MessagesApi([]), http_client=wire).ask(request())
+
+
+async def test_thinking_can_be_kept_out_of_the_live_view(claude_of: Callable[..., ClaudeModel]) -> None:
+    listener = Listener()
+    model = claude_of(MessagesApi([answer(think("Hm."), say("Hello."))]))
+    model._show_thinking = False
+    await model.ask(request(), on_text=listener)
+    assert listener.text == "Hello."
+
+
+async def test_a_cut_in_the_middle_of_an_event_is_a_broken_stream(claude_of: Callable[..., ClaudeModel]) -> None:
+    class Garbled(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            text = 'event: message_start\ndata: {"type": "message_start", "message": {"sec\n\n'
+            return httpx2.Response(200, headers={"content-type": "text/event-stream"}, text=text)
+
+    wire = httpx2.AsyncClient(transport=Garbled())
+    with pytest.raises(ModelUnavailable, match=r"broke off 3 times \(unreadable") as caught:
+        await claude_of(MessagesApi([]), http_client=wire).ask(request())
+    assert caught.value.__cause__ is not None
+    assert caught.value.__cause__.__suppress_context__
 
 
 async def test_check_tells_a_usable_key_from_a_bad_one_and_from_a_missing_model(
@@ -303,7 +336,7 @@ async def test_check_tells_a_usable_key_from_a_bad_one_and_from_a_missing_model(
 
 
 async def test_over_a_socket_dropped_connections_and_silence_are_survived() -> None:
-    async def anywhere(url: str) -> None:
+    def anywhere(url: str) -> None:
         """Loopback only."""
 
     naps: list[float] = []
@@ -332,7 +365,7 @@ async def test_over_a_socket_dropped_connections_and_silence_are_survived() -> N
 
 
 async def test_an_unreachable_host_is_unavailable() -> None:
-    async def anywhere(url: str) -> None:
+    def anywhere(url: str) -> None:
         """Loopback only."""
 
     with serving(MessagesApi([])) as base_url:
@@ -346,7 +379,7 @@ async def test_the_environment_redirects_neither_key_nor_host(monkeypatch: pytes
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://elsewhere.example")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-other")
 
-    async def anywhere(url: str) -> None:
+    def anywhere(url: str) -> None:
         """Not called: nothing is sent."""
 
     async with make_client(api_key="sk-mine", check_egress=anywhere) as client:
