@@ -1,8 +1,8 @@
 """The one way out to vendors over HTTP: time-outs, bounded retries, a size cap, no redirects and a guard against SSRF.
 
-Every address is checked at the moment of connecting, and the checked address is the one that is connected to: a name that
-resolves differently a second later gains nothing. Host header, SNI and certificate check keep the name. Addresses hidden
-in IPv6 forms (mapped, 6to4, NAT64) are unwrapped first, because Python calls those of 169.254.169.254 global.
+Every address is checked at the moment of connecting, and the checked address is the one that is connected to: a name
+that resolves differently a second later gains nothing. Host header, SNI and certificate check keep the name. Addresses
+hidden in IPv6 forms (mapped, 6to4, NAT64) are unwrapped first, because Python calls those of 169.254.169.254 global.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,18 +31,29 @@ async def test_an_endless_reader_is_stopped_at_the_cap() -> None:
     assert done.code != 0
 
 
-async def test_children_of_a_program_that_hangs_are_killed_with_it(tmp_path: Path) -> None:
-    child = "import os,time; open('pid','w').write(str(os.getpid())); open('pid.ready','w').close(); time.sleep(60)"
-    code = (
-        "import subprocess,sys,os,time\n"
-        f"subprocess.Popen([sys.executable,'-c',{child!r}])\n"
-        "while not os.path.exists('pid.ready'): time.sleep(0.01)\n"
-        "time.sleep(60)\n"
-    )
+async def test_a_program_that_hangs_is_killed_at_the_time_out() -> None:
     with pytest.raises(Unavailable, match="was killed"):
-        await run([PYTHON, "-c", code], environment={}, timeout_s=1.5, max_bytes=100, folder=tmp_path)
+        await run([PYTHON, "-c", "import time; time.sleep(60)"], environment={}, timeout_s=0.1, max_bytes=100)
+
+
+async def test_children_of_a_killed_program_end_with_it(tmp_path: Path) -> None:
+    child = "import os,time; open('p','w').write(str(os.getpid())); os.rename('p','pid'); time.sleep(60)"
+    code = f"import subprocess,sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    running = asyncio.create_task(
+        run([PYTHON, "-c", code], environment={}, timeout_s=60, max_bytes=100, folder=tmp_path)
+    )
+    await _until((tmp_path / "pid").exists)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
     pid = int((tmp_path / "pid").read_text())
-    assert _gone(pid)
+    await _until(lambda: _gone(pid))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def _gone(pid: int) -> bool:

@@ -1,0 +1,109 @@
+"""Opens log files inside declared folders only, and finds a span of time in a big one without reading all of it.
+
+The path is resolved first and must lie in a root; then each component is opened relative to the one before without
+following links, so that a link swapped in between gains nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from agents.errors import NotPermitted, Unavailable
+
+_BLOCK = 65_536
+_SEARCHED = 1_000_000  # bytes looked through for one line with a time
+_ROTATIONS = 9
+TimeOf = Callable[[bytes], datetime | None]
+
+
+@contextmanager
+def open_inside(path: Path, roots: Sequence[Path]) -> Iterator[BinaryIO]:
+    """A regular file below one of the roots. Raises NotPermitted outside, Unavailable when it cannot be read."""
+    if ".." in path.parts:
+        raise NotPermitted(f"{path.name}: '..' is not allowed in a path of a log file")
+    try:
+        resolved = path.resolve(strict=True)
+        root = next((r for r in (root.resolve() for root in roots) if resolved.is_relative_to(r)), None)
+        if root is None:
+            raise NotPermitted(f"{path.name} leads outside of the declared roots")
+        descriptor = _open_step_by_step(root, resolved.relative_to(root).parts)
+    except OSError as exc:
+        raise Unavailable(f"{path.name} cannot be read: {exc.strerror}") from exc
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotPermitted(f"{path.name} is not a regular file")
+        yield file
+
+
+def _open_step_by_step(root: Path, parts: Sequence[str]) -> int:
+    # O_NONBLOCK: a named pipe in the place of a log must not hang the reader.
+    common = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(root, common | os.O_DIRECTORY)
+    for number, part in enumerate(parts, start=1):
+        folder, last = descriptor, number == len(parts)
+        try:
+            descriptor = os.open(part, common if last else common | os.O_DIRECTORY, dir_fd=folder)
+        finally:
+            os.close(folder)
+    return descriptor
+
+
+def with_rotated(path: Path) -> list[Path]:
+    """The file and its rotated predecessors `.1`, `.2`..., oldest first. Compressed ones are not read."""
+    rotated = [path.with_name(f"{path.name}.{number}") for number in range(1, _ROTATIONS + 1)]
+    return [*(old for old in reversed(rotated) if old.exists()), path]
+
+
+def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
+    """Start of the first line at or after `moment`, in a file whose times only grow; the end of the file if none is."""
+    low, high = 0, os.fstat(file.fileno()).st_size
+    while low < high:
+        middle = (low + high) // 2
+        start, found = _first_timed_line(file, middle, high, time_of)
+        if found is None or found >= moment:
+            high = middle
+        else:
+            low = start + 1
+    return _line_start(file, low)
+
+
+def has_times(file: BinaryIO, time_of: TimeOf) -> bool:
+    """Whether a line near the start carries a time; true for an empty file."""
+    size = os.fstat(file.fileno()).st_size
+    return size == 0 or _first_timed_line(file, 0, size, time_of)[1] is not None
+
+
+def _first_timed_line(file: BinaryIO, offset: int, end: int, time_of: TimeOf) -> tuple[int, datetime | None]:
+    """Offset and time of the first line with a time that starts at `offset` or later and before `end`."""
+    start = _line_start(file, offset)
+    file.seek(start)
+    end = min(end, start + _SEARCHED)
+    while start < end:
+        line = file.readline(_BLOCK)
+        if not line:
+            break
+        moment = time_of(line)
+        if moment is not None:
+            return start, moment
+        start += len(line)
+    return start, None
+
+
+def _line_start(file: BinaryIO, offset: int) -> int:
+    """`offset` itself where a line starts there, else the start of the next line."""
+    if offset == 0:
+        return 0
+    file.seek(offset - 1)
+    while True:
+        block = file.read(_BLOCK)
+        if not block:
+            return file.tell()
+        cut = block.find(b"\n")
+        if cut >= 0:
+            return file.tell() - len(block) + cut + 1
