@@ -51,7 +51,9 @@ class TurnRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One finished answer. `content` is what goes into the history byte for byte. `cost_usd` is 0 for the offline model."""
+    """One finished answer. `content` is what goes into the history byte for byte. `cost_usd` is 0 for the offline
+    model.
+    """
 
     content: list[Block]
     stop_reason: StopReason

@@ -1,4 +1,6 @@
-"""Who may do what: one table for commands, buttons, tools and workflows. Refusals are values, with words for the person."""
+"""Who may do what: one table for commands, buttons, tools and workflows. Refusals are values, with words for the
+person.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Precondition(_Frozen):
 
 
 class Healing(_Frozen):
-    """How healing will be judged: `indicator` of `service` stays below `threshold` for `hold_s` seconds within `window_s`.
+    """How healing will be judged: `indicator` of `service` stays below `threshold` for `hold_s` seconds within
+    `window_s`.
 
     `worse_than` ends the wait early as not healed: the value above which the action made it worse.
     """

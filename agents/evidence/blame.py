@@ -59,7 +59,14 @@ def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: 
     }
     own_time = {s.service for s in series if s.labels.get("own")}
     return {
-        service: _judge(service, by_service, callees.get(service, set()), measured, own_time, services)
+        service: _judge(
+            service,
+            by_service,
+            callees=callees.get(service, set()),
+            measured=measured,
+            own_time=own_time,
+            services=services,
+        )
         for service in sorted(by_service)
     }
 
@@ -67,6 +74,7 @@ def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: 
 def _judge(
     service: str,
     by_service: Mapping[str, list[Anomaly]],
+    *,
     callees: set[str],
     measured: set[tuple[str, Family]],
     own_time: set[str],

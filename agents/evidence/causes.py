@@ -6,14 +6,14 @@ symptom. Confidence is earned: a clear lead, a path to the symptom, and two inde
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import chain
 
 from agents.evidence.anomalies import rank_anomalies
 from agents.evidence.blame import Blame, assign_blame
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.norms import NORMS, Z_CAP
-from agents.evidence.onset import quiet_since
 from agents.evidence.patterns import leaks_before_restart, loaded_services, traffic_surge, unplanned_restarts
 from agents.evidence.symptom import Symptom, find_symptom
 from agents.evidence.templates import is_error_like, shift_templates
@@ -23,6 +23,7 @@ from agents.evidence.types import (
     ChangeFinding,
     Confidence,
     Family,
+    Onset,
     Ranking,
     Series,
     Telemetry,
@@ -41,6 +42,8 @@ UNREACHED_SHARE = 0.3
 STRONG_LOG = 6.0
 CLEAR_LEAD = 1.4
 LEAST_SCORE = 0.25
+AGREED_SCORE = 10.0
+PLAIN_SYMPTOM = 8.0  # a weaker symptom without any suspect is taken for noise
 
 
 @dataclass(kw_only=True)
@@ -60,22 +63,32 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     """Rank suspects, best first. `quiet` when no symptom stands out of the data's own noise."""
     symptom = find_symptom(telemetry)
     if symptom is None:
-        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
-    onset, window = symptom.onset, telemetry.window
-    since = quiet_since(symptom.series, onset)
+        return _quiet(telemetry)
+    window, since = telemetry.window, symptom.baseline_start_s
     pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
-    anomalies = rank_anomalies(pool, onset, window, baseline_start_s=since)
-    shown = _symptom_anomaly(symptom, anomalies)
-    if shown is None:
-        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
+    onset, anomalies = _agreed_onset(symptom.onset, rank_anomalies(pool, symptom.onset, window, baseline_start_s=since))
+    if onset is not symptom.onset:
+        anomalies = rank_anomalies(pool, onset, window, baseline_start_s=since)
+        symptom = replace(symptom, onset=onset)
     templates = shift_templates(telemetry.logs, onset, window, baseline_start_s=since)
-    return _Case(telemetry, symptom, anomalies, templates, pool).ranking(shown)
+    return _Case(telemetry, symptom, anomalies, templates, pool).ranking()
 
 
-def _symptom_anomaly(symptom: Symptom, anomalies: Iterable[Anomaly]) -> Anomaly | None:
-    series = symptom.series
-    same = [a for a in anomalies if (a.service, a.indicator, a.peer) == (series.service, series.indicator, series.peer)]
-    return same[0] if same else None
+def _agreed_onset(onset: Onset, anomalies: list[Anomaly]) -> tuple[Onset, list[Anomaly]]:
+    """The onset, moved later if noise in the symptom put it well before the beginning of nearly all strong anomalies."""
+    dated = [a for a in anomalies if a.onset is not None and a.family not in ("traffic", "other")]
+    least = max(AGREED_SCORE, 0.6 * max((a.score for a in dated), default=0.0))
+    moments = sorted(a.onset.at for a in dated if a.onset is not None and a.score >= least)
+    if len(moments) < 2:
+        return onset, anomalies
+    agreed = moments[len(moments) // 4]
+    if agreed <= onset.at + timedelta(seconds=2 * onset.guard_s):
+        return onset, anomalies
+    return replace(onset, at=agreed), anomalies
+
+
+def _quiet(telemetry: Telemetry) -> Ranking:
+    return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
 
 
 def strength(score: float) -> float:
@@ -110,7 +123,7 @@ class _Case:
             return False
         return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, 0.0)
 
-    def ranking(self, shown: Anomaly) -> Ranking:
+    def ranking(self) -> Ranking:
         own = list(chain.from_iterable(b.own for b in self.blame.values()))
         changes = correlate_changes(
             self.telemetry.changes,
@@ -120,10 +133,12 @@ class _Case:
             own,
         )
         suspects = self._suspects(changes)
+        if not suspects:
+            return _quiet(self.telemetry)
         suspects.sort(key=lambda s: (-s.score, s.service, s.external or ""))
         return Ranking(
             onset=self.onset,
-            symptom=shown,
+            symptom=self.symptom.anomaly,
             causes=tuple(self._cause(s, suspects) for s in suspects[:MAX_CAUSES]),
             quiet=False,
             gaps=self.telemetry.gaps,
@@ -141,13 +156,14 @@ class _Case:
         if self.surge is not None:
             found.append(self._surging(self.surge))
         found = [s for s in found if s.score >= LEAST_SCORE]
-        return found or [self._deepest()]
+        return found or ([self._deepest()] if self.symptom.anomaly.score >= PLAIN_SYMPTOM else [])
 
     def _inside(self, blame: Blame, change: ChangeFinding | None) -> _Suspect | None:
         """The service itself as the cause, from what nothing else explains."""
         service = blame.service
         weighed = sorted(((self._weigh(a), a) for a in blame.own), key=lambda p: (-p[0], p[1].indicator))
         logs = self._own_logs(blame)
+        calm = LOAD_SHARE if service in self.loaded else 1.0
         restarts = unplanned_restarts(self.series, service, self.telemetry.changes, self.onset.at.timestamp() - 60)
         leak = leaks_before_restart(self.series, service, restarts)
         score = _fuse([w for w, _ in weighed])
@@ -155,9 +171,9 @@ class _Case:
         if leak:
             score, family = score + LEAK_BONUS, "memory"
         if logs:
-            score += LOG_WEIGHT * min(1.0, logs[0].score / STRONG_LOG) * (LOAD_SHARE if service in self.loaded else 1.0)
+            score += LOG_WEIGHT * min(1.0, logs[0].score / STRONG_LOG) * calm
         if change is not None and score > 0:
-            score += CHANGE_WEIGHT * change.score
+            score += CHANGE_WEIGHT * change.score * calm
         explains = {b.service for b in self.blame.values() if service in b.blamed}
         if score > 0:
             score += EXPLAINS_BONUS * min(3, len(explains))
@@ -261,9 +277,11 @@ class _Case:
             return "low"
         others = [s.score for s in ranked if s.service != suspect.service]
         clear = not others or suspect.score >= CLEAR_LEAD * max(others)
-        kinds = sum((bool(suspect.own), bool(suspect.templates), suspect.change is not None))
-        strong = any(a.score >= 6.0 for a in suspect.own) or kinds >= 2
-        if not suspect.reached or not strong or suspect.score < LEAST_SCORE:
+        measured = any(a.score >= PLAIN_SYMPTOM for a in suspect.own)
+        logged = any(t.score >= STRONG_LOG for t in suspect.templates)
+        kinds = measured + logged + (suspect.change is not None)
+        plain = self.symptom.anomaly.score >= PLAIN_SYMPTOM or any(a.score >= 2 * PLAIN_SYMPTOM for a in suspect.own)
+        if not suspect.reached or kinds == 0 or not plain:
             return "low"
         return "high" if clear and kinds >= 2 and not self.telemetry.gaps else "medium"
 

@@ -38,8 +38,19 @@ from agents.evidence.types import Family, FloatArray, IntArray, RawKind, RawSeri
 RATE_WINDOW_S = 10.0
 STALE_CELLS = 4  # scrapes that may be missed before "unchanged" turns into "unknown"
 MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
-MIN_QUANTILE_REQUESTS = 5.0
+MIN_QUANTILE_REQUESTS = 20.0  # below that a 95th percentile is just the slowest request
+QUANTILE_WINDOWS = 2  # quantiles look back twice as far as rates
 MAX_ROUTES = 24  # busiest first; label explosions must not eat the time budget
+
+
+@dataclass(kw_only=True)
+class _Parts:
+    """The rows of one histogram."""
+
+    buckets: list[int]
+    sums: list[int]
+    counts: list[int]
+
 
 ServiceOf = Callable[[RawSeries], str | None]
 
@@ -174,11 +185,11 @@ class _ServiceView:
                 )
             )
 
-    def _sum(self, members: Sequence[int]) -> FloatArray:
+    def _sum(self, members: Sequence[int], windows: int = 1) -> FloatArray:
         """Increments of several counters together over the trailing window; NaN where none of them is known."""
         block = self.rows.increments[list(members)]
         known = np.isfinite(block).any(axis=0)
-        total = trailing_sum(np.nansum(block, axis=0)[None, :], self.window)[0]
+        total = trailing_sum(np.nansum(block, axis=0)[None, :], windows * self.window)[0]
         return np.where(known, total, np.nan)
 
     def _by_label(self, members: Iterable[int], names: Sequence[str]) -> dict[str, list[int]]:
@@ -208,73 +219,45 @@ class _ServiceView:
         return bases | {b for b in summaries if f"{b}_count" in by_name}
 
     def _histogram(self, base: str, by_name: Mapping[str, list[int]]) -> None:
-        buckets = by_name.get(f"{base}_bucket", [])
-        sums, counts = by_name.get(f"{base}_sum", []), by_name.get(f"{base}_count", [])
+        """Mean and 95th percentile per peer, or overall and per route on the server side."""
+        buckets = self._by_peer(base, by_name.get(f"{base}_bucket", []))
+        sums = self._by_peer(base, by_name.get(f"{base}_sum", []))
+        counts = self._by_peer(base, by_name.get(f"{base}_count", []))
         scale = seconds_per_unit(base)
-        found = set(words(base))
-        for peer, peer_buckets in _union(self._by_peer(base, buckets), self._by_peer(base, counts)):
-            peer_sums = self._by_peer(base, sums).get(peer, [])
-            peer_counts = self._by_peer(base, counts).get(peer, [])
-            family: Family = "other"
-            prefix = f"{base} "
-            if scale is not None:
-                waits = found & (WAIT_WORDS | {"pool"})
-                family = "saturation" if waits else "latency" if peer is None else "dependency_latency"
-                prefix = "latency " if family != "saturation" else f"{base} "
-                if family == "latency" and not found & (REQUEST_WORDS | {"duration", "latency"}):
-                    family, prefix = "other", f"{base} "
-            self._distribution(
-                prefix, family, scale or 1.0, "s" if scale else "", peer, peer_buckets, peer_sums, peer_counts
-            )
-            if scale is not None and family in ("latency", "dependency_latency"):
-                self._requests(peer_counts, peer)
-
-    def _distribution(
-        self,
-        prefix: str,
-        family: Family,
-        scale: float,
-        unit: str,
-        peer: str | None,
-        buckets: list[int],
-        sums: list[int],
-        counts: list[int],
-    ) -> None:
-        self._mean_and_p95(prefix, family, scale, unit, peer, buckets, sums, counts, {})
-        if peer is None and family == "latency":
-            bucket_routes, sum_routes = dict(self._routes(buckets)), dict(self._routes(sums))
-            for route, route_counts in self._routes(counts):
-                self._mean_and_p95(
-                    f"{prefix}{route} ",
-                    family,
-                    scale,
-                    unit,
-                    peer,
-                    bucket_routes.get(route, []),
-                    sum_routes.get(route, []),
-                    route_counts,
-                    {"route": route},
-                )
+        for peer in sorted({*buckets, *counts}, key=lambda k: (k is not None, k or "")):
+            parts = _Parts(buckets=buckets.get(peer, []), sums=sums.get(peer, []), counts=counts.get(peer, []))
+            family = _histogram_family(base, peer)
+            timed = family in ("latency", "dependency_latency")
+            label = "latency" if timed else base
+            self._mean_and_p95(label, family, scale, parts, peer=peer)
+            if timed:
+                self._requests(parts.counts, peer)
+            if family == "latency":
+                by_route = {name: dict(self._routes(rows)) for name, rows in vars(parts).items()}
+                for route, rows in by_route["counts"].items():
+                    some = _Parts(
+                        buckets=by_route["buckets"].get(route, []), sums=by_route["sums"].get(route, []), counts=rows
+                    )
+                    self._mean_and_p95(f"{label} {route}", family, scale, some, labels={"route": route})
 
     def _mean_and_p95(
         self,
-        prefix: str,
+        label: str,
         family: Family,
-        scale: float,
-        unit: str,
-        peer: str | None,
-        buckets: list[int],
-        sums: list[int],
-        counts: list[int],
-        labels: Mapping[str, str],
+        scale: float | None,
+        parts: _Parts,
+        *,
+        peer: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
-        if sums and counts:
-            count = self._sum(counts)
-            mean = np.where(count >= MIN_REQUESTS, self._sum(sums) / count * scale, np.nan)
-            self._emit(f"{prefix}mean", family, unit, mean, peer=peer, labels=labels)
-        if buckets:
-            p95 = self._bucket_quantile(buckets, 0.95) * scale
-            self._emit(f"{prefix}p95", family, unit, p95, peer=peer, labels=labels)
+        unit, factor = ("s", scale) if scale is not None else ("", 1.0)
+        if parts.sums and parts.counts:
+            count = self._sum(parts.counts)
+            mean = np.where(count >= MIN_REQUESTS, self._sum(parts.sums) / count * factor, np.nan)
+            self._emit(f"{label} mean", family, unit, mean, peer=peer, labels=labels)
+        if parts.buckets:
+            p95 = self._bucket_quantile(parts.buckets, 0.95) * factor
+            self._emit(f"{label} p95", family, unit, p95, peer=peer, labels=labels)
 
     def _bucket_quantile(self, members: list[int], level: float) -> FloatArray:
         """PromQL's histogram_quantile: linear inside a bucket; the last finite bound if it falls in the open bucket."""
@@ -286,7 +269,9 @@ class _ServiceView:
         bounds = sorted(groups)
         if len(bounds) < 2 or not np.isinf(bounds[-1]):
             return np.full(self.times.size, np.nan)
-        cumulative = np.maximum.accumulate(np.nan_to_num(np.vstack([self._sum(groups[b]) for b in bounds])), axis=0)
+        cumulative = np.maximum.accumulate(
+            np.nan_to_num(np.vstack([self._sum(groups[b], QUANTILE_WINDOWS) for b in bounds])), axis=0
+        )
         total = cumulative[-1]
         bucket = np.minimum((cumulative >= level * total).argmax(axis=0), len(bounds) - 2)
         columns = np.arange(total.size)
@@ -308,15 +293,15 @@ class _ServiceView:
         has_client = False
         for base in sorted(bases):
             scale = seconds_per_unit(base)
-            found = set(words(base))
-            if scale is None or found & (WAIT_WORDS | {"pool"}):
+            if scale is None:
                 continue
             sums, counts = by_name.get(f"{base}_sum", []), by_name.get(f"{base}_count", [])
             for peer, members in self._by_peer(base, sums).items():
-                if peer is None and found & (REQUEST_WORDS | {"duration", "latency"}) and server_sum is None:
+                family = _histogram_family(base, peer)
+                if family == "latency" and server_sum is None:
                     server_sum = self._sum(members) * scale
                     server_count = self._sum(self._by_peer(base, counts).get(None, []))
-                elif peer is not None and not is_datastore(peer):
+                elif family == "dependency_latency" and peer is not None and not is_datastore(peer):
                     spent += np.nan_to_num(self._sum(members)) * scale
                     has_client = True
         if server_sum is None or server_count is None or not has_client:
@@ -454,11 +439,15 @@ class _ServiceView:
         return began
 
 
-def _union(
-    first: Mapping[str | None, list[int]], second: Mapping[str | None, list[int]]
-) -> list[tuple[str | None, list[int]]]:
-    keys = sorted({*first, *second}, key=lambda k: (k is not None, k or ""))
-    return [(key, first.get(key, [])) for key in keys]
+def _histogram_family(base: str, peer: str | None) -> Family:
+    found = set(words(base))
+    if seconds_per_unit(base) is None:
+        return "other"
+    if found & (WAIT_WORDS | {"pool"}):
+        return "saturation"
+    if peer is not None:
+        return "dependency_latency"
+    return "latency" if found & (REQUEST_WORDS | {"duration", "latency"}) else "other"
 
 
 def _bound(text: str) -> float | None:

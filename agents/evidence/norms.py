@@ -27,8 +27,8 @@ class Norm:
 NORMS: dict[Family, Norm] = {
     "errors": Norm(bad="up", relative=0.10, absolute=0.01, weight=1.0),
     "dependency_errors": Norm(bad="up", relative=0.10, absolute=0.01, weight=0.8),
-    "latency": Norm(bad="up", relative=0.10, absolute=0.002, weight=1.0),
-    "dependency_latency": Norm(bad="up", relative=0.10, absolute=0.002, weight=0.6),
+    "latency": Norm(bad="up", relative=0.15, absolute=0.002, weight=1.0),
+    "dependency_latency": Norm(bad="up", relative=0.15, absolute=0.002, weight=0.6),
     "saturation": Norm(bad="up", relative=0.10, absolute=0.05, weight=0.7),
     "memory": Norm(bad="up", relative=0.05, absolute=0.0, weight=0.7),
     "cpu": Norm(bad="up", relative=0.10, absolute=0.02, weight=0.7),

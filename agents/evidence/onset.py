@@ -12,21 +12,25 @@ import numpy as np
 
 from agents.evidence.grid import clean
 from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, directions
-from agents.evidence.types import BoolArray, Direction, Family, FloatArray, Onset, Series, as_utc
+from agents.evidence.types import Direction, Family, FloatArray, Onset, Series, as_utc
 
 MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
 BRIDGED_S = 90.0  # bursts nearer than this are one incident (a process that restarts again and again)
+RISING = 0.2  # shares of the level reached: on the way to it,
+LEFT_NORMAL = 0.08  # and just out of the normal band
+ALIKE = 0.5  # peaks of two bursts of one incident
 QUIET_MARGIN_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal."""
+    """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal, `peak` in noise units."""
 
     first: int
     last: int
     cells: int
+    peak: float
 
 
 def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onset | None:
@@ -56,7 +60,7 @@ def quiet_since(series: Series, onset: Onset) -> float | None:
     interval = float(np.median(np.diff(times)))
     z = _deviation(values, series.family, series.unit, onset.direction)
     limit = onset.at.timestamp() - onset.guard_s
-    earlier = [r for r in _runs(times, z > Z_ABNORMAL, interval) if times[r.last] < limit]
+    earlier = [r for r in _runs(times, z, interval) if times[r.last] < limit]
     if not earlier:
         return None
     return float(times[earlier[-1].last]) + max(QUIET_MARGIN_S, 2 * interval)
@@ -69,7 +73,7 @@ def _onset_towards(
         return None
     interval = float(np.median(np.diff(times)))
     z = _deviation(values, family, unit, direction)
-    runs = _runs(times, z > Z_ABNORMAL, interval)
+    runs = _runs(times, z, interval)
     if not runs:
         return None
     run = runs[-1]
@@ -78,19 +82,29 @@ def _onset_towards(
     alive = times[-1] - times[run.last] <= max(2 * interval, QUIET_MARGIN_S) or run.cells >= 2 * needed
     if not still or not alive or run.cells < needed:
         return None
-    first = run.first
-    while first > 0 and z[first - 1] > 1.0:
-        first -= 1
+    inside = z[run.first : run.last + 1]
+    upper = np.sort(inside)[-max(1, inside.size // 3) :]
+    first = _walk_back(z, run, float(np.median(upper)))
     if first == 0:
         return None
-    inside = z[run.first : run.last + 1]
-    score = float(np.clip(np.sort(inside)[-max(1, inside.size // 3) :], 0, Z_CAP).mean())
+    score = float(np.clip(upper, 0, Z_CAP).mean())
     return Onset(
         at=as_utc(float(times[first]) - min(interval, float(times[first] - times[0]))),
         guard_s=max(2 * interval, 5.0),
         score=round(score, 2),
         direction=direction,
     )
+
+
+def _walk_back(z: FloatArray, run: _Run, level: float) -> int:
+    """The column in which the series left its normal band on its way to `level`.
+
+    Measured against the level reached, so that a stray failure shortly before an outage is not its beginning.
+    """
+    first = run.first + int((z[run.first : run.last + 1] >= max(Z_ABNORMAL, RISING * level)).argmax())
+    while first > 0 and z[first - 1] > max(1.0, LEFT_NORMAL * level):
+        first -= 1
+    return first
 
 
 def _deviation(values: FloatArray, family: Family, unit: str, direction: Direction) -> FloatArray:
@@ -111,15 +125,22 @@ def _bridge(times: FloatArray, interval: float) -> float:
     return max(4 * interval, min(BRIDGED_S, 0.25 * span))
 
 
-def _runs(times: FloatArray, abnormal: BoolArray, interval: float) -> list[_Run]:
-    """Abnormal stretches, near ones merged, those of a single stray sample left out where sampling is dense."""
+def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
+    """Abnormal stretches. Near ones are merged; further apart only if about as strong, or a stray failure long before
+    an outage would become its beginning.
+    """
+    abnormal = z > Z_ABNORMAL
     edges = np.flatnonzero(np.diff(np.concatenate([[0], abnormal.astype(np.int8), [0]])))
-    bridge = _bridge(times, interval)
+    bridge, near = _bridge(times, interval), max(4 * interval, 10.0)
     runs: list[_Run] = []
     for first, last in zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True):
-        if runs and times[first] - times[runs[-1].last] <= bridge:
-            before = runs.pop()
-            runs.append(_Run(first=before.first, last=last, cells=before.cells + last - first + 1))
-        else:
-            runs.append(_Run(first=first, last=last, cells=last - first + 1))
+        run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()))
+        if runs:
+            before, gap = runs[-1], float(times[first] - times[runs[-1].last])
+            alike = min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
+            if gap <= near or (gap <= bridge and alike):
+                cells, peak = before.cells + run.cells, max(before.peak, run.peak)
+                runs[-1] = _Run(first=before.first, last=last, cells=cells, peak=peak)
+                continue
+        runs.append(run)
     return runs

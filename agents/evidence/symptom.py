@@ -4,25 +4,31 @@ Looked for where the report points, then at the entry services, then anywhere; e
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agents.evidence.onset import find_onset
+from agents.evidence.anomalies import rank_anomalies
+from agents.evidence.onset import find_onset, quiet_since
 from agents.evidence.templates import is_error_like
-from agents.evidence.types import Edge, Family, LogLine, Onset, Series, Telemetry
+from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Telemetry, Window
 
 FELT: tuple[Family, ...] = ("errors", "latency", "dependency_errors")
 INTERNAL: tuple[Family, ...] = ("dependency_latency", "saturation", "restarts", "memory", "cpu")
-FELT_SCORE = 4.0
-INTERNAL_SCORE = 8.0  # nobody complained about it, so it must be plain
+FELT_SCORE = 4.5
+INTERNAL_SCORE = 6.0  # nobody complained about it, so it must be plain
+VERIFIED_SCORE = 4.0  # against the protected baseline and its placebo stretches
 EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least half as strong as the strongest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
+    """`baseline_start_s` (epoch seconds) is set where an earlier, healed incident must stay out of the baseline."""
+
     series: Series
     onset: Onset
+    anomaly: Anomaly
+    baseline_start_s: float | None
 
 
 def find_symptom(telemetry: Telemetry) -> Symptom | None:
@@ -30,14 +36,16 @@ def find_symptom(telemetry: Telemetry) -> Symptom | None:
     services = sorted({s.service for s in telemetry.series})
     asked = [telemetry.symptom_service] if telemetry.symptom_service in services else []
     groups = [asked, entry_services(services, telemetry.edges), services]
-    end = telemetry.window.end.timestamp()
+    window = telemetry.window
     for families, least in ((FELT, FELT_SCORE), (INTERNAL, INTERNAL_SCORE)):
         for group in groups:
-            pool = [s for s in telemetry.series if s.service in group and s.family in families]
-            found = _abnormal(pool, least, end)
+            pool = [
+                s for s in telemetry.series if s.service in group and s.family in families and not s.labels.get("own")
+            ]
+            found = _abnormal(pool, least, window)
             if found:
                 return _earliest_strong(found)
-    return _earliest_strong(_abnormal(error_log_series(telemetry.logs), FELT_SCORE, end))
+    return _earliest_strong(_abnormal(error_log_series(telemetry.logs), FELT_SCORE, window))
 
 
 def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
@@ -47,28 +55,25 @@ def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
     return sorted({e.caller for e in edges if e.caller in known} - callees)
 
 
-def _abnormal(pool: Iterable[Series], least: float, end_s: float) -> list[Symptom]:
+def _abnormal(pool: Iterable[Series], least: float, window: Window) -> list[Symptom]:
+    """Series that left their range by their own low side *and* against the baseline's placebo stretches."""
     found = []
     for series in pool:
-        seen = series if series.times.size == 0 or series.times[-1] <= end_s else _until(series, end_s)
-        onset = find_onset(seen)
-        if onset is not None and onset.score >= least:
-            found.append(Symptom(series=series, onset=onset))
+        onset = find_onset(_until(series, window.end.timestamp()))
+        if onset is None or onset.score < least:
+            continue
+        since = quiet_since(series, onset)
+        verified = rank_anomalies([series], onset, window, baseline_start_s=since)
+        if verified and verified[0].score >= VERIFIED_SCORE:
+            found.append(Symptom(series=series, onset=onset, anomaly=verified[0], baseline_start_s=since))
     return found
 
 
 def _until(series: Series, end_s: float) -> Series:
+    if series.times.size == 0 or series.times[-1] <= end_s:
+        return series
     kept = series.times <= end_s
-    return Series(
-        service=series.service,
-        indicator=series.indicator,
-        family=series.family,
-        unit=series.unit,
-        labels=series.labels,
-        times=series.times[kept],
-        values=series.values[kept],
-        peer=series.peer,
-    )
+    return replace(series, times=series.times[kept], values=series.values[kept])
 
 
 def _earliest_strong(found: Sequence[Symptom]) -> Symptom | None:

@@ -1,0 +1,204 @@
+"""From raw telemetry to a ranking with its text, facts, symptom and chart. Pure and picklable: it runs in the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from agents.evidence.causes import rank_causes
+from agents.evidence.changes import correlate_changes
+from agents.evidence.chart import data_visualization
+from agents.evidence.digest import quantity, render_changes, render_ranking, render_templates
+from agents.evidence.indicators import derive_indicators
+from agents.evidence.templates import shift_templates
+from agents.evidence.types import (
+    Anomaly,
+    Cause,
+    ChangeFinding,
+    Edge,
+    Onset,
+    Ranking,
+    RawSeries,
+    Series,
+    Telemetry,
+)
+from agents.telemetry import Gathered
+
+_UNITS: Final[Mapping[str, str]] = {"ratio": "ratio", "s": "seconds", "bytes": "bytes"}
+_CHARTED: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Text for the model, facts for code, one line for the thread."""
+
+    text: str
+    facts: Mapping[str, Any]
+    summary: str
+
+
+def rank(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None) -> Finding:
+    """Rank the causes of what is abnormal in the window; `symptom_service` is where people complain, if known."""
+    series = derive_indicators(gathered.series, service_of)
+    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    facts: dict[str, Any] = {
+        "quiet": ranking.quiet,
+        "onset": ranking.onset.at.isoformat() if ranking.onset else None,
+        "causes": [_cause_facts(cause) for cause in ranking.causes],
+        "changes": [_change_facts(finding) for finding in ranking.changes],
+        "gaps": list(ranking.gaps),
+    }
+    if ranking.symptom is not None:
+        facts["symptom"] = _symptom_facts(ranking.symptom, ranking.onset)
+        facts["chart"] = _chart(ranking, series)
+    return Finding(text=render_ranking(ranking), facts=facts, summary=_ranking_line(ranking))
+
+
+def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None, service: str | None) -> Finding:
+    """Log patterns that are new, grew or vanished since the onset; around the middle of the window without one."""
+    series = derive_indicators(gathered.series, service_of)
+    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    onset = ranking.onset or _middle(gathered)
+    shifts = [s for s in shift_templates(gathered.logs, onset, gathered.window) if service in (None, s.service)]
+    first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
+    return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
+
+
+def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None) -> Finding:
+    """What changed, each with its relation to the onset."""
+    series = derive_indicators(gathered.series, service_of)
+    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    findings: Sequence[ChangeFinding] = ranking.changes
+    if not findings and gathered.changes:
+        around = ranking.onset or _middle(gathered)
+        findings = correlate_changes(gathered.changes, around, symptom_service, edges, [])
+    near = sum(1 for finding in findings if finding.verdict == "cause_candidate")
+    return Finding(
+        text=render_changes(findings),
+        facts={"changes": [_change_facts(finding) for finding in findings]},
+        summary=f"{len(findings)} changes, {near} shortly before the onset" if findings else "no changes",
+    )
+
+
+def measure(raw: Sequence[RawSeries], service: str, indicator: str, seconds: float, end: float) -> float | None:
+    """Mean of one indicator over the last `seconds` before `end` (epoch s), or None without a sample: judges healing."""
+    for series in derive_indicators(raw, service_of):
+        if series.service == service and indicator_key(series.indicator, series.peer) == indicator:
+            recent = series.values[(series.times > end - seconds) & (series.times <= end) & np.isfinite(series.values)]
+            return float(recent.mean()) if recent.size else None
+    return None
+
+
+def service_of(series: RawSeries) -> str | None:
+    return series.labels.get("service")
+
+
+def indicator_key(indicator: str, peer: str | None) -> str:
+    """Names an indicator within its service."""
+    return f"{indicator}->{peer}" if peer else indicator
+
+
+def describe_value(value: float, unit: str) -> str:
+    """A measured value for people: 9%, 450ms, 120MB."""
+    return quantity(value, {"seconds": "s", "per_second": "/s"}.get(unit, unit))
+
+
+def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edge], symptom: str | None) -> Telemetry:
+    return Telemetry(
+        window=gathered.window,
+        series=tuple(series),
+        logs=gathered.logs,
+        changes=gathered.changes,
+        edges=tuple(edges),
+        symptom_service=symptom,
+        reported_at=gathered.window.end,
+        gaps=gathered.gaps,
+    )
+
+
+def _middle(gathered: Gathered) -> Onset:
+    half = (gathered.window.end - gathered.window.start) / 2
+    return Onset(at=gathered.window.start + half, guard_s=0.0, score=0.0, direction="up")
+
+
+def _cause_facts(cause: Cause) -> dict[str, Any]:
+    return {
+        "service": cause.service,
+        "family": cause.family,
+        "external": cause.external,
+        "confidence": cause.confidence,
+        "change": cause.change.change.id if cause.change else None,
+    }
+
+
+def _change_facts(finding: ChangeFinding) -> dict[str, Any]:
+    change = finding.change
+    return {
+        "id": change.id,
+        "service": change.service,
+        "at": change.at.isoformat(),
+        "version": change.version,
+        "previous_version": change.previous_version,
+        "verdict": finding.verdict,
+        "precedes_onset": finding.precedes_onset,
+        "reaches_symptom": finding.reaches_symptom,
+    }
+
+
+def _symptom_facts(symptom: Anomaly, onset: Onset | None) -> dict[str, Any]:
+    return {
+        "service": symptom.service,
+        "indicator": indicator_key(symptom.indicator, symptom.peer),
+        "unit": _UNITS.get(symptom.unit, "per_second" if symptom.unit.endswith("/s") else "count"),
+        "before": symptom.baseline,
+        "now": symptom.current,
+        "onset": onset.at.isoformat() if onset else None,
+    }
+
+
+def _chart(ranking: Ranking, series: Sequence[Series]) -> dict[str, Any] | None:
+    """The symptom and the first cause's strongest series of the same unit, over the time around the onset."""
+    wanted = [a for a in (ranking.symptom, *(ranking.causes[0].anomalies if ranking.causes else ())) if a is not None]
+    chosen: list[Series] = []
+    for anomaly in wanted:
+        match = next((s for s in series if _same(s, anomaly) and s.unit == wanted[0].unit), None)
+        if match is not None and all(match is not other for other in chosen):
+            chosen.append(match)
+    if not chosen:
+        return None
+    since = ranking.onset.at - timedelta(minutes=3) if ranking.onset else None
+    cut = [_since(s, since.timestamp() if since else 0.0) for s in chosen[:_CHARTED]]
+    return data_visualization(f"{wanted[0].service}: {wanted[0].indicator}", cut, onset=ranking.onset)
+
+
+def _same(series: Series, anomaly: Anomaly) -> bool:
+    return (series.service, series.indicator, series.peer) == (anomaly.service, anomaly.indicator, anomaly.peer)
+
+
+def _since(series: Series, start: float) -> Series:
+    inside = series.times >= start
+    return Series(
+        service=series.service,
+        indicator=series.indicator,
+        family=series.family,
+        unit=series.unit,
+        labels=series.labels,
+        times=series.times[inside],
+        values=series.values[inside],
+        peer=series.peer,
+    )
+
+
+def _ranking_line(ranking: Ranking) -> str:
+    if ranking.quiet or ranking.onset is None:
+        return "nothing left its normal range"
+    first = ranking.causes[0] if ranking.causes else None
+    since = f"since {ranking.onset.at:%H:%M:%S}"
+    if first is None:
+        return f"abnormal {since}, no suspect stands out"
+    outside = f" ({first.external})" if first.external else ""
+    return f"{first.service}{outside}: {first.family.replace('_', ' ')} {since}, {first.confidence}"

@@ -1,0 +1,357 @@
+"""The life of a proposal after the verdict: planned, decided by a person, re-checked, applied once, verified, told.
+
+Each function is one step of the `remediate` workflow and safe to run again. Nothing here trusts the model: the plan comes from
+the remediation's own reads, the decision from the store, the effect stands behind a fence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from agents.case import load_case
+from agents.errors import AgentError
+from agents.healing import Healed, Reading, criteria, judge_readings, read_indicator
+from agents.permission import Denied, check_approval
+from agents.remediation import (
+    Impossible,
+    Plan,
+    PlanReason,
+    RemediationContext,
+    discover_remediations,
+)
+from agents.runtime import Runtime
+from agents.tool import Risk
+from agents.verdict import Verdict
+from store import approvals, audit, events, fences, incidents, investigations, users
+from store.approvals import Approval, ApprovalState
+from store.audit import Actor
+from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
+from store.session import TenantSession
+
+log = logging.getLogger("autoheal.approval")
+
+_APPLY_TIMEOUT: Final = timedelta(minutes=5)
+_READING_S: Final = 5.0
+
+
+class Recheck(StrEnum):
+    GO = "go"
+    STALE = "stale"
+    ENDED = "ended"
+
+
+def context(rt: Runtime, tenant: TenantId) -> RemediationContext:
+    toolbox = rt.toolbox_for(tenant)
+    return RemediationContext(
+        actuators=toolbox.actuators, changes=toolbox.changes, services=toolbox.services, now=rt.clock
+    )
+
+
+async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -> ApprovalId | None:
+    """Make and store the plan of a verdict's proposal. None when there is nothing to propose; the reason goes into the
+    verdict.
+    """
+    case = await load_case(rt.db, tenant, investigation)
+    verdict = Verdict.model_validate(case.investigation.verdict)
+    if verdict.proposal is None:
+        return None
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        asker = await users.user(s, case.investigation.requested_by) if case.investigation.requested_by else None
+    reason = PlanReason(
+        cause=verdict.cause.statement if verdict.cause else verdict.headline,
+        confidence=verdict.confidence,
+        evidence=tuple(dict.fromkeys(c.artifact for c in verdict.claims if c.artifact and c.status == "observed")),
+        requested_by=asker.slack_user_id if asker else "Autoheal",
+        healing=criteria(verdict.symptom, rt.pace),
+    )
+    plan = await _plan(rt, tenant, verdict.proposal.remediation, dict(verdict.proposal.arguments), reason)
+    if isinstance(plan, Impossible):
+        refused = verdict.model_copy(update={"proposal": None, "proposal_refused": plan.reason})
+        async with rt.db.tenant(tenant) as s:
+            await investigations.save_verdict(s, investigation, refused.model_dump(mode="json"))
+        return None
+    approval_id = ApprovalId(stable_id("approval", tenant, investigation))
+    async with rt.db.tenant(tenant) as s:
+        await store_proposal(s, rt, approval_id, case.incident.id, investigation, plan)
+    return approval_id
+
+
+async def store_proposal(
+    s: TenantSession,
+    rt: Runtime,
+    approval_id: ApprovalId,
+    incident: Any,
+    investigation: InvestigationId | None,
+    plan: Plan,
+    *,
+    undo_of: ApprovalId | None = None,
+) -> Approval:
+    """The plan's row with its event and audit entry."""
+    stored = await approvals.propose(
+        s,
+        id=approval_id,
+        incident_id=incident,
+        investigation_id=investigation,
+        remediation=plan.remediation,
+        plan=plan.model_dump(mode="json"),
+        target=plan.target,
+        target_version=plan.target_version,
+        risk=plan.risk.value,
+        expires_at=rt.clock() + rt.pace.proposal_open,
+        preview_read_at=plan.read_at,
+        undo_of=undo_of,
+    )
+    actor = Actor(type="agent", id=investigation or "autoheal")
+    details = {"remediation": plan.remediation, "risk": plan.risk.value, "plan_hash": stored.plan_hash}
+    await events.emit(s, "ai.autoheal.approval.proposed.v1", approval_id, details, actor=actor)
+    await audit.record(s, actor=actor, action="agent.approval.proposed", target=approval_id, details=details)
+    return stored
+
+
+async def _plan(
+    rt: Runtime, tenant: TenantId, name: str, arguments: dict[str, str], reason: PlanReason
+) -> Plan | Impossible:
+    remediation = discover_remediations().get(name)
+    if remediation is None:
+        return Impossible(reason=f"there is no remediation called {name!r}")
+    try:
+        parsed = remediation.arguments.model_validate(arguments)
+        return await remediation.plan(parsed, reason, context(rt, tenant))
+    except ValueError:
+        return Impossible(reason=f"the arguments of {name} were not usable")
+    except AgentError as exc:
+        return Impossible(reason=f"the target could not be read: {exc}")
+
+
+async def replan(
+    rt: Runtime, tenant: TenantId, approval: Approval, *, arguments: dict[str, str] | None = None
+) -> Approval | Impossible | None:
+    """Read the target again and store the new plan under the same approval, undecided. None once it has ended."""
+    old = Plan.model_validate(approval.plan)
+    reason = PlanReason(
+        cause=old.cause,
+        confidence=old.confidence,
+        evidence=old.evidence,
+        requested_by=old.requested_by,
+        healing=old.healing,
+    )
+    wanted = arguments or _arguments_of(old)
+    plan = await _plan(rt, tenant, approval.remediation, wanted, reason)
+    if isinstance(plan, Impossible):
+        return plan
+    async with rt.db.tenant(tenant) as s:
+        return await approvals.replace_plan(
+            s,
+            approval.id,
+            plan=plan.model_dump(mode="json"),
+            target_version=plan.target_version,
+            preview_read_at=plan.read_at,
+        )
+
+
+def _arguments_of(plan: Plan) -> dict[str, str]:
+    """The remediation's arguments that led to this plan."""
+    arguments = {"service": plan.target}
+    if plan.to_version is not None:
+        arguments["to_version"] = plan.to_version
+    return arguments
+
+
+async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Recheck:
+    """Just before the effect: still approved, still allowed, still fresh, target unchanged. Else a new plan or the end."""
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        approval = await _approval(s, approval_id)
+        decider = await users.user(s, approval.decided_by) if approval.decided_by else None
+    if approval.state in (ApprovalState.APPLYING, ApprovalState.APPLIED, ApprovalState.VERIFYING):
+        return Recheck.GO  # a crash came after the check; the fence decides
+    if approval.state is not ApprovalState.APPROVED:
+        return Recheck.ENDED
+    plan = Plan.model_validate(approval.plan)
+    allowed = (
+        check_approval(decider.role, Risk(approval.risk), is_requester=False) if decider else Denied("nobody decided")
+    )
+    now = rt.clock()
+    if isinstance(allowed, Denied) or approval.approved_until is None or now > approval.approved_until:
+        return await _stale(rt, tenant, approval)
+    if now > plan.fresh_until or not await _same_target(rt, tenant, plan):
+        return await _stale(rt, tenant, approval)
+    return Recheck.GO
+
+
+async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
+    remediation = discover_remediations()[plan.remediation]
+    try:
+        target = await remediation.read_target(plan, context(rt, tenant))
+    except AgentError:
+        return False
+    return remediation.binding(target) == plan.target_version
+
+
+async def _stale(rt: Runtime, tenant: TenantId, approval: Approval) -> Recheck:
+    replaced = await replan(rt, tenant, approval)
+    if isinstance(replaced, Impossible) or replaced is None:
+        outcome = {"word": "failed", "detail": replaced.reason if isinstance(replaced, Impossible) else "it had ended"}
+        async with rt.db.tenant(tenant) as s:
+            await approvals.advance(
+                s,
+                approval.id,
+                to=ApprovalState.FAILED,
+                expect={ApprovalState.PROPOSED, ApprovalState.APPROVED},
+                outcome=outcome,
+            )
+        return Recheck.ENDED
+    return Recheck.STALE
+
+
+async def apply_once(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> ApprovalState:
+    """Carry out the plan behind the fence. A second arrival never acts: it reads the target and says unknown."""
+    key = f"apply:{approval_id}"
+    async with rt.db.tenant(tenant) as s:
+        approval = await _approval(s, approval_id)
+        plan = Plan.model_validate(approval.plan)
+        if approval.state in (ApprovalState.APPLIED, ApprovalState.FAILED, ApprovalState.UNKNOWN):
+            return approval.state
+        first = await fences.enter(s, key=key, effect=plan.action)
+        if first:
+            await _claim_effect(s, approval, plan, key)
+    if not first:
+        return await _interrupted(rt, tenant, approval_id, plan, key)
+    remediation = discover_remediations()[plan.remediation]
+    try:
+        async with asyncio.timeout(_APPLY_TIMEOUT.total_seconds()):
+            result = await remediation.apply(plan, context(rt, tenant), idempotency_key=approval_id)
+    except TimeoutError:
+        return await _interrupted(rt, tenant, approval_id, plan, key)
+    except AgentError as exc:
+        return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.FAILED, str(exc))
+    state = ApprovalState.APPLIED if result.ok else ApprovalState.FAILED
+    return await _finish_effect(rt, tenant, approval_id, key, state, result.detail)
+
+
+async def _claim_effect(s: TenantSession, approval: Approval, plan: Plan, key: str) -> None:
+    moved = await approvals.advance(s, approval.id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED})
+    if not moved:
+        raise LookupError(f"approval {approval.id} is {approval.state}: nothing may be applied")
+    details = {"fence": key, "action": plan.action, "plan_hash": approval.plan_hash, "decided_by": approval.decided_by}
+    await events.emit(s, "ai.autoheal.remediation.started.v1", approval.id, details)
+    actor = Actor(type="agent", id=approval.investigation_id or "autoheal")
+    await audit.record(s, actor=actor, action="agent.effect.started", target=approval.id, details=details)
+
+
+async def _interrupted(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, plan: Plan, key: str) -> ApprovalState:
+    """The process died, or time ran out, between the start and the end of the effect: read, tell, never retry."""
+    remediation = discover_remediations()[plan.remediation]
+    try:
+        target = await remediation.read_target(plan, context(rt, tenant))
+        reads = f"the target reads {target.version[:7]}, {target.state}"
+    except AgentError as exc:
+        reads = f"the target could not be read ({exc})"
+    detail = f"the process died while applying; {reads}; I will not retry"
+    return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.UNKNOWN, detail)
+
+
+async def _finish_effect(
+    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, key: str, state: ApprovalState, detail: str
+) -> ApprovalState:
+    verb = {ApprovalState.APPLIED: "applied", ApprovalState.FAILED: "failed"}.get(state, "unknown")
+    async with rt.db.tenant(tenant) as s:
+        outcome = {"word": state.value, "detail": str(s.redactor.redact(detail))[:500]}
+        now = rt.clock()
+        times: dict[str, Any] = {"applied_at": now} if state is ApprovalState.APPLIED else {"finished_at": now}
+        moved = await approvals.advance(
+            s, approval_id, to=state, expect={ApprovalState.APPLYING}, outcome=outcome, **times
+        )
+        if not moved:
+            return (await _approval(s, approval_id)).state
+        await fences.finish(s, key, state.value)
+        await events.emit(s, f"ai.autoheal.remediation.{verb}.v1", approval_id, {"fence": key})
+        action = "agent.effect.unknown" if state is ApprovalState.UNKNOWN else "agent.effect.finished"
+        actor = Actor(type="agent", id="autoheal")
+        await audit.record(s, actor=actor, action=action, target=approval_id, details={"fence": key, **outcome})
+    return state
+
+
+async def begin_verifying(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> str:
+    """`verifying`, or `unverifiable` when the plan has no measurable indicator."""
+    async with rt.db.tenant(tenant) as s:
+        approval = await _approval(s, approval_id)
+        healing = Plan.model_validate(approval.plan).healing
+        if healing is None:
+            return "unverifiable"
+        await approvals.advance(s, approval_id, to=ApprovalState.VERIFYING, expect={ApprovalState.APPLIED})
+    return "verifying"
+
+
+async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Healed:
+    """Measure once, remember the reading, judge all readings. Repeating it only adds a reading."""
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        approval = await _approval(s, approval_id)
+    plan = Plan.model_validate(approval.plan)
+    if plan.healing is None or approval.applied_at is None:
+        return Healed.UNKNOWN
+    reading = await read_indicator(rt, tenant, plan.healing, min(_READING_S, plan.healing.hold_s))
+    outcome = approval.outcome or {}
+    readings = [(r["at"], r["value"]) for r in outcome.get("readings", [])]
+    if reading is not None:
+        readings.append((reading.at.timestamp(), reading.value))
+        async with rt.db.tenant(tenant) as s:
+            await approvals.advance(
+                s,
+                approval_id,
+                to=ApprovalState.VERIFYING,
+                expect={ApprovalState.VERIFYING},
+                outcome={**outcome, "readings": [{"at": at, "value": value} for at, value in readings][-120:]},
+            )
+    taken = [Reading(at=_from_timestamp(rt, at), value=value) for at, value in readings]
+    return judge_readings(plan.healing, taken, approval.applied_at, rt.clock())
+
+
+def _from_timestamp(rt: Runtime, at: float) -> Any:
+    return type(rt.clock()).fromtimestamp(at, tz=rt.clock().tzinfo)
+
+
+async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: str) -> str:
+    """Write the end: healed, not_healed or unknown, with the last measured value; the incident follows."""
+    state = ApprovalState(word)
+    async with rt.db.tenant(tenant) as s:
+        approval = await _approval(s, approval_id)
+        readings = (approval.outcome or {}).get("readings", [])
+        outcome = {**(approval.outcome or {}), "word": word, "last": readings[-1]["value"] if readings else None}
+        moved = await approvals.advance(
+            s,
+            approval_id,
+            to=state,
+            expect={ApprovalState.VERIFYING, ApprovalState.APPLIED},
+            outcome=outcome,
+            finished_at=rt.clock(),
+        )
+        if moved:
+            if state is ApprovalState.HEALED:
+                await incidents.set_incident_status(s, approval.incident_id, "mitigated")
+            await events.emit(s, f"ai.autoheal.remediation.{word}.v1", approval_id, {"last": outcome["last"]})
+            actor = Actor(type="agent", id="autoheal")
+            details = {"word": word, "last": outcome["last"]}
+            await audit.record(s, actor=actor, action="agent.effect.verified", target=approval_id, details=details)
+    return word
+
+
+async def expire(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> None:
+    """Nobody answered in time. Not a denial."""
+    async with rt.db.tenant(tenant) as s:
+        moved = await approvals.advance(
+            s, approval_id, to=ApprovalState.EXPIRED, expect={ApprovalState.PROPOSED}, finished_at=rt.clock()
+        )
+        if moved:
+            await events.emit(s, "ai.autoheal.approval.expired.v1", approval_id)
+            await audit.record(s, actor=audit.SYSTEM, action="system.approval.expired", target=approval_id)
+
+
+async def _approval(s: TenantSession, approval_id: ApprovalId) -> Approval:
+    approval = await approvals.approval(s, approval_id)
+    if approval is None:
+        raise LookupError(f"no approval {approval_id}")
+    return approval

@@ -1,0 +1,165 @@
+"""Runs the tool calls of one turn: classified in code, reads in parallel, each result stored before the model sees it.
+
+A tool that is unknown, not a read, late or failing answers as an error result and becomes a gap; it never ends the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from agents.case import Case, read_case
+from agents.conclusion import conclude
+from agents.errors import AgentError, BadArguments
+from agents.investigation_tools import InvestigationTools, StoredResult
+from agents.runtime import Runtime
+from agents.tool import Risk, Tool, ToolOutput, tools_of
+from agents.toolbox import Toolbox
+from agents.verdict import Draft
+from store import artifacts, audit
+from store.artifacts import Artifact
+from store.audit import Actor
+from store.ids import InvestigationId, TenantId
+from store.redaction import Redacted
+
+log = logging.getLogger("autoheal.calls")
+
+CONCLUDE: Final = "conclude"
+_RESULT_CHARACTERS: Final = 10_000
+Result = dict[str, Any]
+
+
+def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, toolbox: Toolbox) -> list[Tool]:
+    """The tools of a run, in a stable order: the investigation's own and every connector's read tools."""
+
+    async def stored() -> list[StoredResult]:
+        async with rt.db.tenant(tenant, readonly=True) as s:
+            found = await artifacts.artifacts(s, investigation)
+        return [StoredResult(id=f"A{a.number}", text=a.text) for a in found]
+
+    own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored)
+    tools = [*tools_of(own, source="evidence"), *toolbox.connector_tools()]
+    return [tool for tool in tools if tool.risk is Risk.READ]
+
+
+def conclude_schema() -> dict[str, Any]:
+    """The one tool that the loop itself answers."""
+    schema = Draft.model_json_schema()
+    schema.pop("title", None)
+    return {
+        "name": CONCLUDE,
+        "description": "Hand in the conclusion. Claims are checked against the stored results; what fails is dropped. "
+        "If something failed you may mend the draft and call this once more.",
+        "input_schema": schema,
+    }
+
+
+async def run_calls(rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[dict[str, Any]]) -> list[Result]:
+    """A tool_result for every call, in order. Reads run together; `conclude` runs after them."""
+    run = case.investigation.id
+    tools = {tool.name: tool for tool in run_tools(rt, tenant, run, rt.toolbox_for(tenant))}
+    gate = asyncio.Semaphore(rt.pace.tool_concurrency)
+
+    async def one(call: dict[str, Any]) -> Result:
+        async with gate:
+            return await _read(rt, tenant, case, tools, call)
+
+    reads = await asyncio.gather(*(one(call) for call in calls if call["name"] != CONCLUDE))
+    answered = {result["tool_use_id"]: result for result in reads}
+    for call in calls:
+        if call["name"] == CONCLUDE:
+            answered[call["id"]] = await _conclude(rt, tenant, run, call)
+    return [answered[call["id"]] for call in calls]
+
+
+async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, Tool], call: dict[str, Any]) -> Result:
+    done = next((a for a in case.artifacts if a.tool_use_id == call["id"]), None)
+    if done is not None:
+        return _result(call, _shown(done), is_error=done.is_error)
+    repeats = sum(1 for c in case.calls() if (c["name"], c["input"]) == (call["name"], call["input"]))
+    if repeats > rt.budget.max_repeats:
+        return _result(call, "this call was already answered; use the earlier result", is_error=True)
+    output, is_error, source = await _call(tools.get(call["name"]), call)
+    if call["name"] not in tools:
+        await _record_refusal(rt, tenant, case, call)
+    facts = {**output.facts, "summary": output.summary, **({"gap": output.gap} if output.gap else {})}
+    async with rt.db.tenant(tenant) as s:
+        artifact = await artifacts.save_artifact(
+            s,
+            investigation_id=case.investigation.id,
+            tool_use_id=call["id"],
+            tool=str(call["name"])[:100],
+            arguments=call["input"],
+            text=s.redactor.redact(output.text),
+            source=source,
+            is_error=is_error,
+            facts=facts,
+        )
+    await rt.reporter.progressed(tenant, case.investigation.id)
+    return _result(call, _shown(artifact), is_error=is_error)
+
+
+async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bool, str]:
+    """The tool's output, whether it is an error, and where it was read."""
+    if tool is None:
+        text = f"there is no tool {call['name']!r} here; nothing was done"
+        return ToolOutput(text=text, summary="refused: no such tool"), True, "policy"
+    try:
+        async with asyncio.timeout(tool.timeout.total_seconds()):
+            return await tool.run(tool.parse(call["input"])), False, tool.source
+    except BadArguments as exc:
+        return ToolOutput(text=str(exc), summary="not possible as asked"), True, tool.source
+    except AgentError as exc:
+        gap = f"{tool.source}: {exc}"
+        return ToolOutput(text=str(exc), summary="not available", gap=gap), True, tool.source
+    except TimeoutError:
+        gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
+        return ToolOutput(text=gap, summary="timed out", gap=gap), True, tool.source
+    except Exception as exc:  # the outer guard of a tool: our bug is a gap with a reference, not the end of the run
+        reference = secrets.token_hex(4)
+        log.exception("tool failed", extra={"action": "tool.failed", "tool": tool.name, "reference": reference})
+        gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
+        return ToolOutput(text=gap, summary="failed", gap=gap), True, tool.source
+
+
+async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: dict[str, Any]) -> Result:
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        case = await read_case(s, run)
+    earlier = sum(1 for c in case.calls() if c["name"] == CONCLUDE)
+    try:
+        draft = Draft.model_validate(call["input"])
+    except ValueError as exc:
+        return _result(call, f"the conclusion cannot be read: {exc}", is_error=True)
+    problems = await conclude(rt, tenant, case, draft, final=earlier > 1)
+    if problems is None:
+        return _result(call, "stored", is_error=False)
+    return _result(
+        call, "not stored yet; mend these and call conclude once more:\n" + "\n".join(problems), is_error=True
+    )
+
+
+async def _record_refusal(rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any]) -> None:
+    async with rt.db.tenant(tenant) as s:
+        await audit.record(
+            s,
+            actor=Actor(type="agent", id=case.investigation.id),
+            action="agent.tool.refused",
+            target=case.investigation.id,
+            details={"tool": str(call["name"])[:100]},
+        )
+
+
+def _shown(artifact: Artifact) -> str:
+    head = f"[A{artifact.number}] {artifact.tool}, {artifact.source}, {artifact.taken_at:%H:%M:%S} UTC\n"
+    text: str = artifact.text
+    if len(text) <= _RESULT_CHARACTERS:
+        return head + text
+    return f"{head}{text[:_RESULT_CHARACTERS]}\n({len(text) - _RESULT_CHARACTERS} more characters: fetch_more A{artifact.number})"
+
+
+def _result(call: dict[str, Any], text: str, *, is_error: bool) -> Result:
+    block: Result = {"type": "tool_result", "tool_use_id": call["id"], "content": Redacted.ours(text)}
+    return {**block, "is_error": True} if is_error else block

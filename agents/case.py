@@ -1,0 +1,82 @@
+"""One run as it stands in the store: everything a turn needs, read in one short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agents.budget import Spent
+from agents.citations import Evidence
+from store import artifacts, incidents, investigations
+from store.artifacts import Artifact
+from store.ids import InvestigationId, TenantId
+from store.incidents import Incident
+from store.investigations import Investigation, ModelMessage
+from store.session import Database, TenantSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A snapshot; the store stays the truth."""
+
+    investigation: Investigation
+    incident: Incident
+    messages: tuple[ModelMessage, ...]
+    artifacts: tuple[Artifact, ...]
+
+    def turn_message(self, role: str, turn: int) -> ModelMessage | None:
+        """The assistant's content or the tool results of turn `turn`, if they are committed."""
+        return next((m for m in self.messages if m.role == role and (m.meta or {}).get("turn") == turn), None)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """All tool_use blocks so far, in order."""
+        return [block for m in self.messages if m.role == "assistant" for block in tool_uses(m.content)]
+
+    def evidence(self) -> list[Evidence]:
+        return [as_evidence(artifact) for artifact in self.artifacts]
+
+    def spent(self, now: datetime) -> Spent:
+        """What the budget judges, from the stored counters and calls."""
+        run = self.investigation
+        spent = Spent(input_tokens=run.input_tokens, output_tokens=run.output_tokens, usd=run.cost_usd, turns=run.turns)
+        for call in self.calls():
+            spent = spent.after_call(str(call["name"]), call["input"])
+        return spent.at(now - (run.started_at or now))
+
+
+async def load_case(db: Database, tenant: TenantId, investigation: InvestigationId) -> Case:
+    async with db.tenant(tenant, readonly=True) as s:
+        return await read_case(s, investigation)
+
+
+async def read_case(s: TenantSession, investigation_id: InvestigationId) -> Case:
+    """As `load_case`, inside a transaction that is already open."""
+    investigation = await investigations.investigation(s, investigation_id)
+    incident = await incidents.incident(s, investigation.incident_id) if investigation else None
+    if investigation is None or incident is None:
+        raise LookupError(f"no investigation {investigation_id} in this tenant")
+    return Case(
+        investigation=investigation,
+        incident=incident,
+        messages=tuple(await investigations.messages(s, investigation_id)),
+        artifacts=tuple(await artifacts.artifacts(s, investigation_id)),
+    )
+
+
+def tool_uses(content: Sequence[dict[str, Any]] | str) -> list[dict[str, Any]]:
+    """The tool_use blocks of one message."""
+    return [block for block in content if block.get("type") == "tool_use"] if not isinstance(content, str) else []
+
+
+def as_evidence(artifact: Artifact) -> Evidence:
+    return Evidence(
+        id=f"A{artifact.number}",
+        tool=artifact.tool,
+        source=artifact.source,
+        text=artifact.text,
+        facts=artifact.facts,
+        taken_at=artifact.taken_at,
+        is_error=artifact.is_error,
+    )

@@ -1,0 +1,293 @@
+"""The truth gate: what the model drafts becomes a verdict only as far as stored results bear it.
+
+Quotes must stand verbatim in the cited result, numbers must stand there too (after rounding and unit conversion), versions
+must have been seen, a change is a cause only if it precedes the onset, reaches the symptom and its diff was read in this run.
+What fails is dropped and kept in the trace. Pure functions: no store, no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from agents.verdict import (
+    Cause,
+    Claim,
+    Confidence,
+    Draft,
+    DraftCause,
+    DraftClaim,
+    Dropped,
+    Hypothesis,
+    Proposal,
+)
+
+_NUMBER: Final = re.compile(
+    r"(?<![\w.#/-])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?=\s?(%|ms\b|µs\b|s\b|x\b|[KMG]i?B\b|B\b|/s)|(?![\w.]*\w))",
+    re.IGNORECASE,
+)
+_ANY_NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_TIME: Final = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
+_VERSION: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
+_SMALL_COUNTS: Final = 3.0  # "two services", "1 path": words of grammar, not measurements
+_SCALES: Final[Mapping[str, tuple[float, ...]]] = {
+    "%": (1.0, 0.01),
+    "ms": (1.0, 0.001),
+    "µs": (1.0, 1e-6),
+    "s": (1.0, 1000.0),
+    "kb": (1.0, 1e3, 1024.0),
+    "mb": (1.0, 1e6, 1024.0**2),
+    "gb": (1.0, 1e9, 1024.0**3),
+    "mib": (1.0, 1024.0**2),
+    "kib": (1.0, 1024.0),
+    "gib": (1.0, 1024.0**3),
+}
+_RANK: Final[Mapping[Confidence, int]] = {"none": 0, "low": 1, "medium": 2, "high": 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """A stored result as the gate sees it: `id` is the number shown (A3), `text` is what was stored after redaction."""
+
+    id: str
+    tool: str
+    source: str
+    text: str
+    facts: Mapping[str, Any]
+    taken_at: datetime
+    is_error: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What passed. `problems` are sentences for the model, so that it can mend its draft once."""
+
+    headline: str
+    cause: Cause | None
+    confidence: Confidence
+    impact: str
+    claims: tuple[Claim, ...]
+    dropped: tuple[Dropped, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    not_known: tuple[str, ...]
+    checked: tuple[str, ...]
+    proposal: Proposal | None
+    proposal_refused: str | None
+    advice: str
+    problems: tuple[str, ...]
+
+
+def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[str]) -> Checked:
+    """Apply every rule of the gate to one draft."""
+    usable = {item.id: item for item in evidence if not item.is_error}
+    corpus = "\n".join(item.text for item in usable.values())
+    problems: list[str] = []
+    dropped: list[Dropped] = []
+    claims = [claim for draft_claim in draft.claims if (claim := _check_claim(draft_claim, usable, corpus, dropped))]
+    cause = _check_cause(draft.cause, usable.values(), frozenset(services), corpus, problems)
+    confidence = _cap_confidence(draft.confidence, cause, claims, usable, problems)
+    if confidence == "none":
+        cause = None
+    problems.extend(f"dropped: {drop.text!r}: {drop.reason}" for drop in dropped)
+    proposal, refused = _check_proposal(draft, cause, frozenset(services))
+    if refused:
+        problems.append(refused)
+    return Checked(
+        headline=_headline(draft, cause, confidence, corpus),
+        cause=cause,
+        confidence=confidence,
+        impact=_borne(draft.impact, corpus),
+        claims=tuple(claims),
+        dropped=tuple(dropped),
+        hypotheses=tuple(
+            Hypothesis(id=h.id, text=h.text, state=h.state, reason=h.reason)
+            for h in draft.hypotheses
+            if numbers_borne(f"{h.text} {h.reason}", corpus)
+        ),
+        not_known=draft.not_known,
+        checked=draft.checked,
+        proposal=proposal,
+        proposal_refused=refused,
+        advice=_borne(draft.advice, corpus),
+        problems=tuple(problems),
+    )
+
+
+def _check_claim(
+    claim: DraftClaim, usable: Mapping[str, Evidence], corpus: str, dropped: list[Dropped]
+) -> Claim | None:
+    reason = _fault(claim, usable, corpus)
+    if reason is not None:
+        dropped.append(Dropped(text=claim.text, reason=reason))
+        return None
+    cited = usable.get(claim.artifact or "")
+    return Claim(
+        text=claim.text,
+        status=claim.status,
+        side=claim.side,
+        artifact=cited.id if cited else None,
+        source=cited.source if cited else None,
+        taken_at=cited.taken_at.isoformat() if cited else None,
+        quote=claim.quote if cited else None,
+    )
+
+
+def _fault(claim: DraftClaim, usable: Mapping[str, Evidence], corpus: str) -> str | None:
+    """Why a claim does not pass, or None."""
+    if claim.status != "observed":
+        if not numbers_borne(claim.text, corpus):
+            return "it states a number or version that no result of this run contains"
+        if claim.quote is not None and claim.quote not in corpus:
+            return "the quote stands in no result of this run"
+        return None
+    if claim.artifact is None or not claim.quote:
+        return "an observed claim needs an artifact and a quote"
+    cited = usable.get(claim.artifact)
+    if cited is None:
+        return f"{claim.artifact} is not a result of this run"
+    if claim.quote not in cited.text:
+        return f"the quote does not stand in {claim.artifact}"
+    if not numbers_borne(claim.text, cited.text):
+        return f"it states a number or version that {claim.artifact} does not contain"
+    return None
+
+
+def numbers_borne(statement: str, text: str) -> bool:
+    """Whether each number, clock time and version in `statement` stands in `text`, up to rounding and units."""
+    lowered = text.lower()
+    if any(version not in lowered for version in _VERSION.findall(statement.lower())):
+        return False
+    if any(moment not in text for moment in _TIME.findall(statement)):
+        return False
+    bare = _TIME.sub(" ", statement)
+    known = [float(number.replace(",", "")) for number in _ANY_NUMBER.findall(text)]
+    return all(_number_borne(match.group(0), (match.group(1) or "").lower(), known) for match in _NUMBER.finditer(bare))
+
+
+def _number_borne(written: str, unit: str, known: Sequence[float]) -> bool:
+    value = abs(float(written.replace(",", "")))
+    if not unit and value <= _SMALL_COUNTS and value == int(value):
+        return True
+    decimals = len(written.partition(".")[2]) if "e" not in written.lower() else 6
+    tolerance = 0.5 * 10.0**-decimals + 1e-9
+    scales = _SCALES.get(unit, (1.0,))
+    return any(abs(number / scale - value) <= tolerance for scale in scales for number in known)
+
+
+def _check_cause(
+    cause: DraftCause | None, evidence: Iterable[Evidence], services: frozenset[str], corpus: str, problems: list[str]
+) -> Cause | None:
+    if cause is None:
+        return None
+    if cause.service not in services:
+        problems.append(f"{cause.service!r} is not one of the declared services: {', '.join(sorted(services))}")
+        return None
+    if cause.external is not None and cause.external not in corpus:
+        problems.append(f"the outside dependency {cause.external!r} stands in no result of this run")
+        return None
+    statement = cause.statement if numbers_borne(cause.statement, corpus) else f"{cause.service}: {cause.kind}"
+    change_verdict, change = _judge_change(cause.change, list(evidence), problems)
+    return Cause(
+        service=cause.service,
+        external=cause.external,
+        change=change,
+        change_verdict=change_verdict,
+        kind=cause.kind,
+        statement=statement,
+    )
+
+
+def _judge_change(
+    claimed: str | None, evidence: Sequence[Evidence], problems: list[str]
+) -> tuple[Literal["cause", "coincides", "none"], str | None]:
+    """`cause` only for a change that precedes the onset, reaches the symptom and whose diff was read in this run."""
+    if claimed is None:
+        return "none", None
+    known = [
+        entry
+        for item in evidence
+        for entry in item.facts.get("changes", ())
+        if isinstance(entry, Mapping) and entry.get("id") == claimed
+    ]
+    if not known:
+        problems.append(f"change {claimed!r} was not found by a change tool in this run")
+        return "none", None
+    latest = known[-1]
+    read = any(item.facts.get("diff_of") == claimed for item in evidence)
+    missing = [
+        words
+        for words, holds in (
+            ("it does not precede the onset", latest.get("precedes_onset")),
+            ("it does not reach the symptom", latest.get("reaches_symptom")),
+            ("its diff was not read in this run", read),
+        )
+        if not holds
+    ]
+    if missing:
+        problems.append(f"change {claimed} only coincides: {'; '.join(missing)}")
+        return "coincides", claimed
+    return "cause", claimed
+
+
+def _cap_confidence(
+    claimed: Confidence,
+    cause: Cause | None,
+    claims: Sequence[Claim],
+    usable: Mapping[str, Evidence],
+    problems: list[str],
+) -> Confidence:
+    """High needs two observed proofs from two results and agreement with the evidence engine; medium needs one."""
+    if cause is None:
+        return "none"
+    proofs = {claim.artifact for claim in claims if claim.status == "observed" and claim.side == "for"}
+    cap: Confidence = "high" if len(proofs) >= 2 else "medium" if proofs else "low"
+    if cap != "high" and _RANK[claimed] > _RANK[cap]:
+        problems.append(f"confidence lowered to {cap}: {len(proofs)} result(s) are cited for the cause")
+    if cause.change_verdict == "coincides":
+        cap = _lower(cap, "low")
+    if (top := _engine_top(usable.values())) is not None and top != cause.service and _RANK[claimed] > _RANK["medium"]:
+        cap = _lower(cap, "medium")
+        problems.append(f"confidence lowered: the evidence engine ranks {top} first")
+    return _lower(claimed, cap)
+
+
+def _lower(one: Confidence, other: Confidence) -> Confidence:
+    return one if _RANK[one] <= _RANK[other] else other
+
+
+def _engine_top(evidence: Iterable[Evidence]) -> str | None:
+    rankings = [item.facts["causes"] for item in evidence if item.facts.get("causes")]
+    return str(rankings[-1][0]["service"]) if rankings else None
+
+
+def _check_proposal(draft: Draft, cause: Cause | None, services: frozenset[str]) -> tuple[Proposal | None, str | None]:
+    if draft.proposal is None:
+        return None, None
+    target = draft.proposal.arguments.get("service")
+    if cause is None:
+        return None, "no proposal without a cause that passed the gate"
+    if target not in services:
+        return None, f"the proposal's target {target!r} is not a declared service"
+    if draft.proposal.remediation == "rollback_deployment" and cause.change_verdict != "cause":
+        return (
+            None,
+            "a rollback needs a change that is the cause: it precedes the onset, reaches the symptom, its diff was read",
+        )
+    return Proposal(remediation=draft.proposal.remediation, arguments=dict(draft.proposal.arguments)), None
+
+
+def _headline(draft: Draft, cause: Cause | None, confidence: Confidence, corpus: str) -> str:
+    if draft.cause is not None and cause is None:
+        return "No confident cause: see what was checked and what is missing."
+    if numbers_borne(draft.headline, corpus):
+        return draft.headline
+    if cause is None:
+        return "No fault found."
+    return f"{cause.service}: {cause.kind}. {confidence.capitalize()}."[:120]
+
+
+def _borne(text: str, corpus: str) -> str:
+    return text if numbers_borne(text, corpus) else ""

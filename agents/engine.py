@@ -1,0 +1,250 @@
+"""Durable execution on DBOS, behind `workflow.Run` and `workflow.Queue` so that another engine could stand here.
+
+DBOS keeps one registry and one instance per process; this module is the only one that knows it. Its database holds ids and
+closed words, sealed under the engine's own key. See https://docs.dbos.dev/python/reference/dbos-class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextvars
+import json
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos._core import StepOptions
+from dbos._serialization import Serializer
+
+from agents.slot import Slot, take_slot
+from agents.workflow import Lane, StepFailed, Workflow, discover_workflows
+
+if TYPE_CHECKING:
+    from agents.runtime import Runtime
+
+log = logging.getLogger("autoheal.engine")
+
+# The contract between code and stored workflows. Raise it only when bodies change so that old runs cannot go on.
+APPLICATION_VERSION: Final = "workflows-1"
+_INTERACTIVE_POLL_S: Final = 0.05
+_WORD_MAX: Final = 200
+
+StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "before" | "after")
+
+
+class SealedWords(Serializer):
+    """JSON of short strings under AES-256-GCM. Refuses anything that is not an id, a word or a failed step."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def serialize(self, data: Any) -> str:
+        nonce = os.urandom(12)
+        sealed = self._cipher.encrypt(nonce, json.dumps(_plain(data)).encode(), b"AH-ENGINE-1")
+        return base64.b64encode(nonce + sealed).decode()
+
+    def deserialize(self, serialized_data: str) -> Any:
+        raw = base64.b64decode(serialized_data)
+        return _revive(json.loads(self._cipher.decrypt(raw[:12], raw[12:], b"AH-ENGINE-1")))
+
+    def name(self) -> str:
+        return "autoheal_sealed_words"
+
+
+def _plain(data: Any) -> Any:
+    if data is None or isinstance(data, bool | int | float):
+        return data
+    if isinstance(data, str):
+        if len(data) > _WORD_MAX:
+            raise TypeError("a workflow may carry ids and words only; content belongs in the store")
+        return data
+    if isinstance(data, list | tuple):
+        return [_plain(item) for item in data]
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, StepFailed):
+        return {"__failed__": [data.kind, data.reference]}
+    if isinstance(data, BaseException):
+        return {"__failed__": [type(data).__name__, "engine"]}
+    raise TypeError(f"a workflow may carry ids and words only, not {type(data).__name__}")
+
+
+def _revive(data: Any) -> Any:
+    if isinstance(data, dict) and "__failed__" in data:
+        return StepFailed(*data["__failed__"])
+    if isinstance(data, dict):
+        return {key: _revive(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_revive(item) for item in data]
+    return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """`url` is the engine's own database. Caps are per process; more work queues visibly."""
+
+    url: str
+    key: bytes
+    lock_folder: str
+    concurrent_investigations: int = 20
+    concurrent_receives: int = 32
+    executor_threads: int = 24
+
+
+class Engine:
+    """Starts, feeds and stops DBOS. One per process."""
+
+    def __init__(self, settings: EngineSettings, *, observe: StepObserver | None = None) -> None:
+        self._settings = settings
+        self._observe = observe
+        self._bodies: dict[str, tuple[Workflow, Callable[..., Coroutine[Any, Any, str]]]] = {}
+        self._slot: Slot | None = None
+
+    async def start(self, runtime: Runtime) -> None:
+        """Take a slot, register the workflows, recover what a crash left. Raises SlotTaken when the folder is in use."""
+        self._slot = await take_slot(self._settings.url, self._settings.lock_folder)
+        for name in ("dbos", "dbos.sys_db"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        DBOS(config=self._config(self._slot.name))
+        for workflow in discover_workflows().values():
+            self._bodies[workflow.name] = (workflow, self._register(workflow, runtime))
+        DBOS.launch()
+        caps = {
+            Lane.RECEIVE: self._settings.concurrent_receives,
+            Lane.INVESTIGATE: self._settings.concurrent_investigations,
+            Lane.APPLY: 16,
+        }
+        for lane, cap in caps.items():
+            await DBOS.register_queue_async(
+                lane.value,
+                worker_concurrency=cap,
+                polling_interval_sec=_INTERACTIVE_POLL_S,
+                on_conflict="always_update",
+            )
+
+    async def stop(self) -> None:
+        """Stop taking work and give the slot back. What is unfinished goes on at the next start."""
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        if self._slot is not None:
+            await self._slot.release()
+
+    def _config(self, slot: str) -> DBOSConfig:
+        return {
+            "name": "autoheal",
+            "system_database_url": self._settings.url,
+            "system_database_engine": _engine(self._settings.url),
+            "executor_id": slot,
+            "application_version": APPLICATION_VERSION,
+            "serializer": SealedWords(self._settings.key),
+            "max_executor_threads": self._settings.executor_threads,
+            "notification_listener_polling_interval_sec": _INTERACTIVE_POLL_S,
+            "log_level": "WARNING",
+        }
+
+    def _register(self, workflow: Workflow, runtime: Runtime) -> Callable[..., Coroutine[Any, Any, str]]:
+        async def body(*arguments: str) -> str:
+            return await workflow.body(_DbosRun(self), runtime, *arguments)
+
+        body.__name__ = body.__qualname__ = workflow.name
+        return DBOS.workflow(name=workflow.name)(body)
+
+    async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
+        known, body = self._bodies[workflow]
+
+        async def submit() -> None:
+            with SetWorkflowID(workflow_id):
+                if known.lane is Lane.DIRECT:
+                    await DBOS.start_workflow_async(body, *arguments)
+                else:
+                    await DBOS.enqueue_workflow_async(known.lane.value, body, *arguments)
+
+        await _outside_workflows(submit())
+
+    async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
+        await _outside_workflows(DBOS.send_async(workflow_id, word, topic, idempotency_key=key))
+
+    async def cancel(self, workflow_id: str) -> None:
+        await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
+
+    def observe(self, workflow_id: str, step: str, moment: str) -> None:
+        if self._observe is not None:
+            self._observe(workflow_id, step, moment)
+
+
+class _DbosRun:
+    """`workflow.Run` on DBOS."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.workflow_id = str(DBOS.workflow_id)
+
+    async def step(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[str]],
+        *,
+        preemptible: bool = False,
+        timeout: timedelta | None = None,
+    ) -> str:
+        async def guarded() -> str:
+            self._engine.observe(self.workflow_id, name, "before")
+            try:
+                word = await work()
+            except StepFailed:
+                raise
+            except Exception as exc:  # the outer guard of a step: text stays in the log, the engine gets a reference
+                reference = secrets.token_hex(4)
+                log.exception("step failed", extra={"action": "step.failed", "step": name, "reference": reference})
+                raise StepFailed(type(exc).__name__, reference) from None
+            return word
+
+        options: StepOptions = {"name": name, "preemptible": preemptible}
+        if timeout is not None:
+            options["timeout_seconds"] = timeout.total_seconds()
+        word: str = await DBOS.run_step_async(options, guarded)
+        self._engine.observe(self.workflow_id, name, "after")
+        return word
+
+    async def sleep(self, duration: timedelta) -> None:
+        await DBOS.sleep_async(duration.total_seconds())
+
+    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:
+        word = await DBOS.recv_async(topic, timeout_seconds=max(0.0, timeout.total_seconds()))
+        return None if word is None else str(word)
+
+    async def mark(self, state: str) -> None:
+        await DBOS.set_event_async("state", state)
+
+    async def start(self, workflow: str, workflow_id: str, *arguments: str) -> None:
+        async def begin() -> str:
+            await self._engine.enqueue(workflow, workflow_id=workflow_id, arguments=arguments)
+            return "started"
+
+        await self.step(f"start {workflow}", begin)
+
+
+async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
+    """Await in an empty context: a call from inside a step must not be taken for a part of that step."""
+    return await asyncio.create_task(work, context=contextvars.Context())
+
+
+def _engine(url: str) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30.0})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA busy_timeout=30000")
+
+    return engine

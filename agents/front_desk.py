@@ -1,0 +1,333 @@
+"""The desk's implementation: permission, then decision and audit in one transaction, then durable work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from agents import approval as approval_life
+from agents import desk
+from agents.desk import Ask, Done, Investigating, NothingToDo
+from agents.errors import AgentError
+from agents.permission import Denied, Permission, Person, check, check_approval, who_may_approve
+from agents.remediation import Impossible, Plan, PlanReason, discover_remediations
+from agents.runtime import Runtime
+from agents.tool import Risk
+from agents.workflow import workflow_id
+from agents.workflows.remediate import TOPIC
+from store import approvals, audit, conversations, events, feedback, incidents, investigations, users
+from store.approvals import Approval, ApprovalState
+from store.audit import Actor
+from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
+from store.redaction import Redacted
+from store.session import TenantSession
+
+_UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
+_TITLE_MAX: Final = 120
+
+
+class FrontDesk:
+    """`agents.desk.Desk` over the store and the engine."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._rt = runtime
+
+    async def investigate(self, person: Person, ask: Ask) -> Investigating | Denied:
+        """Start a run, or join the one of this thread or of the same open symptom. The same message starts once."""
+        if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
+            return denied
+        run_id = InvestigationId(stable_id("investigation", person.tenant_id, ask.channel_id, ask.source_ts))
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            if (running := await self._joined(s, run_id, ask)) is not None:
+                return running
+            incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
+            if incident is None:
+                incident = await incidents.open_incident(
+                    s,
+                    id=IncidentId(stable_id("incident", person.tenant_id, ask.channel_id, ask.thread_ts)),
+                    title=Redacted.ours(_title(ask.question)),
+                    channel_id=ask.channel_id,
+                    thread_ts=ask.thread_ts,
+                    opened_by=person.user_id,
+                )
+            last = await investigations.latest_investigation(s, incident.id)
+            conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
+            if conversation is None:
+                raise LookupError("a conversation that was just made is missing")
+            run = await investigations.create_investigation(
+                s,
+                id=run_id,
+                incident_id=incident.id,
+                conversation_id=conversation.id,
+                question=ask.question,
+                requested_by=person.user_id,
+                attempt=1 if last is None or last.id == run_id else last.attempt + 1,
+            )
+            await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
+            await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
+        await self._rt.queue.enqueue(
+            "investigate",
+            workflow_id=workflow_id(person.tenant_id, "investigate", run_id),
+            arguments=(person.tenant_id, run_id),
+        )
+        return Investigating(
+            investigation_id=run_id,
+            incident_id=incident.id,
+            joined=False,
+            channel_id=ask.channel_id,
+            thread_ts=ask.thread_ts,
+        )
+
+    async def _joined(self, s: TenantSession, run_id: InvestigationId, ask: Ask) -> Investigating | None:
+        """The running investigation that answers this already: same thread, or the same words or service elsewhere."""
+        for run in await investigations.running_investigations(s):
+            incident = await incidents.incident(s, run.incident_id)
+            if run.id == run_id or incident is None:
+                continue
+            same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
+            if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
+                return Investigating(
+                    investigation_id=run.id,
+                    incident_id=incident.id,
+                    joined=True,
+                    channel_id=incident.channel_id,
+                    thread_ts=incident.thread_ts,
+                )
+        return None
+
+    async def steer(
+        self, person: Person, investigation: InvestigationId, *, text: Redacted, source_ts: str
+    ) -> Done | NothingToDo | Denied:
+        """A remark that the next model turn reads."""
+        if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
+            return denied
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            run = await investigations.investigation(s, investigation)
+            if run is None or run.status not in ("queued", "running"):
+                return NothingToDo(reason="This investigation has ended.")
+            note = NoteId(stable_id("note", person.tenant_id, investigation, source_ts))
+            if await investigations.add_note(s, investigation, note_id=note, text=text, by=person.user_id):
+                await events.emit(s, "ai.autoheal.investigation.steered.v1", investigation)
+                await self._noted(s, person, "investigation.steered", investigation, {})
+        await self._rt.reporter.progressed(person.tenant_id, investigation)
+        return Done()
+
+    async def correct_service(
+        self, person: Person, investigation: InvestigationId, *, service: str, source_ts: str
+    ) -> Done | NothingToDo | Denied:
+        """`[Wrong service]`: names the right one and steers the run there."""
+        if service not in self._rt.toolbox_for(person.tenant_id).service_names():
+            return NothingToDo(reason=f"{service} is not a declared service.")
+        text = Redacted.ours(f"The affected service is {service}. Look there.")
+        done = await self.steer(person, investigation, text=text, source_ts=source_ts)
+        if isinstance(done, Done):
+            async with self._rt.db.tenant(person.tenant_id) as s:
+                run = await investigations.investigation(s, investigation)
+                if run is not None:
+                    await incidents.set_service(s, run.incident_id, service)
+                    await self._noted(s, person, "incident.retargeted", run.incident_id, {"service": service})
+        return done
+
+    async def stop(self, person: Person, investigation: InvestigationId) -> Done | NothingToDo | Denied:
+        if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
+            return denied
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            if not await investigations.request_stop(s, investigation, person.user_id):
+                return NothingToDo(reason="Nothing is running here.")
+            await self._noted(s, person, "investigation.stop_requested", investigation, {})
+        return Done()
+
+    async def decide(
+        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Literal["approved", "rejected"]
+    ) -> Done | desk.AlreadyDecided | desk.PlanChanged | Denied:
+        """One UPDATE decides. `plan_hash` may be the first 12 or more characters that the card carried."""
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            found = await approvals.approval(s, approval)
+            if found is None:
+                return Denied("This proposal does not exist in your workspace.")
+            denied = await self._may_decide(s, person, found, decision)
+            if denied is not None:
+                await self._noted(s, person, "approval.refused", approval, {"role": person.role.value})
+                return denied
+            if len(plan_hash) < 12 or not found.plan_hash.startswith(plan_hash):
+                return desk.PlanChanged(approval=found)
+            stale = decision == "approved" and self._rt.clock() > Plan.model_validate(found.plan).fresh_until
+            if stale and found.state is ApprovalState.PROPOSED:
+                result: object = approvals.PlanChanged(approval=found)
+            else:
+                result = await approvals.decide(
+                    s,
+                    approval,
+                    plan_hash=found.plan_hash,
+                    decision=decision,
+                    by=person.user_id,
+                    approved_until=self._rt.clock() + self._rt.pace.approval_valid,
+                )
+            if isinstance(result, approvals.Decided):
+                details = {"plan_hash": found.plan_hash, "remediation": found.remediation, "risk": found.risk}
+                await events.emit(s, f"ai.autoheal.approval.{decision}.v1", approval, details)
+                await self._noted(s, person, f"approval.{decision}", approval, details)
+        if isinstance(result, approvals.PlanChanged):
+            return await self._show_new_plan(person, found)
+        if isinstance(result, approvals.AlreadyDecided | approvals.Expired):
+            return await self._already(person, result.approval)
+        await self._rt.reporter.approval_changed(person.tenant_id, approval)
+        await self._wake(person, approval, decision)
+        return Done()
+
+    async def _may_decide(self, s: TenantSession, person: Person, found: Approval, decision: str) -> Denied | None:
+        risk = Risk(found.risk)
+        run = await investigations.investigation(s, found.investigation_id) if found.investigation_id else None
+        requester = run is not None and run.requested_by == person.user_id
+        allowed = check_approval(person.role, risk, is_requester=requester and decision == "approved")
+        if isinstance(allowed, Denied):
+            return Denied(f"{allowed.reason} Who may: {who_may_approve(risk)}.")
+        return None
+
+    async def _show_new_plan(self, person: Person, found: Approval) -> desk.PlanChanged | desk.AlreadyDecided:
+        """A stale preview: read the target again, apply nothing, show the new plan."""
+        replaced = await approval_life.replan(self._rt, person.tenant_id, found)
+        if isinstance(replaced, Impossible) or replaced is None:
+            return desk.AlreadyDecided(sentence="The plan is out of date and cannot be made again now.", approval=found)
+        await self._rt.reporter.approval_changed(person.tenant_id, found.id)
+        return desk.PlanChanged(approval=replaced)
+
+    async def _already(self, person: Person, found: Approval) -> desk.AlreadyDecided:
+        async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
+            decider = await users.user(s, found.decided_by) if found.decided_by else None
+        return desk.AlreadyDecided(
+            sentence=_decided_sentence(found, decider.slack_user_id if decider else None), approval=found
+        )
+
+    async def change_scope(
+        self, person: Person, approval: ApprovalId, *, arguments: dict[str, str]
+    ) -> Done | desk.AlreadyDecided | NothingToDo | Denied:
+        """Another plan for the same proposal, to be decided anew."""
+        async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
+            found = await approvals.approval(s, approval)
+            if found is None:
+                return Denied("This proposal does not exist in your workspace.")
+            if (denied := await self._may_decide(s, person, found, "changed")) is not None:
+                return denied
+        if found.state is not ApprovalState.PROPOSED:
+            return await self._already(person, found)
+        target = Plan.model_validate(found.plan).target
+        replaced = await approval_life.replan(
+            self._rt, person.tenant_id, found, arguments={**arguments, "service": target}
+        )
+        if isinstance(replaced, Impossible):
+            return NothingToDo(reason=replaced.reason)
+        if replaced is None:
+            return await self._already(person, found)
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            await self._noted(s, person, "approval.replanned", approval, {"plan_hash": replaced.plan_hash})
+        await self._rt.reporter.approval_changed(person.tenant_id, approval)
+        return Done()
+
+    async def undo(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied:
+        """The click is the decision: a stored, approved plan that takes the applied one back."""
+        async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
+            found = await approvals.approval(s, approval)
+            if found is None:
+                return Denied("This proposal does not exist in your workspace.")
+            if (denied := await self._may_decide(s, person, found, "approved")) is not None:
+                return denied
+        plan = Plan.model_validate(found.plan)
+        if found.state not in _UNDOABLE or not plan.reversible:
+            return NothingToDo(reason="There is nothing to undo here.")
+        if plan.undo_until is not None and self._rt.clock() > plan.undo_until:
+            return NothingToDo(reason=f"The undo was open until {plan.undo_until:%H:%M} UTC.")
+        reason = PlanReason(
+            cause=f"Undo of: {plan.title}",
+            confidence="none",
+            evidence=(),
+            requested_by=person.slack_user_id,
+            healing=None,
+        )
+        try:
+            undo = await discover_remediations()[plan.remediation].undo(
+                plan, reason, approval_life.context(self._rt, person.tenant_id)
+            )
+        except AgentError as exc:
+            return NothingToDo(reason=f"The target could not be read: {exc}")
+        if isinstance(undo, Impossible):
+            return NothingToDo(reason=undo.reason)
+        undo_id = ApprovalId(stable_id("undo", person.tenant_id, approval))
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            stored = await approval_life.store_proposal(
+                s, self._rt, undo_id, found.incident_id, found.investigation_id, undo, undo_of=approval
+            )
+            decided = await approvals.decide(
+                s,
+                undo_id,
+                plan_hash=stored.plan_hash,
+                decision="approved",
+                by=person.user_id,
+                approved_until=self._rt.clock() + self._rt.pace.approval_valid,
+            )
+            if not isinstance(decided, approvals.Decided):
+                return NothingToDo(reason="The undo was asked for already.")
+            await self._noted(s, person, "undo.requested", approval, {"undo": undo_id})
+        await self._rt.queue.enqueue(
+            "remediate",
+            workflow_id=workflow_id(person.tenant_id, "remediate", undo_id),
+            arguments=(person.tenant_id, undo_id),
+        )
+        return Done()
+
+    async def keep(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied:
+        """The applied change stays although it did not heal; noted, so that nobody wonders later."""
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            found = await approvals.approval(s, approval)
+            if found is None:
+                return Denied("This proposal does not exist in your workspace.")
+            if (denied := await self._may_decide(s, person, found, "kept")) is not None:
+                return denied
+            if found.state not in _UNDOABLE:
+                return NothingToDo(reason="There is nothing to keep here.")
+            await self._noted(s, person, "effect.verified", approval, {"kept": True})
+        return Done()
+
+    async def feedback(self, person: Person, investigation: InvestigationId, *, positive: bool) -> Done | Denied:
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            if await investigations.investigation(s, investigation) is None:
+                return Denied("This investigation does not exist in your workspace.")
+            now: datetime = self._rt.clock()
+            await feedback.record_feedback(
+                s, investigation_id=investigation, by=person.user_id, positive=positive, at=now
+            )
+            await events.emit(s, "ai.autoheal.feedback.given.v1", investigation, {"positive": positive})
+            await self._noted(s, person, "feedback.given", investigation, {"positive": positive})
+        return Done()
+
+    async def _wake(self, person: Person, approval: ApprovalId, decision: str) -> None:
+        """Wakes the waiting workflow; it reads the decision from the store. Starting it again attaches to the same run."""
+        waiting = workflow_id(person.tenant_id, "remediate", approval)
+        await self._rt.queue.enqueue("remediate", workflow_id=waiting, arguments=(person.tenant_id, approval))
+        key = f"{approval}:{decision}:{self._rt.clock().timestamp():.0f}"
+        await self._rt.queue.send(waiting, TOPIC, decision, key=key)
+
+    async def _noted(
+        self, s: TenantSession, person: Person, what: str, target: str, details: dict[str, object]
+    ) -> None:
+        actor = Actor(type="user", id=person.user_id)
+        await audit.record(s, actor=actor, action=f"slack.{what}", target=target, details=details)
+
+
+def _title(question: str) -> str:
+    line = " ".join(question.split()) or "Incident"
+    return line if len(line) <= _TITLE_MAX else f"{line[: _TITLE_MAX - 1]}…"
+
+
+def _same_symptom(asked: str, running: str, service: str | None) -> bool:
+    """The same words again, or a question that names the service under investigation."""
+    same_words = " ".join(asked.lower().split()) == " ".join(running.lower().split())
+    return same_words or (service is not None and service.lower() in asked.lower())
+
+
+def _decided_sentence(found: Approval, slack_user: str | None) -> str:
+    if found.state is ApprovalState.EXPIRED or found.decided_at is None:
+        return "Nobody answered in time; this proposal has expired."
+    who = f"<@{slack_user}>" if slack_user else "Somebody"
+    verb = "rejected" if found.decision == "rejected" else "approved"
+    return f"{who} {verb} this at {found.decided_at:%H:%M:%S} UTC; it is now {found.state.value.replace('_', ' ')}."

@@ -1,0 +1,80 @@
+"""Did it heal? The indicator by which the incident was seen is measured again, by the same code, until it holds or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from agents import analysis
+from agents.evidence.types import Window
+from agents.remediation import Healing
+from agents.runtime import Pace, Runtime
+from agents.telemetry import gather
+from agents.verdict import Symptom
+from store.ids import TenantId
+
+_LEAST_ERROR_RATIO: Final = 0.01
+_CLEARLY_WORSE: Final = 1.5
+_LOOKBACK: Final = timedelta(minutes=3)
+
+
+class Healed(StrEnum):
+    """What one check says."""
+
+    WAIT = "wait"
+    HEALED = "healed"
+    NOT_HEALED = "not_healed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One measurement of the indicator at a time."""
+
+    at: datetime
+    value: float
+
+
+def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
+    """How healing will be judged: at most a quarter of the way from normal to broken, and never stricter than noise."""
+    if symptom is None or symptom.now <= symptom.before:
+        return None
+    quarter = symptom.before + 0.25 * (symptom.now - symptom.before)
+    floor = _LEAST_ERROR_RATIO if symptom.unit == "ratio" else 0.0
+    worse = symptom.now * _CLEARLY_WORSE
+    return Healing(
+        service=symptom.service,
+        indicator=symptom.indicator,
+        unit=symptom.unit,
+        before=symptom.now,
+        threshold=max(quarter, floor) if symptom.unit != "ratio" else max(min(quarter, 0.05), floor),
+        worse_than=min(worse, 1.0) if symptom.unit == "ratio" else worse,
+        hold_s=pace.healing_hold.total_seconds(),
+        window_s=pace.healing_window.total_seconds(),
+    )
+
+
+async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, seconds: float) -> Reading | None:
+    """The mean over the last `seconds`, or None when nothing could be measured."""
+    now = rt.clock()
+    gathered = await gather(rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now), logs=False)
+    value = await rt.evidence.run(
+        analysis.measure, gathered.series, healing.service, healing.indicator, seconds, now.timestamp()
+    )
+    return None if value is None else Reading(at=now, value=value)
+
+
+def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: datetime, now: datetime) -> Healed:
+    """Pure. Healed once every reading of the last `hold_s` is below the threshold; not healed at the window's end."""
+    since_apply = [r for r in readings if r.at > applied_at]
+    hold = timedelta(seconds=healing.hold_s)
+    recent = [r for r in since_apply if r.at > now - hold]
+    settled = now - applied_at >= hold
+    if settled and recent and all(r.value <= healing.threshold for r in recent):
+        return Healed.HEALED
+    if now - applied_at < timedelta(seconds=healing.window_s):
+        return Healed.WAIT
+    return Healed.NOT_HEALED if since_apply else Healed.UNKNOWN

@@ -1,0 +1,193 @@
+"""The tools that every investigation has, over whatever sources are connected. All of them read.
+
+Their docstrings are prompts. Times are UTC. Results are stored as artifacts before the model sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import re2
+from pydantic import Field
+
+from agents import analysis
+from agents.analysis import Finding
+from agents.connector import Diff
+from agents.errors import BadArguments
+from agents.evidence.types import Change, Window
+from agents.evidence_pool import EvidencePool
+from agents.telemetry import Gathered, gather
+from agents.tool import Arguments, ToolOutput, tool
+from agents.toolbox import Toolbox
+from agents.verdict import DraftHypothesis
+
+_PAGE_CHARACTERS: Final = 6_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """A result of this run, as `fetch_more` reads it."""
+
+    id: str
+    text: str
+
+
+class WindowArguments(Arguments):
+    """How far back to look."""
+
+    minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
+    symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
+
+
+class LogArguments(WindowArguments):
+    """Which service's logs."""
+
+    service: str | None = Field(default=None, description="One service; all when left out.")
+
+
+class DiffArguments(Arguments):
+    """Which change to read."""
+
+    change: str = Field(description="Id of a change exactly as the change tools print it.")
+
+
+class MoreArguments(Arguments):
+    """Which part of an earlier result."""
+
+    artifact: str = Field(pattern=r"^A\d{1,4}$", description="Id of an earlier result, such as A3.")
+    grep: str | None = Field(
+        default=None, max_length=200, description="Regular expression; only matching lines are returned."
+    )
+    offset: int = Field(default=0, ge=0, description="Character to start from.")
+
+
+class HypothesesArguments(Arguments):
+    """All hypotheses with their present state."""
+
+    hypotheses: tuple[DraftHypothesis, ...] = Field(min_length=1, max_length=8)
+
+
+class InvestigationTools:
+    """Bound to one run of one tenant. `stored` answers the run's artifacts."""
+
+    def __init__(
+        self,
+        *,
+        toolbox: Toolbox,
+        pool: EvidencePool,
+        now: Callable[[], datetime],
+        stored: Callable[[], Awaitable[Sequence[StoredResult]]],
+    ) -> None:
+        self._toolbox = toolbox
+        self._pool = pool
+        self._now = now
+        self._stored = stored
+
+    @tool(timeout_s=30)
+    async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
+        """Rank the likely causes of what is abnormal now, from all connected metrics, logs and changes at once.
+
+        Start here. Answers the onset, the symptom, suspects best first with their strongest metric, log pattern and nearby change,
+        or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is statistics, not proof:
+        check the first suspect with its logs and, when a change is suspected, read its diff.
+        """
+        gathered = await self._gather(arguments)
+        found = await self._pool.run(analysis.rank, gathered, self._toolbox.edges, self._symptom(arguments))
+        return _output(found, gathered)
+
+    @tool(timeout_s=30)
+    async def log_patterns(self, arguments: LogArguments) -> ToolOutput:
+        """Log patterns that are new, grew or vanished since the onset, rarest first, each with one verbatim example
+        line.
+        """
+        if arguments.service is not None:
+            self._known(arguments.service)
+        gathered = await self._gather(arguments)
+        found = await self._pool.run(
+            analysis.log_shifts, gathered, self._toolbox.edges, self._symptom(arguments), arguments.service
+        )
+        return _output(found, gathered)
+
+    @tool(timeout_s=30)
+    async def what_changed(self, arguments: WindowArguments) -> ToolOutput:
+        """Deployments and other changes, each with its time before or after the onset and whether it reaches the
+        symptom.
+        """
+        gathered = await self._gather(arguments)
+        found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._symptom(arguments))
+        return _output(found, gathered)
+
+    @tool()
+    async def read_diff(self, arguments: DiffArguments) -> ToolOutput:
+        """What a change altered, line by line. A change may be called a cause only after its diff was read in this run."""
+        change, diff = await self._diff(arguments.change)
+        others = "".join(f"\nalso contains: {other}" for other in diff.others)
+        migrations = "".join(f"\nmigration in between: {path}" for path in diff.migrations)
+        header = f"{change.service} {diff.from_version[:12]} -> {diff.to_version[:12]} at {change.at:%H:%M:%S} UTC: {change.summary}"
+        facts = {"diff_of": change.id, "paths": list(diff.paths), "link": diff.link}
+        return ToolOutput(
+            text=f"{header}{others}{migrations}\n{diff.text}", facts=facts, summary=f"{len(diff.paths)} files changed"
+        )
+
+    @tool()
+    async def fetch_more(self, arguments: MoreArguments) -> ToolOutput:
+        """Read another part of an earlier result of this run, by offset or filtered by a regular expression."""
+        result = next((r for r in await self._stored() if r.id == arguments.artifact), None)
+        if result is None:
+            raise BadArguments(f"{arguments.artifact} is not a result of this run")
+        text = _matching(result.text, arguments.grep) if arguments.grep else result.text
+        page = text[arguments.offset : arguments.offset + _PAGE_CHARACTERS]
+        rest = len(text) - arguments.offset - len(page)
+        return ToolOutput(
+            text=f"{page}\n({rest} more characters)" if rest > 0 else page,
+            summary=f"{len(page)} characters of {result.id}",
+        )
+
+    @tool()
+    async def state_hypotheses(self, arguments: HypothesesArguments) -> ToolOutput:
+        """Show the people in the thread which explanations you consider and how each stands. Always send the whole
+        list.
+        """
+        lines = [f"{h.id} {h.text}: {h.state}. {h.reason}".strip() for h in arguments.hypotheses]
+        return ToolOutput(
+            text="shown", summary=lines[0], facts={"hypotheses": [h.model_dump() for h in arguments.hypotheses]}
+        )
+
+    def _known(self, service: str) -> None:
+        names = self._toolbox.service_names()
+        if service not in names:
+            raise BadArguments(f"{service!r} is not a declared service; known: {', '.join(names) or 'none'}")
+
+    def _symptom(self, arguments: WindowArguments) -> str | None:
+        return arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None
+
+    async def _gather(self, arguments: WindowArguments) -> Gathered:
+        end = self._now()
+        return await gather(self._toolbox, Window(start=end - timedelta(minutes=arguments.minutes), end=end))
+
+    async def _diff(self, change_id: str) -> tuple[Change, Diff]:
+        end = self._now()
+        window = Window(start=end - timedelta(days=14), end=end)
+        for source in self._toolbox.changes:
+            for change in await source.read_changes(window):
+                if change.id == change_id:
+                    if not change.version or not change.previous_version:
+                        raise BadArguments(f"{change_id} has no earlier version to compare with")
+                    return change, await source.read_diff(change.service, change.previous_version, change.version)
+        raise BadArguments(f"no change {change_id!r} is known; use an id exactly as the change tools print it")
+
+
+def _output(found: Finding, gathered: Gathered) -> ToolOutput:
+    gap = "; ".join(gathered.gaps) or None
+    return ToolOutput(text=found.text, facts=found.facts, summary=found.summary, gap=gap)
+
+
+def _matching(text: str, pattern: str) -> str:
+    try:
+        compiled = re2.compile(pattern)
+    except re2.error as exc:
+        raise BadArguments(f"the regular expression cannot be used: {exc}") from exc
+    return "\n".join(line for line in text.splitlines() if compiled.search(line))

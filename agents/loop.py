@@ -1,0 +1,243 @@
+"""One turn of the investigator: model, then tools. Every effect is committed before the next one starts.
+
+History is append-only (the API binds it): system and tools are frozen with the first message, steering and budget notes are
+appended as `role: system` messages, an assistant's content is committed before any of its tools runs, and each tool_use gets
+its tool_result in the next user message. A turn that is run again after a crash finds what was committed and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from enum import StrEnum
+from importlib import resources
+from typing import Any, Final
+
+from agents.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
+from agents.calls import conclude_schema, run_calls, run_tools
+from agents.case import Case, load_case, read_case, tool_uses
+from agents.model import ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
+from agents.runtime import Runtime
+from agents.toolbox import Toolbox
+from store import conversations, investigations, tenants
+from store.ids import InvestigationId, TenantId
+from store.investigations import ModelMessage
+from store.redaction import Redacted
+
+log = logging.getLogger("autoheal.loop")
+
+_STOP_POLL_S: Final = 0.5
+_MAX_NUDGES: Final = 2
+_NUDGE: Final = "Call `conclude` now with what you know."
+
+
+class Outcome(StrEnum):
+    """What a turn or its tools led to: the only words the workflow sees."""
+
+    TOOLS = "tools"
+    AGAIN = "again"
+    CONCLUDED = "concluded"
+    STOPPED = "stopped"
+    UNFINISHED = "unfinished"
+
+
+async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -> None:
+    """Freeze system prompt, tools and the first message. Idempotent."""
+    toolbox = rt.toolbox_for(tenant)
+    async with rt.db.tenant(tenant) as s:
+        run = (await read_case(s, investigation)).investigation
+        settings = await tenants.settings(s)
+        spent = await investigations.spent_today(s)
+        chat = await conversations.chat(s, run.conversation_id)
+        model, because = _choose_model(rt, settings.model, remaining_today(float(settings.daily_usd_cap), spent))
+        await investigations.set_status(s, investigation, "running", model=model)
+        tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
+        opening = _opening(
+            toolbox, run.question, [f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}" for c in chat]
+        )
+        await investigations.append_message(
+            s,
+            investigation,
+            seq=0,
+            role="user",
+            content=[{"type": "text", "text": opening}],
+            meta={"kind": "opening", "system": _system_prompt(), "tools": tools, "offline_because": because},
+        )
+
+
+async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
+    """Ask the model once and commit its answer. Safe to run again."""
+    case = await load_case(rt.db, tenant, investigation)
+    if (answered := case.turn_message("assistant", turn)) is not None:
+        return await _after(rt, tenant, case, answered.content, str((answered.meta or {}).get("stop_reason")))
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        if await investigations.stop_requested(s, investigation):
+            return Outcome.STOPPED
+        left = remaining_today(float((await tenants.settings(s)).daily_usd_cap), await investigations.spent_today(s))
+    judgement = judge(run_budget(rt.budget, left + case.investigation.cost_usd), case.spent(rt.clock()))
+    if isinstance(judgement, Exhausted) and case.investigation.model == "offline":
+        return Outcome.UNFINISHED
+    if isinstance(judgement, Exhausted):
+        await _go_offline(rt, tenant, case, f"over budget: {judgement.reason}")
+    await _append_notes(rt, tenant, case, turn, judgement.reason if isinstance(judgement, ConcludeNow) else None)
+    case = await load_case(rt.db, tenant, investigation)
+    answer = await _until_stopped(rt, tenant, investigation, _ask(rt, tenant, case))
+    if answer is None:
+        return Outcome.STOPPED
+    await _commit(rt, tenant, investigation, turn, answer)
+    await rt.reporter.progressed(tenant, investigation)
+    return await _after(rt, tenant, case, answer.content, answer.stop_reason)
+
+
+async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
+    """Run the tools that turn `turn` asked for and commit their results in one user message. Safe to run again."""
+    case = await load_case(rt.db, tenant, investigation)
+    asked = case.turn_message("assistant", turn)
+    if asked is None:
+        raise LookupError(f"turn {turn} has no committed answer")
+    if case.turn_message("user", turn) is None:
+        results = await run_calls(rt, tenant, case, tool_uses(asked.content))
+        async with rt.db.tenant(tenant) as s:
+            await _append(s, investigation, role="user", content=results, meta={"kind": "results", "turn": turn})
+        await rt.reporter.progressed(tenant, investigation)
+    concluded = (await load_case(rt.db, tenant, investigation)).investigation.verdict is not None
+    return Outcome.CONCLUDED if concluded else Outcome.AGAIN
+
+
+async def _after(
+    rt: Runtime, tenant: TenantId, case: Case, content: list[dict[str, Any]] | str, reason: str
+) -> Outcome:
+    """What follows from a committed answer. Every stop reason has its own way on."""
+    if tool_uses(content):
+        return Outcome.TOOLS
+    if reason in ("pause_turn", "compaction"):
+        return Outcome.AGAIN
+    if reason in ("refusal", "model_context_window_exceeded"):
+        await _go_offline(
+            rt, tenant, case, "Claude declined to answer" if reason == "refusal" else "the context is full"
+        )
+        return Outcome.AGAIN
+    nudges = sum(1 for m in case.messages if (m.meta or {}).get("kind") == "nudge")
+    if nudges >= _MAX_NUDGES:
+        return Outcome.UNFINISHED
+    async with rt.db.tenant(tenant) as s:
+        await _append(s, case.investigation.id, role="system", content=_NUDGE, meta={"kind": "nudge"})
+    return Outcome.AGAIN
+
+
+async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
+    """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so."""
+    first = case.messages[0].meta or {}
+    request = TurnRequest(system=first["system"], tools=first["tools"], messages=[_as_sent(m) for m in case.messages])
+    model = _model(rt, case)
+    try:
+        async with asyncio.timeout(rt.pace.model_timeout.total_seconds()):
+            return await model.ask(request)
+    except (ModelUnavailable, ModelBug, TimeoutError) as exc:
+        if model.offline:
+            raise
+        reason = str(exc) if isinstance(exc, ModelUnavailable) else "Claude did not answer in time"
+        reason = "Claude refused the request as malformed" if isinstance(exc, ModelBug) else reason
+        log.warning("model unavailable", extra={"action": "model.unavailable", "kind": type(exc).__name__})
+        await _go_offline(rt, tenant, case, reason)
+        return await rt.offline.ask(request)
+
+
+def _model(rt: Runtime, case: Case) -> ChatModel:
+    return rt.offline if case.investigation.model == "offline" or rt.claude is None else rt.claude
+
+
+async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -> None:
+    async with rt.db.tenant(tenant) as s:
+        await investigations.set_status(s, case.investigation.id, "running", model="offline")
+        note = f"The offline investigator goes on: {because}."
+        await _append(
+            s, case.investigation.id, role="system", content=note, meta={"kind": "offline", "because": because}
+        )
+
+
+async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, conclude_because: str | None) -> None:
+    """Steering by people and the budget's warning, as appended system messages."""
+    told = any((m.meta or {}).get("kind") == "budget" for m in case.messages)
+    async with rt.db.tenant(tenant) as s:
+        written = {(m.meta or {}).get("note") for m in case.messages}
+        for note in await investigations.take_notes(s, case.investigation.id, turn=turn):
+            if note.id not in written:
+                text = f"A person in the thread says: {note.text}"
+                meta = {"kind": "steering", "note": note.id, "text": str(note.text)}
+                await _append(s, case.investigation.id, role="system", content=text, meta=meta)
+        if conclude_because and not told:
+            text = f"Conclude now: {conclude_because}."
+            await _append(s, case.investigation.id, role="system", content=text, meta={"kind": "budget"})
+
+
+async def _commit(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int, answer: Turn) -> None:
+    async with rt.db.tenant(tenant) as s:
+        meta = {"turn": turn, "stop_reason": answer.stop_reason, "model": answer.model}
+        await _append(s, investigation, role="assistant", content=answer.content, meta=meta)
+        await investigations.add_usage(
+            s,
+            investigation,
+            input_tokens=answer.usage.total_input,
+            output_tokens=answer.usage.output,
+            cost_usd=answer.cost_usd,
+            tool_calls=len(tool_uses(answer.content)),
+            turns=1,
+        )
+
+
+async def _append(s: Any, investigation: InvestigationId, *, role: str, content: Any, meta: dict[str, Any]) -> None:
+    seq = len(await investigations.messages(s, investigation))
+    await investigations.append_message(s, investigation, seq=seq, role=role, content=content, meta=meta)
+
+
+async def _until_stopped(
+    rt: Runtime, tenant: TenantId, investigation: InvestigationId, work: Coroutine[Any, Any, Turn]
+) -> Turn | None:
+    """The answer, or None when somebody pressed Stop meanwhile: a long model call must not outlive it."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_STOP_POLL_S))[0]:
+            async with rt.db.tenant(tenant, readonly=True) as s:
+                if await investigations.stop_requested(s, investigation):
+                    return None
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+
+
+def _as_sent(message: ModelMessage) -> dict[str, Any]:
+    return {"role": message.role, "content": message.content}
+
+
+def _choose_model(rt: Runtime, wanted: str, left_usd: float) -> tuple[str, str | None]:
+    """`claude` or `offline`, with the reason when it is not what the tenant wanted."""
+    if wanted != "claude":
+        return "offline", None
+    if rt.claude is None:
+        return "offline", None
+    if left_usd <= 0:
+        return "offline", "today's spending cap is reached"
+    return "claude", None
+
+
+def _system_prompt() -> str:
+    return resources.files("agents.prompts").joinpath("investigator.md").read_text(encoding="utf-8")
+
+
+def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
+    """The first user message: the question, what is declared, what is connected, what was said in the thread."""
+    services = "\n".join(
+        f"- {s.name} ({s.environment}){', calls ' + ', '.join(s.depends_on) if s.depends_on else ''}"
+        for s in toolbox.services
+    )
+    said = "\n".join(chat[-20:])
+    parts = [
+        f"Question from the thread:\n{question}",
+        f"Declared services:\n{services or '- none'}",
+        f"Connected: {', '.join(toolbox.sources()) or 'nothing'}. Not connected: {', '.join(toolbox.missing()) or 'nothing missing'}.",
+        f"Said in the thread so far:\n{said}" if said else "",
+    ]
+    return Redacted.ours("\n\n".join(part for part in parts if part))

@@ -1,0 +1,55 @@
+"""Everything a workflow needs, joined once in `bot/assemble.py` and handed down whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from agents.budget import Budget
+from agents.evidence_pool import EvidencePool
+from agents.model import ChatModel
+from agents.reporter import Reporter
+from agents.toolbox import Toolbox
+from agents.workflow import Queue
+from store.ids import InboxId, TenantId
+from store.session import Database
+
+
+class Receiver(Protocol):
+    """Handles what waits in the inbox; filled by the handlers. Idempotent."""
+
+    async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long things take. The demo shortens the healing windows; production keeps the defaults."""
+
+    tool_concurrency: int = 8
+    healing_check: timedelta = timedelta(seconds=5)
+    healing_hold: timedelta = timedelta(seconds=60)
+    healing_window: timedelta = timedelta(minutes=5)
+    lookback: timedelta = timedelta(minutes=60)
+    proposal_open: timedelta = timedelta(hours=24)
+    approval_valid: timedelta = timedelta(minutes=15)
+    model_timeout: timedelta = timedelta(minutes=5)
+    attempts: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """`claude` is None when no key is set. `toolbox_for` answers per tenant; nothing is shared across tenants."""
+
+    db: Database
+    queue: Queue
+    reporter: Reporter
+    receiver: Receiver
+    claude: ChatModel | None
+    offline: ChatModel
+    toolbox_for: Callable[[TenantId], Toolbox]
+    evidence: EvidencePool
+    clock: Callable[[], datetime]
+    budget: Budget = field(default_factory=Budget)
+    pace: Pace = field(default_factory=Pace)

@@ -1,0 +1,60 @@
+"""A stable name for this process under a lock, so that no workflow ever runs in two processes.
+
+DBOS recovers the work of an executor id at start. Two processes with one id would run effects twice, a new id at each start
+would leave work behind; so the id is a slot that is held by a lock: a file lock beside SQLite, an advisory lock on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import fasteners
+import psycopg
+from sqlalchemy.engine import make_url
+
+_NAMESPACE: Final = 0x41_48  # "AH": our corner of PostgreSQL's advisory locks
+_SLOTS: Final = 64
+
+
+class SlotTaken(Exception):
+    """Another process works on this data folder. Stop it first, or give this one a folder of its own (AUTOHEAL_DATA)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A held slot; `release` gives it back."""
+
+    name: str
+    release: Callable[[], Awaitable[None]]
+
+
+async def take_slot(url: str, folder: str) -> Slot:
+    """The first free slot. Raises SlotTaken for a second process on one SQLite folder, or past 64 replicas."""
+    return await asyncio.to_thread(_file_slot, folder) if url.startswith("sqlite") else await _advisory_slot(url)
+
+
+def _file_slot(folder: str) -> Slot:
+    path = Path(folder) / "engine.lock"
+    lock = fasteners.InterProcessLock(str(path))
+    if not lock.acquire(blocking=False):
+        raise SlotTaken(f"{path} is locked: another Autoheal process uses this folder. Stop it, or set AUTOHEAL_DATA.")
+
+    async def release() -> None:
+        lock.release()
+
+    return Slot(name="slot-0", release=release)
+
+
+async def _advisory_slot(url: str) -> Slot:
+    conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+    for number in range(_SLOTS):
+        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_NAMESPACE, number))).fetchone()
+        if row is not None and row[0]:
+            return Slot(name=f"slot-{number}", release=connection.close)
+    await connection.close()
+    raise SlotTaken(f"All {_SLOTS} slots are taken: fewer replicas, please.")

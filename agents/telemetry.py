@@ -1,0 +1,73 @@
+"""Gathers what the connected sources know of a window, concurrently, and names what they could not tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from agents.errors import AgentError
+from agents.evidence.types import Change, LogLine, RawSeries, Window
+from agents.toolbox import Toolbox
+
+_SOURCE_TIMEOUT_S: Final = 20.0
+# Deployments are looked for further back than metrics: a change may have been waiting for its moment.
+_CHANGES_BEFORE: Final = timedelta(hours=24)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """Raw material of the evidence engine. `gaps` are sentences for the report."""
+
+    window: Window
+    series: tuple[RawSeries, ...]
+    logs: tuple[LogLine, ...]
+    changes: tuple[Change, ...]
+    gaps: tuple[str, ...]
+
+
+async def gather(
+    toolbox: Toolbox, window: Window, *, metrics: bool = True, logs: bool = True, services: Sequence[str] | None = None
+) -> Gathered:
+    """Read all sources at once. A source that fails or is late becomes a gap and never stops the others."""
+    gaps: list[str] = []
+    series_reads, log_reads, change_reads = await asyncio.gather(
+        _all(toolbox.metrics if metrics else [], lambda source: source.read_series(window), gaps),
+        _all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services), gaps),
+        _all(toolbox.changes, lambda source: source.read_changes(_wider(window)), gaps),
+    )
+    for read in (*series_reads, *log_reads):
+        gaps.extend(read.gaps)
+    lines = sorted((line for read in log_reads for line in read.lines), key=lambda line: line.time)
+    return Gathered(
+        window=window,
+        series=tuple(series for read in series_reads for series in read.series),
+        logs=tuple(lines),
+        changes=tuple(sorted((change for changes in change_reads for change in changes), key=lambda c: c.at)),
+        gaps=tuple(dict.fromkeys(gaps)),
+    )
+
+
+def _wider(window: Window) -> Window:
+    return Window(start=window.start - _CHANGES_BEFORE, end=window.end)
+
+
+async def _all(sources: Sequence[T], read: Callable[[T], Awaitable[R]], gaps: list[str]) -> list[R]:
+    answers = await asyncio.gather(*(_one(source, read, gaps) for source in sources))
+    return [answer for answer in answers if answer is not None]
+
+
+async def _one(source: T, read: Callable[[T], Awaitable[R]], gaps: list[str]) -> R | None:
+    title = str(getattr(source, "title", type(source).__name__))
+    try:
+        async with asyncio.timeout(_SOURCE_TIMEOUT_S):
+            return await read(source)
+    except TimeoutError:
+        gaps.append(f"{title} did not answer within {_SOURCE_TIMEOUT_S:.0f} s")
+    except AgentError as exc:
+        gaps.append(f"{title}: {exc}")
+    return None

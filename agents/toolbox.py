@@ -1,0 +1,58 @@
+"""A tenant's connected sources, sorted by what they can do. Built from the operator's file and the stored connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agents.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service
+from agents.evidence.types import Edge
+from agents.tool import Tool
+
+# What a full picture needs; a kind that nothing provides is named in the first message and in the report's gaps.
+KINDS: Final = ("metrics", "logs", "changes", "traces")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """The connectors of one tenant and the services they may speak of."""
+
+    connectors: tuple[Connector, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    @property
+    def metrics(self) -> list[MetricSource]:
+        return [c for c in self.connectors if isinstance(c, MetricSource)]
+
+    @property
+    def logs(self) -> list[LogSource]:
+        return [c for c in self.connectors if isinstance(c, LogSource)]
+
+    @property
+    def changes(self) -> list[ChangeSource]:
+        return [c for c in self.connectors if isinstance(c, ChangeSource)]
+
+    @property
+    def actuators(self) -> list[Actuator]:
+        return [c for c in self.connectors if isinstance(c, Actuator)]
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Declared dependencies, caller to callee."""
+        return tuple(Edge(caller=s.name, callee=d) for s in self.services for d in s.depends_on)
+
+    def service_names(self) -> tuple[str, ...]:
+        return tuple(s.name for s in self.services)
+
+    def sources(self) -> list[str]:
+        """Titles of what is read, for people."""
+        return [c.title for c in self.connectors if c.tools() or isinstance(c, MetricSource | LogSource | ChangeSource)]
+
+    def missing(self) -> list[str]:
+        """Kinds of evidence that no connector provides."""
+        present: dict[str, Sequence[object]] = {"metrics": self.metrics, "logs": self.logs, "changes": self.changes}
+        return [kind for kind in KINDS if not present.get(kind)]
+
+    def connector_tools(self) -> list[Tool]:
+        return [tool for connector in self.connectors for tool in connector.tools()]

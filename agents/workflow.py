@@ -1,0 +1,112 @@
+"""What a workflow is: a durable story told in steps, one file under `workflows/`, found by its `WORKFLOW` name.
+
+A body may be run again from the start after a crash: finished steps answer from their checkpoint, an unfinished one runs again.
+So a body decides only on step results, and a step is idempotent or stands behind a fence. Arguments and results are ids and
+short closed words: the engine's database never holds content.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Protocol
+
+from agents import workflows
+
+
+class Lane(StrEnum):
+    """Where a workflow is queued. Waiting for people happens off-queue (DIRECT), so that nobody blocks a slot."""
+
+    RECEIVE = "receive"
+    INVESTIGATE = "investigate"
+    APPLY = "apply"
+    DIRECT = "direct"
+
+
+class Run(Protocol):
+    """What a body may do. Every method is a checkpoint."""
+
+    @property
+    def workflow_id(self) -> str: ...
+
+    async def step(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[str]],
+        *,
+        preemptible: bool = False,
+        timeout: timedelta | None = None,
+    ) -> str:
+        """Run `work` once and remember its word. It runs again only if the process died before the word was written.
+
+        Raises StepFailed with a reference id when `work` raised; the cause is in the log.
+        """
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait; the wake-up time survives a restart."""
+
+    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:
+        """The next word sent on `topic`, or None at the deadline, which survives a restart."""
+
+    async def mark(self, state: str) -> None:
+        """Write down that the body has come this far; always before a wait."""
+
+    async def start(self, workflow: str, workflow_id: str, *arguments: str) -> None:
+        """Start another workflow under a deterministic id; starting it twice starts it once."""
+
+
+Body = Callable[..., Awaitable[str]]  # (run, runtime, *ids) -> a closed word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """A named body and its lane."""
+
+    name: str
+    lane: Lane
+    body: Body
+
+
+class StepFailed(Exception):
+    """A step raised. `kind` is the exception's class, `reference` finds it in the log; never its text."""
+
+    def __init__(self, kind: str, reference: str) -> None:
+        super().__init__(f"{kind} ({reference})")
+        self.kind = kind
+        self.reference = reference
+
+
+class Queue(Protocol):
+    """What others need of the engine."""
+
+    async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
+        """Start durable work; the same id twice is one run."""
+
+    async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
+        """Wake a waiting workflow with a closed word; the same `key` is delivered once."""
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Cancel a workflow and interrupt its preemptible step."""
+
+
+def workflow_id(tenant: str, kind: str, *ids: str) -> str:
+    """`t:{tenant}:{kind}:{id}...`: a tenant's work is found by prefix."""
+    return ":".join(("t", tenant, kind, *ids))
+
+
+@cache
+def discover_workflows() -> dict[str, Workflow]:
+    """All workflows by name. Raises TypeError for a module without `WORKFLOW` or with a foreign name."""
+    found: dict[str, Workflow] = {}
+    for module_info in pkgutil.iter_modules(workflows.__path__):
+        module = importlib.import_module(f"{workflows.__name__}.{module_info.name}")
+        workflow: Workflow | None = getattr(module, "WORKFLOW", None)
+        if workflow is None or workflow.name != module_info.name:
+            raise TypeError(f"{module.__name__} must set WORKFLOW to a Workflow named {module_info.name!r}")
+        found[workflow.name] = workflow
+    return found

@@ -1,0 +1,137 @@
+"""From a proposal to the truth afterwards: wait for the decision, re-check, apply once, verify, tell.
+
+The wait for people is off-queue. Only a stored decision leads to the effect; a word that is sent merely wakes the workflow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agents import approval
+from agents.approval import Recheck
+from agents.healing import Healed
+from agents.runtime import Runtime
+from agents.workflow import Lane, Run, Workflow, workflow_id
+from store import approvals, conversations, incidents, investigations
+from store.approvals import ApprovalState
+from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
+from store.redaction import Redacted
+
+TOPIC: Final = "decision"
+_MAX_CHECKS: Final = 600
+
+
+async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
+    """Answers the approval's last state."""
+    t, a = TenantId(tenant), ApprovalId(approval_id)
+
+    async def show() -> str:
+        await rt.reporter.proposed(t, a)
+        return "shown"
+
+    async def changed() -> str:
+        await rt.reporter.approval_changed(t, a)
+        return "shown"
+
+    await run.step("show card", show)
+    while True:
+        decision = await _decision(run, rt, t, a)
+        if decision != ApprovalState.APPROVED:
+            await run.step("show end", changed)
+            return decision
+        checked = await run.step("re-check", lambda: approval.recheck(rt, t, a))
+        await run.step("show re-check", changed)
+        if checked == Recheck.GO:
+            break
+        if checked == Recheck.ENDED:
+            return await run.step("read end", lambda: _state(rt, t, a))
+    word = await run.step("apply", lambda: approval.apply_once(rt, t, a))
+    await run.step("show applied", changed)
+    if word == ApprovalState.APPLIED:
+        word = await _verify(run, rt, t, a)
+
+    async def tell() -> str:
+        await rt.reporter.approval_changed(t, a)
+        await rt.reporter.outcome(t, a)
+        return "told"
+
+    await run.step("tell", tell)
+    if word == ApprovalState.NOT_HEALED:
+        await _go_on(run, rt, t, a)
+    return word
+
+
+async def _decision(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+    """The stored decision; waits for it up to the proposal's expiry."""
+    for _ in range(_MAX_CHECKS):
+        state = await run.step("read decision", lambda: _state(rt, t, a))
+        if state != ApprovalState.PROPOSED:
+            return state
+        await run.mark("waiting")
+        woken = await run.wait_for(TOPIC, rt.pace.proposal_open)
+        if woken is None:
+            return await run.step("expire", lambda: _expire(rt, t, a))
+    return await run.step("expire", lambda: _expire(rt, t, a))
+
+
+async def _state(rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+    async with rt.db.tenant(t, readonly=True) as s:
+        found = await approvals.approval(s, a)
+    return found.state if found else ApprovalState.CANCELLED
+
+
+async def _expire(rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+    await approval.expire(rt, t, a)
+    return await _state(rt, t, a)
+
+
+async def _verify(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+    """Measure until healed, clearly not, or the window is over."""
+    if await run.step("begin verifying", lambda: approval.begin_verifying(rt, t, a)) == "unverifiable":
+        return await run.step("finish", lambda: approval.finish(rt, t, a, ApprovalState.UNKNOWN))
+    verdict: str = Healed.WAIT
+    for check in range(_MAX_CHECKS):
+        await run.sleep(rt.pace.healing_check)
+        verdict = await run.step(f"check {check}", lambda: approval.check_healing(rt, t, a))
+        if verdict != Healed.WAIT:
+            break
+    word = ApprovalState.UNKNOWN if verdict == Healed.WAIT else ApprovalState(verdict)
+    return await run.step("finish", lambda: approval.finish(rt, t, a, word))
+
+
+async def _go_on(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> None:
+    """The fix was not the fix: the search goes on in the same thread, with what was learned."""
+
+    async def next_run() -> str:
+        async with rt.db.tenant(t) as s:
+            found = await approvals.approval(s, a)
+            if found is None or found.investigation_id is None or found.undo_of is not None:
+                return ""
+            last = await investigations.investigation(s, found.investigation_id)
+            incident = await incidents.incident(s, found.incident_id)
+            if last is None or incident is None or last.attempt >= rt.pace.attempts:
+                return ""
+            conversation = await conversations.conversation(
+                s, channel_id=incident.channel_id, thread_ts=incident.thread_ts
+            )
+            if conversation is None:
+                return ""
+            next_id = InvestigationId(stable_id("attempt", t, a))
+            question = Redacted.ours(f"{last.question}\n(Already tried: {found.plan['title']}. It did not heal.)")
+            await investigations.create_investigation(
+                s,
+                id=next_id,
+                incident_id=incident.id,
+                conversation_id=conversation.id,
+                question=question,
+                requested_by=last.requested_by,
+                attempt=last.attempt + 1,
+            )
+            return next_id
+
+    following = await run.step("go on", next_run)
+    if following:
+        await run.start("investigate", workflow_id(t, "investigate", following), t, following)
+
+
+WORKFLOW = Workflow(name="remediate", lane=Lane.DIRECT, body=body)
