@@ -1,7 +1,7 @@
 """The operator's file: which services there are, what is connected to this host, and where calls may go.
 
-TOML, read once at start by the person who runs the process; host connectors can be declared nowhere else. Secrets stand in
-it only as `env:NAME`. A bad file is refused with the file, the key and what to do.
+TOML, written by the person who runs the process and read once at start; host connectors can be declared nowhere else.
+Secrets stand in it only as `env:NAME`. A bad file is refused with the file, the key and what to do.
 """
 
 from __future__ import annotations

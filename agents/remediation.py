@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from agents import remediations
-from agents.connector import ActionResult, Actuator, ChangeSource, Service, TargetState
+from agents.connector import ActionResult, Actuator, ChangeSource, RiskRated, Service, TargetState
+from agents.errors import NotPermitted
 from agents.tool import Arguments, Risk
 
 
@@ -110,8 +111,28 @@ class RemediationContext:
         """The first connected source that can do this to this service, or None."""
         return next((a for a in self.actuators if a.can(action, service)), None)
 
+    def require_actuator(self, action: str, service: str) -> Actuator:
+        """As `actuator`. Raises NotPermitted where a stored plan can no longer be carried out."""
+        actuator = self.actuator(action, service)
+        if actuator is None:
+            raise NotPermitted(f"no connected source can do {action} to {service} any more")
+        return actuator
+
     def service(self, name: str) -> Service | None:
         return next((s for s in self.services if s.name == name), None)
+
+
+def rate_risk(own: Risk, actuator: Actuator, action: str, service: str) -> Risk:
+    """The remediation's own class, or the operator's rating of the action where that is higher."""
+    rating = actuator.risk(action, service) if isinstance(actuator, RiskRated) else own
+    return max(own, rating, key=list(Risk).index)
+
+
+def describe_interruption(target: TargetState) -> str:
+    """What users may notice while a target's instances are replaced, for the card."""
+    if target.instances <= 1:
+        return f"{target.service} has one instance and does not answer while it restarts"
+    return f"requests in flight on up to {target.instances} instances may fail while they restart"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,15 +127,14 @@ class Git(Connector):
         return sorted(found, key=lambda change: (change.at, change.id))
 
     async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff:
-        """The diff between two versions of a service, whichever is newer. Raises BadArguments for unknown ones."""
+        """What `to_version` has over `from_version`: diff, commits, migrations. Raises BadArguments for unknown ids."""
         self.context.require_declared([service], key="service")
         old, new = await self._commit(from_version), await self._commit(to_version)
         scope = ("--", *self.config.paths.get(service, ()))
         names = _nul_separated(await self._git("diff", *_DIFF, "--name-only", "-z", old, new, *scope))
         text = await self._git("diff", *_DIFF, "--stat=200", "--patch", old, new, *scope)
-        commits = await self._commits(old, new, scope) or await self._commits(new, old, scope)
-        head = new if any(sha == new for sha, _ in commits) else old
-        others = [f"{sha[:7]} {subject}" for sha, subject in commits if sha != head]
+        kept = _nul_separated(await self._git("diff", *_DIFF, "--name-only", "-z", "--diff-filter=d", old, new, *scope))
+        others = [f"{sha[:7]} {subject}" for sha, subject in await self._commits(old, new, scope) if sha != new]
         link = self.config.link
         return Diff(
             change_id=f"{service}@{new[:7]}",
@@ -145,7 +144,7 @@ class Git(Connector):
             text=_cap(text),
             paths=names,
             others=tuple(others[:_OTHERS_SHOWN]),
-            migrations=tuple(name for name in names if self._is_migration(name)),
+            migrations=tuple(name for name in kept if self._is_migration(name)),
             link=link.replace("{from}", old).replace("{to}", new) if link else None,
         )
 

@@ -1,4 +1,4 @@
-"""Restarts a service in the version that it runs, for causes that a fresh process is rid of: leaks, stuck pools, full files.
+"""Restarts a service in the version that it runs, for causes that a fresh process is rid of: leaks, stuck pools.
 
 The plan binds to version and start time: a service that restarted by itself in between makes it stale.
 """
@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agents.connector import ActionResult, Actuator, TargetState
-from agents.errors import AgentError, NotPermitted
-from agents.remediation import Impossible, Plan, PlanReason, Precondition, Remediation, RemediationContext
-from agents.remediations.rollback_deployment import interruption, rated
+from agents.connector import ActionResult, TargetState
+from agents.errors import AgentError
+from agents.remediation import (
+    Impossible,
+    Plan,
+    PlanReason,
+    Precondition,
+    Remediation,
+    RemediationContext,
+    describe_interruption,
+    rate_risk,
+)
 from agents.tool import Arguments, Risk
 
 _ACTION = "restart_service"
@@ -58,8 +66,8 @@ class RestartService(Remediation):
             to_version=target.version,
             target_version=self.binding(target),
             instances=target.instances,
-            interruption=interruption(target),
-            risk=rated(self.risk, actuator, _ACTION, service.name),
+            interruption=describe_interruption(target),
+            risk=rate_risk(self.risk, actuator, _ACTION, service.name),
             reversible=False,
             undo="A restart cannot be undone; code and data stay as they are",
             preconditions=(Precondition(text=f"{state} and is {target.state}", holds=True, read_at=target.read_at),),
@@ -73,7 +81,7 @@ class RestartService(Remediation):
         )
 
     async def read_target(self, plan: Plan, context: RemediationContext) -> TargetState:
-        return await self._actuator(plan, context).read_target(plan.target)
+        return await context.require_actuator(plan.action, plan.target).read_target(plan.target)
 
     def binding(self, target: TargetState) -> str:
         started = target.started_at.isoformat() if target.started_at else "unknown"
@@ -85,16 +93,17 @@ class RestartService(Remediation):
         return same and target.started_at is not None and self.binding(target) != plan.target_version
 
     async def apply(self, plan: Plan, context: RemediationContext, *, idempotency_key: str) -> ActionResult:
-        return await self._actuator(plan, context).act(plan.action, plan.parameters, idempotency_key=idempotency_key)
+        return await context.require_actuator(plan.action, plan.target).act(
+            plan.action, plan.parameters, idempotency_key=idempotency_key
+        )
 
-    async def undo(self, plan: Plan, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
+    async def undo(
+        self,
+        plan: Plan,
+        reason: PlanReason,  # noqa: ARG002 -- part of the contract
+        context: RemediationContext,  # noqa: ARG002 -- part of the contract
+    ) -> Plan | Impossible:
         return Impossible(reason=f"A restart of {plan.target} cannot be undone; there is nothing to take back.")
-
-    def _actuator(self, plan: Plan, context: RemediationContext) -> Actuator:
-        actuator = context.actuator(plan.action, plan.target)
-        if actuator is None:
-            raise NotPermitted(f"no connected source can do {plan.action} to {plan.target} any more")
-        return actuator
 
 
 REMEDIATION = RestartService()

@@ -1,7 +1,7 @@
 """Puts a service back to a version that it ran before, through whichever connected source can roll back.
 
-The plan binds to the running version: another deployment in between makes it stale. Migrations that were added since the
-wanted version make a precondition fail, because the older code would meet a newer database.
+The plan binds to the running version: another deployment in between makes it stale. Migrations that were added since
+the wanted version make a precondition fail, because the older code would meet a newer database.
 """
 
 from __future__ import annotations
@@ -11,17 +11,25 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from agents.connector import ActionResult, Actuator, Diff, RiskRated, Service, TargetState
-from agents.errors import AgentError, NotPermitted
+from agents.connector import ActionResult, Actuator, Diff, Service, TargetState
+from agents.errors import AgentError
 from agents.evidence.types import Window
-from agents.remediation import Impossible, Plan, PlanReason, Precondition, Remediation, RemediationContext
+from agents.remediation import (
+    Impossible,
+    Plan,
+    PlanReason,
+    Precondition,
+    Remediation,
+    RemediationContext,
+    describe_interruption,
+    rate_risk,
+)
 from agents.tool import Arguments, Risk
 
 _ACTION = "rollback_deployment"
 _FORWARD = "deploy"
 _KNOWN_FOR = timedelta(days=90)
 _UNDO_FOR = timedelta(hours=24)
-_ORDER = (Risk.READ, Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 
 class RollBack(Arguments):
@@ -80,7 +88,7 @@ class RollbackDeployment(Remediation):
             return Impossible(reason=f"A rollback of {service.name} cannot be prepared: {exc}.")
 
     async def read_target(self, plan: Plan, context: RemediationContext) -> TargetState:
-        return await self._actuator(plan, context).read_target(plan.target)
+        return await context.require_actuator(plan.action, plan.target).read_target(plan.target)
 
     def binding(self, target: TargetState) -> str:
         return f"{target.service}@{target.version}"
@@ -89,7 +97,7 @@ class RollbackDeployment(Remediation):
         return target.service == plan.target and target.version == plan.to_version
 
     async def apply(self, plan: Plan, context: RemediationContext, *, idempotency_key: str) -> ActionResult:
-        actuator = self._actuator(plan, context)
+        actuator = context.require_actuator(plan.action, plan.target)
         return await actuator.act(plan.action, plan.parameters, idempotency_key=idempotency_key)
 
     async def undo(self, plan: Plan, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
@@ -136,12 +144,6 @@ class RollbackDeployment(Remediation):
             return Impossible(reason=f"{asked[:7]} was never deployed to {target.service}, as far as is known.")
         return matching[0]
 
-    def _actuator(self, plan: Plan, context: RemediationContext) -> Actuator:
-        actuator = context.actuator(plan.action, plan.target)
-        if actuator is None:
-            raise NotPermitted(f"no connected source can do {plan.action} to {plan.target} any more")
-        return actuator
-
     def _as_plan(self, move: _Move, reason: PlanReason, context: RemediationContext) -> Plan:
         service, target, lost = move.service.name, move.target, move.lost
         now = context.now()
@@ -166,8 +168,8 @@ class RollbackDeployment(Remediation):
             commits_lost=lost.others if lost and not move.forward else (),
             migrations=migrations,
             instances=target.instances,
-            interruption=interruption(target),
-            risk=rated(self.risk, move.actuator, move.action, service),
+            interruption=describe_interruption(target),
+            risk=rate_risk(self.risk, move.actuator, move.action, service),
             reversible=True,
             undo=f"Deploy {service} {target.version[:7]} again",
             undo_parameters={"service": service, "version": target.version},
@@ -201,29 +203,17 @@ def _preconditions(move: _Move, migrations: tuple[str, ...]) -> tuple[Preconditi
     return (runs, known, Precondition(text=text, holds=holds, read_at=target.read_at))
 
 
-def interruption(target: TargetState) -> str:
-    """What users may notice while the instances are replaced."""
-    if target.instances <= 1:
-        return f"{target.service} has one instance and does not answer while it restarts"
-    return f"requests in flight on up to {target.instances} instances may fail while they restart"
-
-
-def rated(own: Risk, actuator: Actuator, action: str, service: str) -> Risk:
-    """The remediation's own class, or the operator's rating where that is higher."""
-    rating = actuator.risk(action, service) if isinstance(actuator, RiskRated) else own
-    return max(own, rating, key=_ORDER.index)
-
-
 async def _earlier_versions(target: TargetState, context: RemediationContext) -> list[str]:
-    """Versions that the service ran before the running one, newest first: the target's own word, then the deployments."""
-    found = [target.previous_version] if target.previous_version else []
+    """Versions that the service ran before the running one, newest first: by the deployments, then by its own word."""
+    found: list[str] = []
     now = context.now()
     for source in context.changes:
-        deployed = [c for c in await source.read_changes(Window(start=now - _KNOWN_FOR, end=now)) if c.version]
+        deployed = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
         versions = [c.version for c in deployed if c.service == target.service and c.version]
         if target.version in versions:
-            versions = versions[: len(versions) - versions[::-1].index(target.version) - 1]
-        found += reversed(versions)
+            del versions[len(versions) - 1 - versions[::-1].index(target.version) :]
+            found += reversed(versions)
+    found += [target.previous_version] if target.previous_version else []
     return [version for version in dict.fromkeys(found) if version != target.version]
 
 
