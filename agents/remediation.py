@@ -1,7 +1,8 @@
 """What a remediation is: one file under `remediations/`, found by its `REMEDIATION` name.
 
-A remediation never decides that it may run. It reads the target and writes a plan; the plan is stored, shown from the stored
-bytes, decided on by a person, re-checked, applied once behind the action fence, verified, and can be undone by another plan.
+A remediation never decides that it may run. It reads the target and writes a plan; the plan is stored, shown from the
+stored bytes, decided on by a person, re-checked, applied once behind the action fence, verified, and can be undone by
+another plan.
 """
 
 from __future__ import annotations

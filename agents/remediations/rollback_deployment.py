@@ -132,14 +132,14 @@ class RollbackDeployment(Remediation):
 
     async def _wanted(self, asked: str | None, target: TargetState, context: RemediationContext) -> str | Impossible:
         """The full id of a version that this service ran before. A version that was never deployed is refused."""
-        earlier = await _earlier_versions(target, context)
+        history = await _history(target, context)
         if asked is None:
-            if earlier:
-                return earlier[0]
+            if history.before is not None:
+                return history.before
             return Impossible(reason=f"No version of {target.service} before {target.version[:7]} is known.")
         if target.version.startswith(asked):
             return Impossible(reason=f"{target.service} runs {asked[:7]} already.")
-        matching = [version for version in earlier if version.startswith(asked)]
+        matching = [version for version in history.ran if version.startswith(asked)]
         if not matching:
             return Impossible(reason=f"{asked[:7]} was never deployed to {target.service}, as far as is known.")
         return matching[0]
@@ -203,18 +203,31 @@ def _preconditions(move: _Move, migrations: tuple[str, ...]) -> tuple[Preconditi
     return (runs, known, Precondition(text=text, holds=holds, read_at=target.read_at))
 
 
-async def _earlier_versions(target: TargetState, context: RemediationContext) -> list[str]:
-    """Versions that the service ran before the running one, newest first: by the deployments, then by its own word."""
-    found: list[str] = []
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    """What ran before: `ran` is every version known to have run, newest first; `before` is the default to go back to."""
+
+    before: str | None
+    ran: tuple[str, ...]
+
+
+async def _history(target: TargetState, context: RemediationContext) -> _History:
+    """From the deployments; the target's own word counts for the default only where no deployment of it is known.
+
+    A version that was rolled back to appears twice: what came before its first deployment is older for certain.
+    """
     now = context.now()
+    ran: list[str] = []
+    before = target.previous_version
     for source in context.changes:
         deployed = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
         versions = [c.version for c in deployed if c.service == target.service and c.version]
         if target.version in versions:
-            del versions[len(versions) - 1 - versions[::-1].index(target.version) :]
-            found += reversed(versions)
-    found += [target.previous_version] if target.previous_version else []
-    return [version for version in dict.fromkeys(found) if version != target.version]
+            older = versions[: versions.index(target.version)]
+            before = older[-1] if older else None
+        ran += reversed(versions)
+    ran += [target.previous_version] if target.previous_version else []
+    return _History(before=before, ran=tuple(v for v in dict.fromkeys(ran) if v != target.version))
 
 
 async def _read_diff(service: str, old: str, new: str, context: RemediationContext) -> Diff | None:
