@@ -57,6 +57,7 @@ class _Suspect:
     change: ChangeFinding | None = None
     explains: set[str] = field(default_factory=set)
     reached: bool = True
+    pattern: bool = False  # a shape over several indicators was recognised, which is a measurement too
 
 
 def rank_causes(telemetry: Telemetry) -> Ranking:
@@ -75,7 +76,7 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
 
 
 def _agreed_onset(onset: Onset, anomalies: list[Anomaly]) -> tuple[Onset, list[Anomaly]]:
-    """The onset, moved later if noise in the symptom put it well before the beginning of nearly all strong anomalies."""
+    """The onset, moved later if noise in the symptom put it well before nearly all strong anomalies."""
     dated = [a for a in anomalies if a.onset is not None and a.family not in ("traffic", "other")]
     least = max(AGREED_SCORE, 0.6 * max((a.score for a in dated), default=0.0))
     moments = sorted(a.onset.at for a in dated if a.onset is not None and a.score >= least)
@@ -170,6 +171,7 @@ class _Case:
         family: Family = weighed[0][1].family if weighed else "errors"
         if leak:
             score, family = score + LEAK_BONUS, "memory"
+            weighed.sort(key=lambda p: p[1].family not in ("memory", "restarts"))
         if logs:
             score += LOG_WEIGHT * min(1.0, logs[0].score / STRONG_LOG) * calm
         if change is not None and score > 0:
@@ -179,6 +181,7 @@ class _Case:
             score += EXPLAINS_BONUS * min(3, len(explains))
         suspect = _Suspect(service=service, family=family, score=score, own=[a for _, a in weighed])
         suspect.templates, suspect.change, suspect.explains = logs, change, explains
+        suspect.pattern = leak
         return self._reached(suspect) if score > 0 else None
 
     def _outside(self, blame: Blame, peer: str, change: ChangeFinding | None) -> _Suspect:
@@ -277,7 +280,7 @@ class _Case:
             return "low"
         others = [s.score for s in ranked if s.service != suspect.service]
         clear = not others or suspect.score >= CLEAR_LEAD * max(others)
-        measured = any(a.score >= PLAIN_SYMPTOM for a in suspect.own)
+        measured = suspect.pattern or any(a.score >= PLAIN_SYMPTOM for a in suspect.own)
         logged = any(t.score >= STRONG_LOG for t in suspect.templates)
         kinds = measured + logged + (suspect.change is not None)
         plain = self.symptom.anomaly.score >= PLAIN_SYMPTOM or any(a.score >= 2 * PLAIN_SYMPTOM for a in suspect.own)

@@ -1,22 +1,20 @@
 """Raw Prometheus-style series to indicators that mean something: rates, error ratios, latencies, saturation.
 
-Counter increments are taken across resets (a value below its predecessor starts from zero again, as in PromQL) and a
-counter that is born while its process was already being scraped counts from zero: the very first error is not lost.
-Rates use a trailing window of 10 s, or one sample where sampling is slower.
+Works on any system that follows the naming conventions; `names.py` says how a name is read. Rates, ratios and means use
+a trailing window of 10 s, or one sample where sampling is slower.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evidence.grid import Grid, build_grid, last_seen, trailing_sum
+from agents.evidence.grid import build_grid, last_seen, trailing_sum
 from agents.evidence.names import (
     CLIENT_WORDS,
     DATASTORE_WORDS,
     ERROR_WORDS,
-    INSTANCE_LABELS,
     LIMIT_WORDS,
     REQUEST_WORDS,
     ROUTE_LABELS,
@@ -33,10 +31,10 @@ from agents.evidence.names import (
     seconds_per_unit,
     words,
 )
-from agents.evidence.types import Family, FloatArray, IntArray, RawKind, RawSeries, Series
+from agents.evidence.samples import Rows, fill_rows, process_of
+from agents.evidence.types import Family, FloatArray, RawSeries, Series
 
 RATE_WINDOW_S = 10.0
-STALE_CELLS = 4  # scrapes that may be missed before "unchanged" turns into "unknown"
 MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
 MIN_QUANTILE_REQUESTS = 20.0  # below that a 95th percentile is just the slowest request
 QUANTILE_WINDOWS = 2  # quantiles look back twice as far as rates
@@ -55,18 +53,6 @@ class _Parts:
 ServiceOf = Callable[[RawSeries], str | None]
 
 
-@dataclass(kw_only=True, eq=False)
-class _Rows:
-    """One row per raw series that belongs to a service, with what its name means."""
-
-    raw: list[RawSeries]
-    service: list[str]
-    kind: list[RawKind]
-    grid: Grid
-    increments: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-    level: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-
-
 def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[Series]:
     """Indicators of every service that `service_of` names (None or "" leaves a series out), in a stable order.
 
@@ -78,7 +64,7 @@ def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[S
     if not named:
         return []
     with np.errstate(all="ignore"):
-        rows = _Rows(
+        rows = Rows(
             raw=[r for r, _ in named],
             service=[s for _, s in named],
             kind=[sample_kind(r.name, r.kind, has_le="le" in r.labels) for r, _ in named],
@@ -86,7 +72,7 @@ def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[S
         )
         if rows.grid.times.size < 2:
             return []
-        _fill(rows)
+        fill_rows(rows)
         out: list[Series] = []
         by_service: dict[str, list[int]] = defaultdict(list)
         for index, service in enumerate(rows.service):
@@ -96,44 +82,10 @@ def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[S
     return out
 
 
-def _process_of(series: RawSeries, service: str) -> tuple[str, str]:
-    return service, first_label(series.labels, INSTANCE_LABELS) or ""
-
-
-def _fill(rows: _Rows) -> None:
-    """Compute per-cell increments (for counters) and the last known level (for gauges) of every row."""
-    values = rows.grid.values
-    valid = np.isfinite(values)
-    seen = last_seen(valid)
-    columns = np.arange(values.shape[1])
-    known = seen >= 0
-    level = np.where(known, np.take_along_axis(values, np.maximum(seen, 0), axis=1), np.nan)
-    typical_gap = np.maximum(1, (values.shape[1] // np.maximum(valid.sum(axis=1), 1)))[:, None]
-    fresh = known & (columns - seen <= STALE_CELLS * typical_gap)
-    first = np.where(valid.any(axis=1), valid.argmax(axis=1), values.shape[1])
-    born_late = first > _first_of_process(rows, first)
-    cumulative = np.where(~known & born_late[:, None], 0.0, level)
-    step = np.diff(cumulative, axis=1)
-    step = np.where(step < 0, cumulative[:, 1:], step)
-    rows.increments = np.where(
-        fresh | (~known & born_late[:, None]), np.pad(step, ((0, 0), (1, 0)), constant_values=np.nan), np.nan
-    )
-    rows.level = np.where(fresh, level, np.nan)
-
-
-def _first_of_process(rows: _Rows, first: IntArray) -> IntArray:
-    """For each row the first cell in which any series of its process was seen."""
-    earliest: dict[tuple[str, str], int] = {}
-    keys = [_process_of(r, s) for r, s in zip(rows.raw, rows.service, strict=True)]
-    for key, cell in zip(keys, first.tolist(), strict=True):
-        earliest[key] = min(cell, earliest.get(key, cell))
-    return np.array([earliest[key] for key in keys], dtype=np.int64)
-
-
 class _ServiceView:
     """Everything of one service: groups rows by meaning and turns each group into series."""
 
-    def __init__(self, rows: _Rows, service: str, members: list[int]) -> None:
+    def __init__(self, rows: Rows, service: str, members: list[int]) -> None:
         self.rows = rows
         self.service = service
         self.members = members
@@ -428,7 +380,7 @@ class _ServiceView:
         processes: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index in self.members:
             if self.rows.kind[index] != "gauge":
-                processes[_process_of(self.rows.raw[index], self.service)].append(index)
+                processes[process_of(self.rows.raw[index], self.service)].append(index)
         for members in processes.values():
             level = self.rows.grid.values[members]
             seen = last_seen(np.isfinite(level))
