@@ -75,7 +75,7 @@ SLOW = (
         "catalogue", "app.py", "Update product listing",
         ('"""SELECT id, name, brand, price_cents FROM products\n               WHERE category = ?',
          '"""SELECT id, name, brand, price_cents,\n'
-         "                 (SELECT COUNT(*) FROM products other WHERE other.brand = products.brand AND other.stock > 0) AS of_brand\n"
+         "                 (SELECT COUNT(*) FROM products other WHERE trim(other.brand) = products.brand AND other.stock > 0) AS of_brand\n"
          "               FROM products\n               WHERE category = ?"),
     ),
     _edit(
@@ -89,7 +89,7 @@ SLOW = (
         "payments", "app.py", "Update card check",
         ('"SELECT COUNT(*) AS number FROM charges WHERE card = ? AND created_at > ?",',
          '"""SELECT COUNT(DISTINCT same.id) AS number FROM charges, charges AS same\n'
-         "           WHERE substr(charges.card, -4) = substr(?, -4) AND charges.created_at > ? - 604800\n"
+         "           WHERE substr(charges.card, -4) = substr(?, -4) AND charges.created_at > ? - 4320000\n"
          '             AND +same.customer = charges.customer AND same.created_at >= charges.created_at""",'),
     ),
 )  # fmt: skip

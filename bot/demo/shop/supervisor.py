@@ -24,6 +24,7 @@ from bot.demo.shop.control import SOCKET
 from bot.demo.shop.lifetime import die_with_parent
 from bot.demo.shop.plan import Topology, load_topology
 from bot.demo.shop.repository import Repository, RepositoryError
+from bot.demo.shop.streams import standard_input
 
 MEMORY_BYTES = 96 * 1024 * 1024
 FILE_BYTES = 16 * 1024 * 1024
@@ -325,6 +326,11 @@ def _pid_behind(url: str) -> int | None:
         return None
 
 
+async def _end_of_input(stop: asyncio.Event) -> None:
+    await (await standard_input()).read()
+    stop.set()
+
+
 async def run(home: Path) -> None:
     """Says `ready` on its output once all services answer; ends with SIGTERM or when its input closes."""
     stop = asyncio.Event()
@@ -338,7 +344,9 @@ async def run(home: Path) -> None:
         server = await asyncio.start_unix_server(supervisor.answer, path=SOCKET)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
+        until_parent_closes = asyncio.create_task(_end_of_input(stop))
         await stop.wait()
+        until_parent_closes.cancel()
         server.close()
     finally:
         await supervisor.stop_all()

@@ -1,0 +1,65 @@
+"""What customers got: the outcomes of recent requests, and the comparison with the healthy shop."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+KEPT_S = 120.0
+HEALTHY_ERRORS = 0.03
+SICK_ERRORS = 0.08
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Outcomes of some kinds of requests over some time. Latencies in seconds; a request without an answer is an error."""
+
+    requests: int
+    error_rate: float
+    p75_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    at: float
+    kind: str
+    failed: bool
+    seconds: float
+
+
+class Traffic:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.outcomes: deque[Outcome] = deque()
+
+    def note(self, kind: str, status: int, seconds: float) -> None:
+        now = self.clock()
+        self.outcomes.append(Outcome(at=now, kind=kind, failed=status == 0 or status >= 500, seconds=seconds))
+        while self.outcomes[0].at < now - KEPT_S:
+            self.outcomes.popleft()
+
+    def sample(self, kinds: Collection[str], since: float, until: float | None = None) -> Sample:
+        """`since` and `until` are times of the clock; requests count when they end."""
+        chosen = [
+            outcome for outcome in self.outcomes
+            if outcome.at >= since and (until is None or outcome.at < until) and outcome.kind in kinds
+        ]  # fmt: skip
+        latencies = sorted(outcome.seconds for outcome in chosen)
+        return Sample(
+            requests=len(chosen),
+            error_rate=sum(outcome.failed for outcome in chosen) / len(chosen) if chosen else 0.0,
+            p75_s=latencies[len(latencies) * 3 // 4] if latencies else 0.0,
+            p95_s=latencies[len(latencies) * 19 // 20] if latencies else 0.0,
+        )
+
+
+def is_sick(now: Sample, healthy: Sample) -> bool:
+    """Customers clearly notice: many errors, or a quarter of the requests is much slower than before."""
+    slower_s = max(0.05, 0.4 * healthy.p75_s)
+    return now.requests > 0 and (now.error_rate >= SICK_ERRORS or now.p75_s >= healthy.p75_s + slower_s)
+
+
+def is_well(now: Sample, healthy: Sample) -> bool:
+    slower_s = max(0.03, 0.2 * healthy.p75_s)
+    return now.requests > 0 and now.error_rate < HEALTHY_ERRORS and now.p75_s < healthy.p75_s + slower_s
