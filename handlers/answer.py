@@ -6,7 +6,7 @@ is said aloud goes out under a key, so that handling the same arrival twice says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -120,5 +120,10 @@ async def open_modal(client: AsyncWebClient, trigger_id: str | None, view: dict[
     return True
 
 
-def join_lines(lines: Sequence[str]) -> str:
-    return "\n".join(line for line in lines if line)
+async def thread_link(client: AsyncWebClient, *, channel_id: str, ts: str, label: str) -> str:
+    """A link to a message for mrkdwn; the bare label when Slack cannot name the message."""
+    try:
+        answer = await client.chat_getPermalink(channel=channel_id, message_ts=ts)
+    except SlackApiError:
+        return label
+    return f"<{answer['permalink']}|{label}>"

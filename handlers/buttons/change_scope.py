@@ -1,0 +1,69 @@
+"""Change what the plan does before deciding on it, such as the version to go back to: opens a modal."""
+
+import asyncio
+from datetime import timedelta
+
+from agents.errors import AgentError
+from agents.evidence.types import Window
+from agents.permission import Permission
+from agents.remediation import Plan
+from handlers.answer import Office, open_modal
+from handlers.button import Button, Click
+from handlers.decision import UNKNOWN, read_approval
+from handlers.modal import Metadata
+from handlers.modals.change_scope import change_scope_view, changeable
+from store.approvals import ApprovalState
+from store.ids import TenantId
+
+TOO_LATE = "That took too long for Slack to open the form. Please click again."
+_KNOWN_FOR = timedelta(days=30)
+_PATIENCE_S = 1.5  # of the three seconds that a trigger lives
+
+
+class ChangeScope(Button):
+    name = "change_scope"
+    permission = Permission.APPROVE_MEDIUM
+
+    async def press(self, click: Click, office: Office) -> None:
+        found = await read_approval(click.person, click.value, office)
+        if found is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        if found.state is not ApprovalState.PROPOSED:
+            await click.reply.privately("This is decided already; its scope cannot be changed any more.")
+            return
+        plan = Plan.model_validate(found.plan)
+        if not changeable(plan):
+            await click.reply.privately(
+                "This plan has nothing to choose but its target. Reject it, or steer with a mention."
+            )
+            return
+        versions = await known_versions(click.person.tenant_id, plan, office)
+        metadata = Metadata(
+            subject=found.id,
+            channel_id=click.reply.channel_id,
+            thread_ts=click.reply.thread_ts,
+            fingerprint=click.value.partition(":")[2],
+        )
+        client = await office.clients.client_for(click.person.tenant_id)
+        if not await open_modal(client, click.trigger_id, change_scope_view(metadata, plan, versions)):
+            await click.reply.privately(TOO_LATE)
+
+
+async def known_versions(tenant: TenantId, plan: Plan, office: Office) -> list[str]:
+    """Versions that the target ran, newest first, without the running one. Empty when no source answers in time."""
+    now = office.clock()
+    found: dict[str, None] = {}
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            for source in office.toolbox_for(tenant).changes:
+                changes = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
+                mine = sorted((c for c in changes if c.service == plan.target), key=lambda c: c.at, reverse=True)
+                for change in mine:
+                    found |= dict.fromkeys(v for v in (change.version, change.previous_version) if v)
+    except (TimeoutError, AgentError):
+        return []
+    return [version for version in found if version != plan.from_version]
+
+
+BUTTON = ChangeScope()

@@ -1,0 +1,26 @@
+"""Keep what was applied although it did not heal."""
+
+from agents.desk import Done, NothingToDo
+from agents.permission import Denied, Permission
+from handlers.answer import Office
+from handlers.button import Button, Click
+from handlers.decision import UNKNOWN, read_approval
+
+
+class Keep(Button):
+    name = "keep"
+    permission = Permission.APPROVE_MEDIUM
+
+    async def press(self, click: Click, office: Office) -> None:
+        found = await read_approval(click.person, click.value, office)
+        if found is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        match await office.desk.keep(click.person, found.id):
+            case Done():
+                await click.reply.privately("Kept. The change stays applied.")
+            case NothingToDo(reason=reason) | Denied(reason=reason):
+                await click.reply.privately(reason)
+
+
+BUTTON = Keep()

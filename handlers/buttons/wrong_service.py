@@ -1,0 +1,34 @@
+"""The agent looks at the wrong service: opens a modal to pick the right one among those that are declared."""
+
+from agents.permission import Permission
+from handlers.answer import Office, open_modal
+from handlers.button import Button, Click
+from handlers.modal import Metadata
+from handlers.modals.wrong_service import wrong_service_view
+from handlers.run import UNKNOWN, read_run
+
+TOO_LATE = "That took too long for Slack to open the form. Please click again."
+
+
+class WrongService(Button):
+    name = "wrong_service"
+    permission = Permission.INVESTIGATE
+
+    async def press(self, click: Click, office: Office) -> None:
+        run = await read_run(click.person, click.value, office)
+        if run is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        services = office.toolbox_for(click.person.tenant_id).service_names()
+        if not services:
+            await click.reply.privately(
+                "No service is declared, so there is none to pick. Reply with a mention and name it."
+            )
+            return
+        metadata = Metadata(subject=run.id, channel_id=click.reply.channel_id, thread_ts=click.reply.thread_ts)
+        client = await office.clients.client_for(click.person.tenant_id)
+        if not await open_modal(client, click.trigger_id, wrong_service_view(metadata, services)):
+            await click.reply.privately(TOO_LATE)
+
+
+BUTTON = WrongService()

@@ -1,0 +1,35 @@
+"""`/autoheal status`: five lines on the channel's latest open incident, and a draft for stakeholders, for the
+caller's eyes only.
+
+A slash command says nothing about the thread it was typed in, so the channel decides; a mention with `status` in a
+thread does know.
+"""
+
+from agents.permission import Permission
+from handlers.answer import Office
+from handlers.command import Command, CommandCall
+from handlers.summary import read_status, summary
+from store.incidents import open_incidents
+
+
+class Status(Command):
+    name = "status"
+    summary = "where the latest incident of this channel stands, for your eyes only"
+    permission = Permission.READ
+
+    async def run(self, call: CommandCall, office: Office) -> None:
+        async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+            everywhere = await open_incidents(s)
+            here = next((one for one in everywhere if one.channel_id == call.channel_id), None)
+            view = await read_status(s, here, office.clock()) if here else None
+        if view is not None:
+            await call.reply.privately(summary(view))
+        elif everywhere:
+            await call.reply.privately(
+                "No incident is open in this channel. `/autoheal incidents` lists those elsewhere."
+            )
+        else:
+            await call.reply.privately("No incident is open.")
+
+
+COMMAND = Status()

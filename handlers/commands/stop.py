@@ -1,0 +1,58 @@
+"""`/autoheal stop [number]`: stops an investigation. What was found so far stays; a remediation under way is not
+interrupted.
+"""
+
+import re
+
+from agents.desk import Done, NothingToDo
+from agents.permission import Denied, Permission
+from handlers.answer import Office
+from handlers.command import Command, CommandCall
+from store.incidents import Incident, incident
+from store.investigations import Investigation, running_investigations
+
+_NUMBER = re.compile(r"#?(\d{1,9})")
+
+
+class Stop(Command):
+    name = "stop"
+    usage = "[incident number]"
+    summary = "stop an investigation; what was found stays"
+    permission = Permission.INVESTIGATE
+
+    async def run(self, call: CommandCall, office: Office) -> None:
+        wanted = _NUMBER.fullmatch(call.rest)
+        if call.rest and wanted is None:
+            await call.reply.privately("Give the number of an incident, for example `/autoheal stop 12`.")
+            return
+        running = await _running(call, office)
+        if wanted is not None:
+            chosen = [(i, run) for i, run in running if i.number == int(wanted[1])]
+        else:
+            chosen = [(i, run) for i, run in running if i.channel_id == call.channel_id]
+        if len(chosen) > 1:
+            numbers = ", ".join(f"#{i.number}" for i, _ in chosen)
+            await call.reply.privately(f"Several are running here: {numbers}. Say which: `/autoheal stop <number>`.")
+        elif chosen:
+            await call.reply.privately(await _stop(call, office, *chosen[0]))
+        else:
+            await call.reply.privately(
+                "Nothing is running under that number." if wanted else "Nothing is running here."
+            )
+
+
+async def _running(call: CommandCall, office: Office) -> list[tuple[Incident, Investigation]]:
+    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+        pairs = [(await incident(s, run.incident_id), run) for run in await running_investigations(s)]
+    return [(found, run) for found, run in pairs if found is not None]
+
+
+async def _stop(call: CommandCall, office: Office, found: Incident, run: Investigation) -> str:
+    match await office.desk.stop(call.person, run.id):
+        case Done():
+            return f"Stopping #{found.number}. What was found so far stays in its thread."
+        case NothingToDo(reason=reason) | Denied(reason=reason):
+            return reason
+
+
+COMMAND = Stop()

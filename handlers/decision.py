@@ -1,0 +1,47 @@
+"""A click on an approval card, which both of its buttons share.
+
+The value is `<approval id>:<first digits of the plan hash>`. Nothing of it is believed: the id is looked up in the
+person's tenant, the digits only say which plan the person saw. What counts is decided in `agents/front_desk.py`.
+"""
+
+from __future__ import annotations
+
+from agents.desk import AlreadyDecided, Done, PlanChanged
+from agents.permission import Denied, Person
+from handlers.answer import Office
+from handlers.button import Click
+from store import approvals
+from store.approvals import Approval, Decision
+from store.ids import ApprovalId
+
+UNKNOWN = "I do not know this proposal any more."
+CHANGED = (
+    "The plan on this card is out of date, so nothing was applied. The card shows the new one: please decide on that."
+)
+
+
+async def read_approval(person: Person, value: str, office: Office) -> Approval | None:
+    """None for what is not an approval of the person's tenant."""
+    approval_id = value.partition(":")[0]
+    if not approval_id:
+        return None
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return await approvals.approval(s, ApprovalId(approval_id))
+
+
+async def decide(click: Click, office: Office, decision: Decision) -> None:
+    """The card itself answers a decision that counted; everybody else is told privately."""
+    found = await read_approval(click.person, click.value, office)
+    if found is None:
+        await click.reply.privately(UNKNOWN)
+        return
+    digits = click.value.partition(":")[2]
+    match await office.desk.decide(click.person, found.id, plan_hash=digits, decision=decision):
+        case Done():
+            return
+        case AlreadyDecided(sentence=sentence):
+            await click.reply.privately(sentence)
+        case PlanChanged():
+            await click.reply.privately(CHANGED)
+        case Denied(reason=reason):
+            await click.reply.privately(reason)

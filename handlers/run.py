@@ -1,0 +1,34 @@
+"""Finding the investigation that a click or a thread is about, inside the person's tenant."""
+
+from __future__ import annotations
+
+from agents.permission import Person
+from handlers.answer import Office
+from store import conversations, investigations
+from store.conversations import Conversation
+from store.ids import InvestigationId
+from store.incidents import incident_for_thread
+from store.investigations import Investigation, latest_investigation
+
+UNKNOWN = "I do not know this investigation any more."
+
+
+async def read_run(person: Person, value: str, office: Office) -> Investigation | None:
+    """By a button's value, of which the part after a colon is the button's own."""
+    run_id = value.partition(":")[0]
+    if not run_id:
+        return None
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return await investigations.investigation(s, InvestigationId(run_id))
+
+
+async def run_of_thread(person: Person, office: Office, *, channel_id: str, thread_ts: str) -> Investigation | None:
+    """The latest investigation of the thread's incident."""
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        incident = await incident_for_thread(s, channel_id, thread_ts)
+        return await latest_investigation(s, incident.id) if incident else None
+
+
+async def thread_of_run(person: Person, office: Office, run: Investigation) -> Conversation | None:
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return await conversations.conversation_by_id(s, run.conversation_id)
