@@ -14,7 +14,7 @@ SOCKET = "control.sock"
 
 
 class ControlError(Exception):
-    """The supervisor is not there, or refused. `code` is the exit code for a command line: 2 when the request was wrong."""
+    """The supervisor is not there, or refused. `code` is the exit code of a command line: 2 for a wrong request."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

@@ -50,7 +50,8 @@ def _fill_catalogue(db: sqlite3.Connection, choose: random.Random) -> None:
         for n in range(PRODUCTS)
     ]
     db.executemany(
-        "INSERT INTO products (name, brand, category, popularity, price_cents, discount_percent, stock) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO products (name, brand, category, popularity, price_cents, discount_percent, stock)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 
@@ -69,7 +70,9 @@ def _fill_orders(db: sqlite3.Connection, choose: random.Random) -> None:
         for n in range(ORDERS)
     ]
     db.executemany(
-        "INSERT INTO orders (customer, product_id, quantity, total_cents, charge_id, placed_at) VALUES (?, ?, ?, ?, ?, ?)", rows
+        "INSERT INTO orders (customer, product_id, quantity, total_cents, charge_id, placed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
     )
     db.executemany("INSERT INTO coupons (code, percent) VALUES (?, ?)", COUPONS)
 

@@ -1,4 +1,4 @@
-"""What a seed decides about a shop before anything breaks: names, the outside provider, load; and where its files lie."""
+"""What a seed decides about a shop before anything breaks (names, provider, load), and where a shop's files lie."""
 
 import json
 import random
@@ -54,7 +54,7 @@ def plan_shop(seed: int) -> Plan:
         "/products": choose.uniform(7.0, 9.0),
         "/products/{id}": choose.uniform(5.0, 10.0),
         "/search": choose.uniform(1.0, 2.0),
-        "/checkout": choose.uniform(6.0, 7.5),
+        "/checkout": choose.uniform(7.2, 8.5),
         "/account/orders": choose.uniform(6.0, 7.5),
         "/account/receipts/{order}": choose.uniform(1.5, 3.0),
     }
@@ -85,7 +85,12 @@ class Topology:
         return self.home / "logs" / f"{service}.log"
 
     def save(self) -> None:
-        content = {"names": self.names, "ports": self.ports, "provider": self.provider, "provider_port": self.provider_port}
+        content = {
+            "names": self.names,
+            "ports": self.ports,
+            "provider": self.provider,
+            "provider_port": self.provider_port,
+        }
         (self.home / "run").mkdir(parents=True, exist_ok=True)
         (self.home / "run" / "topology.json").write_text(json.dumps(content, indent=2))
 

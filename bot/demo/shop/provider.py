@@ -23,7 +23,9 @@ class Provider:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            length = next((int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
+            length = next(
+                (int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length:")), 0
+            )
             await reader.readexactly(length)
             await asyncio.sleep(CHOOSE.uniform(0.11, 0.19))
             if CHOOSE.random() < self.failing_share:
@@ -39,7 +41,8 @@ class Provider:
 
     def _send(self, writer: asyncio.StreamWriter, status: str, value: object) -> None:
         content = json.dumps(value).encode()
-        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        kind = "Content-Type: application/json\r\nConnection: close"
+        head = f"HTTP/1.1 {status}\r\n{kind}\r\nContent-Length: {len(content)}\r\n\r\n"
         writer.write(head.encode() + content)
 
 

@@ -1,7 +1,7 @@
 """The referee: the one process that knows what is wrong with the shop, and judges healing by what customers get.
 
-It speaks JSON lines with its parent (`baseline`, `begin`, `judge`, `reset`), and owns the customers and the outside provider.
-Nothing that it knows is written to disk.
+It speaks JSON lines with its parent (`baseline`, `begin`, `judge`, `reset`), and owns the customers and the outside
+provider. Nothing that it knows is written to disk.
 """
 
 import argparse
@@ -84,7 +84,7 @@ class Referee:
         self.truth: Truth | None = None
         self.began_at = datetime.now(UTC)
         self.steady_since = self.traffic.clock()
-        self.before = Sample(requests=0, error_rate=0.0, p75_s=0.0, p95_s=0.0)
+        self.before = Sample(requests=0, error_rate=0.0, p95_s=0.0, p75_s={})
         self.healthy_from = self.healthy_until = 0.0
         self.worst: Sample | None = None
         self.commands: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -118,7 +118,9 @@ class Referee:
 
     def set_load(self, **more: float) -> None:
         ordinary = self.plan.rates
-        self.load.tell({"rates": {kind: ordinary.get(kind, 0.0) + more.get(kind, 0.0) for kind in {**ordinary, **more}}})
+        self.load.tell(
+            {"rates": {kind: ordinary.get(kind, 0.0) + more.get(kind, 0.0) for kind in {**ordinary, **more}}}
+        )
 
     async def ship(self, edit: Edit) -> str:
         commit = await asyncio.to_thread(self.repository.commit, edit)
@@ -173,7 +175,9 @@ class Referee:
                 self.healthy_from, self.healthy_until = since, clock()
                 return asdict(whole)
             if clock() > gives_up:
-                raise RefereeError(f"no healthy baseline within {BASELINE_TIMEOUT_S:.0f} s, the last seconds were {whole}")
+                raise RefereeError(
+                    f"no healthy baseline within {BASELINE_TIMEOUT_S:.0f} s, the last seconds were {whole}"
+                )
             await asyncio.sleep(0.2)
 
     async def begin(self, request: dict[str, Any]) -> object:
@@ -195,8 +199,11 @@ class Referee:
         clock = self.traffic.clock
         gives_up, shown_since = clock() + SYMPTOM_TIMEOUT_S, None
         while True:
-            crashed = not truth.crashes or (await self._status())[truth.service or ""]["restarts"] > restarts[truth.service or ""]
-            window_s = 6.0 if truth.crashes else 2.0
+            crashed = (
+                not truth.crashes
+                or (await self._status())[truth.service or ""]["restarts"] > restarts[truth.service or ""]
+            )
+            window_s = 6.0 if truth.crashes else 3.0
             recent = self.traffic.sample(truth.kinds, clock() - window_s)
             if crashed and is_sick(recent, self.before):
                 shown_since = shown_since or clock()
@@ -206,7 +213,9 @@ class Referee:
             else:
                 shown_since = None
             if clock() > gives_up:
-                raise RefereeError(f"the symptom did not show within {SYMPTOM_TIMEOUT_S:.0f} s: before {self.before}, now {recent}")
+                raise RefereeError(
+                    f"the symptom did not show within {SYMPTOM_TIMEOUT_S:.0f} s: before {self.before}, now {recent}"
+                )
             await asyncio.sleep(0.1)
 
     async def judge(self, _: dict[str, Any]) -> object:

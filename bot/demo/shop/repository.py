@@ -1,7 +1,7 @@
 """The shop's git repository: its making, commits, deployments as annotated tags.
 
-Git runs with its own configuration and author, so that neither the machine's settings nor the messages say more than the
-work of an ordinary team would. Each deployment is a tag `deploy/<service>/<n>` whose tagger date is the time of the deployment.
+Git runs with its own configuration and author, so that neither the machine's settings nor the messages say more than
+the work of an ordinary team would. Each deployment is a tag `deploy/<service>/<n>` whose tagger date is its time.
 """
 
 import os
@@ -65,13 +65,13 @@ class Repository:
         self.git("commit", "--quiet", "-m", "Start the shop", at=at)
         for role in ROLES:
             self.tag_deployment(plan.names[role], self.head(), at=at + timedelta(minutes=20))
-        edits = [edit for edit in HISTORY if choose.random() < 0.8]  # noqa: PLR2004
+        edits = [edit for edit in HISTORY if choose.random() < 0.8]
         choose.shuffle(edits)
         gap = timedelta(hours=70) / max(1, len(edits))
         for place, edit in enumerate(edits):
             written = at + gap * (place + choose.uniform(0.2, 0.7))
             commit = self.commit(edit, at=written)
-            if choose.random() < 0.75:  # noqa: PLR2004
+            if choose.random() < 0.75:
                 later = timedelta(minutes=choose.uniform(5, 50))
                 self.tag_deployment(plan.names[edit.role], commit, at=written + later)
 
@@ -91,7 +91,9 @@ class Repository:
         text = path.read_text()
         for before, after in changes:
             if text.count(before) != 1:
-                raise RepositoryError(f"{path.name} of {self.names[edit.role]} was changed by hand where {message!r} changes it")
+                raise RepositoryError(
+                    f"{path.name} of {self.names[edit.role]} was changed by hand where {message!r} changes it"
+                )
             text = text.replace(before, after)
         path.write_text(text)
         self.git("commit", "--quiet", "-m", message, "--", str(path.relative_to(self.path)), at=at)
@@ -120,9 +122,7 @@ class Repository:
 
     def deployments(self, service: str) -> list[str]:
         """The commits deployed so far, oldest first."""
-        listed = self.git(
-            "for-each-ref", "--sort=v:refname", "--format=%(*objectname)", f"refs/tags/deploy/{service}/"
-        )
+        listed = self.git("for-each-ref", "--sort=v:refname", "--format=%(*objectname)", f"refs/tags/deploy/{service}/")
         return listed.splitlines()
 
     def tag_deployment(self, service: str, commit: str, *, at: datetime | None = None) -> str:

@@ -90,10 +90,8 @@ class Shop:
     @classmethod
     async def start(cls, home: Path, *, seed: int) -> "Shop":
         """`home` must be empty or not exist yet. Raises ShopError when the shop does not come up."""
-        home = home.resolve()
-        if home.exists() and any(home.iterdir()):
-            raise ShopError(f"{home} is not empty; a shop needs a folder of its own")
         topology = await asyncio.to_thread(_provision, home, seed)
+        home = topology.home
         shop = cls(topology, seed)
         try:
             shop._supervisor = await _spawn("supervisor", home)
@@ -137,10 +135,10 @@ class Shop:
         return Mention(**await self._ask({"do": "begin", "scenario": scenario, "seed": seed}))
 
     async def judge(self) -> Judgement:
-        """By the customers' last 8 seconds; after a deployment, rollback or restart it first waits until these are over."""
+        """By the customers' last 8 seconds; after a deployment, rollback or restart it first lets 8 seconds pass."""
         answer = await self._ask({"do": "judge"})
-        measures = {name: Phases(**answer.pop(name)) for name in ("error_rate", "p95_s")}
-        return Judgement(**answer, **measures)
+        error_rate, p95_s = Phases(**answer.pop("error_rate")), Phases(**answer.pop("p95_s"))
+        return Judgement(**answer, error_rate=error_rate, p95_s=p95_s)
 
     async def reset(self) -> None:
         """Ends the scenario on the running shop; the next one needs a new baseline."""
@@ -177,6 +175,9 @@ class Shop:
 
 
 def _provision(home: Path, seed: int) -> Topology:
+    home = home.resolve()
+    if home.exists() and any(home.iterdir()):
+        raise ShopError(f"{home} is not empty; a shop needs a folder of its own")
     plan = plan_shop(seed)
     ports = free_ports(len(ROLES) + 1)
     topology = Topology(
@@ -197,7 +198,8 @@ async def _spawn(module: str, home: Path, *arguments: str) -> asyncio.subprocess
     """In a session of its own, so that Ctrl-C reaches only the parent, which then stops the shop in order."""
     with (home / "run" / f"{module}.err").open("ab") as errors:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"bot.demo.shop.{module}", "--home", str(home), "--parent", str(os.getpid()), *arguments,
+            sys.executable, "-m", f"bot.demo.shop.{module}",
+            "--home", str(home), "--parent", str(os.getpid()), *arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors, start_new_session=True,
         )  # fmt: skip
 

@@ -1,8 +1,9 @@
 """`shopctl`: deploys, rolls back, restarts and shows the services of a running shop.
 
 Break it yourself: while the shop runs, edit `HOME/repo/services/<name>/app.py` (or its config.toml) and run
-`python -m bot.demo.shop.shopctl --home HOME deploy <name>`. The edits are committed as "Update <name>" and deployed; when
-the new process does not start, the old one stays and the reason is printed. Back: `rollback <name> --to <previous version>`.
+`python -m bot.demo.shop.shopctl --home HOME deploy <name>`. The edits are committed as "Update <name>" and deployed;
+when the new process does not start, the old one stays and the reason is printed. `status --json` names the version of
+before; `rollback <name> --to <that version>` goes back.
 """
 
 import argparse
@@ -34,7 +35,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    request = {key: value for key, value in vars(options).items() if key in {"command", "service", "ref"} and value is not None}
+    request = {
+        key: value for key, value in vars(options).items() if key in {"command", "service", "ref"} and value is not None
+    }
     try:
         answer = ask(options.home, request)
     except ControlError as failure:
@@ -50,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 def render(answer: dict[str, Any]) -> str:
     services = answer["services"] if "services" in answer else {answer["service"]: answer}
     lines = [
-        f"{name:12} {one['state']:10} {one['version'][:12]}  since {one['started_at']}  restarts {one['restarts']}  {one['url']}"
+        f"{name:12} {one['state']:10} {one['version'][:12]}  since {one['started_at']}"
+        f"  restarts {one['restarts']}  {one['url']}"
         for name, one in services.items()
     ]
     return "\n".join(lines) + "\n"

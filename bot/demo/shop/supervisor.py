@@ -115,7 +115,7 @@ class Supervisor:
             return await asyncio.to_thread(work)
 
     async def _put_in_place(self, service: Managed, commit: str) -> None:
-        """Starts `commit` in a fresh run folder, then stops what ran before. Raises RefusedError when it does not start."""
+        """Starts `commit` in a fresh run folder, then stops what ran before; RefusedError when it does not start."""
         release = self.topology.home / "releases" / service.name / commit[:12]
         await self._in_git(lambda: self.repository.check_out(commit, release))
         service.runs += 1
@@ -194,7 +194,8 @@ class Supervisor:
             service.state = "restarting"
             self.log(
                 "ERROR",
-                f"{service.name} ended with exit code {code} after {lived_s:.1f} s, next start in {service.back_off_s} s",
+                f"{service.name} ended with exit code {code} after {lived_s:.1f} s,"
+                f" next start in {service.back_off_s} s",
                 pid=instance.process.pid,
             )
             await asyncio.sleep(service.back_off_s)
@@ -262,7 +263,14 @@ class Supervisor:
                 tag = await self._in_git(lambda: self.repository.tag_deployment(service.name, commit))
                 self._note(service, operation)
                 self.log("INFO", f"{operation} of {service.name}", version=commit, previous_version=before)
-        return {"operation": operation, "service": service.name, "from": before, "to": commit, "changed": changed, "tag": tag}
+        return {
+            "operation": operation,
+            "service": service.name,
+            "from": before,
+            "to": commit,
+            "changed": changed,
+            "tag": tag,
+        }
 
     async def restart(self, request: dict[str, Any]) -> dict[str, Any]:
         service = self._find(request)
@@ -271,7 +279,14 @@ class Supervisor:
             self._note(service, "restart")
             self.log("INFO", f"restart of {service.name}", version=service.version)
             pid = service.instance.process.pid if service.instance else None
-        return {"operation": "restart", "service": service.name, "from": service.version, "to": service.version, "changed": True, "pid": pid}
+        return {
+            "operation": "restart",
+            "service": service.name,
+            "from": service.version,
+            "to": service.version,
+            "changed": True,
+            "pid": pid,
+        }
 
     def _note(self, service: Managed, operation: str) -> None:
         service.last_operation = {"operation": operation, "at": stamp(now())}
@@ -300,14 +315,18 @@ class Supervisor:
             "log": str(self.topology.log(service.name)),
         }
 
+    async def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
+        command = self.commands.get(str(request.get("command")))
+        if command is None:
+            known = ", ".join(self.commands)
+            raise RefusedError(f"there is no command {request.get('command')!r}; there are {known}", 2)
+        return await command(request)
+
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request of shopctl."""
         try:
             request: dict[str, Any] = json.loads(await reader.readline())
-            command = self.commands.get(str(request.get("command")))
-            if command is None:
-                raise RefusedError(f"there is no command {request.get('command')!r}; there are {', '.join(self.commands)}", 2)
-            answer = await command(request)
+            answer = await self._obey(request)
         except RefusedError as refused:
             answer = {"error": str(refused), "code": refused.code}
         except (RepositoryError, OSError) as failure:
@@ -350,7 +369,8 @@ async def run(home: Path) -> None:
         server.close()
     finally:
         await supervisor.stop_all()
-        Path(SOCKET).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(SOCKET)  # noqa: PTH108 - one system call at the end, nothing waits for the loop
 
 
 def main() -> None:

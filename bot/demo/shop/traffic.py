@@ -8,16 +8,17 @@ from dataclasses import dataclass
 KEPT_S = 120.0
 HEALTHY_ERRORS = 0.03
 SICK_ERRORS = 0.08
+FEWEST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Outcomes of some kinds of requests over some time. Latencies in seconds; a request without an answer is an error."""
+    """Outcomes of some kinds of requests over some time. Seconds; a request without an answer is an error."""
 
     requests: int
     error_rate: float
-    p75_s: float
     p95_s: float
+    p75_s: dict[str, float]  # by kind, because kinds differ far more from each other than from one minute to the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +47,26 @@ class Traffic:
             if outcome.at >= since and (until is None or outcome.at < until) and outcome.kind in kinds
         ]  # fmt: skip
         latencies = sorted(outcome.seconds for outcome in chosen)
+        by_kind = {kind: sorted(outcome.seconds for outcome in chosen if outcome.kind == kind) for kind in kinds}
         return Sample(
             requests=len(chosen),
             error_rate=sum(outcome.failed for outcome in chosen) / len(chosen) if chosen else 0.0,
-            p75_s=latencies[len(latencies) * 3 // 4] if latencies else 0.0,
             p95_s=latencies[len(latencies) * 19 // 20] if latencies else 0.0,
+            p75_s={kind: times[len(times) * 3 // 4] for kind, times in by_kind.items() if len(times) >= FEWEST},
         )
 
 
 def is_sick(now: Sample, healthy: Sample) -> bool:
-    """Customers clearly notice: many errors, or a quarter of the requests is much slower than before."""
-    slower_s = max(0.05, 0.4 * healthy.p75_s)
-    return now.requests > 0 and (now.error_rate >= SICK_ERRORS or now.p75_s >= healthy.p75_s + slower_s)
+    """Customers clearly notice: many errors, or for some kind a quarter of the requests is much slower than before."""
+    slow = any(now.p75_s[kind] >= limit for kind, limit in _limits(healthy, 0.05, 0.4).items() if kind in now.p75_s)
+    return now.requests > 0 and (now.error_rate >= SICK_ERRORS or slow)
 
 
 def is_well(now: Sample, healthy: Sample) -> bool:
-    slower_s = max(0.03, 0.2 * healthy.p75_s)
-    return now.requests > 0 and now.error_rate < HEALTHY_ERRORS and now.p75_s < healthy.p75_s + slower_s
+    quick = all(now.p75_s[kind] < limit for kind, limit in _limits(healthy, 0.03, 0.2).items() if kind in now.p75_s)
+    return now.requests > 0 and now.error_rate < HEALTHY_ERRORS and quick
+
+
+def _limits(healthy: Sample, least_s: float, share: float) -> dict[str, float]:
+    """By kind, the latency that is worse than healthy by this share, and by this number of seconds at least."""
+    return {kind: usual + max(least_s, share * usual) for kind, usual in healthy.p75_s.items()}
