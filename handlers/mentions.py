@@ -1,0 +1,171 @@
+"""Mentions, direct messages, replies and alerts: what is wanted is decided here, in code, before any model is asked.
+
+While an investigation runs in the thread, a reply steers it and shows in its plan; afterwards it starts a follow-up
+in the same conversation. A single word such as `stop` is a command. Nothing said here is lost: the conversation keeps
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final, Literal
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from agents.desk import Ask, Done, NothingToDo
+from agents.permission import Denied, Permission, Person, check
+from handlers.answer import Office, Reply, thread_link
+from handlers.arrival import ChannelMessage, Message
+from handlers.commands.help import help_text
+from handlers.payload import read_text
+from handlers.run import run_of_thread
+from handlers.summary import read_status, summary
+from store.conversations import conversation, record_chat
+from store.incidents import incident_for_thread, open_incidents
+from store.investigations import Investigation
+from store.redaction import Redacted
+
+Intent = Literal["help", "status", "stop", "ask"]
+
+_WORDS: Final[dict[str, Intent]] = {
+    "": "help",
+    "help": "help",
+    "hi": "help",
+    "hello": "help",
+    "status": "status",
+    "summary": "status",
+    "catch up": "status",
+    "stop": "stop",
+    "cancel": "stop",
+    "halt": "stop",
+}
+_ADDRESS: Final = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
+_PARENT_PATIENCE_S: Final = 2.0
+
+
+def read_intent(words: str) -> Intent:
+    """What a message without its mention asks for. Only a whole message is a command: "stop" is, "stop the deploys"
+    is not.
+    """
+    return _WORDS.get(words.strip(" \t\n.!?").lower(), "ask")
+
+
+def without_mention(text: str, bot_user_id: str) -> str:
+    """The text without this app's own mention; other people's mentions stay."""
+    return _ADDRESS.sub(lambda m: "" if m[0].startswith(f"<@{bot_user_id}") else m[0], text).strip()
+
+
+async def answer_message(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
+    """A mention, a direct message, or a reply in a thread whose channel opted in. `words` are without the mention."""
+    match read_intent(words):
+        case "help":
+            await reply.privately(help_text(person.role))
+        case "status":
+            await _tell_status(person, message, reply, office)
+        case "stop":
+            await _stop(person, message, reply, office)
+        case "ask":
+            await _ask(person, message, words, reply, office)
+
+
+async def triage_alert(person: Person, message: ChannelMessage, office: Office) -> None:
+    """An alert by another bot in a triage channel starts an investigation under it; a refusal has no reader."""
+    question = await _redacted(person, message.text, office)
+    if question.strip():
+        await _keep(person, message, question, "alert", office)
+        await office.desk.investigate(person, _ask_for(message, question))
+
+
+async def thread_is_ours(person: Person, message: Message, office: Office) -> bool:
+    """Whether the message stands in a thread of an incident: only there may an opted-in channel be answered unasked."""
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return await incident_for_thread(s, message.channel_id, message.thread) is not None
+
+
+async def _ask(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
+    run = await run_of_thread(person, office, channel_id=message.channel_id, thread_ts=message.thread)
+    text = await _redacted(person, words, office)
+    if run is not None and run.status in ("queued", "running"):
+        steered = await office.desk.steer(person, run.id, text=text, source_ts=message.ts)
+        if isinstance(steered, Denied):
+            await reply.privately(steered.reason)
+        if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
+            await _keep(person, message, text, "steering", office)
+            return
+    question = text if run is not None else await _with_parent(person, message, text, office)
+    answer = await office.desk.investigate(person, _ask_for(message, question))
+    if isinstance(answer, Denied):
+        await reply.privately(answer.reason)
+        return
+    await _keep(person, message, text, "mention", office)
+    if answer.joined and (answer.channel_id, answer.thread_ts) != (message.channel_id, message.thread):
+        client = await office.clients.client_for(person.tenant_id)
+        link = await thread_link(
+            client, channel_id=answer.channel_id, ts=answer.thread_ts, label="in the thread where I am on it"
+        )
+        await reply.aloud(f"I am looking into this already: follow it {link}.", thread_ts=message.thread)
+
+
+def _ask_for(message: Message, question: Redacted) -> Ask:
+    return Ask(question=question, channel_id=message.channel_id, thread_ts=message.thread, source_ts=message.ts)
+
+
+async def _stop(person: Person, message: Message, reply: Reply, office: Office) -> None:
+    run: Investigation | None = await run_of_thread(
+        person, office, channel_id=message.channel_id, thread_ts=message.thread
+    )
+    if run is None:
+        await reply.privately("Nothing is running in this thread.")
+        return
+    match await office.desk.stop(person, run.id):
+        case Done():
+            await reply.privately("Stopping. What was found so far stays here.")
+        case NothingToDo(reason=reason) | Denied(reason=reason):
+            await reply.privately(reason)
+
+
+async def _tell_status(person: Person, message: Message, reply: Reply, office: Office) -> None:
+    if isinstance(denied := check(person.role, Permission.READ), Denied):
+        await reply.privately(denied.reason)
+        return
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        incident = await incident_for_thread(s, message.channel_id, message.thread)
+        if incident is None:
+            here = [one for one in await open_incidents(s) if one.channel_id == message.channel_id or reply.is_direct]
+            incident = here[0] if here else None
+        view = await read_status(s, incident, office.clock()) if incident else None
+    await reply.privately("No incident is open here." if view is None else summary(view))
+
+
+async def _with_parent(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:
+    """A mention under somebody's message is about that message, which is often an alert without any `text`."""
+    if message.thread_ts in (None, message.ts):
+        return text
+    client = await office.clients.client_for(person.tenant_id)
+    try:
+        async with asyncio.timeout(_PARENT_PATIENCE_S):
+            answer = await client.conversations_replies(channel=message.channel_id, ts=message.thread, limit=1)
+    except (SlackApiError, aiohttp.ClientError, TimeoutError):
+        return text  # the question stands by itself
+    first: dict[str, Any] = next(iter(answer.get("messages") or []), {})
+    parent = read_text(
+        text=first.get("text"), blocks=first.get("blocks") or [], attachments=first.get("attachments") or []
+    )
+    return await _redacted(person, f"{text}\n\nThe thread begins with: {parent}", office) if parent else text
+
+
+async def _redacted(person: Person, text: str, office: Office) -> Redacted:
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return s.redactor.redact(text)
+
+
+async def _keep(person: Person, message: Message, text: Redacted, kind: str, office: Office) -> None:
+    """Into the conversation's history, once per message."""
+    async with office.db.tenant(person.tenant_id) as s:
+        thread = await conversation(s, channel_id=message.channel_id, thread_ts=message.thread)
+        if thread is not None:
+            await record_chat(
+                s, thread.id, slack_ts=message.ts, slack_user_id=message.actor.user_id or None, text=text, kind=kind
+            )
