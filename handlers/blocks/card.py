@@ -4,6 +4,7 @@ Its first line says in which state the approval is; buttons are there only while
 again at any time: what it shows is the stored row and nothing else.
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from handlers.blocks.message import Json, Message, actions, button, context, fie
 from store.approvals import Approval, ApprovalState
 
 SHOWN_HASH: Final = 12
+_SLACK_ID: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 MOST_PRECONDITIONS: Final = 10
 _AFTER: Final = frozenset(
     {
@@ -33,7 +35,10 @@ _AFTER: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """`people` are Slack ids by user id. `links` are addresses of artifacts by number, given by their connectors."""
+    """`people` are Slack ids by user id; the plan names its requester by Slack id.
+
+    `links` are addresses of artifacts by number, given by their connectors.
+    """
 
     approval: Approval
     plan: Plan
@@ -60,7 +65,8 @@ def healing_rule(healing: Healing | None) -> str:
     limit, worst, now = (t.measure(v, healing.unit) for v in (healing.threshold, healing.worse_than, healing.before))
     return (
         f"{t.prose(healing.service, 60)} {t.indicator(healing.indicator)} below {limit} "
-        f"for {t.duration(healing.hold_s)}, within {t.duration(healing.window_s)}; above {worst} it made things worse. Before: {now}"
+        f"for {t.duration(healing.hold_s)}, within {t.duration(healing.window_s)}; "
+        f"above {worst} it made things worse. Before: {now}"
     )
 
 
@@ -231,8 +237,8 @@ def _freshness(view: Card) -> str:
 def _person(view: Card, user_id: str | None) -> str:
     if user_id is None:
         return "somebody"
-    slack_id = view.people.get(user_id)
-    return t.mention(slack_id) if slack_id else t.prose(user_id, 40)
+    slack_id = view.people.get(user_id, user_id)
+    return t.mention(slack_id) if _SLACK_ID.fullmatch(slack_id) else t.prose(user_id, 40)
 
 
 def _decide_buttons(view: Card) -> list[Json]:

@@ -1,4 +1,4 @@
-"""What stands behind the verdict's Details button: every claim, explanation, dropped statement and source, for a modal."""
+"""Behind the verdict's Details button: every claim, explanation, dropped statement and source, for a modal."""
 
 from collections.abc import Mapping, Sequence
 

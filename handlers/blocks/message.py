@@ -41,6 +41,25 @@ def said(words: str) -> Message:
     return Message(text=t.push(t.unescape(words)), blocks=tuple(sections(words)))
 
 
+def flattened(message: Message) -> str:
+    """All words of a message without its blocks: what is sent when Slack refuses the blocks."""
+    words: list[str] = []
+    _collect(list(message.blocks), words)
+    return t.clamp("\n".join([message.text, *words]), TEXT_LIMIT - 100)
+
+
+def _collect(node: object, words: list[str]) -> None:
+    if isinstance(node, list):
+        for child in node:
+            _collect(child, words)
+    elif isinstance(node, dict) and node.get("type") not in ("actions", "context_actions", "data_visualization"):
+        for name, child in node.items():
+            if name in ("text", "title") and isinstance(child, str):
+                words.append(child)
+            elif isinstance(child, dict | list):
+                _collect(child, words)
+
+
 def sections(mrkdwn: str, *, block_id: str | None = None) -> list[Json]:
     """One section, or several when the text is longer than one may be."""
     pieces = t.split(mrkdwn, SECTION_LIMIT)

@@ -1,0 +1,67 @@
+"""How fast we may speak: a token bucket for each of Slack's limits. https://docs.slack.dev/apis/web-api/rate-limits
+
+Waiting here is cheaper than being told to wait: after a 429 Slack holds back everything of that method.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+# method: (calls a second, burst); the first is counted per channel, the others per workspace
+LIMITS: Final = {
+    "chat.postMessage": (1.0, 4.0),
+    "chat.postEphemeral": (1.0, 10.0),
+    "chat.update": (50 / 60, 15.0),
+    "chat.startStream": (20 / 60, 20.0),
+    "chat.appendStream": (100 / 60, 25.0),
+    "chat.stopStream": (20 / 60, 20.0),
+    "conversations.replies": (50 / 60, 10.0),
+    "conversations.history": (50 / 60, 10.0),
+    "conversations.open": (50 / 60, 10.0),
+}
+_PER_CHANNEL: Final = frozenset({"chat.postMessage"})
+
+
+class Bucket:
+    """Lets `rate` callers a second through, and `burst` at once after a pause. First come, first served."""
+
+    def __init__(self, *, rate: float, burst: float, clock: Clock, sleep: Sleep) -> None:
+        self._rate, self._burst = rate, burst
+        self._clock, self._sleep = clock, sleep
+        self._tokens, self._at = burst, clock()
+        self._turn = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Wait for a token."""
+        async with self._turn:
+            self._refill()
+            while self._tokens < 1:
+                await self._sleep((1 - self._tokens) / self._rate)
+                self._refill()
+            self._tokens -= 1
+
+    def _refill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        self._at = now
+
+
+class Pace:
+    """The buckets of all workspaces."""
+
+    def __init__(self, *, clock: Clock, sleep: Sleep) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._buckets: dict[tuple[str, str, str], Bucket] = {}
+
+    async def wait(self, workspace: str, method: str, channel: str) -> None:
+        """Until `method` may be called. A method without a known limit is not held back."""
+        if method not in LIMITS:
+            return
+        key = (workspace, method, channel if method in _PER_CHANNEL else "")
+        if key not in self._buckets:
+            rate, burst = LIMITS[method]
+            self._buckets[key] = Bucket(rate=rate, burst=burst, clock=self._clock, sleep=self._sleep)
+        await self._buckets[key].take()

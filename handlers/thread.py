@@ -1,0 +1,304 @@
+"""What an incident's thread shows: the `Reporter` of the agents, spoken in Slack.
+
+Normal path of an incident: opening, plan, verdict, card, outcome. The first two come as streams and ring no phone. Each
+is rendered from the store by id, so that every method may run again, in another process too, and says it once.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from agents.remediation import Plan
+from agents.reporter import Reporter
+from agents.verdict import Symptom, Verdict
+from handlers.blocks import tasks as history
+from handlers.blocks import text as t
+from handlers.blocks.card import Card, card
+from handlers.blocks.ending import Ending, ending
+from handlers.blocks.message import Message
+from handlers.blocks.opening import Opening, opening
+from handlers.blocks.outcome import outcome
+from handlers.blocks.plan import HypothesisLine, PlanView, Task
+from handlers.blocks.verdict import VerdictView, verdict_message
+from handlers.delivery import Delivery, marker
+from handlers.delivery.pace import Sleep
+from handlers.delivery.streams import Streams, Where
+from store import approvals, artifacts, incidents, investigations, users
+from store.approvals import Approval, ApprovalState
+from store.artifacts import Artifact
+from store.ids import ApprovalId, InvestigationId, TenantId, UserId
+from store.incidents import Incident
+from store.investigations import Investigation
+from store.session import Database, TenantSession
+
+_log = logging.getLogger(__name__)
+
+COALESCE_S: Final = 0.3
+_ENDED: Final = frozenset({"concluded", "stopped", "failed"})
+
+
+class Sources(Protocol):
+    """Which kinds of evidence a tenant has connected, in words for people. Filled by `bot/assemble.py`."""
+
+    def sources(self, tenant: TenantId) -> list[str]:
+        """For example `["Prometheus", "logs", "git"]`."""
+
+    def missing(self, tenant: TenantId) -> list[str]:
+        """For example `["traces"]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One investigation, read in one transaction."""
+
+    investigation: Investigation
+    incident: Incident
+    artifacts: Sequence[Artifact]
+    tasks: Sequence[Task]
+    hypotheses: Sequence[HypothesisLine]
+    verdict: Verdict | None
+    requester: str | None
+    stopper: str | None
+    struck: bool
+
+    @property
+    def ended(self) -> bool:
+        return self.investigation.status in _ENDED
+
+    @property
+    def symptom(self) -> Symptom | None:
+        measured = self.verdict.symptom if self.verdict else None
+        return measured or history.symptom(self.artifacts)
+
+
+@dataclass(kw_only=True)
+class _Pump:
+    """Shows progress of one run, a few times a second at most."""
+
+    dirty: bool = True
+    task: asyncio.Task[None] | None = None
+
+
+class SlackThread(Reporter):
+    """Call `close` at the end: it waits for what is still being shown."""
+
+    def __init__(self, db: Database, delivery: Delivery, sources: Sources, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._db, self._delivery, self._sources, self._sleep = db, delivery, sources, sleep
+        self._streams = Streams(delivery)
+        self._pumps: dict[tuple[TenantId, InvestigationId], _Pump] = {}
+
+    async def close(self) -> None:
+        """Wait until all progress that was told is shown."""
+        for key in list(self._pumps):
+            await self._drain(*key)
+
+    async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        async with _guard("opened", tenant, investigation):
+            run = await self._run(tenant, investigation)
+            where = _where(tenant, run, f"opening:{investigation}")
+            await self._streams.quiet(where, self._opening(tenant, run))
+
+    async def progressed(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        pump = self._pumps.setdefault((tenant, investigation), _Pump())
+        pump.dirty = True
+        if pump.task is None or pump.task.done():
+            pump.task = asyncio.create_task(self._show_progress(tenant, investigation, pump))
+
+    async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        async with _guard("concluded", tenant, investigation):
+            await self._drain(tenant, investigation)
+            run = await self._run(tenant, investigation)
+            await self._say(tenant, run, f"verdict:{investigation}", _conclusion(run))
+            await self._streams.finish_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
+            await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+
+    async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
+        async with _guard("proposed", tenant, approval):
+            view, incident = await self._card(tenant, approval)
+            ts = await self._delivery.show(
+                tenant,
+                key=f"card:{approval}",
+                channel=incident.channel_id,
+                thread_ts=incident.thread_ts,
+                message=card(view),
+            )
+            if ts is not None:
+                async with self._db.tenant(tenant) as s:
+                    await approvals.set_message(s, approval, incident.channel_id, ts)
+
+    async def approval_changed(self, tenant: TenantId, approval: ApprovalId) -> None:
+        async with _guard("approval_changed", tenant, approval):
+            view, _ = await self._card(tenant, approval)
+            await self._delivery.update(tenant, f"card:{approval}", card(view))
+
+    async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
+        async with _guard("outcome", tenant, approval):
+            view, incident = await self._card(tenant, approval)
+            await self._delivery.update(tenant, f"card:{approval}", card(view))
+            told = outcome(view.approval, view.plan)
+            if told is None:
+                return
+            await self._delivery.post(
+                tenant,
+                key=f"outcome:{approval}",
+                channel=incident.channel_id,
+                thread_ts=incident.thread_ts,
+                message=told,
+            )
+            if view.approval.investigation_id is not None and _refutes(view.approval):
+                await self._strike(tenant, view.approval.investigation_id)
+
+    async def _strike(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        """The remedy did not heal: the explanation it followed from is struck through where it stands."""
+        run = await self._run(tenant, investigation)
+        await self._delivery.update(tenant, f"verdict:{investigation}", _conclusion(run))
+        await self._streams.finish_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
+
+    async def _show_progress(self, tenant: TenantId, investigation: InvestigationId, pump: _Pump) -> None:
+        opened_with: Symptom | None = None
+        while pump.dirty:
+            pump.dirty = False
+            async with _guard("progressed", tenant, investigation):
+                run = await self._run(tenant, investigation)
+                if run.tasks or run.hypotheses:
+                    await self._streams.show_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
+                if run.symptom is not None and run.symptom != opened_with:
+                    opened_with = run.symptom
+                    await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+            await self._sleep(COALESCE_S)
+
+    async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        pump = self._pumps.pop((tenant, investigation), None)
+        if pump is not None and pump.task is not None:
+            await asyncio.wait([pump.task])
+
+    async def _say(self, tenant: TenantId, run: _Run, key: str, message: Message) -> None:
+        await self._delivery.post(
+            tenant, key=key, channel=run.incident.channel_id, thread_ts=run.incident.thread_ts, message=message
+        )
+
+    def _opening(self, tenant: TenantId, run: _Run) -> Message:
+        return opening(
+            Opening(
+                investigation_id=run.investigation.id,
+                subject=run.incident.service or run.incident.title,
+                symptom=run.symptom,
+                sources=self._sources.sources(tenant),
+                missing=self._sources.missing(tenant),
+                attempt=run.investigation.attempt,
+                ended=run.ended,
+            )
+        )
+
+    async def _run(self, tenant: TenantId, investigation_id: InvestigationId) -> _Run:
+        async with self._db.tenant(tenant, readonly=True) as s:
+            investigation = await investigations.investigation(s, investigation_id)
+            if investigation is None:
+                raise LookupError("no such investigation")
+            incident = await incidents.incident(s, investigation.incident_id)
+            if incident is None:
+                raise LookupError("no such incident")
+            told = await investigations.messages(s, investigation_id)
+            read = await artifacts.artifacts(s, investigation_id)
+            related = await approvals.approvals_of_incident(s, incident.id)
+            requester = await _slack_id(s, investigation.requested_by)
+            stopper = await _slack_id(s, investigation.stop_requested_by)
+        verdict = Verdict.model_validate(investigation.verdict) if investigation.verdict else None
+        struck = any(_refutes(one) for one in related if one.investigation_id == investigation_id)
+        return _Run(
+            investigation=investigation,
+            incident=incident,
+            artifacts=read,
+            tasks=history.tasks(told, read, ended=investigation.status in _ENDED),
+            hypotheses=history.concluded(verdict, struck=struck) if verdict else history.stated(told),
+            verdict=verdict,
+            requester=requester,
+            stopper=stopper,
+            struck=struck,
+        )
+
+    async def _card(self, tenant: TenantId, approval_id: ApprovalId) -> tuple[Card, Incident]:
+        async with self._db.tenant(tenant, readonly=True) as s:
+            approval = await approvals.approval(s, approval_id)
+            if approval is None:
+                raise LookupError("no such approval")
+            incident = await incidents.incident(s, approval.incident_id)
+            if incident is None:
+                raise LookupError("no such incident")
+            plan = Plan.model_validate(approval.plan)
+            read = await artifacts.artifacts(s, approval.investigation_id) if approval.investigation_id else []
+            people: dict[str, str] = {}
+            slack_id = await _slack_id(s, approval.decided_by)
+            if approval.decided_by is not None and slack_id is not None:
+                people[approval.decided_by] = slack_id
+        return Card(approval=approval, plan=plan, people=people, links=history.links(read)), incident
+
+
+def _where(tenant: TenantId, run: _Run, key: str) -> Where:
+    return Where(
+        tenant=tenant,
+        key=key,
+        channel=run.incident.channel_id,
+        thread_ts=run.incident.thread_ts,
+        recipient=run.requester,
+    )
+
+
+def _plan_key(run: _Run) -> str:
+    return f"plan:{run.investigation.id}"
+
+
+def _plan_view(run: _Run) -> PlanView:
+    subject = t.one_line(run.incident.service or run.incident.title)
+    verb = {"concluded": "Investigated", "stopped": "Stopped investigating", "failed": "Failed investigating"}
+    return PlanView(
+        title=f"{verb.get(run.investigation.status, 'Investigating')} {t.clamp(subject, 60)}",
+        tasks=run.tasks,
+        hypotheses=run.hypotheses,
+        marker=marker(_plan_key(run)),
+    )
+
+
+def _conclusion(run: _Run) -> Message:
+    """The verdict; for a run that was stopped or failed, that and what was found so far. Never silence."""
+    links = history.links(run.artifacts)
+    if run.verdict is not None and run.investigation.status == "concluded":
+        return verdict_message(
+            VerdictView(investigation_id=run.investigation.id, verdict=run.verdict, links=links, struck=run.struck)
+        )
+    return ending(
+        Ending(
+            investigation_id=run.investigation.id,
+            stopped=run.investigation.status == "stopped",
+            stopped_by=run.stopper,
+            subject=run.incident.service or run.incident.title,
+            symptom=run.symptom,
+            tasks=run.tasks,
+            hypotheses=run.hypotheses,
+        )
+    )
+
+
+def _refutes(approval: Approval) -> bool:
+    return approval.state is ApprovalState.NOT_HEALED and approval.undo_of is None
+
+
+async def _slack_id(s: TenantSession, user_id: UserId | None) -> str | None:
+    if user_id is None:
+        return None
+    user = await users.user(s, user_id)
+    return user.slack_user_id if user else None
+
+
+@asynccontextmanager
+async def _guard(action: str, tenant: TenantId, subject: str) -> AsyncIterator[None]:
+    """The outer guard of each entry: the agents' work never ends because Slack could not be told."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - the outer guard of an entry point
+        reference = secrets.token_hex(4)
+        _log.exception("action=thread.%s.failed tenant=%s subject=%s reference=%s", action, tenant, subject, reference)
