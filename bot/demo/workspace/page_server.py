@@ -156,6 +156,7 @@ class PageServer:
                 {"channel": channel, "thread_ts": thread, "text": state.status(channel, thread)}
                 for channel, thread in state.statuses
             ],
+            "connections": self._workspace.connections,
             "prompts": state.prompts,
             "commands": [
                 {"name": one.name, "description": one.description, "usage_hint": one.usage_hint}
