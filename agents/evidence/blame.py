@@ -41,6 +41,17 @@ def observed_peer(peer: str, services: Iterable[str]) -> str | None:
     return None
 
 
+def measured_edges(series: Sequence[Series]) -> set[Edge]:
+    """Who calls whom among the observed services, as their client-side metrics tell."""
+    services = sorted({s.service for s in series})
+    found = set()
+    for caller, peer in sorted({(s.service, s.peer) for s in series if s.peer}):
+        callee = observed_peer(peer, services)
+        if callee is not None and callee != caller:
+            found.add(Edge(caller=caller, callee=callee))
+    return found
+
+
 def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: Sequence[Edge]) -> dict[str, Blame]:
     """One verdict for each service that has anomalies."""
     services = sorted({s.service for s in series} | {a.service for a in anomalies})

@@ -5,13 +5,14 @@ and a fitting change add to it; what only came with more load counts little. A s
 symptom. Confidence is earned: a clear lead, a path to the symptom, and two independent kinds of evidence.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import chain
 
 from agents.evidence.anomalies import rank_anomalies
-from agents.evidence.blame import Blame, assign_blame
+from agents.evidence.blame import Blame, assign_blame, measured_edges
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.norms import NORMS, Z_CAP
 from agents.evidence.patterns import leaks_before_restart, loaded_services, traffic_surge, unplanned_restarts
@@ -46,6 +47,9 @@ AGREED_SCORE = 10.0
 PLAIN_SYMPTOM = 8.0  # a weaker symptom without any suspect is taken for noise
 
 
+_ANSWERED = re.compile(r"refused|unavailable|unreachable|reset by peer|\b50[0-9]\b|name or service not known")
+
+
 @dataclass(kw_only=True)
 class _Suspect:
     service: str
@@ -57,11 +61,14 @@ class _Suspect:
     change: ChangeFinding | None = None
     explains: set[str] = field(default_factory=set)
     reached: bool = True
+    doubtful: bool = False  # something else would look the same
     pattern: bool = False  # a shape over several indicators was recognised, which is a measurement too
 
 
 def rank_causes(telemetry: Telemetry) -> Ranking:
     """Rank suspects, best first. `quiet` when no symptom stands out of the data's own noise."""
+    edges = sorted({*telemetry.edges, *measured_edges(telemetry.series)}, key=lambda e: (e.caller, e.callee))
+    telemetry = replace(telemetry, edges=tuple(edges))
     symptom = find_symptom(telemetry)
     if symptom is None:
         return _quiet(telemetry)
@@ -208,6 +215,12 @@ class _Case:
             suspect.score += CHANGE_WEIGHT * fresh.score
         elif change is not None:
             suspect.change = change
+        # Without a longer wait or a word from the other side, a time-out cut on this side would look the same.
+        suspect.doubtful = (
+            suspect.external is not None
+            and not slower
+            and not any(_ANSWERED.search(_text(t)) for t in suspect.templates)
+        )
         return self._reached(suspect)
 
     def _changed_just_before(self, service: str) -> ChangeFinding | None:
@@ -286,7 +299,7 @@ class _Case:
         plain = self.symptom.anomaly.score >= PLAIN_SYMPTOM or any(a.score >= 2 * PLAIN_SYMPTOM for a in suspect.own)
         if not suspect.reached or kinds == 0 or not plain:
             return "low"
-        return "high" if clear and kinds >= 2 and not self.telemetry.gaps else "medium"
+        return "high" if clear and kinds >= 2 and not suspect.doubtful and not self.telemetry.gaps else "medium"
 
 
 def _fuse(weights: Sequence[float]) -> float:
@@ -300,10 +313,14 @@ def _bad(template: TemplateShift) -> bool:
 
 def _own_fault(template: TemplateShift, others: Iterable[str]) -> bool:
     """Whether a pattern speaks of the service itself: it names no other service."""
-    text = f"{template.template} {template.exemplar}".lower()
+    text = _text(template)
     return not any(name.lower() in text for name in others if len(name) > 2)
 
 
+def _text(template: TemplateShift) -> str:
+    return f"{template.template} {template.exemplar}".lower()
+
+
 def _reports_call(template: TemplateShift) -> bool:
-    text = f"{template.template} {template.exemplar}".lower()
+    text = _text(template)
     return any(word in text for word in ("upstream", "refused", "timed out", "timeout", "unavailable", "unreachable"))

@@ -1,9 +1,9 @@
 """When the abnormal behaviour of a series began, early rather than late.
 
-The normal level and its noise are read from the low side of the window's own values (30th percentile and below for
-something that is bad when high), so an incident may fill two thirds of the window, and an earlier, healed one does not
-hide the present one. An onset a minute late puts the incident into the baseline and ruins every ranking after it; a
-minute early costs next to nothing. So the first crossing is walked back to where the series left its normal band.
+The normal level and its noise are read from the low side of the window's own values (20th percentile and below for
+something that is bad when high), so an incident may fill three quarters of the window, and an earlier, healed one
+does not hide the present one. An onset a minute late puts the incident into the baseline and ruins every ranking after
+it; a minute early costs next to nothing. So the first crossing is walked back to where the series left its band.
 """
 
 from dataclasses import dataclass
@@ -110,10 +110,10 @@ def _walk_back(z: FloatArray, run: _Run, level: float) -> int:
 def _deviation(values: FloatArray, family: Family, unit: str, direction: Direction) -> FloatArray:
     """Distance from the normal level in noise units, positive towards `direction`."""
     signed = values if direction == "up" else -values
-    low, normal = np.quantile(signed, [0.05, 0.30])
-    # Between these quantiles of a normal distribution lie 1.12 standard deviations, and the median is 0.52 further.
-    spread = float(normal - low) / 1.12
-    level = float(normal) + 0.52 * spread
+    low, normal = np.quantile(signed, [0.05, 0.20])
+    # Between these quantiles of a normal distribution lie 0.80 standard deviations, and the median is 0.84 further.
+    spread = float(normal - low) / 0.80
+    level = float(normal) + 0.84 * spread
     noise = max(1.5 * spread, NORMS[family].relative * abs(level), absolute_floor(family, unit))
     if noise <= 0:
         noise = max(1e-9, 1e-6 * float(np.abs(signed).max()))
