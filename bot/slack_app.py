@@ -1,0 +1,197 @@
+"""Slack's side of the process: a Bolt app with one handler for everything, over Socket Mode or signed HTTP.
+
+Bolt parses and answers; the rest is ours: the signature is checked so that a refusal is recorded, authorisation reads
+a cache instead of asking Slack, and one middleware hands each payload to the intake instead of many listeners
+matching it in turn.
+https://docs.slack.dev/authentication/verifying-requests-from-slack/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+
+import aiohttp
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.slack_clients import guarded_session, make_client
+from handlers.intake import Intake, Refused
+from store.redaction import Secret
+
+EVENTS_PATH: Final = "/slack/events"
+MOST_BYTES: Final = 1_000_000
+"""Of one request. Slack's largest, a modal with its state, stays far below."""
+_OLDEST_S: Final = 300
+_LOGGER: Final = logging.getLogger("autoheal.bolt")
+
+Next = Callable[[], Awaitable[BoltResponse]]
+
+
+def check_signature(
+    secret: Secret, *, timestamp: str, signature: str, body: str, now: float
+) -> Literal["good", "stale", "forged"]:
+    """Slack's v0 signature. `now` is epoch seconds. Stale means rightly signed, but more than five minutes away from
+    now.
+    """
+    if not timestamp.isascii() or not timestamp.isdigit() or not signature.isascii():
+        return "forged"
+    base = f"v0:{timestamp}:{body}".encode()
+    expected = "v0=" + hmac.new(secret.reveal().encode(), base, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, signature):
+        return "forged"
+    return "good" if abs(now - int(timestamp)) <= _OLDEST_S else "stale"
+
+
+class SignatureCheck(AsyncMiddleware):
+    """Refuses and records what Slack did not sign. Socket Mode is authenticated by its connection."""
+
+    def __init__(self, intake: Intake, secret: Secret | None, clock: Callable[[], float]) -> None:
+        self._intake = intake
+        self._secret = secret
+        self._clock = clock
+
+    async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Next) -> BoltResponse | None:  # noqa: A002, ARG002 - Bolt's names
+        if req.mode == "socket_mode":
+            return await next()
+        verdict: Literal["good", "stale", "forged"] = "forged"
+        if self._secret is not None and self._secret.reveal():
+            verdict = check_signature(
+                self._secret,
+                timestamp=_header(req, "x-slack-request-timestamp"),
+                signature=_header(req, "x-slack-signature"),
+                body=req.raw_body,
+                now=self._clock(),
+            )
+        if verdict == "good":
+            return await next()
+        await self._intake.refuse_unverified(verdict, req.body if verdict == "stale" else None)
+        return BoltResponse(status=401, body="")
+
+
+class HandOver(AsyncMiddleware):
+    """The one handler: gives the payload to the intake and answers Slack as soon as it is written down."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Next) -> BoltResponse | None:  # noqa: A002, ARG002 - Bolt's names
+        taken = await self._intake.take(
+            req.body,
+            over_http=req.mode != "socket_mode",
+            is_retry=bool(_header(req, "x-slack-retry-num")),
+        )
+        if isinstance(taken, Refused):
+            if taken.reason == "replayed":
+                return BoltResponse(status=401, body="")
+            if "command" in req.body:
+                return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _REFUSED[taken.reason]})
+        # What cannot be read now cannot be read later either: a repetition would not help.
+        return BoltResponse(status=200, body="")
+
+
+_REFUSED: Final = {
+    "unknown_workspace": "Autoheal is not connected to this workspace. Ask an admin to install it again.",
+    "unreadable": "I could not read that. Please try again.",
+    "unredactable": "I could not make that safe to store, so I did not keep it. Please write it in another way.",
+}
+
+
+def build_app(
+    *,
+    intake: Intake,
+    session: aiohttp.ClientSession,
+    api_url: str,
+    signing_secret: Secret | None,
+    clock: Callable[[], float],
+) -> AsyncApp:
+    """`clock` is epoch seconds. Without a signing secret every HTTP request is refused, as Socket Mode needs none."""
+    app = AsyncApp(
+        name="autoheal",
+        logger=_LOGGER,
+        client=make_client(session, api_url, None),
+        signing_secret="",
+        before_authorize=SignatureCheck(intake, signing_secret, clock),
+        authorize=_authorize,
+        request_verification_enabled=False,  # SignatureCheck does it, and records what it refuses
+        ignoring_self_events_enabled=False,  # the intake knows its own bot user
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
+    )
+    app.use(HandOver(intake))
+    return app
+
+
+async def _authorize(context: AsyncBoltContext, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:  # noqa: ARG001 - Bolt passes by name
+    """The intake looks up the workspace; nothing is asked of Slack and no token is read for an acknowledgement."""
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
+
+
+def routes(app: AsyncApp) -> list[Route]:
+    """For HTTP mode: one address for events, interactivity and commands."""
+    handler = AsyncSlackRequestHandler(app)
+
+    async def receive(request: Request) -> Response:
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > MOST_BYTES:
+            return Response(status_code=413)
+        try:
+            return await handler.handle(request)
+        except ValueError:  # neither UTF-8 nor JSON: not from Slack
+            return Response(status_code=400)
+
+    return [Route(EVENTS_PATH, receive, methods=["POST"])]
+
+
+class SocketMode:
+    """Slack over a web socket that this side opens: no public address is needed."""
+
+    def __init__(self, app: AsyncApp, *, app_token: Secret, session: aiohttp.ClientSession, api_url: str) -> None:
+        self._app = app
+        self._app_token = app_token
+        self._session = session
+        self._api_url = api_url
+        self._handler: AsyncSocketModeHandler | None = None
+
+    async def start(self) -> None:
+        """Returns once connected; reconnects by itself. Raises SlackApiError when Slack refuses the app token."""
+        web = make_client(self._session, self._api_url, None)
+        await web.apps_connections_open(
+            app_token=self._app_token.reveal()
+        )  # the handler would retry a refusal for ever
+        handler = AsyncSocketModeHandler(self._app, self._app_token.reveal(), logger=_LOGGER, web_client=web)
+        handler.client.proxy = web.proxy
+        unguarded, handler.client.aiohttp_client_session = (
+            handler.client.aiohttp_client_session,
+            guarded_session(self._api_url),
+        )
+        await unguarded.close()
+        self._handler = handler
+        await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt leaves it untyped
+
+    async def is_connected(self) -> bool:
+        """For health checks."""
+        return self._handler is not None and await self._handler.client.is_connected()
+
+    async def stop(self) -> None:
+        """Takes nothing more; what was taken is in the inbox."""
+        if self._handler is not None:
+            await self._handler.close_async()  # type: ignore[no-untyped-call] # Bolt leaves it untyped
+            self._handler = None
+
+
+def _header(req: AsyncBoltRequest, name: str) -> str:
+    values = req.headers.get(name)
+    return values[0] if values else ""

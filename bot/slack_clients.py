@@ -1,0 +1,214 @@
+"""The way to Slack's Web API: one guarded session for the process, a client per tenant, and the adoption of a
+workspace.
+
+The session refuses every host but Slack's own and its subdomains, redirects included, so that neither a response
+address nor a library's default can lead elsewhere. A token is read from the vault when it is needed and kept for a
+minute.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
+
+from store import audit, events, tenants, users
+from store.errors import NotFound
+from store.ids import TenantId
+from store.redaction import Secret
+from store.session import Database
+from store.tenants import SlackInstall
+from store.users import Role
+
+log = logging.getLogger("autoheal.slack")
+
+TOKEN_FRESH: Final = timedelta(seconds=60)
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_MOST_PAGES: Final = 20
+
+
+class EgressRefused(Exception):
+    """A request to a host that is not Slack's was stopped before it left. Check SLACK_API_URL."""
+
+
+class SlackNotReady(Exception):
+    """Slack refused the token; the message says which variable to mend and how."""
+
+
+def guarded_session(api_url: str) -> aiohttp.ClientSession:
+    """A session that reaches the host of `api_url` and its subdomains only. Close it at the end."""
+    own = URL(api_url).host or ""
+
+    def judge(url: URL) -> None:
+        host = url.host or ""
+        if host != own and not host.endswith(f".{own}"):
+            raise EgressRefused(f"{host} is not {own}")
+
+    async def before_request(
+        _: aiohttp.ClientSession, __: SimpleNamespace, start: aiohttp.TraceRequestStartParams
+    ) -> None:
+        judge(start.url)
+
+    async def before_redirect(
+        _: aiohttp.ClientSession, __: SimpleNamespace, redirect: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        judge(redirect.url.join(URL(redirect.response.headers.get("Location", ""))))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(before_request)
+    trace.on_request_redirect.append(before_redirect)
+    return aiohttp.ClientSession(trace_configs=[trace])
+
+
+def make_client(session: aiohttp.ClientSession, api_url: str, token: Secret | None) -> AsyncWebClient:
+    """A Web API client on the shared session. It waits out a rate limit and repeats what broke, once each."""
+    client = AsyncWebClient(
+        token=token.reveal() if token else None,
+        base_url=api_url,
+        session=session,
+        retry_handlers=[
+            AsyncConnectionErrorRetryHandler(),
+            AsyncServerErrorRetryHandler(),
+            AsyncRateLimitErrorRetryHandler(max_retry_count=1),
+        ],
+    )
+    if URL(api_url).host in _LOOPBACK:
+        client.proxy = None  # a proxy of the environment is for the outside
+    return client
+
+
+class TenantClients:
+    """`handlers.answer.SlackClients`. Each call makes a client of its own, which its user may change."""
+
+    def __init__(
+        self, *, db: Database, session: aiohttp.ClientSession, api_url: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._db = db
+        self._session = session
+        self._api_url = api_url
+        self._clock = clock
+        self._tokens: dict[TenantId, tuple[datetime, Secret]] = {}
+
+    async def client_for(self, tenant: TenantId) -> AsyncWebClient:
+        """Raises NotFound for a tenant whose app was uninstalled or never installed."""
+        known = self._tokens.get(tenant)
+        if known is None or self._clock() - known[0] >= TOKEN_FRESH:
+            known = self._tokens[tenant] = (self._clock(), await self._token(tenant))
+        return make_client(self._session, self._api_url, known[1])
+
+    async def _token(self, tenant: TenantId) -> Secret:
+        async with self._db.tenant(tenant, readonly=True) as s:
+            install = await tenants.load_install(s)
+        if install is None or not install.bot_token.reveal():
+            self._tokens.pop(tenant, None)
+            raise NotFound("Slack is not connected for this tenant")
+        return install.bot_token
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """The workspace that a single-workspace start serves."""
+
+    tenant_id: TenantId
+    team: str
+    bot_user_id: str
+
+
+async def adopt_workspace(
+    db: Database, client: AsyncWebClient, token: Secret, *, admin_slack_id: str | None = None
+) -> Adopted:
+    """Ask Slack once who the token is, and keep the install for its workspace, encrypted. Safe to run at every start.
+
+    The first admin is `admin_slack_id`, else the workspace's primary owner, an owner or an admin: a token does not
+    say who installed it. Raises SlackNotReady.
+    """
+    try:
+        answer = await client.auth_test()
+        owner = admin_slack_id or await _find_owner(client)
+    except SlackApiError as exc:
+        code = exc.response.get("error")
+        raise SlackNotReady(
+            f"SLACK_BOT_TOKEN was refused by Slack ({code}): reinstall the app and copy the Bot User OAuth Token again"
+        ) from exc
+    team_id, enterprise_id = str(answer["team_id"]), str(answer.get("enterprise_id") or "") or None
+    tenant = await tenants.tenant_for_slack(db, enterprise_id=enterprise_id, team_id=team_id)
+    if tenant is None:
+        tenant = await tenants.create_tenant(db, name=str(answer.get("team") or team_id))
+    await _keep_install(
+        db,
+        tenant,
+        SlackInstall(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            is_enterprise_install=False,
+            app_id=str(answer.get("app_id") or ""),
+            bot_user_id=str(answer["user_id"]),
+            bot_token=token,
+            installer_slack_id=owner,
+            scopes=_scopes(answer.headers),
+            installed_at=db.now(),
+        ),
+    )
+    return Adopted(tenant_id=tenant, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"]))
+
+
+async def _keep_install(db: Database, tenant: TenantId, install: SlackInstall) -> None:
+    async with db.tenant(tenant) as s:
+        known = await tenants.load_install(s)
+        if known is None or (known.bot_token, known.bot_user_id, known.scopes) != (
+            install.bot_token,
+            install.bot_user_id,
+            install.scopes,
+        ):
+            await tenants.save_install(s, install)
+            await events.emit(s, "ai.autoheal.app.installed.v1", "slack")
+            await audit.record(s, actor=audit.SYSTEM, action="system.app.installed", target="slack")
+        if install.installer_slack_id and not await users.admins(s):
+            admin = await users.ensure_user(s, slack_user_id=install.installer_slack_id, role=Role.ADMIN)
+            if admin.role is not Role.ADMIN:
+                await users.set_role(s, admin.id, Role.ADMIN)
+            await audit.record(
+                s, actor=audit.SYSTEM, action="system.role.granted", target=admin.id, details={"role": "admin"}
+            )
+
+
+async def _find_owner(client: AsyncWebClient) -> str:
+    """The Slack id of the primary owner, else of the first owner, else of the first admin; empty when Slack names
+    none.
+    """
+    ranked: dict[int, str] = {}
+    cursor = ""
+    for _ in range(_MOST_PAGES):
+        page = await client.users_list(limit=200, cursor=cursor)
+        for member in page.get("members") or []:
+            if member.get("deleted") or member.get("is_bot"):
+                continue
+            for rank, mark in enumerate(("is_primary_owner", "is_owner", "is_admin")):
+                if member.get(mark):
+                    ranked.setdefault(rank, str(member["id"]))
+        cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+        if 0 in ranked or not cursor:
+            break
+    if not ranked:
+        log.warning("no owner found", extra={"action": "slack.owner_unknown"})
+    return ranked[min(ranked)] if ranked else ""
+
+
+def _scopes(headers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Slack names the token's scopes in a header of each answer."""
+    given = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+    text = given[0] if isinstance(given, list) and given else given
+    return tuple(sorted(scope.strip() for scope in str(text).split(",") if scope.strip()))
