@@ -13,7 +13,8 @@ from typing import Any, NoReturn, Self
 
 import ahocorasick
 
-from store.secret_formats import Span, find_secrets, is_secret_name
+from store.secret_finder import find_secrets
+from store.secret_pairs import Span, is_secret_name
 
 VERBATIM_KEYS = frozenset({"signature", "id", "tool_use_id"})
 SHORTEST_OWN_SECRET = 6  # shorter strings occur in ordinary words

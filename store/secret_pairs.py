@@ -1,0 +1,181 @@
+"""Finds secrets by the name they stand under: `password=...`, `"api_key": "..."`, `--token ...`, IDENTIFIED BY '...'.
+
+A name is taken apart into its words, so that `token` counts and `max_tokens` does not. Values that are plainly no
+secret are let be: placeholders, variables, words of prose, counters, digests and ids.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import re2
+
+
+class Span(NamedTuple):
+    """`text[start:end]`, in characters."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def group(found: Any, name: str, kind: str) -> Span:
+    """The span of a named group; re2's matches know numbers only."""
+    start, end = found.span(found.re.groupindex[name])
+    return Span(start, end, kind)
+
+
+_PASSWORDS = "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort passin"
+_PASSWORD_NOUNS = tuple(_PASSWORDS.split())
+_SECRET_NOUNS = ["secret", "token", "apikey", "credential", "credentials", "bearer"]
+_WEAK_NOUNS = ["key", "api", "auth", "oauth", "signature", "nonce", "salt", "srt", "seed", "login"]
+"""Words that also name harmless things: what stands under them must look random."""
+_NOUN = "|".join(sorted((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS), key=len, reverse=True))
+_OPENING = r"(?:[(\[{]?[ \t]*[a-zA-Z]{0,2}\\?(?:'''|\"\"\"|&quot;|[\"'`])|>`?'|[(])?"
+_NAME_AND_SEPARATOR = re2.compile(
+    rf"([A-Za-z0-9_.$-]*(?i:{_NOUN})[A-Za-z0-9_.-]*)"
+    rf"(\\?[\"'`\])]{{0,3}}[ \t]*(?:=>|:=|->|===?|!=|=|:|\|\||\?=|,)[ \t\r\n]*{_OPENING}"
+    r"|[\"']{0,3}(?:[ \t]|\\t)+(?:(?:is|was|to|by|as|=>|,)[ \t]+)?\\?[\"'`]"
+    r"|[\"']{0,3}[ \t]+(?:(?:is|was|to|by)[ \t]+)?|>)"
+)
+_VALUE = re.compile(r"[^\s\"'`<>,;&(){}\[\]\\|][^\s\"'`<>\\]*")
+_SQL = re2.compile(
+    r"(?i)\b(?:identified(?: with '?[\w]+'?)? (?:by|as)(?: password)?|with (?:login )?password|login password|password)"
+    r"\s+'?(?P<value>[^'\s;]{4,})"
+)
+_QUOTED_PHRASE = re2.compile(
+    r"(?i)(?:password|passphrase|passwd|pwd)[\"']?\s*(?:=|:|=>)\s*"
+    r"(?:\"(?P<double>[^\"\n]{6,80})\"|'(?P<single>[^'\n]{6,80})')"
+)
+_AWS_SECRET = re2.compile(
+    r"(?i)(?:aws|amazon|secret|access)[^\n]{0,30}?[\"'=:\s>]+(?P<value>[A-Za-z0-9+/]{40})(?:[^A-Za-z0-9+/=]|$)"
+)
+
+_WORDS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_HARMLESS = (
+    "max min num total count prompt completion input output cached cache next page continuation primary foreign partition "
+    "row sort routing idempotency public pub hash object dedup dict map group host registry known sync keyboard type path "
+    "file dir url uri id ids name len length age ttl expiry version at algorithm required enabled policy ref size used "
+    "limit method expires created updated status error keyref tokenizer"
+)
+_HARMLESS_WORDS = frozenset(_HARMLESS.split())
+_NO_VALUE = re.compile(
+    r"(?i)[$%#@]?[{(<\[].*|\$[A-Z_a-z]\w*|%\w+%|[*x•.#_-]+|<.*|.*\[redacted.*|redacted|null|none|nil|true|false|"
+    r"undefined|empty|yes|no|changeme|os\.\w+.*|process\.env.*|getenv.*|env\..*|vault:.*|ssm:.*|arn:aws:.*|file:.*|"
+    r"!\w+|\w+[({\[].*|(?:self|this|config|settings|request|args|props|ctx|params)\.\w[\w.]*|string|str|int|bytes|bool|"
+    r"required|optional|masked|hidden|sensitive|encrypted|authentication|reset|changed|expired|invalid|incorrect|wrong|"
+    r"missing|policy|rotation|rotated|stored|manager|field|input|value|hash|for|from|and|or|is|was|not|must|may|should|"
+    r"has|https?://.*|/[a-z][\w.-]*(?:/[\w.-]+)*|\./.*|\d{1,3}(?:ms|s|m|h|d|kb|mb|gb|%)?|-----.*|0x[0-9a-f]{1,16}"
+)
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SINGLE_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?:_[A-Z]+)*")
+_BARE_TOKEN = re.compile(r"[A-Za-z0-9+/_.-]{20,}={0,2}")
+_PHRASE = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){3,}")
+
+
+def find_pairs(text: str) -> Iterator[Span]:
+    until = 0
+    for found in _NAME_AND_SEPARATOR.finditer(text):
+        value_found = _VALUE.match(text, found.end())
+        if value_found is None or found.start() < until:
+            continue
+        name, separator = found.group(1), found.group(2)
+        value = _trim(value_found.group(), separator)
+        kind = _kind_of_pair(name, separator, value)
+        if kind is not None:
+            until = found.end() + len(value)
+            yield Span(found.end(), until, kind)
+    for expression, kind in ((_SQL, "password"), (_AWS_SECRET, "aws_secret_key")):
+        for found in expression.finditer(text):
+            value = found.group("value")
+            if is_value(value) and not _SINGLE_WORD.fullmatch(value) and looks_random(value, least=8):
+                yield group(found, "value", kind)
+    for found in _QUOTED_PHRASE.finditer(text):
+        name = "double" if found.group("double") is not None else "single"
+        if is_value(found.group(name)):
+            yield group(found, name, "password")
+
+
+def is_secret_name(name: str, value: str) -> bool:
+    """Whether `value`, as it stands under `name` in an object, is a secret by its name."""
+    return any(span.end - span.start >= len(value) * 0.9 for span in find_pairs(f'"{name}": "{value}"'))
+
+
+def _trim(value: str, separator: str) -> str:
+    """A bare value ends at punctuation; a quoted one keeps it."""
+    if "&quot;" in separator:
+        return value.split("&", 1)[0]
+    if _is_quoted(separator):
+        return value
+    cut = re.split(r"[,;&)}\]|]", value, maxsplit=1)[0]
+    return cut.rstrip(".:") if len(cut) > 1 else cut
+
+
+def _is_quoted(separator: str) -> bool:
+    return separator.endswith(('"', "'", "`", "&quot;"))
+
+
+def _kind_of_pair(name: str, separator: str, value: str) -> str | None:  # noqa: PLR0911 - a list of exclusions
+    if not is_value(value):
+        return None
+    words = [word.lower() for word in _WORDS_OF_NAME.findall(name)]
+    strength = _strength(name, words)
+    if strength is None or words[-1] in _HARMLESS_WORDS:
+        return None
+    quoted = _is_quoted(separator)
+    if "," in separator and not quoted:
+        return None
+    if not separator.strip("\"'` \t") and not quoted and not name.startswith("-"):
+        bare = _BARE_TOKEN.fullmatch(value) and looks_random(value) and not _UUID.fullmatch(value)
+        return "secret" if strength == "secret" and bare else None
+    if strength == "password":
+        if ":" in separator and not quoted and value.isalpha() and (value.islower() or value.istitle()):
+            return None
+        return "password" if len(value) >= 4 and not (words[-1] in ("pass", "pw") and value.isdigit()) else None
+    if _HARMLESS_WORDS & set(words):
+        return None
+    if _PHRASE.fullmatch(value) and (quoted or "=" in separator):
+        return "secret"
+    if strength == "weak":
+        return "secret" if looks_random(value) and not (len(words) == 1 and _UUID.fullmatch(value)) else None
+    return "secret" if _looks_secret(value) else None
+
+
+def _strength(name: str, words: list[str]) -> str | None:
+    """Long nouns count anywhere in a name, short ones among its last two words, weak ones last."""
+    lowered = name.lower()
+    if any(noun in lowered for noun in ("password", "passwd", "passphrase", "passwort", "passcode")):
+        return "password"
+    last = words[-2:]
+    if any(word in _PASSWORD_NOUNS for word in last):
+        return "password"
+    if any(noun in lowered for noun in ("secret", "token", "apikey", "api_key", "api-key", "credential", "accesskey")):
+        return "secret"
+    if any(word.endswith(("passwd", "pwd")) for word in last):
+        return "password"
+    weak = words[-2] if len(words) > 1 and words[-1].isdigit() else words[-1]
+    if weak in _WEAK_NOUNS or (weak.endswith("key") and len(weak) < 8):
+        return "weak"
+    return None
+
+
+def is_value(value: str) -> bool:
+    return bool(value) and not _NO_VALUE.fullmatch(value)
+
+
+def _looks_secret(value: str) -> bool:
+    """Under a name that promises a secret: not a word, not a number."""
+    if len(value) < 8 or value.isdigit() or _SINGLE_WORD.fullmatch(value) or _DOTTED.fullmatch(value):
+        return False
+    return not value.isalnum() or any(char.isdigit() for char in value) or (len(value) >= 12 and _mixed(value))
+
+
+_DOTTED = re.compile(r"[A-Za-z_]+(?:[-_./:][A-Za-z_]+){1,2}")
+
+
+def looks_random(value: str, *, least: int = 12) -> bool:
+    return len(value) >= least and any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+
+
+def _mixed(value: str) -> bool:
+    return value.lower() != value and value.upper() != value
