@@ -82,6 +82,7 @@ class Referee:
         entry_port = topology.ports[topology.names["entry"]]
         self.load = Child("load", "--port", str(entry_port), "--rates", json.dumps(self.plan.rates))
         self.truth: Truth | None = None
+        self.shipped: list[Edit] = []
         self.began_at = datetime.now(UTC)
         self.steady_since = self.traffic.clock()
         self.before = Sample(requests=0, error_rate=0.0, p95_s=0.0, p75_s={})
@@ -123,6 +124,10 @@ class Referee:
         )
 
     async def ship(self, edit: Edit) -> str:
+        self.shipped.append(edit)
+        return await self._deploy(edit)
+
+    async def _deploy(self, edit: Edit) -> str:
         commit = await asyncio.to_thread(self.repository.commit, edit)
         await ask_async({"command": "deploy", "service": self.topology.names[edit.role], "ref": commit})
         return commit
@@ -134,7 +139,7 @@ class Referee:
             edit = self._tuned(role)
         else:
             self.unused.remove(edit)
-        await self.ship(edit)
+        await self._deploy(edit)
 
     def _tuned(self, role: Role) -> Edit:
         key, message = TUNABLE[role]
@@ -158,6 +163,9 @@ class Referee:
         text = await asyncio.to_thread(_fetch, f"{self.topology.url(service)}/metrics")
         found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+    async def restarts(self, service: str) -> int:
+        return int((await self._status())[service]["restarts"])
 
     # What the parent may ask for
 
@@ -249,21 +257,23 @@ class Referee:
         if not self.provider.running:
             await self._start_provider()
         truth, self.truth, self.worst = self.truth, None, None
-        if truth is not None and truth.service is not None:
-            await self._put_right(truth, truth.service)
+        await self._take_back_edits()
+        if truth is not None and truth.service is not None and truth.healable:
+            operation = (await self._status())[truth.service]["last_operation"]
+            if operation is None or datetime.fromisoformat(operation["at"]) < self.began_at:
+                await ask_async({"command": "restart", "service": truth.service})
         self.steady_since = self.traffic.clock() + 1.0
         return {}
 
-    async def _put_right(self, truth: Truth, service: str) -> None:
-        for edit in reversed(truth.edits):
-            await asyncio.to_thread(self.repository.revert, edit)
+    async def _take_back_edits(self) -> None:
+        """Reverts what the scenario committed; a service that runs it still, or lacks other work, gets the newest."""
+        names = {self.topology.names[edit.role] for edit in self.shipped}
+        while self.shipped:
+            await asyncio.to_thread(self.repository.revert, self.shipped.pop())
         status = await self._status()
-        for name in {self.topology.names[edit.role] for edit in truth.edits}:
+        for name in names:
             if await asyncio.to_thread(self._differs_from_head, name, status[name]["version"]):
                 await ask_async({"command": "deploy", "service": name, "ref": self.repository.head()})
-        operation = (await self._status())[service]["last_operation"]
-        if truth.healable and (operation is None or datetime.fromisoformat(operation["at"]) < self.began_at):
-            await ask_async({"command": "restart", "service": service})
 
     def _differs_from_head(self, service: str, version: str) -> bool:
         return bool(self.repository.git("diff", "--name-only", version, "HEAD", "--", f"services/{service}"))

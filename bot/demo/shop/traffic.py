@@ -58,12 +58,12 @@ class Traffic:
 
 def is_sick(now: Sample, healthy: Sample) -> bool:
     """Customers clearly notice: many errors, or for some kind a quarter of the requests is much slower than before."""
-    slow = any(now.p75_s[kind] >= limit for kind, limit in _limits(healthy, 0.05, 0.4).items() if kind in now.p75_s)
+    slow = any(now.p75_s[kind] >= limit for kind, limit in _limits(healthy, 0.04, 0.3).items() if kind in now.p75_s)
     return now.requests > 0 and (now.error_rate >= SICK_ERRORS or slow)
 
 
 def is_well(now: Sample, healthy: Sample) -> bool:
-    quick = all(now.p75_s[kind] < limit for kind, limit in _limits(healthy, 0.03, 0.2).items() if kind in now.p75_s)
+    quick = all(now.p75_s[kind] < limit for kind, limit in _limits(healthy, 0.025, 0.15).items() if kind in now.p75_s)
     return now.requests > 0 and now.error_rate < HEALTHY_ERRORS and quick
 
 

@@ -148,7 +148,7 @@ class Service:
             server.handle_request()
         server.server_close()
         deadline = time.monotonic() + 0.8
-        while self.in_flight and time.monotonic() < deadline:
+        while server.open_connections and time.monotonic() < deadline:
             time.sleep(0.01)
         self.log.info("stopped", pid=os.getpid())
 
@@ -160,10 +160,24 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     timeout = 0
+    open_connections = 0
+    counting = threading.Lock()
 
     def server_bind(self):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
+
+    def process_request(self, request, client_address):
+        with self.counting:
+            self.open_connections += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.counting:
+                self.open_connections -= 1
 
     def handle_error(self, request, client_address):
         failure = traceback.format_exc(limit=-2)
@@ -175,8 +189,6 @@ class Server(ThreadingHTTPServer):
 
 def handler_for(service):
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_GET(self):
             path = self.path.partition("?")[0]
             if path == "/metrics":
