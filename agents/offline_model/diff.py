@@ -1,0 +1,137 @@
+"""What a change altered, from the text of its unified diff: settings with old and new value, code, queries, what it keeps.
+
+Only shapes that hold in most languages and formats are read; what is not understood counts as plain code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final
+
+_SETTING: Final = re.compile(r"""\s*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(["']?[\w./:%+-]+["']?)\s*[,;]?\s*(?:#.*)?""")
+_SECTION: Final = re.compile(r"\s*\[+([\w.\" -]+)\]+\s*|([\w-]+):\s*")
+_SQL: Final = re.compile(r"\b(select|insert into|update|delete from|join|where|order by|group by)\b", re.IGNORECASE)
+_DEFINES: Final = re.compile(r"(?:def|func|function|fn|class)\s+([A-Za-z_]\w*)")
+_KEEPS: Final = re.compile(
+    r"^\w+\s*(?::[^=]+)?=\s*(?:\{\}|\[\]|dict\(\)|list\(\)|set\(\)|new (?:Map|HashMap|ArrayList)\b.*)"
+    r"|\.(?:append|push|add|put|extend)\(|\w\[[^\]]+\]\s*=(?!=)|\bl?r?u?_?cache\b",
+    re.IGNORECASE,
+)
+_SETTINGS_FILES: Final = frozenset(
+    (".toml", ".yaml", ".yml", ".json", ".ini", ".env", ".conf", ".cfg", ".properties", ".tf")
+)
+_TEXT_FILES: Final = frozenset((".md", ".rst", ".txt"))
+_WORD: Final = re.compile(r"[A-Za-z][a-z]+|[A-Z]{2,}")
+_COMMON: Final = frozenset(
+    "the and for with from not none null true false self return import def class get set new old max min seconds second"
+    " total number value values name names id ids int str float key item items list dict data app main error errors http"
+    " request requests response answer service services config settings default post put mean ratio rate call calls"
+    " within over after before more than that this was were are has have one two per all any".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A value that was set anew. `section` is the table or block it stands in, empty if none was seen."""
+
+    key: str
+    section: str
+    old: str
+    new: str
+    line: str
+
+    @property
+    def lowered(self) -> bool:
+        try:
+            return float(self.new) < float(self.old)
+        except ValueError:
+            return False
+
+    @property
+    def words(self) -> frozenset[str]:
+        return words_of(f"{self.section} {self.key}")
+
+
+@dataclass(kw_only=True)
+class FileDiff:
+    """`functions` are those whose text is touched or surrounds the change."""
+
+    path: str
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    around: list[str] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).name
+
+    @property
+    def is_code(self) -> bool:
+        return PurePosixPath(self.path).suffix.lower() not in _SETTINGS_FILES | _TEXT_FILES
+
+    @property
+    def sql(self) -> str:
+        """The first altered line of a query, or empty."""
+        lines = [*self.added, *self.removed] if self.is_code or self.path.endswith(".sql") else []
+        return next((line for line in lines if _SQL.search(line)), "")
+
+    @property
+    def kept(self) -> str:
+        """The first added line that keeps something beyond a request, or empty."""
+        return next((line for line in self.added if self.is_code and _KEEPS.search(line)), "")
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The telling words of identifiers and prose, lower case, three letters and more."""
+    found = (w.lower() for w in _WORD.findall(text.replace("_", " ")))
+    return frozenset(w for w in found if len(w) > 2 and w not in _COMMON)
+
+
+def read_diff(text: str) -> list[FileDiff]:
+    files: list[FileDiff] = []
+    section = ""
+    pending: list[tuple[str, str, str]] = []
+    in_hunk = False
+    for line in text.splitlines():
+        if line.startswith("diff --git "):
+            files.append(FileDiff(path=line.rpartition(" b/")[2]))
+            section, pending, in_hunk = "", [], False
+        elif not files:
+            continue
+        elif line.startswith("@@"):
+            in_hunk, pending = True, []
+            heading = line.rpartition("@@")[2]
+            files[-1].functions.update(_DEFINES.findall(heading))
+            section = _section(heading)
+        elif in_hunk and line[:1] in ("+", "-", " "):
+            section = _section(line[1:]) or section
+            _take(files[-1], line, section, pending)
+    return files
+
+
+def _take(file: FileDiff, line: str, section: str, pending: list[tuple[str, str, str]]) -> None:
+    sign, body = line[0], line[1:]
+    file.functions.update(_DEFINES.findall(body))
+    if sign == " ":
+        file.around.append(body)
+        return
+    (file.added if sign == "+" else file.removed).append(body)
+    if (match := _SETTING.fullmatch(body)) is None:
+        return
+    key, value = match.group(1), match.group(2).strip("\"'")
+    if sign == "-":
+        pending.append((section, key, value))
+        return
+    old = next((p for p in pending if p[1] == key), None)
+    if old is not None and old[2] != value:
+        pending.remove(old)
+        file.settings.append(Setting(key=key, section=section, old=old[2], new=value, line=line))
+
+
+def _section(line: str) -> str:
+    match = _SECTION.fullmatch(line)
+    return (match.group(1) or match.group(2) or "") if match else ""

@@ -1,0 +1,227 @@
+"""From findings to the explanation that is put forward, with the confidence that the evidence bears.
+
+The engine's ranking is followed unless a person ruled its first suspect out, a remedy for it was tried in vain, or another
+suspect has a mechanism (a change whose diff fits) where the first has none. Being wrong at high confidence is the worst
+outcome, so each doubt lowers it: a tie, an unread diff, a change that only might do this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agents.offline_model.findings import (
+    Change,
+    Metric,
+    Pattern,
+    Ranking,
+    Suspect,
+    read_changes,
+    read_patterns,
+    read_ranking,
+)
+from agents.offline_model.fit import Evidence, Fit, Nature, fit_change, relays, weigh_evidence
+from agents.offline_model.steering import Steering, tried_remedies
+from agents.offline_model.transcript import Transcript
+from agents.verdict import Confidence
+
+_ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
+_TIE: Final = 0.75  # of the first suspect's score
+_NEAR: Final = 0.4  # of it: a suspect with a mechanism may still overtake one without
+_FRESH_S: Final = 1_800
+_DIFFS: Final = 3
+_OWN_STORE: Final = frozenset(("database", "dependency"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that was found so far. `diffs` maps the id of a change to the text of its diff."""
+
+    transcript: Transcript
+    steering: Steering
+    ranking: Ranking
+    changes: tuple[Change, ...]
+    patterns: tuple[Pattern, ...]
+    stacks: tuple[str, ...]
+    diffs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """`change` is the cause only if `fit` is at least 1; `beside` are changes that merely coincide. `why` is one reason."""
+
+    suspect: Suspect
+    evidence: Evidence
+    external: str
+    change: Change | None
+    fit: Fit | None
+    beside: tuple[tuple[Change, Fit | None], ...]
+    confidence: Confidence
+    remedy: str | None
+
+
+def read_case(transcript: Transcript, steering: Steering) -> Case:
+    rankings = [r for r in transcript.of("rank_causes") if r.place > steering.note_place or steering.note_focus is None]
+    rankings = rankings or transcript.of("rank_causes")
+    ranking = read_ranking(rankings[-1].text if rankings else "")
+    tables = [r.text.splitlines() for r in transcript.of("what_changed")]
+    changes = {c.id: c for c in (*(x for table in tables for x in read_changes(table)), *ranking.changes)}
+    services = set(transcript.calls)
+    return Case(
+        transcript=transcript,
+        steering=steering,
+        ranking=replace(ranking, suspects=tuple(s for s in ranking.suspects if s.service in services)),
+        changes=tuple(c for c in changes.values() if c.service in services),
+        patterns=tuple(p for r in transcript.of("log_patterns") for p in read_patterns(r.text)),
+        stacks=tuple(r.text for r in transcript.of("search_logs")),
+        diffs={str(r.arguments.get("change", "")): r.text for r in transcript.of("read_diff")},
+    )
+
+
+def open_suspects(case: Case) -> list[Suspect]:
+    """Suspects that no person ruled out, best first."""
+    return [s for s in case.ranking.suspects if s.service not in case.steering.cleared]
+
+
+def usable_changes(case: Case) -> list[Change]:
+    """Changes that could be a cause: before the onset, in reach of the symptom, not yet rolled back in vain; newest first."""
+    gone = _rolled_back(case)
+    found = [c for c in case.changes if c.possible and c.service not in gone and c.service not in case.steering.cleared]
+    return sorted(found, key=lambda c: (c.seconds, c.id))
+
+
+def diffs_to_read(case: Case) -> list[Change]:
+    """The changes of the leading suspects first, then what else was changed shortly before the onset."""
+    leading = [s.service for s in open_suspects(case)[:2]]
+    fresh = [c for c in usable_changes(case) if c.seconds <= _FRESH_S]
+    fresh.sort(key=lambda c: (leading.index(c.service) if c.service in leading else 2, c.verdict != "cause_candidate"))
+    return fresh[:_DIFFS]
+
+
+def explain(case: Case) -> Explanation | None:
+    """The best explanation, or None where there is none worth a name."""
+    suspects = open_suspects(case)
+    options = [_option(case, s) for s in suspects]
+    if not options:
+        return None
+    chosen = options[0]
+    if not _has_mechanism(chosen):
+        better = [o for o in options[1:] if _has_mechanism(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
+        chosen = better[0] if better else chosen
+    return replace(chosen, confidence=_confidence(case, chosen, options))
+
+
+def _has_mechanism(option: Explanation) -> bool:
+    if option.change is not None and option.fit is not None:
+        return option.fit.grade == 2
+    return bool(option.external) or option.evidence.nature in (Nature.ROOM, Nature.SURGE, Nature.LEAK)
+
+
+def _option(case: Case, suspect: Suspect) -> Explanation:
+    evidence = weigh_evidence(suspect, case.patterns, case.stacks, case.transcript.calls)
+    mine = [c for c in usable_changes(case) if c.service == suspect.service]
+    fits = [(c, fit_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
+    external = suspect.external or _outside_peer(case, evidence)
+    change, fit = _guilty(fits, evidence, external)
+    if change is not None:
+        external = ""
+    elif not suspect.external and suspect.service not in _rolled_back(case) and not _calls_out(evidence):
+        external = ""
+    remedy = _remedy(evidence, change, external)
+    if remedy and suspect.service in tried_remedies(case.steering)[remedy]:
+        remedy = None
+    beside = tuple((c, f) for c, f in fits if change is None or c.id != change.id)
+    return Explanation(
+        suspect=suspect,
+        evidence=evidence,
+        external=external,
+        change=change,
+        fit=fit,
+        beside=beside,
+        confidence="low",
+        remedy=remedy,
+    )
+
+
+def _guilty(
+    fits: Sequence[tuple[Change, Fit | None]], evidence: Evidence, external: str
+) -> tuple[Change | None, Fit | None]:
+    """The change whose diff fits best; an outside party that fails by itself needs the diff to name the call's limit."""
+    read = [(c, f) for c, f in fits if f is not None]
+    if not read or evidence.nature is Nature.SURGE:
+        return None, None
+    change, fit = max(read, key=lambda cf: (cf[1].grade if cf[1] else 0, cf[0].verdict == "cause_candidate"))
+    least = 2 if change.verdict == "coincides" or (external and evidence.nature is Nature.TIMEOUT) else 1
+    if (
+        external
+        and fit.grade < 2
+        and any(m.peer == external and "latency" in m.indicator and m.rose for m in evidence.metrics)
+    ):
+        least = 2
+    return (change, fit) if fit.grade >= least else (None, None)
+
+
+def _outside_peer(case: Case, evidence: Evidence) -> str:
+    """A party outside the declared services that the calls of this one go wrong with."""
+    known = set(case.transcript.calls)
+    return next((p for p in evidence.outside if p not in known and p not in _OWN_STORE), "")
+
+
+def _calls_out(evidence: Evidence) -> bool:
+    return evidence.nature in (Nature.CALLS, Nature.TIMEOUT)
+
+
+def _rolled_back(case: Case) -> frozenset[str]:
+    """Services whose rollback did not help. "Already rolled back", without a name, means the leading suspect's."""
+    first = next((s.service for s in case.ranking.suspects if s.change), None) if case.steering.leading_tried else None
+    return case.steering.rolled_back | ({first} if first else frozenset())
+
+
+def _remedy(evidence: Evidence, change: Change | None, external: str) -> str | None:
+    if change is not None:
+        return "rollback_deployment"
+    stuck = evidence.nature in (Nature.ROOM, Nature.LEAK, Nature.POOL)
+    return "restart_service" if stuck and not external else None
+
+
+def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:
+    first = case.ranking.suspects[0]
+    bound: Confidence = _as_confidence(first.confidence) if chosen.suspect is first else "medium"
+    rivals = [o for o in options if o.suspect.service != chosen.suspect.service]
+    if any(o.suspect.score >= _TIE * chosen.suspect.score for o in rivals) and not _settled(chosen, rivals):
+        bound = lower(bound, "medium")
+    kinds = bool(chosen.suspect.metrics) + bool(chosen.evidence.patterns)
+    if chosen.change is not None:
+        fits = chosen.fit is not None and chosen.fit.grade == 2
+        return lower(bound, "high" if fits and kinds else "medium")
+    if any(f is None for _, f in chosen.beside) and not chosen.external:
+        bound = lower(bound, "medium")
+    if not _has_mechanism(chosen):
+        return lower(bound, "medium" if kinds == 2 and chosen.remedy else "low")
+    surge = chosen.evidence.nature is Nature.SURGE
+    return lower(bound, "high" if kinds == 2 or surge else "medium")
+
+
+def _settled(chosen: Explanation, rivals: Iterable[Explanation]) -> bool:
+    """Whether the chosen one alone has a diff that fits to the letter."""
+    return chosen.fit is not None and chosen.fit.grade == 2 and not any(r.fit and r.fit.grade == 2 for r in rivals)
+
+
+def _as_confidence(word: str) -> Confidence:
+    return next((c for c in _ORDER if c == word), "low")
+
+
+def lower(one: Confidence, other: Confidence) -> Confidence:
+    return min(one, other, key=_ORDER.index)
+
+
+def load_metric(ranking: Ranking) -> Metric | None:
+    """A rise of traffic among what was ranked."""
+    found = (m for s in ranking.suspects for m in s.metrics if "requests rate" in m.indicator and m.rose and not m.peer)
+    return next(found, None)
+
+
+def spoken_of(pattern: Pattern, services: Iterable[str]) -> bool:
+    """Whether a pattern relays somebody else's failure."""
+    return relays(pattern.example, [s for s in services if s != pattern.service])

@@ -1,0 +1,147 @@
+"""The investigator's routine: rank, read what the first suspects did and which change touches it, conclude.
+
+`next_calls` answers the tool calls of the turn that is due, from the transcript alone. Three or four turns end a run; a run
+that somebody else began is taken over where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agents.offline_model.draft import draft_conclusion, hypotheses
+from agents.offline_model.findings import Change
+from agents.offline_model.judgement import Case, diffs_to_read, explain, lower, open_suspects, read_case
+from agents.offline_model.steering import read_steering
+from agents.offline_model.transcript import Result, Transcript
+from agents.verdict import Draft
+
+_MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
+_MOST_CONCLUSIONS: Final = 3
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
+    """One sentence for the people who watch, and the calls; no calls when nothing is left to do."""
+    concluded = [r for r in transcript.results if r.tool == "conclude"]
+    if "conclude" not in transcript.tools:
+        return "I have no tools here, so I can read nothing and draw no conclusion.", []
+    if any(not r.is_error for r in concluded) or len(concluded) >= _MOST_CONCLUSIONS:
+        return "The conclusion is handed in.", []
+    if concluded:
+        return "Mending the conclusion.", [Call(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
+    case = read_case(transcript, read_steering(transcript))
+    reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
+    if reading:
+        return _says(reading), reading
+    return "That is enough to conclude.", _conclusion(case)
+
+
+def _reading(case: Case) -> list[Call]:
+    if first := _first_look(case):
+        return first
+    second = [call for call in _second_look(case) if not case.transcript.was_asked(call.tool, call.arguments)]
+    if not second:
+        return []
+    return [*_shown(case, hypotheses(case, None)), *second]
+
+
+def _first_look(case: Case) -> list[Call]:
+    """The ranking, and again when a person in the thread named another place to look at."""
+    transcript, steering = case.transcript, case.steering
+    arguments = (
+        {"symptom_service": steering.focus}
+        if steering.focus and transcript.takes("rank_causes", "symptom_service")
+        else {}
+    )
+    asked = [given for name, given in transcript.asked if name == "rank_causes"]
+    moved = steering.note_focus is not None and not any(a.get("symptom_service") == steering.note_focus for a in asked)
+    if asked and not moved:
+        return []
+    calls = [Call(tool=tool, arguments=arguments) for tool in ("rank_causes", "what_changed")]
+    return [c for c in calls if c.tool in transcript.tools and not transcript.was_asked(c.tool, c.arguments)]
+
+
+def _second_look(case: Case) -> list[Call]:
+    transcript = case.transcript
+    suspects = open_suspects(case)
+    focus = {"symptom_service": case.steering.focus} if case.steering.focus else {}
+    calls = []
+    if suspects and transcript.takes("log_patterns", "service"):
+        calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **focus}))
+    elif "log_patterns" in transcript.tools:
+        calls.append(Call(tool="log_patterns", arguments=dict(focus)))
+    if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "level", "limit"):
+        calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "level": "error", "limit": 5}))
+    calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]
+    return calls
+
+
+def _diff(transcript: Transcript, change: Change) -> Call | None:
+    return Call(tool="read_diff", arguments={"change": change.id}) if transcript.takes("read_diff", "change") else None
+
+
+def _conclusion(case: Case) -> list[Call]:
+    explanation = explain(case)
+    draft = draft_conclusion(case, explanation)
+    return [*_shown(case, draft["hypotheses"]), Call(tool="conclude", arguments=draft)]
+
+
+def _shown(case: Case, rows: list[dict[str, Any]]) -> list[Call]:
+    arguments = {"hypotheses": rows}
+    if "state_hypotheses" not in case.transcript.tools or not rows:
+        return []
+    return (
+        []
+        if case.transcript.was_asked("state_hypotheses", arguments)
+        else [Call(tool="state_hypotheses", arguments=arguments)]
+    )
+
+
+def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
+    """The draft that was refused, without what its problems name; a doubt lowers the confidence."""
+    try:
+        draft = Draft.model_validate(dict(refusal.arguments)).model_dump(mode="json")
+    except ValidationError:
+        case = read_case(transcript, read_steering(transcript))
+        own = draft_conclusion(case, explain(case))
+        return own if dict(refusal.arguments) != own else draft_conclusion(case, None)
+    problems = refusal.text
+    draft["claims"] = [c for c in draft["claims"] if f"dropped: {c['text']!r}" not in problems]
+    if "confidence lowered" in problems or "dropped: " in problems:
+        draft["confidence"] = lower(draft["confidence"], "medium")
+    if "is not one of the declared services" in problems or "outside dependency" in problems:
+        draft["cause"], draft["confidence"], draft["proposal"] = None, "none", None
+    if "only coincides" in problems or "was not found by a change tool" in problems:
+        draft["confidence"] = lower(draft["confidence"], "low")
+        if draft["cause"] is not None:
+            draft["cause"]["change"] = None
+            draft["headline"] = f"{draft['cause']['service']}: {draft['cause']['kind']}. Low."
+            draft["cause"]["statement"] = f"{draft['cause']['service']}: {draft['cause']['kind']}."
+    if "proposal" in problems or "a rollback needs" in problems or draft["cause"] is None:
+        draft["proposal"] = None
+    if draft["proposal"] and draft["proposal"]["remediation"] == "rollback_deployment" and not draft["cause"]["change"]:
+        draft["proposal"] = None
+    return dict(draft)
+
+
+def _says(calls: Iterable[Call]) -> str:
+    words = {
+        "rank_causes": "ranking what is abnormal",
+        "what_changed": "looking for changes",
+        "log_patterns": "reading the suspect's logs",
+        "search_logs": "reading the suspect's logs",
+        "read_diff": "reading the diffs of the changes in question",
+    }
+    said = list(dict.fromkeys(words[c.tool] for c in calls if c.tool in words))
+    text = ", ".join(said) or "going on"
+    return f"{text[0].upper()}{text[1:]}."
