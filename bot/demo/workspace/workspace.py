@@ -1,7 +1,7 @@
 """A workspace that speaks Slack's protocols on 127.0.0.1, for the demo and for tests.
 
-It is stricter than Slack: it refuses unknown methods and arguments, invalid or over-long blocks, and whatever the manifest
-does not name. All that it refused is in `violations`. People act through the methods below or on the page.
+It is stricter than Slack: it refuses unknown methods and arguments, invalid or over-long blocks, and whatever the
+manifest does not name. All that it refused is in `violations`. People act through the methods below or on the page.
 """
 
 import asyncio
@@ -225,7 +225,7 @@ class Workspace:
         return await self._interactions.slash(person, place, text)
 
     async def submit_view(self, user: str, view_id: str, values: Mapping[str, Any]) -> Ack:
-        """Submit a modal with `values` by action_id (an option by its value). What it objects to is in `views[id].errors`."""
+        """Submit a modal with `values` by action_id, options by value. What the app objects to: `views[id].errors`."""
         return await self._interactions.submit(self._state.user(user), self._need_view(user, view_id), values)
 
     async def close_view(self, user: str, view_id: str) -> Ack:
@@ -260,7 +260,7 @@ class Workspace:
         return isinstance(self._delivery, HttpDelivery) and await self._delivery.challenge()
 
     async def wait_for(self, predicate: "Callable[[Workspace], T]", timeout: float = 5.0) -> T:  # noqa: ASYNC109
-        """The predicate's first true result, asked now and after each change. `timeout` in real seconds: TimeoutError."""
+        """The predicate's first true result, asked now and after each change. TimeoutError after real seconds."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def look(_kind: str = "", _data: Json | None = None) -> None:

@@ -3,8 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const COLORS = ["#2f6feb", "#e8833a", "#1f9d77", "#a855c7", "#d6455d", "#6b7a90"];
-const WIDTH = 600;
-const HEIGHT = 236;
+const HEIGHT = 222;
 
 /** Round steps of 1, 2 or 5 that cover 0 to the largest value. */
 export function ticks(low, high) {
@@ -49,6 +48,7 @@ function pie(chart) {
 }
 
 function plot(block) {
+  const WIDTH = window.innerWidth <= 820 ? 380 : 520;
   const { series, axis_config: axis, type } = block.chart;
   const names = axis.categories;
   const rows = series.map((one) => names.map((name) => one.data.find((point) => point.label === name)?.value ?? 0));

@@ -100,10 +100,11 @@ class Message {
     if (message.ephemeral_for) return null;
     const open = () => this.onThread.open(message.ts);
     const tools = h("div", { class: "tools" }, h("button", { type: "button", class: "ghost", title: "Reply in thread", "aria-label": "Reply in thread", onclick: open }, icon("reply", 17)));
-    if (!replies.length) return tools;
-    const faces = [...new Set(replies.map((one) => one.user))].slice(0, 4).map((id) => avatar(state.users.get(id), "avatar-small"));
-    const count = `${replies.length} ${replies.length === 1 ? "reply" : "replies"}`;
-    const last = h("span", { class: "thread-last" }, `Last reply ${dayName(replies.at(-1).ts).toLowerCase()} at ${clock(replies.at(-1).ts)}`);
+    const told = publicly(replies);
+    if (!told.length) return tools;
+    const faces = [...new Set(told.map((one) => one.user))].slice(0, 4).map((id) => avatar(state.users.get(id), "avatar-small"));
+    const count = `${told.length} ${told.length === 1 ? "reply" : "replies"}`;
+    const last = h("span", { class: "thread-last" }, `Last reply ${dayName(told.at(-1).ts).toLowerCase()} at ${clock(told.at(-1).ts)}`);
     const row = h("button", { type: "button", class: "thread-row", "data-thread": message.ts, onclick: open }, faces, h("span", { class: "thread-count" }, count), last);
     return h("div", {}, row, tools);
   }
@@ -135,7 +136,7 @@ export class MessageList {
     for (const message of messages) {
       if (days && (!last || dayKey(last.ts) !== dayKey(message.ts))) nodes.push(this.#divider(`day-${dayKey(message.ts)}`, dayName(message.ts)));
       const close = last && last.user === message.user && Number(message.ts) - Number(last.ts) < GROUP_SECONDS && dayKey(last.ts) === dayKey(message.ts);
-      const compact = Boolean(close && !message.ephemeral_for && !last.ephemeral_for);
+      const compact = Boolean(close && !message.ephemeral_for && !last.ephemeral_for && !message.blocks.length && !message.attachments.length);
       if (!this.known.has(message.ts)) this.known.set(message.ts, new Message(this.onThread));
       nodes.push(this.known.get(message.ts).update(message, { compact, replies: replies(message) }));
       last = message;
@@ -158,6 +159,8 @@ export function replyDivider(count) {
 export function threadOf(channel, ts) {
   return visible(channel).filter((one) => one.thread_ts === ts && one.ts !== ts);
 }
+
+const publicly = (messages) => messages.filter((one) => !one.ephemeral_for);
 
 export function topLevel(channel) {
   return visible(channel).filter((one) => !isReply(one) || one.broadcast);

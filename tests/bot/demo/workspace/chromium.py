@@ -72,10 +72,11 @@ class Page:
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
         """One DevTools command; its result. Raises PageError when the browser refuses it."""
         number = next(self._ids)
-        self._answers[number] = asyncio.get_running_loop().create_future()
+        waiting = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
         async with asyncio.timeout(30):
-            answer = await self._answers.pop(number)
+            answer = await waiting
+        del self._answers[number]
         if "error" in answer:
             raise PageError(f"{method}: {answer['error']['message']}")
         return dict(answer["result"])
@@ -98,7 +99,7 @@ class Page:
         """The first truthy value of an expression. Raises PageError after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
-                while not (value := await self.evaluate(expression)):
+                while not (value := await self.evaluate(expression)):  # noqa: ASYNC110  the browser has no event for it
                     await asyncio.sleep(0.03)
                 return value
         except TimeoutError as exc:
@@ -166,7 +167,7 @@ class Page:
     async def screenshot(self, path: Path) -> Path:
         """A PNG of the viewport."""
         answer = await self.send("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(answer["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
         return path
 
     async def close(self) -> None:
