@@ -56,28 +56,31 @@ def _guard_statement(state: ORMExecuteState) -> None:
 
 
 def _refuse_unfiltered(statement: Any) -> None:
-    """Every table and column in the statement must come from an entity that a tenant owns; text is refused.
+    """Every table, alias and column in the statement must come from an entity that a tenant owns; text is refused.
 
-    A filter on an entity drags its bare table into the walk, so a bare table is judged by the entities around it.
+    A filter on an entity drags its bare table or alias into the walk, so those are judged by the entities around them.
     """
     bare: set[Any] = set()
     owned: set[Any] = set()
     element: Any
     for element in visitors.iterate(statement):
         kind = element.__visit_name__
-        if kind in ("textclause", "text_as_from") or getattr(element, "is_literal", False):
+        literal = getattr(element, "is_literal", False)
+        if literal and element.name == "*":  # count(*)
+            continue
+        if literal or kind in ("textclause", "text_as_from"):
             raise RefusedStatement("text cannot be bound to a tenant")
-        if kind not in ("table", "column"):
+        if kind not in ("table", "column", "alias"):
             continue
         entity = element._annotations.get("parententity")  # noqa: SLF001 - the only way to tell Core from ORM
         if entity is not None and issubclass(entity.mapper.class_, Owned):
-            owned.add(entity.mapper.local_table)
-        elif kind == "table" and entity is None:
+            owned |= {entity.selectable, entity.mapper.local_table}
+        elif kind != "column" and entity is None:
             bare.add(element)
         else:
             raise RefusedStatement(f"{element.name} is not bound to a tenant here")
     if bare - owned:
-        raise RefusedStatement(f"{', '.join(sorted(table.name for table in bare - owned))}: not bound to a tenant here")
+        raise RefusedStatement("a table or alias in this statement is not bound to a tenant")
 
 
 def _refuse_rewrites(state: ORMExecuteState) -> None:

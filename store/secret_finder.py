@@ -123,7 +123,8 @@ _ID_BEFORE = re.compile(
 _CARD_BEFORE = re.compile(r"(?i)(?:card|pan|cc|visa|number|acct|account|amex)[\"']?\s?[=:#]\s?[\"']?$")
 _SSN = re2.compile(
     r"\b(?P<dashed>[0-9]{3}-[0-9]{2}-[0-9]{4})\b"
-    r"|(?i:ssn|social security(?: number| no\.?)?)[\"']?[\s:=#is]{0,6}[\"']?(?P<named>[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4})\b"
+    r"|(?i:ssn|social security(?: number| no\.?)?)[\"']?[\s:=#is]{0,6}[\"']?"
+    r"(?P<named>[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4})\b"
 )
 _SSN_DIGITS = re.compile(r"(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}")
 

@@ -53,10 +53,10 @@ _AWS_SECRET = re2.compile(
 
 _WORDS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _HARMLESS = (
-    "max min num total count prompt completion input output cached cache next page continuation primary foreign partition "
-    "row sort routing idempotency public pub hash object dedup dict map group host registry known sync keyboard type path "
-    "file dir url uri id ids name len length age ttl expiry version at algorithm required enabled policy ref size used "
-    "limit method expires created updated status error keyref tokenizer"
+    "max min num total count prompt completion input output cached cache next page continuation primary foreign "
+    "partition row sort routing idempotency public pub hash object dedup dict map group host registry known sync "
+    "keyboard type path file dir url uri id ids name len length age ttl expiry version at algorithm required "
+    "enabled policy ref size used limit method expires created updated status error keyref tokenizer"
 )
 _HARMLESS_WORDS = frozenset(_HARMLESS.split())
 _NO_VALUE = re.compile(
