@@ -1,0 +1,22 @@
+"""Fixtures of the handlers' tests."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+import pytest
+
+from agents.connector import Service
+from agents.toolbox import Toolbox
+from store.session import Database
+from tests.handlers.inbound import Slack, run_slack
+
+
+@pytest.fixture
+def toolbox() -> Toolbox:
+    return Toolbox(services=(Service(name="checkout", depends_on=("payments",)), Service(name="payments")))
+
+
+@pytest.fixture
+async def slack(sqlite_database: Database, clock: Callable[[], datetime], toolbox: Toolbox) -> AsyncIterator[Slack]:
+    async with run_slack(sqlite_database, clock, toolbox) as running:
+        yield running

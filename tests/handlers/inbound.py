@@ -1,0 +1,238 @@
+"""The whole inbound side on real parts: a local workspace, Socket Mode, the store, the desk; only the engine is
+small.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import yaml
+from sqlalchemy import select
+
+from agents.evidence_pool import EvidencePool
+from agents.front_desk import FrontDesk
+from agents.runtime import Runtime
+from agents.toolbox import Toolbox
+from bot.demo.workspace import Workspace
+from bot.slack_app import SocketMode, build_app
+from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
+from handlers.answer import Office
+from handlers.caller import Caller
+from handlers.delivery import Delivery
+from handlers.intake import Intake
+from handlers.receiver import Receiver
+from store.audit import trail
+from store.ids import ApprovalId, InboxId, InvestigationId, TenantId
+from store.investigations import running_investigations, set_status
+from store.redaction import Secret
+from store.schema import InboxRow
+from store.session import Database
+from store.tenants import update_settings
+from store.users import Role, ensure_user, set_role
+from tests.fakes.scripted_model import ScriptedModel
+
+T = TypeVar("T")
+MANIFEST = yaml.safe_load((Path(__file__).resolve().parents[2] / "manifest.yml").read_text())
+
+
+class Heard:
+    """A reporter that only remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        self.told.append(("opened", investigation))
+
+    async def progressed(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        self.told.append(("progressed", investigation))
+
+    async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        self.told.append(("concluded", investigation))
+
+    async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
+        self.told.append(("proposed", approval))
+
+    async def approval_changed(self, tenant: TenantId, approval: ApprovalId) -> None:
+        self.told.append(("approval_changed", approval))
+
+    async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
+        self.told.append(("outcome", approval))
+
+
+@dataclass(kw_only=True)
+class SmallEngine:
+    """Runs `receive` at once, each id once; remembers the rest."""
+
+    receive: Callable[[TenantId, InboxId], Awaitable[None]] | None = None
+    started: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sent: list[tuple[str, str, str]] = field(default_factory=list)
+    failing: bool = False
+    handled: int = 0
+
+    async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
+        if self.failing:
+            raise ConnectionError("the engine is away")
+        if workflow_id in self.started:
+            return
+        self.started[workflow_id] = arguments
+        if workflow == "receive" and self.receive is not None:
+            await self.receive(TenantId(arguments[0]), InboxId(arguments[1]))
+            self.handled += 1
+
+    async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
+        self.sent.append((workflow_id, topic, word))
+
+    async def cancel(self, workflow_id: str) -> None:
+        raise AssertionError("nothing is cancelled here")
+
+    def of(self, kind: str) -> list[tuple[str, ...]]:
+        return [arguments for workflow_id, arguments in self.started.items() if f":{kind}:" in workflow_id]
+
+
+@dataclass(kw_only=True)
+class Slack:
+    """A started workspace and everything behind it."""
+
+    workspace: Workspace
+    db: Database
+    tenant: TenantId
+    session: aiohttp.ClientSession
+    intake: Intake
+    receiver: Receiver
+    caller: Caller
+    office: Office
+    engine: SmallEngine
+    heard: Heard
+    runtime: Runtime
+
+    async def until(self, look: Callable[[], T]) -> T:
+        """The first true result of `look`."""
+        async with asyncio.timeout(5):
+            while not (found := look()):  # noqa: ASYNC110 - what is looked at raises no event
+                await asyncio.sleep(0.005)
+        return found
+
+    async def handled(self, count: int) -> None:
+        """Until so many arrivals are handled or refused since the start."""
+        await self.until(lambda: self.engine.handled >= count)
+
+    def private(self, channel: str, user: str) -> list[str]:
+        """All that one person was told privately in a channel, oldest first: everything their eyes can read of it."""
+        who = self.workspace.users[user].id
+        return [words(one.blocks) for one in self.workspace.messages(channel) if one.ephemeral_for == who]
+
+    def said(self, channel: str) -> list[str]:
+        """All that the app said aloud in a channel."""
+        own = self.workspace.bot_user_id
+        return [words(m.blocks) for m in self.workspace.messages(channel) if m.user == own and not m.ephemeral_for]
+
+    async def settings(self, **changes: Any) -> None:
+        async with self.db.tenant(self.tenant) as s:
+            await update_settings(s, **changes)
+        self.caller.forget()
+
+
+def words(blocks: list[dict[str, Any]]) -> str:
+    """The text of blocks, in order."""
+    return "\n".join(block["text"]["text"] for block in blocks if isinstance(block.get("text"), dict))
+
+
+@asynccontextmanager
+async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbox) -> AsyncIterator[Slack]:
+    # The local workspace has no private channels, whose events the manifest asks for as well.
+    events = [e for e in MANIFEST["settings"]["event_subscriptions"]["bot_events"] if e != "message.groups"]
+    settings = {**MANIFEST["settings"], "event_subscriptions": {"bot_events": events}}
+    workspace = Workspace({**MANIFEST, "settings": settings})
+    await workspace.start()
+    session = guarded_session(workspace.api_url)
+    token = Secret(workspace.bot_token)
+    adopted = await adopt_workspace(db, make_client(session, workspace.api_url, token), token)
+    clients = TenantClients(db=db, session=session, api_url=workspace.api_url, clock=clock)
+    engine, heard = SmallEngine(), Heard()
+    delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
+    caller = Caller(db=db, clients=clients, clock=clock)
+    runtime = Runtime(
+        db=db,
+        queue=engine,
+        reporter=heard,
+        receiver=_Nobody(),
+        claude=None,
+        offline=ScriptedModel(script=lambda _request, _turn: []),
+        toolbox_for=lambda _: toolbox,
+        evidence=EvidencePool(),
+        clock=clock,
+    )
+    office = Office(
+        db=db,
+        desk=FrontDesk(runtime),
+        mouth=delivery,
+        clients=clients,
+        toolbox_for=lambda _: toolbox,
+        clock=clock,
+    )
+    receiver = Receiver(office=office, caller=caller)
+    engine.receive = receiver.receive
+    intake = Intake(db=db, workspaces=caller, queue=engine)
+    app = build_app(intake=intake, session=session, api_url=workspace.api_url, signing_secret=None, clock=time.time)
+    socket = SocketMode(app, app_token=Secret(workspace.app_token), session=session, api_url=workspace.api_url)
+    await socket.start()
+    slack = Slack(
+        workspace=workspace,
+        db=db,
+        tenant=adopted.tenant_id,
+        session=session,
+        intake=intake,
+        receiver=receiver,
+        caller=caller,
+        office=office,
+        engine=engine,
+        heard=heard,
+        runtime=runtime,
+    )
+    try:
+        yield slack
+    finally:
+        await socket.stop()
+        await intake.settle()
+        await session.close()
+        await workspace.stop()
+
+
+class _Nobody:
+    """The desk never asks the runtime for its receiver."""
+
+    async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
+        raise AssertionError((tenant, inbox_id))
+
+
+async def finish(slack: Slack) -> None:
+    """End every running investigation as concluded."""
+    async with slack.db.tenant(slack.tenant) as s:
+        for run in await running_investigations(s):
+            await set_status(s, run.id, "concluded")
+
+
+async def kept(slack: Slack) -> list[str]:
+    """The kinds of everything in the inbox."""
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        return [row.kind for row in await s.all(select(InboxRow).order_by(InboxRow.id))]
+
+
+async def audited(slack: Slack) -> list[str]:
+    """The actions in the audit log, oldest first."""
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        return [entry.action for entry in await trail(s)]
+
+
+async def set_person(slack: Slack, user: str, role: Role) -> None:
+    """Give a person of the workspace a role."""
+    async with slack.db.tenant(slack.tenant) as s:
+        known = await ensure_user(s, slack_user_id=slack.workspace.users[user].id, role=role)
+        await set_role(s, known.id, role)
