@@ -110,10 +110,10 @@ def _applied(view: Card) -> str:
     match approval.state:
         case ApprovalState.APPLYING:
             return "applying now"
-        case ApprovalState.HEALED:
-            return f"{once}, *healed* {done}"
-        case ApprovalState.NOT_HEALED:
-            return f"{once}, *not healed* {done}"
+        case ApprovalState.HEALED | ApprovalState.NOT_HEALED:
+            return f"{once}, *{approval.state.value.replace('_', ' ')}* {done}"
+        case ApprovalState.UNKNOWN if approval.applied_at is not None:
+            return f"{once}, *unknown* whether it healed"
         case ApprovalState.UNKNOWN:
             return "*unknown* whether it was applied. It will not be tried again"
         case ApprovalState.FAILED:

@@ -82,13 +82,13 @@ def fields(pairs: Sequence[tuple[str, str]]) -> list[Json]:
 
 
 def preformatted(text: str) -> list[Json]:
-    """Foreign text to the letter, without any markup being read."""
+    """Foreign text to the letter: no markup is read, and hidden characters are spelled out."""
     return [
         {
             "type": "rich_text",
             "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": piece}]}],
         }
-        for piece in t.split(t.clean(text), SECTION_LIMIT)
+        for piece in t.split(t.visible(text), SECTION_LIMIT)
     ]
 
 

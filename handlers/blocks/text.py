@@ -35,6 +35,14 @@ def clean(text: str) -> str:
     return "".join(kept)
 
 
+def visible(text: str) -> str:
+    """Nothing is taken out: what hides is spelled as its code point, for a command that is shown to the letter."""
+    return "".join(
+        character if character == "\n" or unicodedata.category(character) not in _HIDDEN else f"\\u{ord(character):04x}"
+        for character in text
+    )
+
+
 def one_line(text: str) -> str:
     """Cleaned, with every run of white space as one space."""
     return " ".join(clean(text).split())
@@ -216,10 +224,10 @@ def _bytes(value: float) -> str:
 
 
 def dollars(cost_usd: float) -> str:
-    """`$0.19`; `$0` for nothing; `<$0.01` for less than a cent."""
+    """`$0.19`; `$0` for nothing; `under $0.01` for less than a cent."""
     if not math.isfinite(cost_usd) or cost_usd <= 0:
         return "$0"
-    return "<$0.01" if cost_usd < 0.01 else f"${cost_usd:,.2f}"
+    return "under $0.01" if cost_usd < 0.01 else f"${cost_usd:,.2f}"
 
 
 def indicator(name: str) -> str:

@@ -49,7 +49,6 @@ class Delivery:
         self._sleep, self._session = sleep, session
         self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
         self._selves: dict[TenantId, Self] = {}
-        self._direct: dict[tuple[TenantId, str], str] = {}
 
     # What handlers say
 
@@ -60,8 +59,7 @@ class Delivery:
         is.
         """
         try:
-            place = await self._place(tenant, channel)
-            return await self._post_parts(tenant, key, place, thread_ts, message)
+            return await self._post_parts(tenant, key, channel, thread_ts, message)
         except SlackFailure as failure:
             self.report("post", tenant, key, failure)
             return None
@@ -146,6 +144,8 @@ class Delivery:
 
     async def find(self, tenant: TenantId, key: str, channel: str, thread_ts: str | None) -> str | None:
         """The ts of our message with this key's marker. Raises SlackFailure."""
+        if channel.startswith(("U", "W")):
+            return None
         own = await self.identity(tenant)
         return await find_message(self.calls, tenant, own, channel=channel, thread_ts=thread_ts, wanted=marker(key))
 
@@ -187,17 +187,6 @@ class Delivery:
             failure,
             reference,
         )
-
-    async def _place(self, tenant: TenantId, channel: str) -> str:
-        """The channel; for a person's id the direct message with them."""
-        if not channel.startswith(("U", "W")):
-            return channel
-        if (tenant, channel) not in self._direct:
-            answer = await self.calls.call(
-                tenant, "conversations.open", lambda client: client.conversations_open(users=channel)
-            )
-            self._direct[tenant, channel] = str(answer["channel"]["id"])
-        return self._direct[tenant, channel]
 
     async def _post_parts(
         self, tenant: TenantId, key: str, channel: str, thread_ts: str | None, message: Message

@@ -20,7 +20,6 @@ LIMITS: Final = {
     "chat.stopStream": (20 / 60, 20.0),
     "conversations.replies": (50 / 60, 10.0),
     "conversations.history": (50 / 60, 10.0),
-    "conversations.open": (50 / 60, 10.0),
 }
 _PER_CHANNEL: Final = frozenset({"chat.postMessage"})
 
