@@ -52,9 +52,22 @@ def measured_edges(series: Sequence[Series]) -> set[Edge]:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """What is known of the whole system: `sick` are the families in which a service itself is abnormal."""
+
+    services: Sequence[str]
+    sick: Mapping[str, set[Family]]
+    callees: Mapping[str, set[str]]
+    measured: set[tuple[str, Family]]
+    own_time: set[str]
+
+    def sick_callees(self, service: str, families: set[Family]) -> set[str]:
+        return {c for c in self.callees.get(service, set()) if families & self.sick.get(c, set())}
+
+
 def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: Sequence[Edge]) -> dict[str, Blame]:
     """One verdict for each service that has anomalies."""
-    services = sorted({s.service for s in series} | {a.service for a in anomalies})
     by_service: dict[str, list[Anomaly]] = defaultdict(list)
     for anomaly in anomalies:
         by_service[anomaly.service].append(anomaly)
@@ -62,80 +75,73 @@ def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: 
     for edge in edges:
         if edge.caller != edge.callee:
             callees[edge.caller].add(edge.callee)
-    measured = {
-        (s.service, family)
-        for s in series
-        for family in _CLIENT_SIDE
-        if s.family == family and s.peer is not None and not is_datastore(s.peer)
-    }
-    own_time = {s.service for s in series if s.labels.get("own")}
-    return {
-        service: _judge(
-            service,
-            by_service,
-            callees=callees.get(service, set()),
-            measured=measured,
-            own_time=own_time,
-            services=services,
-        )
-        for service in sorted(by_service)
-    }
+    facts = _Facts(
+        services=sorted({s.service for s in series} | set(by_service)),
+        sick={s: {a.family for a in found if a.family in SICK and a.peer is None} for s, found in by_service.items()},
+        callees=callees,
+        measured={
+            (s.service, family)
+            for s in series
+            for family in _CLIENT_SIDE
+            if s.family == family and s.peer is not None and not is_datastore(s.peer)
+        },
+        own_time={s.service for s in series if s.labels.get("own")},
+    )
+    return {service: _judge(service, by_service[service], facts) for service in sorted(by_service)}
 
 
-def _judge(
-    service: str,
-    by_service: Mapping[str, list[Anomaly]],
-    *,
-    callees: set[str],
-    measured: set[tuple[str, Family]],
-    own_time: set[str],
-    services: Sequence[str],
-) -> Blame:
+def _judge(service: str, mine: Sequence[Anomaly], facts: _Facts) -> Blame:
     blame = Blame(service=service)
-    mine = by_service[service]
-    sick = {s: {a.family for a in found if a.family in SICK and a.peer is None} for s, found in by_service.items()}
-    own_errors, own_latency = True, True
+    calls = [a for a in mine if a.family in _CLIENT_SIDE and a.peer]
+    accused = [(a.family, _accuse(blame, a, facts)) for a in calls]
+    own = {
+        "errors": _errors_are_own(blame, mine, facts)
+        and all(target == service for family, target in accused if family == "dependency_errors"),
+        "latency": _latency_is_own(blame, mine, facts),
+    }
+    if not own["latency"] and _saturated(mine):
+        own["errors"] = False  # who waits for a slow callee runs out of workers and connections, and then refuses
+    if not all(own.values()):
+        # Waiting fills pools and queues, too.
+        own |= dict.fromkeys(("saturation", "cpu", "traffic", "other"), False)
     for anomaly in mine:
-        if anomaly.family in ("dependency_errors", "dependency_latency") and anomaly.peer:
-            target = _accuse(blame, anomaly, sick, services)
-            if target != service and anomaly.family == "dependency_errors":
-                own_errors = False
-    if not _has(mine, "dependency_errors") and (service, "dependency_errors") not in measured:
-        guilty = {c for c in callees if {"errors", "restarts"} & sick.get(c, set())}
-        own_errors = not guilty
-        blame.blamed |= guilty
-    waiting = {p for p in blame.blamed if sick.get(p)} or set(blame.external)
-    if service in own_time:
-        own_latency = _own_share(mine) >= OWN_SHARE or not (_has(mine, "dependency_latency") and waiting)
-    elif (service, "dependency_latency") in measured:
-        own_latency = not (_has(mine, "dependency_latency") and waiting)
-    else:
-        guilty = {c for c in callees if "latency" in sick.get(c, set())}
-        own_latency = not guilty
-        blame.blamed |= guilty
-    calm = not own_errors or not own_latency
-    for anomaly in mine:
-        if anomaly.family in ("dependency_errors", "dependency_latency") and anomaly.peer:
-            continue
-        is_own = {"errors": own_errors, "latency": own_latency}.get(anomaly.family)
-        if is_own is None:
-            # Waiting for a callee fills pools and queues, and held requests hold memory.
-            is_own = not (calm and anomaly.family in ("saturation", "cpu", "traffic", "other"))
-        (blame.own if is_own else blame.inherited).append(anomaly)
+        if anomaly not in calls:
+            (blame.own if own.get(anomaly.family, True) else blame.inherited).append(anomaly)
     return blame
 
 
-def _accuse(blame: Blame, anomaly: Anomaly, sick: Mapping[str, set[Family]], services: Sequence[str]) -> str | None:
+def _errors_are_own(blame: Blame, mine: Sequence[Anomaly], facts: _Facts) -> bool:
+    if _has(mine, "dependency_errors") or (blame.service, "dependency_errors") in facts.measured:
+        return True
+    guilty = facts.sick_callees(blame.service, {"errors", "restarts"})
+    blame.blamed |= guilty
+    return not guilty
+
+
+def _latency_is_own(blame: Blame, mine: Sequence[Anomaly], facts: _Facts) -> bool:
+    waits = _has(mine, "dependency_latency") and bool(blame.blamed or blame.external)
+    if waits and _saturated(mine) and any("latency" in facts.sick.get(c, set()) for c in blame.blamed):
+        return False  # the queue in front of busy workers is own time only on paper
+    if blame.service in facts.own_time:
+        return not waits or _own_share(mine) >= OWN_SHARE
+    if (blame.service, "dependency_latency") in facts.measured:
+        return not waits
+    guilty = facts.sick_callees(blame.service, {"latency"})
+    blame.blamed |= guilty
+    return not guilty
+
+
+def _accuse(blame: Blame, anomaly: Anomaly, facts: _Facts) -> str | None:
     """File a client-side anomaly where it belongs; returns the service blamed, or None for an outside one."""
     peer = anomaly.peer or ""
-    target = observed_peer(peer, services)
+    target = observed_peer(peer, facts.services)
     if target is None and is_datastore(peer):
         blame.own.append(anomaly)  # its own store, its own queries
         return blame.service
     if target is None:
         blame.external[peer].append(anomaly)
         return None
-    if sick.get(target) and target != blame.service:
+    if facts.sick.get(target) and target != blame.service:
         blame.blamed.add(target)
         blame.inherited.append(anomaly)
         return target
@@ -145,6 +151,10 @@ def _accuse(blame: Blame, anomaly: Anomaly, sick: Mapping[str, set[Family]], ser
 
 def _has(anomalies: Iterable[Anomaly], family: Family) -> bool:
     return any(a.family == family and not is_datastore(a.peer or "") for a in anomalies)
+
+
+def _saturated(anomalies: Iterable[Anomaly]) -> bool:
+    return any(a.family == "saturation" and a.peer is None for a in anomalies)
 
 
 def _own_share(mine: Sequence[Anomaly]) -> float:

@@ -49,6 +49,8 @@ PLAIN_SYMPTOM = 8.0  # a weaker symptom without any suspect is taken for noise
 
 _ANSWERED = re.compile(r"refused|unavailable|unreachable|reset by peer|\b50[0-9]\b|name or service not known")
 
+_FULL = re.compile(r"no free|busy|exhaust|pool|queue|capacity|overload|too many|backlog|in flight")
+
 
 @dataclass(kw_only=True)
 class _Suspect:
@@ -267,6 +269,8 @@ class _Case:
         others = {*blame.blamed, *blame.external, *(s for s in self.services if s != blame.service)}
         mine = [t for t in self.templates if t.service == blame.service and _bad(t)]
         passed_on = bool(blame.blamed or blame.external)
+        waits = any(a.family == "latency" for a in blame.inherited)
+        mine = [t for t in mine if not (waits and _FULL.search(_text(t)))]
         return [t for t in mine if _own_fault(t, others) and not (passed_on and _reports_call(t))]
 
     def _reached(self, suspect: _Suspect) -> _Suspect:

@@ -13,6 +13,7 @@ from agents.evidence.types import BoolArray, FloatArray, IntArray
 
 MAX_CELLS = 5_000
 LATEST_EPOCH_S = 1e11  # beyond any clock; datetime still represents it
+INTERVALS_READ = 40  # series whose sampling interval is looked at
 LARGEST_VALUE = 1e18  # keeps squares and sums finite
 
 
@@ -59,7 +60,9 @@ def build_grid(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Grid:
         return Grid(times=np.empty(0), step_s=1.0, values=np.full((len(pairs), 0), np.nan))
     start = min(float(t[0]) for t in filled)
     end = max(float(t[-1]) for t in filled)
-    intervals = [float(np.median(np.diff(t))) for t in filled if t.size > 1]
+    sampled = [t for t in filled if t.size > 1]
+    sampled = sampled[:: max(1, len(sampled) // INTERVALS_READ)]
+    intervals = [float(np.median(np.diff(t))) for t in sampled]
     step = max(float(np.median(intervals)) if intervals else 1.0, (end - start) / (MAX_CELLS - 1), 1e-3)
     cells = round((end - start) / step) + 1
     values = np.full((len(pairs), cells), np.nan)

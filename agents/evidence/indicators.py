@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evidence.grid import build_grid, last_seen, trailing_sum
+from agents.evidence.grid import Grid, build_grid, last_seen, trailing_sum
 from agents.evidence.names import (
     CLIENT_WORDS,
     DATASTORE_WORDS,
@@ -73,25 +73,32 @@ def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[S
         if rows.grid.times.size < 2:
             return []
         fill_rows(rows)
+        cells = rate_cells(rows.grid)
+        totals = {n: trailing_sum(rows.increments, n * cells) for n in (1, QUANTILE_WINDOWS)}
         out: list[Series] = []
         by_service: dict[str, list[int]] = defaultdict(list)
         for index, service in enumerate(rows.service):
             by_service[service].append(index)
         for service in sorted(by_service):
-            out.extend(_ServiceView(rows, service, by_service[service]).indicators())
+            out.extend(_ServiceView(rows, service, by_service[service], totals).indicators())
     return out
+
+
+def rate_cells(grid: Grid) -> int:
+    """Cells in the window over which rates are taken."""
+    return max(1, round(RATE_WINDOW_S / grid.step_s))
 
 
 class _ServiceView:
     """Everything of one service: groups rows by meaning and turns each group into series."""
 
-    def __init__(self, rows: Rows, service: str, members: list[int]) -> None:
+    def __init__(self, rows: Rows, service: str, members: list[int], totals: Mapping[int, FloatArray]) -> None:
         self.rows = rows
         self.service = service
         self.members = members
         self.times = rows.grid.times
-        self.window = max(1, round(RATE_WINDOW_S / rows.grid.step_s))
-        self.window_s = self.window * rows.grid.step_s
+        self.totals = totals
+        self.window_s = rate_cells(rows.grid) * rows.grid.step_s
         self.out: list[Series] = []
 
     def indicators(self) -> list[Series]:
@@ -139,10 +146,8 @@ class _ServiceView:
 
     def _sum(self, members: Sequence[int], windows: int = 1) -> FloatArray:
         """Increments of several counters together over the trailing window; NaN where none of them is known."""
-        block = self.rows.increments[list(members)]
-        known = np.isfinite(block).any(axis=0)
-        total = trailing_sum(np.nansum(block, axis=0)[None, :], windows * self.window)[0]
-        return np.where(known, total, np.nan)
+        index = list(members)
+        return np.where(self.rows.known[index].any(axis=0), self.totals[windows][index].sum(axis=0), np.nan)
 
     def _by_label(self, members: Iterable[int], names: Sequence[str]) -> dict[str, list[int]]:
         groups: dict[str, list[int]] = defaultdict(list)

@@ -16,6 +16,8 @@ from agents.evidence.types import Direction, Family, FloatArray, Onset, Series, 
 
 MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
+SHORT_S = 5.0  # unless the whole service is plainly broken right now
+PLAIN_Z = 15.0
 BRIDGED_S = 90.0  # bursts nearer than this are one incident (a process that restarts again and again)
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
@@ -44,7 +46,7 @@ def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onse
     found = [
         onset
         for direction in directions(series.family)
-        if (onset := _onset_towards(times, values, series.family, series.unit, direction)) is not None
+        if (onset := _onset_towards(times, values, series, direction)) is not None
     ]
     return max(found, key=lambda o: (o.score, o.direction)) if found else None
 
@@ -66,18 +68,17 @@ def quiet_since(series: Series, onset: Onset) -> float | None:
     return float(times[earlier[-1].last]) + max(QUIET_MARGIN_S, 2 * interval)
 
 
-def _onset_towards(
-    times: FloatArray, values: FloatArray, family: Family, unit: str, direction: Direction
-) -> Onset | None:
+def _onset_towards(times: FloatArray, values: FloatArray, series: Series, direction: Direction) -> Onset | None:
     if times.size < MIN_SAMPLES:
         return None
     interval = float(np.median(np.diff(times)))
-    z = _deviation(values, family, unit, direction)
+    z = _deviation(values, series.family, series.unit, direction)
     runs = _runs(times, z, interval)
     if not runs:
         return None
     run = runs[-1]
-    needed = max(2, int(np.ceil(LEAST_ABNORMAL_S / interval)))
+    plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "route" not in series.labels
+    needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
     still = times[-1] - times[run.last] <= _bridge(times, interval)
     alive = times[-1] - times[run.last] <= max(2 * interval, QUIET_MARGIN_S) or run.cells >= 2 * needed
     if not still or not alive or run.cells < needed:

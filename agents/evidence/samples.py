@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.evidence.grid import Grid, last_seen
 from agents.evidence.names import INSTANCE_LABELS, first_label
-from agents.evidence.types import FloatArray, IntArray, RawKind, RawSeries
+from agents.evidence.types import BoolArray, FloatArray, IntArray, RawKind, RawSeries
 
 STALE_CELLS = 4  # scrapes that may be missed before "unchanged" turns into "unknown"
 
@@ -24,6 +24,7 @@ class Rows:
     kind: list[RawKind]
     grid: Grid
     increments: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    known: BoolArray = field(default_factory=lambda: np.empty((0, 0), dtype=np.bool_))
     level: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
 
@@ -49,6 +50,7 @@ def fill_rows(rows: Rows) -> None:
     rows.increments = np.where(
         fresh | (~known & born_late[:, None]), np.pad(step, ((0, 0), (1, 0)), constant_values=np.nan), np.nan
     )
+    rows.known = np.isfinite(rows.increments)
     rows.level = np.where(fresh, level, np.nan)
 
 

@@ -36,6 +36,7 @@ _ERROR = re.compile(
     r"|no space|quota|too large|too many|out of memory|killed|abort|errno|unable",
     re.IGNORECASE,
 )
+_CAUSES = frozenset(CAUSE_FIELDS)
 _ERROR_LEVELS = frozenset({"error", "critical", "fatal", "err", "alert", "emergency", "severe", "panic"})
 
 
@@ -114,13 +115,15 @@ def is_error_like(level: str, text: str) -> bool:
 
 def content_of(line: LogLine) -> str:
     """What a line says: its message and, where a structured line carries it apart, the error."""
+    if _CAUSES.isdisjoint(line.fields):
+        return line.text
     extra = [f"{key}={line.fields[key]}" for key in CAUSE_FIELDS if line.fields.get(key)]
     return " ".join([line.text, *extra]) if extra else line.text
 
 
 def _exemplar(line: LogLine) -> str:
     """The part of the line that says most, verbatim: the error field's last line if there is one, else the message."""
-    for key in CAUSE_FIELDS:
+    for key in CAUSE_FIELDS if not _CAUSES.isdisjoint(line.fields) else ():
         rows = [row for row in line.fields.get(key, "").splitlines() if row.strip()]
         if rows and rows[-1] not in line.text:
             return rows[-1]
