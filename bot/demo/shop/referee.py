@@ -27,7 +27,7 @@ from bot.demo.shop.plan import ROLES, Role, Topology, load_topology, plan_shop
 from bot.demo.shop.repository import Repository, RepositoryError
 from bot.demo.shop.scenarios import ALL_KINDS, PLAYED, Truth
 from bot.demo.shop.streams import next_value, put, say, standard_input
-from bot.demo.shop.traffic import Sample, Traffic, is_sick, is_well
+from bot.demo.shop.traffic import Sample, Traffic, is_healed, is_sick, slow_kinds
 
 BASELINE_S = 12.0
 BASELINE_ERRORS = 0.01
@@ -178,7 +178,7 @@ class Referee:
             middle = (since + clock()) / 2
             whole = self.traffic.sample(ALL_KINDS, since)
             first, second = self.traffic.sample(ALL_KINDS, since, middle), self.traffic.sample(ALL_KINDS, middle)
-            steady = is_well(second, first) and is_well(first, second)
+            steady = not slow_kinds(second, first) and not slow_kinds(first, second)
             if clock() - since >= BASELINE_S - 0.1 and whole.error_rate < BASELINE_ERRORS and steady:
                 self.healthy_from, self.healthy_until = since, clock()
                 return asdict(whole)
@@ -244,7 +244,7 @@ class Referee:
             "expected_service": truth.service,
             "expected_change": truth.change,
             "healable": truth.healable,
-            "healed": is_well(now, self.before) if truth.healable else None,
+            "healed": is_healed(now, during, self.before) if truth.healable else None,
             "error_rate": {"before": self.before.error_rate, "during": during.error_rate, "now": now.error_rate},
             "p95_s": {"before": self.before.p95_s, "during": during.p95_s, "now": now.p95_s},
         }

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 KEPT_S = 120.0
 HEALTHY_ERRORS = 0.03
 SICK_ERRORS = 0.08
+SLOWER_S = 0.04
+SLOWER_SHARE = 0.3
 FEWEST = 5
 
 
@@ -56,17 +58,27 @@ class Traffic:
         )
 
 
+def slow_kinds(now: Sample, healthy: Sample) -> list[str]:
+    """The kinds of which a quarter of the requests is clearly slower than in the healthy shop."""
+    return [
+        kind for kind, usual_s in healthy.p75_s.items()
+        if kind in now.p75_s and now.p75_s[kind] >= usual_s + max(SLOWER_S, SLOWER_SHARE * usual_s)
+    ]  # fmt: skip
+
+
 def is_sick(now: Sample, healthy: Sample) -> bool:
-    """Customers clearly notice: many errors, or for some kind a quarter of the requests is much slower than before."""
-    slow = any(now.p75_s[kind] >= limit for kind, limit in _limits(healthy, 0.04, 0.3).items() if kind in now.p75_s)
-    return now.requests > 0 and (now.error_rate >= SICK_ERRORS or slow)
+    """Customers clearly notice: many errors, or some kind of request has become slow."""
+    return now.requests > 0 and (now.error_rate >= SICK_ERRORS or bool(slow_kinds(now, healthy)))
 
 
-def is_well(now: Sample, healthy: Sample) -> bool:
-    quick = all(now.p75_s[kind] < limit for kind, limit in _limits(healthy, 0.025, 0.15).items() if kind in now.p75_s)
-    return now.requests > 0 and now.error_rate < HEALTHY_ERRORS and quick
-
-
-def _limits(healthy: Sample, least_s: float, share: float) -> dict[str, float]:
-    """By kind, the latency that is worse than healthy by this share, and by this number of seconds at least."""
-    return {kind: usual + max(least_s, share * usual) for kind, usual in healthy.p75_s.items()}
+def is_healed(now: Sample, worst: Sample, healthy: Sample) -> bool:
+    """What customers noticed is gone: hardly any errors, and at least two thirds of the added latency."""
+    return (
+        now.requests > 0
+        and now.error_rate < HEALTHY_ERRORS
+        and all(
+            now.p75_s[kind] < healthy.p75_s[kind] + (worst.p75_s[kind] - healthy.p75_s[kind]) / 3
+            for kind in slow_kinds(worst, healthy)
+            if kind in now.p75_s
+        )
+    )

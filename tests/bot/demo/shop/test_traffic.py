@@ -1,6 +1,6 @@
 """Judging by what customers got."""
 
-from bot.demo.shop.traffic import Traffic, is_sick, is_well
+from bot.demo.shop.traffic import Traffic, is_healed, is_sick
 
 
 class Hand:
@@ -26,22 +26,28 @@ def test_errors_of_a_tenth_of_the_requests_are_sick_and_not_well() -> None:
     now = fed(0.15, failing_every=10).sample(("/checkout",), 0)
     assert now.error_rate == 0.1
     assert is_sick(now, healthy)
-    assert not is_well(now, healthy)
+    assert not is_healed(now, now, healthy)
 
 
 def test_one_slow_kind_shows_among_quick_ones() -> None:
     kinds = ("/checkout", "/search")
     healthy, slow = fed(0.15).sample(kinds, 0), fed(0.25).sample(kinds, 0)
     assert is_sick(slow, healthy)
-    assert not is_well(slow, healthy)
-    assert is_well(fed(0.16).sample(kinds, 0), healthy)
+    assert not is_healed(slow, slow, healthy)
+    assert is_healed(fed(0.17).sample(kinds, 0), slow, healthy)
 
 
-def test_no_traffic_is_neither_sick_nor_well() -> None:
+def test_latency_counts_only_where_customers_noticed_it() -> None:
+    kinds = ("/checkout",)
+    healthy, failing = fed(0.15).sample(kinds, 0), fed(0.15, failing_every=2).sample(kinds, 0)
+    assert is_healed(fed(0.5).sample(kinds, 0), failing, healthy)
+
+
+def test_no_traffic_is_neither_sick_nor_healed() -> None:
     healthy = fed(0.15).sample(("/checkout",), 0)
     nothing = fed(0.15).sample(("/checkout",), 500)
     assert not is_sick(nothing, healthy)
-    assert not is_well(nothing, healthy)
+    assert not is_healed(nothing, nothing, healthy)
 
 
 def test_only_the_asked_time_and_kinds_count() -> None:
