@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,22 +15,33 @@ import aiohttp
 import yaml
 from sqlalchemy import select
 
+from agents.desk import Ask, Investigating
 from agents.evidence_pool import EvidencePool
 from agents.front_desk import FrontDesk
+from agents.permission import Person
+from agents.remediation import Plan
 from agents.runtime import Runtime
+from agents.tool import Risk
 from agents.toolbox import Toolbox
 from bot.demo.workspace import Workspace
 from bot.slack_app import SocketMode, build_app
 from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
 from handlers.answer import Office
+from handlers.arrival import Actor
+from handlers.blocks.card import Card, card
+from handlers.blocks.message import Message
 from handlers.caller import Caller
+from handlers.caller import Workspace as KnownWorkspace
 from handlers.delivery import Delivery
 from handlers.intake import Intake
 from handlers.receiver import Receiver
+from store.approvals import Approval, propose, set_message
+from store.approvals import approval as approval_by_id
 from store.audit import trail
-from store.ids import ApprovalId, InboxId, InvestigationId, TenantId
-from store.investigations import running_investigations, set_status
-from store.redaction import Secret
+from store.conversations import conversation_by_id
+from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
+from store.investigations import investigation, running_investigations, set_status
+from store.redaction import Redacted, Secret
 from store.schema import InboxRow
 from store.session import Database
 from store.tenants import update_settings
@@ -236,3 +247,103 @@ async def set_person(slack: Slack, user: str, role: Role) -> None:
     async with slack.db.tenant(slack.tenant) as s:
         known = await ensure_user(s, slack_user_id=slack.workspace.users[user].id, role=role)
         await set_role(s, known.id, role)
+
+
+VERSIONS = ("9c01be0", "4f2a910")
+
+
+async def stored_run(slack: Slack, *, asked_by: str = "raj") -> InvestigationId:
+    """An investigation of an incident in #incidents, queued, with a thread that exists."""
+    ts = await slack.workspace.post(asked_by, "incidents", "checkout is failing")
+    person = await slack.caller.person(
+        await workspace_of(slack), Actor(user_id=slack.workspace.users[asked_by].id), "C0INCIDENTS"
+    )
+    assert isinstance(person, Person)
+    ask = Ask(question=Redacted.ours("checkout is failing"), channel_id="C0INCIDENTS", thread_ts=ts, source_ts=ts)
+    started = await slack.office.desk.investigate(person, ask)
+    assert isinstance(started, Investigating)
+    return started.investigation_id
+
+
+async def workspace_of(slack: Slack) -> KnownWorkspace:
+    found = await slack.caller.workspace_of(slack.tenant)
+    assert found is not None
+    return found
+
+
+def a_plan(now: datetime, **changes: Any) -> Plan:
+    plan = Plan(
+        remediation="rollback_deployment",
+        title="Roll back checkout to 9c01be0",
+        button="Roll back checkout to 9c01be0",
+        action="rollback_deployment",
+        parameters={"service": "checkout", "version": VERSIONS[0]},
+        argv=("shopctl", "rollback", "checkout"),
+        target="checkout",
+        environment="production",
+        from_version=VERSIONS[1],
+        to_version=VERSIONS[0],
+        target_version=VERSIONS[1],
+        instances=1,
+        interruption="2 s",
+        risk=Risk.MEDIUM,
+        reversible=True,
+        undo="deploy 4f2a910 again",
+        preconditions=(),
+        healing=None,
+        cause="pool cut",
+        confidence="high",
+        evidence=("A1",),
+        requested_by="U0RAJ",
+        read_at=now,
+        fresh_until=now + timedelta(minutes=15),
+    )
+    return plan.model_copy(update=changes)
+
+
+async def stored_card(slack: Slack, plan: Plan | None = None) -> tuple[Approval, str]:
+    """A proposal and its card, shown in the thread of its investigation; the card's ts."""
+    run_id = await stored_run(slack)
+    plan = plan or a_plan(slack.office.clock())
+    async with slack.db.tenant(slack.tenant) as s:
+        run = await investigation(s, run_id)
+        assert run is not None
+        approval = await propose(
+            s,
+            id=ApprovalId(stable_id("test-approval", run_id)),
+            incident_id=run.incident_id,
+            investigation_id=run_id,
+            remediation=plan.remediation,
+            plan=plan.model_dump(mode="json"),
+            target=plan.target,
+            target_version=plan.target_version,
+            risk=plan.risk.value,
+            expires_at=s.now() + timedelta(hours=24),
+            preview_read_at=s.now(),
+        )
+        thread = await conversation_by_id(s, run.conversation_id)
+        assert thread is not None
+    ts = await show(slack, card(Card(approval=approval, plan=plan)), thread.thread_ts)
+    async with slack.db.tenant(slack.tenant) as s:
+        await set_message(s, approval.id, "C0INCIDENTS", ts)
+    return approval, ts
+
+
+async def show(slack: Slack, message: Message, thread_ts: str | None = None) -> str:
+    """Post a message as the app in #incidents."""
+    ts = await slack.office.mouth.post(
+        slack.tenant,
+        key=f"test:{message.body_hash}:{thread_ts}",
+        channel="C0INCIDENTS",
+        thread_ts=thread_ts,
+        message=message,
+    )
+    assert ts is not None
+    return ts
+
+
+async def reread(slack: Slack, approval: Approval) -> Approval:
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        found = await approval_by_id(s, approval.id)
+    assert found is not None
+    return found
