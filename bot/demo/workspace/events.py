@@ -63,7 +63,7 @@ class Events:
             "type": "member_joined_channel",
             "user": user,
             "channel": channel.id,
-            "channel_type": "C",
+            "channel_type": "G" if channel.is_private else "C",
             "team": TEAM_ID,
             "event_ts": self.state.new_ts(),
         }
@@ -147,9 +147,9 @@ class Events:
                 wait.cancel()
 
     def _emit_message(self, shape: Json, channel: Channel, ts: str) -> None:
-        kind = "im" if channel.is_im else "channel"
+        kind = "im" if channel.is_im else "group" if channel.is_private else "channel"
         event = {**shape, "channel": channel.id, "event_ts": ts, "channel_type": kind}
-        self.emit("message.im" if channel.is_im else "message.channels", event, channel)
+        self.emit(f"message.{kind}" if channel.is_im else f"message.{kind}s", event, channel)
 
     def _origin(self, author: User) -> Json:
         """People of other organisations carry their own team, which is how an app tells them apart."""

@@ -115,7 +115,7 @@ class Interactions:
             "user_id": user.id,
             "user_name": user.name,
             "command": name,
-            "text": rest.strip(),
+            "text": self._escaped(rest.strip()) if self.state.app.commands[name].should_escape else rest.strip(),
             "api_app_id": APP_ID,
             "is_enterprise_install": "false",
             "response_url": self._response_url(channel.id, user.id, None),
@@ -127,6 +127,11 @@ class Interactions:
         elif ack.payload:
             self._answer("ack", channel.id, user.id, None, ack.payload)
         return ack
+
+    def _escaped(self, text: str) -> str:
+        for user in self.state.users.values():
+            text = text.replace(f"@{user.name}", f"<@{user.id}|{user.name}>")
+        return text
 
     async def submit(self, user: User, view: StoredView, values: Mapping[str, Any]) -> Ack:
         """Submit a modal. `values` maps action_id to what was entered; chosen options are named by their value."""

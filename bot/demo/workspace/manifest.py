@@ -12,6 +12,7 @@ EVENT_SCOPES: Mapping[str, str | None] = {
     "app_mention": "app_mentions:read",
     "message.im": "im:history",
     "message.channels": "channels:history",
+    "message.groups": "groups:history",
     "member_joined_channel": "channels:read",
     "member_left_channel": "channels:read",
     "app_home_opened": None,
@@ -30,6 +31,7 @@ class SlashCommand:
     name: str
     description: str
     usage_hint: str
+    should_escape: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class App:
     socket_mode: bool
     home_tab: bool
     messages_tab: bool
+    suggested_prompts: tuple[Mapping[str, str], ...]
+    """Shown in a direct message until the app sets others."""
 
 
 def read_manifest(manifest: Mapping[str, Any]) -> App:
@@ -64,6 +68,7 @@ def read_manifest(manifest: Mapping[str, Any]) -> App:
         socket_mode=bool(settings.get("socket_mode_enabled", False)),
         home_tab=bool(home.get("home_tab_enabled", False)),
         messages_tab=bool(home.get("messages_tab_enabled", False)) or "agent_view" in features,
+        suggested_prompts=tuple(features.get("agent_view", {}).get("suggested_prompts", ())),
     )
     if "bot_user" not in features:
         raise ManifestError("features.bot_user is missing: an app without it has no bot")
@@ -81,7 +86,12 @@ def _command(command: Mapping[str, Any]) -> SlashCommand:
         raise ManifestError(f"the slash command {name!r} must start with / and have at most 32 characters")
     if not 1 <= len(description) <= 140:
         raise ManifestError(f"the description of {name} must have 1 to 140 characters")
-    return SlashCommand(name=name, description=description, usage_hint=command.get("usage_hint", ""))
+    return SlashCommand(
+        name=name,
+        description=description,
+        usage_hint=command.get("usage_hint", ""),
+        should_escape=bool(command.get("should_escape", False)),
+    )
 
 
 def _check_events(app: App) -> None:

@@ -95,7 +95,7 @@ class Context:
     def need_channel(self, channel_id: str) -> Channel:
         """By id only: names are not accepted, as Slack's documentation asks. DMs of others do not exist for the app."""
         channel = self.state.channels.get(channel_id)
-        if channel is None:
+        if channel is None or (channel.is_private and BOT_USER_ID not in channel.members):
             raise ApiError("channel_not_found")
         return channel
 

@@ -60,6 +60,7 @@ class Channel:
     topic: str = ""
     is_im: bool = False
     is_ext_shared: bool = False
+    is_private: bool = False
     user: str | None = None
     """In a direct message with the app: the person's id."""
     members: set[str] = field(default_factory=set)
@@ -81,10 +82,10 @@ class Channel:
         return shape | {
             "name": self.name,
             "name_normalized": self.name,
-            "is_channel": True,
-            "is_group": False,
+            "is_channel": not self.is_private,
+            "is_group": self.is_private,
             "is_mpim": False,
-            "is_private": False,
+            "is_private": self.is_private,
             "is_general": self.name == "general",
             "is_pending_ext_shared": False,
             "is_member": bot_user_id in self.members,

@@ -147,7 +147,12 @@ class PageServer:
         messages = [one for channel in state.channels for one in state.messages(channel)]
         return {
             "team": TEAM_NAME,
-            "app": {"name": state.app.name, "user": BOT_USER_ID, "home_tab": state.app.home_tab},
+            "app": {
+                "name": state.app.name,
+                "user": BOT_USER_ID,
+                "home_tab": state.app.home_tab,
+                "prompts": [dict(one) for one in state.app.suggested_prompts],
+            },
             "users": [_shape(user) for user in state.users.values()],
             "channels": [_shape(channel) for channel in state.channels.values()],
             "messages": [_shape(message) for message in messages],
@@ -223,6 +228,7 @@ def _shape(value: Any) -> Any:
                 "im": value.is_im,
                 "user": value.user,
                 "ext": value.is_ext_shared,
+                "private": value.is_private,
                 "members": sorted(value.members),
             }
     return value

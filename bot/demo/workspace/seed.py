@@ -67,7 +67,7 @@ def seed_users(bot_name: str) -> list[User]:
 
 
 def seed_channels(users: list[User]) -> list[Channel]:
-    """The app is a member of #incidents, #checkout-team and #shared-with-acme, not of #general."""
+    """The app is a member of #incidents, #checkout-team, #shared-with-acme and the private #leads, not of #general."""
     own = {user.id for user in users if user.team_id == TEAM_ID and user.id != BOT_USER_ID}
     full = {user.id for user in users if user.id in own and not user.is_restricted}
     strangers = {user.id for user in users if user.is_stranger}
@@ -76,6 +76,7 @@ def seed_channels(users: list[User]) -> list[Channel]:
         Channel(id="C0INCIDENTS", name="incidents", topic="Production incidents", members=own | bot),
         Channel(id="C0CHECKOUT", name="checkout-team", topic="The checkout service", members=full | bot),
         Channel(id="C0GENERAL", name="general", topic="Everybody", members=set(own)),
+        Channel(id="C0LEADS", name="leads", topic="Private", is_private=True, members={"U0OLGA", "U0MIA"} | bot),
         Channel(
             id="C0SHARED",
             name="shared-with-acme",

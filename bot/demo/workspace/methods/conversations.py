@@ -9,9 +9,13 @@ def _shape(channel: Channel) -> Json:
     return channel.to_api(team_id=TEAM_ID, bot_user_id=BOT_USER_ID)
 
 
+def _kind(channel: Channel) -> str:
+    return "im" if channel.is_im else "groups" if channel.is_private else "channels"
+
+
 def _need_readable(context: Context, channel: Channel, what: str) -> None:
     """`what` is `read` or `history`; the scope depends on the kind of conversation."""
-    context.need_scope(f"{'im' if channel.is_im else 'channels'}:{what}")
+    context.need_scope(f"{_kind(channel)}:{what}")
 
 
 def _page(args: Args, items: list[Json], *, default: int) -> tuple[list[Json], Json]:
@@ -34,13 +38,14 @@ def info(context: Context, args: Args) -> Json:
 @method("conversations.list", arguments="types exclude_archived limit cursor team_id")
 def list_conversations(context: Context, args: Args) -> Json:
     types = (args.string("types") or "public_channel").split(",")
+    kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
     found: list[Channel] = []
-    for kind in types:
-        if kind not in ("public_channel", "private_channel", "im", "mpim"):
+    for name in types:
+        if name not in kinds:
             raise ApiError("invalid_types")
-        if kind in ("public_channel", "im"):
-            context.need_scope("im:read" if kind == "im" else "channels:read")
-            found += [channel for channel in context.state.channels.values() if channel.is_im == (kind == "im")]
+        context.need_scope(f"{kinds[name]}:read")
+        found += [channel for channel in context.state.channels.values() if _kind(channel) == kinds[name]]
+    found = [channel for channel in found if _kind(channel) == "channels" or BOT_USER_ID in channel.members]
     page, rest = _page(args, [_shape(channel) for channel in found], default=100)
     return {"channels": page, "response_metadata": rest["response_metadata"]}
 

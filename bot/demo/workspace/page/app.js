@@ -48,9 +48,11 @@ function settle() {
 
 /* Sidebar */
 
-function row({ active, label, mark, count, dot, onclick, name }) {
+const mark = (channel) => (channel.ext ? "share" : channel.private ? "lock" : "hash");
+
+function row({ active, label, sign, count, dot, onclick, name }) {
   const number = count ? h("span", { class: "unread", "aria-label": `${count} unread` }, count > 99 ? "99+" : count) : null;
-  return h("button", { type: "button", class: `row${active ? " row-active" : ""}${count ? " row-unread" : ""}`, "aria-current": active ? "page" : null, "data-name": name, onclick }, mark, h("span", { class: "row-label" }, label), dot, number);
+  return h("button", { type: "button", class: `row${active ? " row-active" : ""}${count ? " row-unread" : ""}`, "aria-current": active ? "page" : null, "data-name": name, onclick }, sign, h("span", { class: "row-label" }, label), dot, number);
 }
 
 let picking = false;
@@ -76,7 +78,7 @@ function sidebar() {
   const mine = myChannels();
   const channelRow = (channel) => row({
     active: place.channel === channel.id, label: channel.name, name: channel.name, count: place.channel === channel.id ? 0 : unread(channel.id),
-    mark: icon(channel.ext ? "share" : "hash", 16), onclick: () => go(channel.id),
+    sign: icon(mark(channel), 16), onclick: () => go(channel.id),
   });
   const dm = mine.find((channel) => channel.im);
   const app = appUser();
@@ -87,8 +89,8 @@ function sidebar() {
     h("header", { class: "team" }, h("h1", {}, state.team), h("span", { class: "local" }, "local")),
     h("div", { class: "rows" },
       h("h2", {}, "Channels"), mine.filter((channel) => !channel.im).map(channelRow),
-      dm ? [h("h2", {}, "Direct messages"), row({ active: place.channel === dm.id, label: app.real_name, name: "dm", count: place.channel === dm.id ? 0 : unread(dm.id), mark: avatar(app, "avatar-small"), dot, onclick: () => go(dm.id) })] : null,
-      state.app.home_tab ? [h("h2", {}, "Apps"), row({ active: place.home, label: `${app.real_name} Home`, name: "home", mark: icon("home", 16), onclick: () => go("home") })] : null),
+      dm ? [h("h2", {}, "Direct messages"), row({ active: place.channel === dm.id, label: app.real_name, name: "dm", count: place.channel === dm.id ? 0 : unread(dm.id), sign: avatar(app, "avatar-small"), dot, onclick: () => go(dm.id) })] : null,
+      state.app.home_tab ? [h("h2", {}, "Apps"), row({ active: place.home, label: `${app.real_name} Home`, name: "home", sign: icon("home", 16), onclick: () => go("home") })] : null),
     h("div", { class: "foot" }, personas(), switcher),
   ].filter(Boolean));
 }
@@ -108,13 +110,13 @@ function conversation() {
   if (place.home) return homeTab();
   const channel = state.channels.get(place.channel);
   if (!channel) return;
-  const name = channel.im ? [avatar(appUser(), "avatar-small"), appUser().real_name] : [icon(channel.ext ? "share" : "hash", 18), channel.name];
+  const name = channel.im ? [avatar(appUser(), "avatar-small"), appUser().real_name] : [icon(mark(channel), 18), channel.name];
   const outside = channel.ext ? h("span", { class: "outside" }, "Shared with an outside organisation") : null;
   const count = channel.im ? null : h("span", { class: "members", title: `${channel.members.length} members` }, icon("people", 16), channel.members.length);
   mainComposer.label(channel.im ? `Message ${appUser().real_name}` : `Message #${channel.name}`);
   const intro = h("div", { class: "intro" }, h("h2", {}, channel.im ? `Your messages with ${appUser().real_name}` : `#${channel.name}`), h("p", {}, channel.im ? "Only you and the app see them." : channel.topic));
   const top = topLevel(channel.id);
-  mainComposer.suggest(channel.im && !top.length ? state.prompts[channel.id] || [] : []);
+  mainComposer.suggest(channel.im && !top.length ? state.prompts[channel.id] || state.app.prompts : []);
   sync($("main"), [h("header", { class: "head" }, back("sidebar"), h("h2", {}, name), h("span", { class: "topic" }, channel.topic), outside, count), mainList.box, mainComposer.node]);
   mainList.show([intro], top, { days: true, replies: (one) => threadOf(channel.id, one.ts), after: channel.im ? statusLine(channel.id, "") : [] });
   if (document.hasFocus() || document.visibilityState === "visible") markRead(channel.id);

@@ -61,12 +61,12 @@ MANIFEST: dict[str, Any] = {
 async def connected(workspace: Workspace, app: AsyncApp) -> AsyncIterator[None]:
     """The app over a real Socket Mode connection."""
     handler = AsyncSocketModeHandler(app, workspace.app_token, ping_interval=1)
-    await handler.connect_async()  # type: ignore[no-untyped-call]  Bolt publishes no types here
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
     await workspace.wait_for(lambda it: it.connections)
     try:
         yield
     finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]  as above
+        await handler.close_async()  # type: ignore[no-untyped-call]  # as above
         await asyncio.sleep(0)
 
 

@@ -1,13 +1,14 @@
 """The real slack_bolt over Socket Mode against the workspace."""
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Impossible, ManualClock, Workspace
-from tests.bot.demo.workspace.support import bolt_app, button, connected
+from tests.bot.demo.workspace.support import MANIFEST, bolt_app, button, connected
 
 
 async def test_mention_is_answered_in_its_thread(workspace: Workspace, client: AsyncWebClient) -> None:
@@ -125,6 +126,28 @@ async def test_button_opens_a_modal_whose_submission_updates_the_message(
         with pytest.raises(Impossible, match="no 'reject'"):
             await workspace.click("mia", posted["ts"], "reject")
     assert workspace.violations == []
+
+
+async def test_private_channel_is_heard_as_a_group_only_when_subscribed() -> None:
+    manifest = deepcopy(MANIFEST)
+    manifest["settings"]["event_subscriptions"]["bot_events"].append("message.groups")
+    manifest["oauth_config"]["scopes"]["bot"].append("groups:history")
+    workspace = Workspace(manifest)
+    await workspace.start()
+    own = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+    app = bolt_app(workspace, own)
+    kinds: list[str] = []
+
+    @app.event("message")
+    async def heard(event: dict[str, Any], say: Any) -> None:
+        kinds.append(event["channel_type"])
+        await say(text="heard")
+
+    async with connected(workspace, app):
+        await workspace.post("mia", "#leads", "hello")
+        await workspace.wait_for(lambda it: it.pushes("leads"))
+    await workspace.stop()
+    assert kinds == ["group"]
 
 
 async def test_slash_command_answers_privately_and_not_in_threads(workspace: Workspace, client: AsyncWebClient) -> None:
