@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
 _DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames")
 _MAX_TEXT = 60_000
 _OTHERS_SHOWN = 50
+_WITH_PATHS = 50
 
 
 class GitConfig(ConnectorConfig):
@@ -117,14 +119,19 @@ class Git(Connector):
         return Check(ok=True, detail=f"Deployments of {len(self.context.names)} services known")
 
     async def read_changes(self, window: Window) -> Sequence[Change]:
-        """Deployments of all declared services whose tag was made within the window, oldest first."""
+        """Deployments of all declared services whose tag was made within the window, oldest first.
+
+        The newest 50 carry their paths; each costs one run of git.
+        """
         found = [
-            await self._with_paths(change)
+            change
             for name in self.context.names
             for change in await self._deployments(name)
             if window.start <= change.at <= window.end
         ]
-        return sorted(found, key=lambda change: (change.at, change.id))
+        found.sort(key=lambda change: change.at)
+        older, newest = found[:-_WITH_PATHS], found[-_WITH_PATHS:]
+        return [*older, *[await self._with_paths(change) for change in newest]]
 
     async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff:
         """What `to_version` has over `from_version`: diff, commits, migrations. Raises BadArguments for unknown ids."""
@@ -238,7 +245,7 @@ class Git(Connector):
             return change
         scope = ("--", *self.config.paths.get(change.service, ()))
         names = await self._git("diff", *_DIFF, "--name-only", "-z", change.previous_version, change.version, *scope)
-        return Change(**{**vars(change), "paths": _nul_separated(names)})
+        return replace(change, paths=_nul_separated(names))
 
     async def _commits(self, old: str, new: str, scope: tuple[str, ...]) -> list[tuple[str, str]]:
         """Id and subject of the commits in `new` that are not in `old`, newest first."""

@@ -61,8 +61,9 @@ def with_rotated(path: Path) -> list[Path]:
 
 
 def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
-    """Start of the first line at or after `moment`, in a file whose times only grow; the end of the file if none is."""
-    low, high = 0, os.fstat(file.fileno()).st_size
+    """Start of the first line with a time at or after `moment`, in a file whose times only grow; the end of the file if none is."""
+    size = os.fstat(file.fileno()).st_size
+    low, high = 0, size
     while low < high:
         middle = (low + high) // 2
         start, found = _first_timed_line(file, middle, high, time_of)
@@ -70,7 +71,8 @@ def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
             high = middle
         else:
             low = start + 1
-    return _line_start(file, low)
+    # Lines without a time that follow belong to the line before.
+    return _first_timed_line(file, low, size, time_of)[0]
 
 
 def has_times(file: BinaryIO, time_of: TimeOf) -> bool:

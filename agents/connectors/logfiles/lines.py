@@ -7,6 +7,7 @@ trace.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ def _value_time(value: object, zone: tzinfo) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     seconds = float(value)
+    if not math.isfinite(seconds):
+        return None
     while seconds > 1e11:
         seconds /= 1_000
     try:
