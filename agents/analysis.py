@@ -85,10 +85,15 @@ def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | No
 
 
 def measure(raw: Sequence[RawSeries], service: str, indicator: str, seconds: float, end: float) -> float | None:
-    """Mean of one indicator over the last `seconds` before `end` (epoch s), or None without a sample: judges healing."""
+    """Mean of one indicator over the last `seconds` before `end` (epoch s), or None without a sample: judges healing.
+
+    Where sampling is slower than that, the window is two and a half sampling intervals.
+    """
     for series in derive_indicators(raw, service_of):
         if series.service == service and indicator_key(series.indicator, series.peer) == indicator:
-            recent = series.values[(series.times > end - seconds) & (series.times <= end) & np.isfinite(series.values)]
+            interval = float(np.median(np.diff(series.times))) if series.times.size > 1 else 0.0
+            start = end - max(seconds, 2.5 * interval)
+            recent = series.values[(series.times > start) & (series.times <= end) & np.isfinite(series.values)]
             return float(recent.mean()) if recent.size else None
     return None
 

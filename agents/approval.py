@@ -155,10 +155,9 @@ async def replan(
 
 def _arguments_of(plan: Plan) -> dict[str, str]:
     """The remediation's arguments that led to this plan."""
-    arguments = {"service": plan.target}
-    if plan.to_version is not None:
-        arguments["to_version"] = plan.to_version
-    return arguments
+    known = {"service": plan.target, "to_version": plan.to_version}
+    accepted = discover_remediations()[plan.remediation].arguments.model_fields
+    return {name: value for name, value in known.items() if name in accepted and value is not None}
 
 
 async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Recheck:
@@ -293,7 +292,7 @@ async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) 
     plan = Plan.model_validate(approval.plan)
     if plan.healing is None or approval.applied_at is None:
         return Healed.UNKNOWN
-    reading = await read_indicator(rt, tenant, plan.healing, min(_READING_S, plan.healing.hold_s))
+    reading = await read_indicator(rt, tenant, plan.healing, _READING_S)
     outcome = approval.outcome or {}
     readings = [(r["at"], r["value"]) for r in outcome.get("readings", [])]
     if reading is not None:
@@ -307,7 +306,7 @@ async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) 
                 outcome={**outcome, "readings": [{"at": at, "value": value} for at, value in readings][-120:]},
             )
     taken = [Reading(at=_from_timestamp(rt, at), value=value) for at, value in readings]
-    return judge_readings(plan.healing, taken, approval.applied_at, rt.clock())
+    return judge_readings(plan.healing, taken, approval.applied_at, reading.at if reading else rt.clock())
 
 
 def _from_timestamp(rt: Runtime, at: float) -> Any:

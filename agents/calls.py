@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agents.case import Case, read_case
 from agents.conclusion import conclude
 from agents.errors import AgentError, BadArguments
+from agents.failure import log_failure
 from agents.investigation_tools import InvestigationTools, StoredResult
 from agents.runtime import Runtime
 from agents.tool import Risk, Tool, ToolOutput, tools_of
@@ -119,8 +119,7 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
         gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
         return ToolOutput(text=gap, summary="timed out", gap=gap), True, tool.source
     except Exception as exc:  # the outer guard of a tool: our bug is a gap with a reference, not the end of the run
-        reference = secrets.token_hex(4)
-        log.exception("tool failed", extra={"action": "tool.failed", "tool": tool.name, "reference": reference})
+        reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
         return ToolOutput(text=gap, summary="failed", gap=gap), True, tool.source
 

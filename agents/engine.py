@@ -12,7 +12,6 @@ import contextvars
 import json
 import logging
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +23,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._core import StepOptions
 from dbos._serialization import Serializer
 
+from agents.failure import log_failure
 from agents.slot import Slot, take_slot
 from agents.workflow import Lane, StepFailed, Workflow, discover_workflows
 
@@ -120,7 +120,6 @@ class Engine:
         caps = {
             Lane.RECEIVE: self._settings.concurrent_receives,
             Lane.INVESTIGATE: self._settings.concurrent_investigations,
-            Lane.APPLY: 16,
         }
         for lane, cap in caps.items():
             await DBOS.register_queue_async(
@@ -132,6 +131,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop taking work and give the slot back. What is unfinished goes on at the next start."""
+        logging.getLogger("dbos").setLevel(logging.CRITICAL + 1)  # interrupted bodies are no news: they go on later
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         if self._slot is not None:
             await self._slot.release()
@@ -201,8 +201,7 @@ class _DbosRun:
             except StepFailed:
                 raise
             except Exception as exc:  # the outer guard of a step: text stays in the log, the engine gets a reference
-                reference = secrets.token_hex(4)
-                log.exception("step failed", extra={"action": "step.failed", "step": name, "reference": reference})
+                reference = log_failure(log, "step.failed", exc, step=name, workflow=self.workflow_id)
                 raise StepFailed(type(exc).__name__, reference) from None
             return word
 

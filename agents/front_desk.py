@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -38,7 +39,8 @@ class FrontDesk:
             return denied
         run_id = InvestigationId(stable_id("investigation", person.tenant_id, ask.channel_id, ask.source_ts))
         async with self._rt.db.tenant(person.tenant_id) as s:
-            if (running := await self._joined(s, run_id, ask)) is not None:
+            known = await investigations.investigation(s, run_id)
+            if known is None and (running := await self._joined(s, ask)) is not None:
                 return running
             incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
             if incident is None:
@@ -63,8 +65,9 @@ class FrontDesk:
                 requested_by=person.user_id,
                 attempt=1 if last is None or last.id == run_id else last.attempt + 1,
             )
-            await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
-            await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
+            if known is None:
+                await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
+                await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
         await self._rt.queue.enqueue(
             "investigate",
             workflow_id=workflow_id(person.tenant_id, "investigate", run_id),
@@ -78,11 +81,11 @@ class FrontDesk:
             thread_ts=ask.thread_ts,
         )
 
-    async def _joined(self, s: TenantSession, run_id: InvestigationId, ask: Ask) -> Investigating | None:
+    async def _joined(self, s: TenantSession, ask: Ask) -> Investigating | None:
         """The running investigation that answers this already: same thread, or the same words or service elsewhere."""
         for run in await investigations.running_investigations(s):
             incident = await incidents.incident(s, run.incident_id)
-            if run.id == run_id or incident is None:
+            if incident is None:
                 continue
             same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
             if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
@@ -151,7 +154,11 @@ class FrontDesk:
                 return denied
             if len(plan_hash) < 12 or not found.plan_hash.startswith(plan_hash):
                 return desk.PlanChanged(approval=found)
-            stale = decision == "approved" and self._rt.clock() > Plan.model_validate(found.plan).fresh_until
+            plan = Plan.model_validate(found.plan)
+            unmet = [p.text for p in plan.preconditions if not p.holds]
+            if decision == "approved" and unmet:
+                return Denied(f"A precondition does not hold: {unmet[0]}")
+            stale = decision == "approved" and self._rt.clock() > plan.fresh_until
             if stale and found.state is ApprovalState.PROPOSED:
                 result: object = approvals.PlanChanged(approval=found)
             else:
@@ -308,10 +315,10 @@ class FrontDesk:
         await self._rt.queue.send(waiting, TOPIC, decision, key=key)
 
     async def _noted(
-        self, s: TenantSession, person: Person, what: str, target: str, details: dict[str, object]
+        self, s: TenantSession, person: Person, what: str, target: str, details: Mapping[str, object]
     ) -> None:
         actor = Actor(type="user", id=person.user_id)
-        await audit.record(s, actor=actor, action=f"slack.{what}", target=target, details=details)
+        await audit.record(s, actor=actor, action=f"slack.{what}", target=target, details=dict(details))
 
 
 def _title(question: str) -> str:

@@ -68,13 +68,17 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
 
 
 def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: datetime, now: datetime) -> Healed:
-    """Pure. Healed once every reading of the last `hold_s` is below the threshold; not healed at the window's end."""
-    since_apply = [r for r in readings if r.at > applied_at]
-    hold = timedelta(seconds=healing.hold_s)
-    recent = [r for r in since_apply if r.at > now - hold]
-    settled = now - applied_at >= hold
-    if settled and recent and all(r.value <= healing.threshold for r in recent):
+    """Pure. Healed once the readings stayed below the threshold for `hold_s`; otherwise judged at the window's end.
+
+    A run of good readings that has begun may finish its hold after the window. No reading at all is unknown.
+    """
+    since = [reading for reading in readings if reading.at > applied_at]
+    good_since: datetime | None = None
+    for reading in since:
+        good_since = None if reading.value > healing.threshold else (good_since or reading.at)
+    if good_since is not None and since[-1].at - good_since >= timedelta(seconds=healing.hold_s):
         return Healed.HEALED
-    if now - applied_at < timedelta(seconds=healing.window_s):
+    over = now - applied_at >= timedelta(seconds=healing.window_s)
+    if not over or (good_since is not None and now - good_since < timedelta(seconds=2 * healing.hold_s)):
         return Healed.WAIT
-    return Healed.NOT_HEALED if since_apply else Healed.UNKNOWN
+    return Healed.NOT_HEALED if since else Healed.UNKNOWN

@@ -129,7 +129,9 @@ async def _after(
 async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
     """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so."""
     first = case.messages[0].meta or {}
-    request = TurnRequest(system=first["system"], tools=first["tools"], messages=[_as_sent(m) for m in case.messages])
+    request = TurnRequest(
+        system=first["system"], tools=first["tools"], messages=[_as_sent(m) for m in case.messages if m.content]
+    )
     model = _model(rt, case)
     try:
         async with asyncio.timeout(rt.pace.model_timeout.total_seconds()):

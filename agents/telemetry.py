@@ -40,8 +40,8 @@ async def gather(
         _all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services), gaps),
         _all(toolbox.changes, lambda source: source.read_changes(_wider(window)), gaps),
     )
-    for read in (*series_reads, *log_reads):
-        gaps.extend(read.gaps)
+    gaps.extend(gap for read in series_reads for gap in read.gaps)
+    gaps.extend(gap for read in log_reads for gap in read.gaps)
     lines = sorted((line for read in log_reads for line in read.lines), key=lambda line: line.time)
     return Gathered(
         window=window,

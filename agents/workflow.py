@@ -24,7 +24,6 @@ class Lane(StrEnum):
 
     RECEIVE = "receive"
     INVESTIGATE = "investigate"
-    APPLY = "apply"
     DIRECT = "direct"
 
 

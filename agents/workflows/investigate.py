@@ -5,6 +5,7 @@ Every turn of the model and every round of tools is a step of its own, so a cras
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from agents import approval, conclusion, loop
@@ -57,13 +58,13 @@ async def _investigate(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -
 
     await run.step("open", open_run)
     for turn in range(_MAX_TURNS):
-        outcome = await run.step(f"turn {turn}", lambda turn=turn: loop.take_turn(rt, t, i, turn), preemptible=True)
+        outcome = await run.step(f"turn {turn}", partial(loop.take_turn, rt, t, i, turn), preemptible=True)
         if outcome == Outcome.TOOLS:
-            outcome = await run.step(f"tools {turn}", lambda turn=turn: loop.answer_calls(rt, t, i, turn))
+            outcome = await run.step(f"tools {turn}", partial(loop.answer_calls, rt, t, i, turn))
         if outcome == Outcome.CONCLUDED:
             return Outcome.CONCLUDED
         if outcome in (Outcome.STOPPED, Outcome.UNFINISHED):
-            return await run.step("end", lambda outcome=outcome: _end(rt, t, i, outcome))
+            return await run.step("end", partial(_end, rt, t, i, outcome))
     return await run.step("end", lambda: _end(rt, t, i, Outcome.UNFINISHED))
 
 

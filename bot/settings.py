@@ -1,0 +1,121 @@
+"""Every environment variable: type, unit, default. A wrong or missing one stops the start with its name and what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; each line names a variable and what to do."""
+
+
+class Settings(BaseSettings):
+    """Read once at start. Secrets mask their own repr."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTOHEAL_", env_file=None, extra="ignore", frozen=True)
+
+    data: Annotated[Path, Field(description="Folder of databases and keys.")] = Path("var")
+    database_url: Annotated[str | None, Field(description="postgresql://... instead of SQLite files in DATA.")] = None
+    keyring_url: Annotated[str | None, Field(description="Where the wrapped keys live; apart from the database.")] = (
+        None
+    )
+    operator_file: Annotated[Path | None, Field(description="TOML with services and connectors of this host.")] = None
+    mode: Annotated[Literal["socket", "http"], Field(description="How Slack reaches us.")] = "socket"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=3000, ge=0, le=65535)
+
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
+
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    model: Annotated[str, Field(description="Claude model of investigations.")] = "claude-sonnet-5-5"
+    run_usd: Annotated[float, Field(ge=0, description="US dollars that one investigation may spend.")] = 1.0
+    run_minutes: Annotated[float, Field(gt=0, description="Minutes that one investigation may work.")] = 10.0
+
+    healing_check_s: Annotated[float, Field(gt=0, description="Seconds between measurements after a fix.")] = 5.0
+    healing_hold_s: Annotated[float, Field(gt=0, description="Seconds below the limit that count as healed.")] = 60.0
+    healing_window_s: Annotated[float, Field(gt=0, description="Seconds after which it counts as not healed.")] = 300.0
+    concurrent_investigations: int = Field(default=20, ge=1, le=200)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("slack_bot_token")
+    @classmethod
+    def _bot_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not token.get_secret_value().startswith("xoxb-"):
+            raise ValueError("starts with xoxb-: copy the Bot User OAuth Token from OAuth & Permissions")
+        return token
+
+    @field_validator("slack_app_token")
+    @classmethod
+    def _app_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not token.get_secret_value().startswith("xapp-"):
+            raise ValueError("starts with xapp-: create an App-Level Token with connections:write in Basic Information")
+        return token
+
+    @property
+    def content_url(self) -> str:
+        """SQLAlchemy URL of the content database."""
+        return _async_url(self.database_url) if self.database_url else f"sqlite+aiosqlite:///{self.data}/autoheal.db"
+
+    @property
+    def keys_url(self) -> str:
+        """SQLAlchemy URL of the keyring."""
+        return _async_url(self.keyring_url) if self.keyring_url else f"sqlite+aiosqlite:///{self.data}/keyring.db"
+
+    @property
+    def engine_url(self) -> str:
+        """SQLAlchemy URL of the engine's own database: a file of its own, or the same PostgreSQL server."""
+        if self.database_url:
+            return self.content_url
+        return f"sqlite:///{self.data}/engine.db"
+
+    @property
+    def healing(self) -> tuple[timedelta, timedelta, timedelta]:
+        """Check interval, hold and window."""
+        return (
+            timedelta(seconds=self.healing_check_s),
+            timedelta(seconds=self.healing_hold_s),
+            timedelta(seconds=self.healing_window_s),
+        )
+
+    def require_slack(self) -> None:
+        """What `serve` needs. Raises SettingsError naming each missing variable."""
+        missing = []
+        if self.slack_bot_token is None:
+            missing.append("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) of your Slack app")
+        if self.mode == "socket" and self.slack_app_token is None:
+            missing.append("SLACK_APP_TOKEN is not set: create an App-Level Token (xapp-...) with connections:write")
+        if self.mode == "http" and self.slack_signing_secret is None:
+            missing.append("SLACK_SIGNING_SECRET is not set: copy it from Basic Information of your Slack app")
+        if missing:
+            raise SettingsError("\n".join([*missing, "`autoheal setup` prints the link that creates the Slack app."]))
+
+
+def load_settings() -> Settings:
+    """From the environment. Raises SettingsError with one line per variable."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_line(error["loc"], error["msg"]) for error in exc.errors())) from exc
+
+
+def _line(place: tuple[int | str, ...], message: str) -> str:
+    name = str(place[0]) if place else "settings"
+    variable = name if name.isupper() else f"AUTOHEAL_{name.upper()}"
+    return f"{variable}: {message.removeprefix('Value error, ')}"
+
+
+def _async_url(url: str) -> str:
+    """`postgres://` and `postgresql://` mean the driver that is installed."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
