@@ -5,7 +5,7 @@ Client-side metrics decide where they exist, since they say what was really call
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.evidence.names import is_datastore
@@ -61,13 +61,16 @@ class _Facts:
     callees: Mapping[str, set[str]]
     measured: set[tuple[str, Family]]
     own_time: set[str]
+    faulty: frozenset[str]
 
     def sick_callees(self, service: str, families: set[Family]) -> set[str]:
         return {c for c in self.callees.get(service, set()) if families & self.sick.get(c, set())}
 
 
-def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: Sequence[Edge]) -> dict[str, Blame]:
-    """One verdict for each service that has anomalies."""
+def assign_blame(
+    anomalies: Sequence[Anomaly], series: Sequence[Series], edges: Sequence[Edge], faulty: Collection[str] = ()
+) -> dict[str, Blame]:
+    """One verdict for each service that has anomalies. `faulty` services log failures of their own."""
     by_service: dict[str, list[Anomaly]] = defaultdict(list)
     for anomaly in anomalies:
         by_service[anomaly.service].append(anomaly)
@@ -85,6 +88,7 @@ def assign_blame(anomalies: Sequence[Anomaly], series: Sequence[Series], edges: 
             for family in _CLIENT_SIDE
             if s.family == family and s.peer is not None and not is_datastore(s.peer)
         },
+        faulty=frozenset(faulty),
         own_time={s.service for s in series if s.labels.get("own")},
     )
     return {service: _judge(service, by_service[service], facts) for service in sorted(by_service)}
@@ -99,7 +103,7 @@ def _judge(service: str, mine: Sequence[Anomaly], facts: _Facts) -> Blame:
         and all(target == service for family, target in accused if family == "dependency_errors"),
         "latency": _latency_is_own(blame, mine, facts),
     }
-    if not own["latency"] and _saturated(mine):
+    if not own["latency"] and _saturated(mine) and service not in facts.faulty:
         own["errors"] = False  # who waits for a slow callee runs out of workers and connections, and then refuses
     if not all(own.values()):
         # Waiting fills pools and queues, too.

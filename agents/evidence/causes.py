@@ -41,6 +41,7 @@ LEAK_BONUS = 0.6
 LOAD_SHARE = 0.35  # what an anomaly counts that came with more load
 UNREACHED_SHARE = 0.3
 STRONG_LOG = 6.0
+SEVERAL = 3  # lines that make a log pattern more than an accident
 CLEAR_LEAD = 1.4
 LEAST_SCORE = 0.25
 AGREED_SCORE = 10.0
@@ -122,11 +123,24 @@ class _Case:
         self.series = series
         self.services = sorted({s.service for s in series} | {line.service for line in telemetry.logs})
         self.anomalies = [a for a in anomalies if not self._planned_restart(a)]
-        self.blame = assign_blame(self.anomalies, series, telemetry.edges)
+        self.blame = assign_blame(self.anomalies, series, telemetry.edges, self._faulty())
         self.surge = traffic_surge(self.anomalies, self.services, telemetry.edges, self.onset)
         self.loaded = loaded_services(self.anomalies) if self.surge else set()
         self.start_at = telemetry.symptom_service or symptom.series.service
         self.reach = call_distances(self.start_at, telemetry.edges)
+
+    def _faulty(self) -> set[str]:
+        """Services with new errors in their logs that are neither about a call nor about being full."""
+        peers = {s.peer for s in self.series if s.peer}
+        return {
+            t.service
+            for t in self.templates
+            if _bad(t)
+            and t.current_count >= SEVERAL
+            and not _FULL.search(_text(t))
+            and not _reports_call(t)
+            and _own_fault(t, [n for n in (*self.services, *peers) if n != t.service])
+        }
 
     def _planned_restart(self, anomaly: Anomaly) -> bool:
         if anomaly.family != "restarts" or anomaly.unit != "restarts":

@@ -72,6 +72,8 @@ def quantity(value: float, unit: str) -> str:
         return f"{number(value * 1000)}ms"
     if unit in ("bytes", "bytes/s") and abs(value) >= 1e5:
         return f"{number(value / 1e6)}MB{unit.removeprefix('bytes')}"
+    if unit in ("bytes", "bytes/s"):
+        return f"{number(value / 1e3)}kB{unit.removeprefix('bytes')}"
     if unit == "ratio":
         return f"{number(value * 100)}%"
     return f"{number(value)}{'' if unit in ('count', 'restarts') else unit}"
