@@ -58,6 +58,7 @@ def _end_of_cut_key(text: str, at: int) -> int:
 
 # Headers, cookies and URLs
 
+_SCHEMES = frozenset({"basic", "bearer", "token", "negotiate", "digest", "apikey", "splunk", "geniekey"})
 _HEADER = re2.compile(
     r"(?i)\b(?:proxy-)?authorization[\"'\\]*\s*(?:[:=]|=>)\s*[\"'\\]*"
     r"(?:(?:basic|bearer|token|ntlm|negotiate|digest|apikey|aws|bot|key|splunk|genie(?:key)?|sso-key)\s+)?"
@@ -82,14 +83,15 @@ _CURL_USER = re2.compile(r"(?:\s-u|\s--user|\s--proxy-user)[ =]?[\"']?[^\s:\"']+
 def _headers(text: str) -> Iterator[Span]:
     for found in _HEADER.finditer(text):
         for name in ("value", "bearer", "basic"):
-            if found.group(name) is not None and is_value(found.group(name)):
-                if name != "value" and found.group(name).isalpha() and found.group(name).islower():
-                    continue
+            value = found.group(name)
+            if value is None or not is_value(value) or value.lower().rstrip("=:") in _SCHEMES:
+                continue
+            if name == "value" or not (value.isalpha() and value.islower()):  # "bearer" and "basic" are words too
                 yield group(found, name, "auth_header")
     for found in _COOKIE.finditer(text):
+        at = group(found, "value", "").start
         for session in _SESSION.finditer(found.group("value")):
             if is_value(session.group(1)):
-                at = group(found, "value", "").start
                 yield Span(at + session.start(1), at + session.end(1), "session_cookie")
 
 

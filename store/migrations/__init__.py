@@ -5,6 +5,7 @@ migration leaves nothing behind, because both databases roll back schema changes
 """
 
 from pathlib import Path
+from typing import Literal
 
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.engine import create_engine
 from store.errors import SchemaMismatch
+
+Which = Literal["content", "keyring"]
 
 _HERE = Path(__file__).parent
 _LOCK = 0x6175746F6865616C  # any constant of our own
@@ -35,6 +38,14 @@ async def migrate_keyring(url: str) -> None:
     await _migrate(url, "keyring")
 
 
+def head(which: Which) -> str:
+    """The revision that this version of the program needs."""
+    revision = _scripts(which).get_current_head()
+    if revision is None:
+        raise SchemaMismatch(f"the installed package lacks the migrations of the {which} database: reinstall it")
+    return revision
+
+
 async def require_current(engine: AsyncEngine) -> None:
     """Raises SchemaMismatch unless the content database is exactly at this version's schema."""
     await _require(engine, "content")
@@ -44,7 +55,7 @@ async def require_current_keyring(engine: AsyncEngine) -> None:
     await _require(engine, "keyring")
 
 
-async def _migrate(url: str, which: str) -> None:
+async def _migrate(url: str, which: Which) -> None:
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.begin() as connection:
@@ -53,19 +64,19 @@ async def _migrate(url: str, which: str) -> None:
         await engine.dispose()
 
 
-async def _require(engine: AsyncEngine, which: str) -> None:
+async def _require(engine: AsyncEngine, which: Which) -> None:
     async with engine.connect() as connection:
         current = await connection.run_sync(_revision, which)
-    if current != _scripts(which).get_current_head():
+    if current != head(which):
         raise SchemaMismatch(f"the {which} database is not migrated: run `autoheal migrate`")
 
 
-def _upgrade(connection: Connection, which: str) -> None:
+def _upgrade(connection: Connection, which: Which) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     scripts = _scripts(which)
     current = _revision(connection, which)
-    if current == scripts.get_current_head():
+    if current == head(which):
         return
     with EnvironmentContext(
         _config(which),
@@ -79,7 +90,7 @@ def _upgrade(connection: Connection, which: str) -> None:
         environment.run_migrations()
 
 
-def _revision(connection: Connection, which: str) -> str | None:
+def _revision(connection: Connection, which: Which) -> str | None:
     """The revision of the database, checked to be one that this version knows."""
     context = MigrationContext.configure(connection, opts={"version_table": _version_table(which)})
     current = context.get_current_revision()
@@ -101,15 +112,15 @@ def _revision(connection: Connection, which: str) -> str | None:
     return current
 
 
-def _version_table(which: str) -> str:
+def _version_table(which: Which) -> str:
     return f"autoheal_{which}_schema"
 
 
-def _scripts(which: str) -> ScriptDirectory:
+def _scripts(which: Which) -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(which))
 
 
-def _config(which: str) -> Config:
+def _config(which: Which) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_HERE / which).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -67,10 +67,10 @@ async def test_a_newer_database_is_left_alone(store_place: Any) -> None:
         )
 
 
-async def test_tables_without_a_version_are_left_alone(store_place: Any) -> None:
-    await _run(store_place.url, "DELETE FROM autoheal_content_schema")
+async def test_tables_without_a_version_are_left_alone(sqlite_place: Any) -> None:
+    await _run(sqlite_place.url, "DELETE FROM autoheal_content_schema")
     with pytest.raises(SchemaMismatch, match="interrupted"):
-        await migrate(store_place.url)
+        await migrate(sqlite_place.url)
 
 
 async def test_an_empty_database_asks_to_be_migrated(tmp_path: Any) -> None:
