@@ -258,22 +258,30 @@ class Referee:
             await self._start_provider()
         truth, self.truth, self.worst = self.truth, None, None
         await self._take_back_edits()
-        if truth is not None and truth.service is not None and truth.healable:
-            operation = (await self._status())[truth.service]["last_operation"]
-            if operation is None or datetime.fromisoformat(operation["at"]) < self.began_at:
-                await ask_async({"command": "restart", "service": truth.service})
+        service = truth.service if truth is not None and truth.healable else None
+        if service is not None and not self._was_operated((await self._status())[service]):
+            await ask_async({"command": "restart", "service": service})
         self.steady_since = self.traffic.clock() + 1.0
         return {}
 
     async def _take_back_edits(self) -> None:
-        """Reverts what the scenario committed; a service that runs it still, or lacks other work, gets the newest."""
+        """Reverts what the scenario committed and deploys the newest commit where it, or somebody since, deployed.
+
+        So no service's previous version is a harmful one when the next scenario begins.
+        """
         names = {self.topology.names[edit.role] for edit in self.shipped}
         while self.shipped:
             await asyncio.to_thread(self.repository.revert, self.shipped.pop())
-        status = await self._status()
-        for name in names:
-            if await asyncio.to_thread(self._differs_from_head, name, status[name]["version"]):
+        for name, one in (await self._status()).items():
+            if name in names or (
+                self._was_operated(one) and await asyncio.to_thread(self._differs_from_head, name, one["version"])
+            ):
                 await ask_async({"command": "deploy", "service": name, "ref": self.repository.head()})
+
+    def _was_operated(self, one: dict[str, Any]) -> bool:
+        """Whether this service was deployed, rolled back or restarted since the scenario began."""
+        operation = one["last_operation"]
+        return operation is not None and datetime.fromisoformat(operation["at"]) > self.began_at
 
     def _differs_from_head(self, service: str, version: str) -> bool:
         return bool(self.repository.git("diff", "--name-only", version, "HEAD", "--", f"services/{service}"))

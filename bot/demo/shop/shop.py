@@ -78,7 +78,10 @@ class Judgement:
 
 
 class Shop:
-    """Supervisor, four services, outside provider, referee and customers, each in a process of its own."""
+    """Supervisor, four services, outside provider, referee and customers, each in a process of its own.
+
+    They end with the thread that started them, so start a shop from the main thread.
+    """
 
     def __init__(self, topology: Topology, seed: int) -> None:
         self.topology = topology
@@ -164,7 +167,10 @@ class Shop:
             raise ShopError("the shop is not running")
         async with self._talking:
             referee.stdin.write(json.dumps(request).encode() + b"\n")
-            line = await asyncio.wait_for(referee.stdout.readline(), ANSWER_TIMEOUT_S)
+            try:
+                line = await asyncio.wait_for(referee.stdout.readline(), ANSWER_TIMEOUT_S)
+            except TimeoutError as late:
+                raise ShopError(f"the referee did not answer {request['do']} in {ANSWER_TIMEOUT_S:.0f} s") from late
         if not line:
             raise ShopError("the referee ended")
         answer: dict[str, Any] = json.loads(line)

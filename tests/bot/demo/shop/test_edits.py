@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.shop import SCENARIOS
 from bot.demo.shop.edits import (
     CUTS,
     HISTORY,
@@ -73,3 +74,10 @@ def test_text_that_is_no_edit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("somebody app.py: Do something\n--- was\na\n--- is\nb\n")
     with pytest.raises(ValueError, match="is not an edit"):
         read_edit(tmp_path / "x.txt")
+
+
+def test_scenarios_are_the_promised_ones_in_order() -> None:
+    assert list(SCENARIOS) == [
+        "slow-query", "config-cut", "exception-path", "memory-leak", "provider-down",
+        "traffic-surge", "file-quota", "false-alarm", "innocent-rollback",
+    ]  # fmt: skip

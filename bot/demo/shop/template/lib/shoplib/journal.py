@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import threading
 
 
@@ -16,9 +15,6 @@ class Journal:
         self.metrics = metrics
         metrics.count("journal_write_errors_total", 0)
         metrics.gauge("journal_file_bytes", lambda: os.fstat(self.file).st_size)
-        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-        if limit != resource.RLIM_INFINITY:
-            metrics.gauge("process_max_file_bytes", lambda: limit)
 
     def append(self, entry):
         """Writes one entry. Raises OSError when it cannot be written whole."""

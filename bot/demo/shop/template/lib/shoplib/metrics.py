@@ -1,6 +1,7 @@
 """Counters, gauges and histograms in Prometheus' text format."""
 
 import os
+import resource
 import threading
 import time
 
@@ -13,14 +14,18 @@ def labelled(labels):
     return "{" + ",".join(parts) + "}" if parts else ""
 
 
-def resident_bytes():
+def memory_bytes(place):
+    """The process's address space (place 0) or what of it is in memory (place 1)."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(statm.read().split()[place]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:
-        import resource
-
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def limit_of(kind):
+    limit = resource.getrlimit(kind)[0]
+    return -1 if limit == resource.RLIM_INFINITY else limit
 
 
 def open_files():
@@ -36,7 +41,10 @@ class Metrics:
         self.counters = {}
         self.histograms = {}
         self.gauges = {
-            "process_resident_memory_bytes": resident_bytes,
+            "process_resident_memory_bytes": lambda: memory_bytes(1),
+            "process_virtual_memory_bytes": lambda: memory_bytes(0),
+            "process_virtual_memory_max_bytes": lambda: limit_of(resource.RLIMIT_AS),
+            "process_max_file_bytes": lambda: limit_of(resource.RLIMIT_FSIZE),
             "process_start_time_seconds": lambda: STARTED,
             "process_open_fds": open_files,
         }
