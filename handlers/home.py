@@ -26,7 +26,7 @@ async def show_home(person: Person, office: Office) -> None:
     if isinstance(denied := check(person.role, Permission.READ), Denied):
         await show_refusal(person.tenant_id, person.slack_user_id, denied, office)
         return
-    integrations = await _check_all(office.toolbox_for(person.tenant_id).connectors)
+    integrations = await check_all(office.toolbox_for(person.tenant_id).connectors)
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
         view = home(
             Home(incidents=await open_incidents(s), approvals=await open_approvals(s), integrations=integrations)
@@ -43,7 +43,7 @@ async def _publish(tenant: TenantId, slack_user_id: str, view: Mapping[str, Any]
     await client.views_publish(user_id=slack_user_id, view=dict(view))
 
 
-async def _check_all(connectors: tuple[Connector, ...]) -> list[Integration]:
+async def check_all(connectors: tuple[Connector, ...]) -> list[Integration]:
     return list(await asyncio.gather(*(_check(one) for one in connectors)))
 
 

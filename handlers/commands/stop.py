@@ -44,7 +44,8 @@ class Stop(Command):
 async def _running(call: CommandCall, office: Office) -> list[tuple[Incident, Investigation]]:
     async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
         pairs = [(await incident(s, run.incident_id), run) for run in await running_investigations(s)]
-    return [(found, run) for found, run in pairs if found is not None]
+    known = [(found, run) for found, run in pairs if found is not None]
+    return sorted(known, key=lambda pair: pair[0].number)
 
 
 async def _stop(call: CommandCall, office: Office, found: Incident, run: Investigation) -> str:

@@ -1,0 +1,18 @@
+"""`/autoheal incidents`."""
+
+from tests.handlers.inbound import Slack, stored_run
+
+
+async def test_open_incidents_are_listed_with_links(slack: Slack) -> None:
+    await stored_run(slack)
+    await slack.workspace.slash("mia", "checkout-team", "/autoheal incidents")
+    await slack.handled(1)
+    (told,) = slack.private("checkout-team", "mia")
+    assert told.startswith("1 incident open")
+    assert "|#1> checkout is failing: open since 5 Nov 02:41 UTC" in told
+
+
+async def test_none_is_said_as_such(slack: Slack) -> None:
+    await slack.workspace.slash("mia", "incidents", "/autoheal incidents")
+    await slack.handled(1)
+    assert slack.private("incidents", "mia") == ["No incident is open."]
