@@ -87,11 +87,12 @@ class Streams:
     async def finish_plan(self, where: Where, view: PlanView) -> None:
         """The last state: the stream ends, and the message gets its text. Nothing when there never was a plan."""
         delivery = self._delivery
-        live = self._live.pop((where.tenant, where.key), None)
+        self._live.pop((where.tenant, where.key), None)
         try:
             async with delivery.lock(where.tenant, where.key):
-                if live is not None:
-                    await delivery.stop_stream(where.tenant, where.channel, live.ts)
+                row = await delivery.known(where.tenant, where.key)
+                if row is not None and row.ts is not None and row.body_hash == _STREAMING:
+                    await delivery.stop_stream(where.tenant, where.channel, row.ts)
             await delivery.update(where.tenant, where.key, plan(view))
         except SlackFailure as failure:
             delivery.report("plan", where.tenant, where.key, failure)
@@ -105,6 +106,8 @@ class Streams:
         message = plan(view)
         row = await self._delivery.claim(where.tenant, where.key, where.channel)
         if row.ts is not None:
+            if row.body_hash == _STREAMING:
+                await self._delivery.stop_stream(where.tenant, where.channel, row.ts)
             if row.body_hash != message.body_hash:
                 await self._edit(where, row.ts, message)
             return True
@@ -174,6 +177,7 @@ class Streams:
         ts = await self._delivery.find(where.tenant, where.key, where.channel, where.thread_ts)
         if ts is None:
             return False
+        await self._delivery.stop_stream(where.tenant, where.channel, ts)
         await self._edit(where, ts, message)
         return True
 
