@@ -205,7 +205,7 @@ def _preconditions(move: _Move, migrations: tuple[str, ...]) -> tuple[Preconditi
 
 @dataclass(frozen=True, kw_only=True)
 class _History:
-    """What ran before: `ran` is every version known to have run, newest first; `before` is the default to go back to."""
+    """`ran` is every version known to have run, newest first; `before` is the default to go back to."""
 
     before: str | None
     ran: tuple[str, ...]

@@ -61,7 +61,7 @@ def with_rotated(path: Path) -> list[Path]:
 
 
 def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
-    """Start of the first line with a time at or after `moment`, in a file whose times only grow; the end of the file if none is."""
+    """Start of the first line with a time at or after `moment`, else the end. The file's times only grow."""
     size = os.fstat(file.fileno()).st_size
     low, high = 0, size
     while low < high:
