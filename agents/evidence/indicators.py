@@ -214,7 +214,7 @@ class _ServiceView:
             self._emit(f"{label} mean", family, unit, mean, peer=peer, labels=labels)
         if parts.buckets:
             p95 = self._bucket_quantile(parts.buckets, 0.95) * factor
-            self._emit(f"{label} p95", family, unit, p95, peer=peer, labels=labels)
+            self._emit(f"{label} p95", family, unit, p95, peer=peer, labels={**(labels or {}), "statistic": "p95"})
 
     def _bucket_quantile(self, members: list[int], level: float) -> FloatArray:
         """PromQL's histogram_quantile: linear inside a bucket; the last finite bound if it falls in the open bucket."""

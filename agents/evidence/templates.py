@@ -192,7 +192,7 @@ def _shift(
     error_like = is_error_like(template.level, template.text)
     if old == 0 and (new >= 2 or (error_like and new >= 1)):
         kind: Literal["new", "grown", "vanished"] = "new"
-    elif new == 0 and g >= G_SIGNIFICANT:
+    elif g >= G_SIGNIFICANT and share_after <= 0.1 * share_before:
         kind = "vanished"
     elif g >= G_SIGNIFICANT and share_after > 1.5 * share_before and share_after - share_before > 0.005:
         kind = "grown"

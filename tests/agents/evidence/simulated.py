@@ -113,7 +113,7 @@ def simulate(
     states = {s: _healthy(rng, seconds) for s in fleet.services}
     changes = [_innocent(rng, fleet, culprit, onset, fault)]
     after = np.arange(seconds) >= onset
-    _break(fault, states, fleet, culprit, after, rng)
+    _break(fault, states, fleet, culprit, after=after, rng=rng)
     if fault in ("slow", "exception", "pool", "leak", "timeout_cut") and with_change:
         kind: Literal["deployment", "config"] = "config" if fault in ("pool", "timeout_cut") else "deployment"
         changes.append(_change("c-bad", culprit, onset - 2, kind))
@@ -177,7 +177,13 @@ def _innocent(rng: np.random.Generator, fleet: Fleet, culprit: str, onset: int, 
 
 
 def _break(
-    fault: Fault, states: Mapping[str, _State], fleet: Fleet, culprit: str, after: np.ndarray, rng: np.random.Generator
+    fault: Fault,
+    states: Mapping[str, _State],
+    fleet: Fleet,
+    culprit: str,
+    *,
+    after: np.ndarray,
+    rng: np.random.Generator,
 ) -> None:
     state = states[culprit]
     late = after.astype(float)
@@ -294,7 +300,9 @@ class _Recorder:
         bad = self.rng.binomial(count.astype(int), np.clip(chance, 0, 1)).astype(float)
         self.add("http_client_requests_total", "counter", count - bad, peer=peer, status="200")
         for word in sorted(set(status.tolist())):
-            self.add("http_client_requests_total", "counter", np.where(status == word, bad, 0.0), peer=peer, status=word)
+            self.add(
+                "http_client_requests_total", "counter", np.where(status == word, bad, 0.0), peer=peer, status=word
+            )
         self._histogram("http_client_request_duration_seconds", count, seconds_each, peer=peer)
 
     def _histogram(self, base: str, count: FloatArray, seconds_each: FloatArray, **labels: str) -> None:
