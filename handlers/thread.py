@@ -38,6 +38,7 @@ from store.session import Database, TenantSession
 _log = logging.getLogger(__name__)
 
 COALESCE_S: Final = 0.3
+PATIENCE_S: Final = 2.0
 _ENDED: Final = frozenset({"concluded", "stopped", "failed"})
 
 
@@ -90,11 +91,12 @@ class SlackThread(Reporter):
         self._db, self._delivery, self._sources, self._sleep = db, delivery, sources, sleep
         self._streams = Streams(delivery)
         self._pumps: dict[tuple[TenantId, InvestigationId], _Pump] = {}
+        self._showing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Wait until all progress that was told is shown."""
-        for key in list(self._pumps):
-            await self._drain(*key)
+        while self._showing:
+            await asyncio.wait(self._showing)
 
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("opened", tenant, investigation):
@@ -107,6 +109,8 @@ class SlackThread(Reporter):
         pump.dirty = True
         if pump.task is None or pump.task.done():
             pump.task = asyncio.create_task(self._show_progress(tenant, investigation, pump))
+            self._showing.add(pump.task)
+            pump.task.add_done_callback(self._showing.discard)
 
     async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("concluded", tenant, investigation):
@@ -172,9 +176,10 @@ class SlackThread(Reporter):
             await self._sleep(COALESCE_S)
 
     async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        """Progress comes before the verdict, unless Slack holds the plan back: the verdict does not wait for that."""
         pump = self._pumps.pop((tenant, investigation), None)
         if pump is not None and pump.task is not None:
-            await asyncio.wait([pump.task])
+            await asyncio.wait([pump.task], timeout=PATIENCE_S)
 
     async def _say(self, tenant: TenantId, run: _Run, key: str, message: Message) -> None:
         await self._delivery.post(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
+from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
@@ -282,6 +283,30 @@ async def test_only_one_person_sees_an_ephemeral(
     assert await delivery.ephemeral(tenant, channel="C0INCIDENTS", user="U0MIA", thread_ts=root, message=HELLO)
     assert slack.messages("incidents", root)[-1].ephemeral_for == "U0MIA"
     assert not await delivery.ephemeral(tenant, channel="C0GENERAL", user="U0MIA", thread_ts=None, message=HELLO)
+
+
+@pytest.mark.parametrize(("answers", "told"), [((200,), True), ((500, 429, 200), True), ((404,), False)])
+async def test_a_response_address_is_tried_again_only_where_that_can_help(
+    delivery: Delivery, answers: tuple[int, ...], *, told: bool
+) -> None:
+    waiting, heard = list(answers), []
+
+    async def answer(request: web.Request) -> web.Response:
+        heard.append(await request.json())
+        return web.Response(status=waiting.pop(0), text="ok")
+
+    app = web.Application()
+    app.router.add_post("/r", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        assert await delivery.respond(f"http://127.0.0.1:{runner.addresses[0][1]}/r", HELLO) is told
+    finally:
+        await runner.cleanup()
+    assert waiting == []
+    assert heard[0]["response_type"] == "ephemeral"
+    assert heard[0]["text"] == "hello"
 
 
 # Streams
