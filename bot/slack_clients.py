@@ -123,6 +123,7 @@ class Adopted:
     """The workspace that a single-workspace start serves."""
 
     tenant_id: TenantId
+    team_id: str
     team: str
     bot_user_id: str
 
@@ -162,7 +163,9 @@ async def adopt_workspace(
             installed_at=db.now(),
         ),
     )
-    return Adopted(tenant_id=tenant, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"]))
+    return Adopted(
+        tenant_id=tenant, team_id=team_id, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"])
+    )
 
 
 async def _keep_install(db: Database, tenant: TenantId, install: SlackInstall) -> None:

@@ -1,0 +1,294 @@
+"""The one place where objects are constructed and joined. Read it from top to bottom to see the whole process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from agents.budget import Budget
+from agents.claude_model import BASE_URL as ANTHROPIC_URL
+from agents.claude_model import ClaudeModel
+from agents.claude_model import make_client as make_claude_client
+from agents.connector import Connector
+from agents.engine import Engine, EngineSettings
+from agents.errors import NotPermitted
+from agents.evidence_pool import EvidencePool
+from agents.front_desk import FrontDesk
+from agents.offline_model import OfflineModel
+from agents.operator_file import OperatorFile, build_connectors
+from agents.operator_file import load as load_operator_file
+from agents.outbound import Outbound
+from agents.runtime import Pace, Runtime
+from agents.toolbox import Toolbox
+from agents.workflow import workflow_id
+from bot.settings import Settings
+from bot.slack_app import SocketMode, build_app, routes
+from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
+from bot.timetable import Timetable
+from handlers.answer import Office
+from handlers.caller import Caller
+from handlers.delivery import Delivery
+from handlers.intake import Intake
+from handlers.receiver import Receiver
+from handlers.thread import SlackThread
+from store import inbox
+from store.ids import InboxId, TenantId
+from store.keyring import KeyProvider
+from store.local_keys import LocalFileKeys
+from store.migrations import migrate, migrate_keyring
+from store.redaction import Secret
+from store.session import Database
+
+log = logging.getLogger("autoheal.assemble")
+
+SWEEP_EVERY: Final = timedelta(seconds=3)
+SWEEP_OLDER: Final = timedelta(seconds=5)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estate:
+    """What the operator's file declares, connected; one tenant's."""
+
+    file: OperatorFile | None
+    toolbox: Toolbox
+
+    def serves(self, adopted: Adopted) -> bool:
+        """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
+        return self.file is not None and self.file.tenant in ("default", adopted.team_id)
+
+
+class Sources:
+    """`handlers.thread.Sources` over the toolboxes."""
+
+    def __init__(self, toolbox_for: Callable[[TenantId], Toolbox]) -> None:
+        self._toolbox_for = toolbox_for
+
+    def sources(self, tenant: TenantId) -> list[str]:
+        return self._toolbox_for(tenant).sources()
+
+    def missing(self, tenant: TenantId) -> list[str]:
+        return self._toolbox_for(tenant).missing()
+
+
+class LateReceiver:
+    """Breaks the one circle: the runtime needs a receiver, whose office needs the desk, which needs the runtime."""
+
+    def __init__(self) -> None:
+        self.receiver: Receiver | None = None
+
+    async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
+        if self.receiver is None:
+            raise RuntimeError("the receiver is not joined yet")
+        await self.receiver.receive(tenant, inbox_id)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, KeyProvider]]:
+    """Migrated and open. SQLite migrates itself; on PostgreSQL `autoheal migrate` does it (SchemaMismatch otherwise)."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = LocalFileKeys(settings.data / "master.key")
+    if settings.database_url is None:
+        await migrate(settings.content_url)
+        await migrate_keyring(settings.keys_url)
+    db = await Database.open(settings.content_url, keyring_url=settings.keys_url, keys=keys, clock=now)
+    try:
+        yield db, keys
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def open_estate(settings: Settings) -> AsyncIterator[Estate]:
+    """The operator's file and its connectors, started. Raises OperatorFileError."""
+    if settings.operator_file is None:
+        yield Estate(file=None, toolbox=Toolbox())
+        return
+    file = load_operator_file(settings.operator_file)
+    outbound = Outbound(file.egress)
+    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now)
+    try:
+        for connector in connectors:
+            await connector.start()
+        yield Estate(file=file, toolbox=Toolbox(connectors=tuple(connectors), services=file.services))
+    finally:
+        for connector in connectors:
+            await connector.close()
+        await outbound.close()
+
+
+def claude(settings: Settings) -> ClaudeModel | None:
+    """None without a key: the offline investigator works alone then."""
+    if settings.anthropic_api_key is None:
+        return None
+    base_url = settings.anthropic_base_url or ANTHROPIC_URL
+    client = make_claude_client(
+        api_key=settings.anthropic_api_key.get_secret_value(), check_egress=egress_to(base_url), base_url=base_url
+    )
+    return ClaudeModel(client, model=settings.model)
+
+
+def egress_to(base_url: str) -> Callable[[str], object]:
+    """Allows exactly the origin of `base_url`; raises NotPermitted for any other."""
+    allowed = urlsplit(base_url)[:2]
+
+    def check(url: str) -> None:
+        if urlsplit(url)[:2] != allowed:
+            raise NotPermitted("the model client may only reach its own API")
+
+    return check
+
+
+def pace(settings: Settings) -> Pace:
+    check, hold, window = settings.healing
+    return Pace(healing_check=check, healing_hold=hold, healing_window=window)
+
+
+async def engine_settings(settings: Settings, keys: KeyProvider) -> EngineSettings:
+    """The engine's own key is made at the first start and kept wrapped beside its database."""
+    path = settings.data / "engine.key"
+    context = {"purpose": "engine"}
+    if not path.exists():
+        path.write_bytes(await keys.wrap(os.urandom(32), context=context))
+        path.chmod(0o600)
+    return EngineSettings(
+        url=settings.engine_url,
+        key=await keys.unwrap(path.read_bytes(), context=context),
+        lock_folder=str(settings.data),
+        concurrent_investigations=settings.concurrent_investigations,
+    )
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Adopted]:
+    """Everything up: store, connectors, engine, Slack. Raises SettingsError, SlackNotReady, OperatorFileError,
+    SlotTaken.
+
+    What is taken from Slack is written down first; the engine recovers what an earlier process left.
+    """
+    settings.require_slack()
+    bot_token = Secret(settings.slack_bot_token.get_secret_value()) if settings.slack_bot_token else Secret("")
+    async with AsyncExitStack() as stack:
+        db, keys = await stack.enter_async_context(open_database(settings))
+        session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
+        adopted = await adopt_workspace(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
+        estate = await stack.enter_async_context(open_estate(settings))
+
+        def toolbox_for(tenant: TenantId) -> Toolbox:
+            return estate.toolbox if tenant == adopted.tenant_id and estate.serves(adopted) else Toolbox()
+
+        clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
+        delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
+        thread = SlackThread(db, delivery, Sources(toolbox_for))
+        engine = Engine(await engine_settings(settings, keys))
+        receiver = LateReceiver()
+        evidence = EvidencePool()
+        stack.callback(evidence.close)
+        runtime = Runtime(
+            db=db,
+            queue=engine,
+            reporter=thread,
+            receiver=receiver,
+            claude=claude(settings),
+            offline=OfflineModel(),
+            toolbox_for=toolbox_for,
+            evidence=evidence,
+            clock=now,
+            budget=Budget(max_usd=settings.run_usd, max_wall=timedelta(minutes=settings.run_minutes)),
+            pace=pace(settings),
+        )
+        caller = Caller(db=db, clients=clients, clock=now)
+        office = Office(
+            db=db, desk=FrontDesk(runtime), mouth=delivery, clients=clients, toolbox_for=toolbox_for, clock=now
+        )
+        receiver.receiver = Receiver(office=office, caller=caller)
+        intake = Intake(db=db, workspaces=caller, queue=engine)
+        await engine.start(runtime)
+        stack.push_async_callback(engine.stop)
+        stack.push_async_callback(thread.close)
+        timetable = Timetable()
+        timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
+        timetable.start()
+        stack.callback(timetable.stop)
+        await sweep(db, engine)
+        await stack.enter_async_context(listening(settings, intake, session))
+        stack.push_async_callback(intake.settle)
+        warming = asyncio.create_task(evidence.warm())
+        stack.callback(warming.cancel)
+        log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
+        yield adopted
+
+
+@asynccontextmanager
+async def listening(settings: Settings, intake: Intake, session: aiohttp.ClientSession) -> AsyncIterator[None]:
+    """Slack's side: Socket Mode, or signed HTTP on `http_host:http_port`."""
+    secret = settings.slack_signing_secret
+    app = build_app(
+        intake=intake,
+        session=session,
+        api_url=settings.slack_api_url,
+        signing_secret=Secret(secret.get_secret_value()) if secret else None,
+        clock=time.time,
+    )
+    if settings.mode == "socket":
+        token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else ""
+        socket = SocketMode(app, app_token=Secret(token), session=session, api_url=settings.slack_api_url)
+        await socket.start()
+        try:
+            yield
+        finally:
+            await socket.stop()
+        return
+    web = Starlette(routes=[*routes(app), Route("/healthz", healthy)])
+    config = uvicorn.Config(web, host=settings.http_host, port=settings.http_port, log_level="warning", lifespan="off")
+    server = Server(config)
+    running = asyncio.create_task(server.serve())
+    try:
+        while not server.started and not running.done():  # noqa: ASYNC110 -- uvicorn tells it by an attribute only
+            await asyncio.sleep(0.02)
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to the process that embeds it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def healthy(_request: Request) -> Response:
+    """For a load balancer: the process answers."""
+    return PlainTextResponse("ok")
+
+
+async def sweep(db: Database, engine: Engine) -> None:
+    """Queue what was written down but not queued, because a process died in between. The same id runs once."""
+    for tenant, inbox_id in await inbox.pending(db, SWEEP_OLDER):
+        await engine.enqueue(
+            "receive", workflow_id=workflow_id(tenant, "receive", inbox_id), arguments=(tenant, inbox_id)
+        )
+        async with db.tenant(tenant) as s:
+            await inbox.mark(s, inbox_id, "enqueued")

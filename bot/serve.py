@@ -1,0 +1,53 @@
+"""`autoheal serve`: until SIGINT or SIGTERM. What is unfinished then goes on at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Final
+
+from agents.operator_file import OperatorFileError
+from agents.slot import SlotTaken
+from bot.assemble import serving
+from bot.logs import log_to_stderr
+from bot.settings import SettingsError, load_settings
+from bot.slack_clients import SlackNotReady
+from store.errors import StoreError
+from store.migrations import migrate, migrate_keyring
+
+REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, SlotTaken, StoreError)
+"""What a person can mend: said in a sentence, without a traceback."""
+
+
+def serve() -> int:
+    """Blocks. Prints one line to stdout when it is ready."""
+    settings = load_settings()
+    settings.require_slack()
+    log_to_stderr(settings.log_level)
+
+    async def run() -> None:
+        asked_to_stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+        async with serving(settings) as adopted:
+            print(f"Autoheal is ready in {adopted.team}.", flush=True)  # noqa: T201 -- for the person who started it
+            await asked_to_stop.wait()
+        print("Stopped.", file=sys.stderr)  # noqa: T201 -- as above
+
+    asyncio.run(run())
+    return 0
+
+
+def migrate_databases() -> int:
+    """Both databases to this version's schema."""
+    settings = load_settings()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def run() -> None:
+        await migrate(settings.content_url)
+        await migrate_keyring(settings.keys_url)
+
+    asyncio.run(run())
+    print("Both databases are at this version.")  # noqa: T201 -- for the person who ran it
+    return 0
