@@ -1,8 +1,8 @@
 """What a connector is: one vendor, one file under `connectors/`, found by its `CONNECTOR` name.
 
 A connector offers read tools and, by implementing the small protocols below, feeds the evidence engine and carries out
-remediations. Nothing here knows any particular connector. Host connectors read this machine's files or run its programs;
-they are declared in the operator's file only and never through Slack, the page or the API.
+remediations. Nothing here knows any particular connector. Host connectors read this machine's files or run its
+programs; they are declared in the operator's file only and never through Slack, the page or the API.
 """
 
 from __future__ import annotations
