@@ -38,7 +38,7 @@ _NAME_AND_SEPARATOR = re2.compile(
     r"|[\"']{0,3}(?:[ \t]|\\t)+(?:(?:is|was|to|by|as|=>|,)[ \t]+)?\\?[\"'`]"
     r"|[\"']{0,3}[ \t]+(?:(?:is|was|to|by)[ \t]+)?|>)"
 )
-_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]+\]")
+_OPEN_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]*$")
 _VALUE = re.compile(r"[^\s\"'`<>,;&(){}\[\]\\|][^\s\"'`<>\\]*")
 _SQL = re2.compile(
     r"(?i)\b(?:identified(?: with '?[\w]+'?)? (?:by|as)(?: password)?|with (?:login )?password|login password|password)"
@@ -76,13 +76,12 @@ _PHRASE = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){3,}")
 
 def find_pairs(text: str) -> Iterator[Span]:
     until = 0
-    placeholders = [found.span() for found in _PLACEHOLDER.finditer(text)] if "[redacted:" in text else []
     for found in _NAME_AND_SEPARATOR.finditer(text):
         value_found = _VALUE.match(text, found.end())
         if value_found is None or found.start() < until:
             continue
-        if any(start < found.start() < end for start, end in placeholders):  # the kind in a placeholder is no name
-            continue
+        if _OPEN_PLACEHOLDER.search(text, max(0, found.start() - 60), found.start()):
+            continue  # the kind in a placeholder is no name
         name, separator = found.group(1), found.group(2)
         value = _trim(value_found.group(), separator)
         kind = _kind_of_pair(name, separator, value)
