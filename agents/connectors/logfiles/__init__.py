@@ -35,7 +35,7 @@ class LogFilesConfig(ConnectorConfig):
     roots: tuple[Path, ...] = Field(min_length=1)
     files: Mapping[str, Path] = Field(min_length=1)
     timezone: str = "UTC"
-    max_bytes: int = Field(default=16_000_000, ge=1_000)
+    max_bytes: int = Field(default=8_000_000, ge=1_000)
     max_lines: int = Field(default=20_000, ge=10)
 
     @field_validator("roots")
