@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from agents.permission import Permission, Person
 from handlers import buttons
@@ -33,6 +34,15 @@ class Click:
     trigger_id: str | None
     source_id: str
     """The same for the same click, however often it is delivered."""
+
+
+_VALUE: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::([A-Za-z0-9_-]{1,64}))?")
+
+
+def read_value(value: str) -> tuple[str, str] | None:
+    """The row id and the part after the colon, if any. None for what is not in the shape of our own values."""
+    found = _VALUE.fullmatch(value)
+    return (found[1], found[2] or "") if found else None
 
 
 class Button:

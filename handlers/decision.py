@@ -9,7 +9,7 @@ from __future__ import annotations
 from agents.desk import AlreadyDecided, Done, PlanChanged
 from agents.permission import Denied, Person
 from handlers.answer import Office
-from handlers.button import Click
+from handlers.button import Click, read_value
 from store import approvals
 from store.approvals import Approval, Decision
 from store.ids import ApprovalId
@@ -22,11 +22,11 @@ CHANGED = (
 
 async def read_approval(person: Person, value: str, office: Office) -> Approval | None:
     """None for what is not an approval of the person's tenant."""
-    approval_id = value.partition(":")[0]
-    if not approval_id:
+    parts = read_value(value)
+    if parts is None:
         return None
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        return await approvals.approval(s, ApprovalId(approval_id))
+        return await approvals.approval(s, ApprovalId(parts[0]))
 
 
 async def decide(click: Click, office: Office, decision: Decision) -> None:

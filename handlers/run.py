@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.permission import Person
 from handlers.answer import Office
+from handlers.button import read_value
 from store import conversations, investigations
 from store.conversations import Conversation
 from store.ids import InvestigationId
@@ -15,11 +16,11 @@ UNKNOWN = "I do not know this investigation any more."
 
 async def read_run(person: Person, value: str, office: Office) -> Investigation | None:
     """By a button's value, of which the part after a colon is the button's own."""
-    run_id = value.partition(":")[0]
-    if not run_id:
+    parts = read_value(value)
+    if parts is None:
         return None
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        return await investigations.investigation(s, InvestigationId(run_id))
+        return await investigations.investigation(s, InvestigationId(parts[0]))
 
 
 async def run_of_thread(person: Person, office: Office, *, channel_id: str, thread_ts: str) -> Investigation | None:

@@ -28,7 +28,7 @@ from store import inbox, tenants, users
 from store.audit import trail
 from store.engine import create_engine
 from store.errors import NotFound
-from store.ids import TenantId
+from store.ids import InboxId, TenantId
 from store.redaction import Secret
 from store.schema import InboxRow
 from store.session import Database
@@ -41,13 +41,13 @@ SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 NOW = 1_794_000_000.0
 
 
-def signed(body: str, *, at: float = NOW, secret: str = SECRET, **more: str) -> dict[str, str]:
+def signed(body: str, *, at: float = NOW, secret: str = SECRET, retry: int = 0) -> dict[str, str]:
     base = f"v0:{int(at)}:{body}".encode()
     return {
         "x-slack-request-timestamp": str(int(at)),
         "x-slack-signature": "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest(),
         "content-type": "application/json",
-        **more,
+        **({"x-slack-retry-num": str(retry)} if retry else {}),
     }
 
 
@@ -167,13 +167,13 @@ async def test_a_replay_is_refused_and_recorded_and_done_once(front: Front) -> N
 
 async def test_slacks_own_retry_of_what_arrived_is_acknowledged_and_done_once(front: Front) -> None:
     await front.send(mention(), signed(mention()))
-    assert await front.send(mention(), signed(mention(), at=NOW - 60, **{"x-slack-retry-num": "1"})) == 200
+    assert await front.send(mention(), signed(mention(), at=NOW - 60, retry=1)) == 200
     assert len(await front.kept()) == 1
     assert await front.refusals() == []
 
 
 async def test_a_retry_whose_first_delivery_was_lost_is_taken(front: Front) -> None:
-    headers = signed(mention(), **{"x-slack-retry-num": "2", "x-slack-retry-reason": "http_timeout"})
+    headers = signed(mention(), retry=2)
     assert await front.send(mention(), headers) == 200
     assert len(await front.kept()) == 1
 
@@ -212,7 +212,7 @@ async def test_secrets_in_a_message_are_not_kept_and_addresses_of_the_answer_are
     assert await front.send(body, headers) == 200
     (row,) = await front.kept()
     async with front.db.tenant(front.tenant, readonly=True) as s:
-        stored = await inbox.arrival(s, inbox.InboxId(row.id))
+        stored = await inbox.arrival(s, InboxId(row.id))
     assert stored is not None
     assert "hunter2" not in json.dumps(stored.payload)
     assert stored.payload["response_url"] == fields["response_url"]
@@ -246,8 +246,7 @@ async def test_what_is_no_payload_is_turned_away(front: Front, content: bytes, s
 
 async def test_many_mentions_at_once_are_each_kept_once(front: Front) -> None:
     bodies = [mention(f"Ev{n}") for n in range(40)] * 2
-    retry = {"x-slack-retry-num": "1"}
-    answers = await asyncio.gather(*(front.send(body, signed(body, **retry)) for body in bodies))
+    answers = await asyncio.gather(*(front.send(body, signed(body, retry=1)) for body in bodies))
     assert set(answers) == {200}
     assert len(await front.kept()) == 40
 
@@ -342,7 +341,7 @@ async def test_uninstalling_destroys_the_token_and_stops_what_runs(slack: Slack)
     await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
     await slack.handled(1)
     slack.workspace.uninstall()
-    await slack.handled(3)
+    await slack.handled(2)
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         install = await load_install(s)
         actions = [entry.action for entry in await trail(s)]

@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.blocks.message import Message, actions, button
-from handlers.button import discover_buttons, find_button
+from handlers.button import discover_buttons, find_button, read_value
 from tests.handlers.inbound import Slack, show
 
 
@@ -23,6 +23,14 @@ def test_every_button_declares_its_permission() -> None:
 def test_an_action_id_may_carry_a_suffix() -> None:
     assert find_button("approve:2") is discover_buttons()["approve"]
     assert find_button("approved") is None
+
+
+def test_a_value_is_an_id_and_perhaps_a_word() -> None:
+    row = "0198a1b2-0000-7000-8000-0123456789ab"
+    assert read_value(f"{row}:0123456789ab") == (row, "0123456789ab")
+    assert read_value(row) == (row, "")
+    for forged in ("", "x", f"{row}:", f"{row}:a:b", f" {row}", f"{row}\n", "' or 1=1"):
+        assert read_value(forged) is None
 
 
 async def test_a_button_of_another_version_is_answered(slack: Slack) -> None:

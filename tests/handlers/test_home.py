@@ -5,6 +5,7 @@ import json
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext
 from agents.errors import NeedsReauthorisation
 from handlers.home import check_all
+from tests.conftest import Clock
 from tests.handlers.inbound import Slack, stored_card
 
 
@@ -28,6 +29,7 @@ async def test_the_tab_shows_incidents_and_what_waits(slack: Slack) -> None:
     await stored_card(slack)
     await slack.workspace.open_home("mia")
     view = await slack.until(lambda: slack.workspace.home("mia"))
+    assert view is not None
     shown = json.dumps(view.view["blocks"])
     assert "checkout is failing" in shown
     assert "rollback deployment of *checkout*" in shown
@@ -37,13 +39,14 @@ async def test_a_guest_sees_why_there_is_nothing_to_see(slack: Slack) -> None:
     await stored_card(slack)
     await slack.workspace.open_home("gus")
     view = await slack.until(lambda: slack.workspace.home("gus"))
+    assert view is not None
     shown = json.dumps(view.view["blocks"])
     assert "Guests cannot use Autoheal" in shown
     assert "checkout" not in shown
 
 
 async def test_integrations_are_asked_and_a_broken_one_hides_no_other() -> None:
-    context = ConnectorContext(services=(), outbound=None, now=lambda: None)  # type: ignore[arg-type] # unused by these two
+    context = ConnectorContext(services=(), outbound=None, now=Clock())  # type: ignore[arg-type] # unused by these two
     fine, locked = await check_all((Fine(ConnectorConfig(), context), Locked(ConnectorConfig(), context)))
     assert (fine.healthy, fine.detail) == (True, "3 targets")
     assert (locked.healthy, locked.detail) == (False, "the token was refused")

@@ -1,15 +1,18 @@
 """The change-scope form."""
 
+from typing import Any
+
 from handlers.modal import Metadata
 from handlers.modals.change_scope import change_scope_view
 from store.approvals import ApprovalState, replace_plan
+from tests.conftest import Clock
 from tests.handlers.inbound import Slack, a_plan, reread, stored_card
 
 
-def test_known_versions_are_offered_with_the_planned_one_chosen(clock: object) -> None:
-    plan = a_plan(clock())  # type: ignore[operator] # the fixture's clock
-    view = change_scope_view(Metadata(subject="a1"), plan, ["1111111", "9c01be0"])
-    (field,) = view["blocks"]  # type: ignore[misc] # a literal of ours
+def test_known_versions_are_offered_with_the_planned_one_chosen(clock: Clock) -> None:
+    plan = a_plan(clock())
+    view: dict[str, Any] = change_scope_view(Metadata(subject="a1"), plan, ["1111111", "9c01be0"])
+    (field,) = view["blocks"]
     assert [one["value"] for one in field["element"]["options"]] == ["9c01be0", "1111111"]
     assert field["element"]["initial_option"]["value"] == "9c01be0"
 
