@@ -87,7 +87,8 @@ async def test_an_interrupted_migration_leaves_nothing(tmp_path: Any, monkeypatc
     from alembic import op
 
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    original, made = op.create_table, []
+    original = op.create_table
+    made: list[str] = []
 
     def failing(name: str, *args: Any, **kwargs: Any) -> Any:
         if len(made) == 5:

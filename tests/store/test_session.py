@@ -1,7 +1,7 @@
 """The tenant wall: what a session sees, writes and refuses."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import delete, exists, func, insert, literal_column, select, text, true, update
@@ -71,7 +71,7 @@ async def test_aliases_subqueries_and_aggregates_are_filtered_too(database: Data
         pytest.param(select(UserRow.id, literal_column("(SELECT 1)")), id="a literal column"),
         pytest.param(select(TenantRow), id="a table without a tenant"),
         pytest.param(insert(UserRow).values(id=new_id()), id="an insert"),
-        pytest.param(update(UserRow.__table__).values(role="admin"), id="a Core update"),
+        pytest.param(update(cast("Any", UserRow.__table__)).values(role="admin"), id="a Core update"),
         pytest.param(delete(AuditRow), id="a delete in an append-only table"),
         pytest.param(update(AuditRow).values(target="x"), id="an update in an append-only table"),
     ],
@@ -151,6 +151,23 @@ async def test_plain_text_is_refused_where_content_goes(sqlite_database: Databas
             s.seal("notes", "text", new_id(), "plain")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         Redacted("made by hand")
+
+
+async def test_columns_take_redacted_text_or_one_word(sqlite_database: Database, case: Any) -> None:
+    from sqlalchemy.exc import StatementError
+
+    from store.schema import IncidentRow
+
+    for values, reason in (
+        ({"service": "plain text"}, "must pass a Redactor"),
+        ({"channel_id": "two words"}, "no spaces"),
+        ({"channel_id": "x" * 256}, "255"),
+    ):
+        with pytest.raises(StatementError, match=reason):
+            async with sqlite_database.tenant(case.tenant_id) as s:
+                await s.update(IncidentRow, values=values)
+    async with sqlite_database.tenant(case.tenant_id) as s:
+        assert await s.update(IncidentRow, values={"service": s.redactor.redact("plain text")}) == 1
 
 
 async def test_a_secret_saved_a_moment_ago_is_redacted_everywhere_from_then_on(
