@@ -71,7 +71,8 @@ def traffic_surge(
     if not edges and len({a.service for a in rises}) < len(services):
         return None
     limit = onset.at.timestamp() + onset.guard_s + 15.0
-    early = [a for a in rises if a.onset is not None and a.onset.at.timestamp() <= limit]
+    # A rise that is too fresh to be dated by itself began about when the symptom did.
+    early = [a for a in rises if a.onset is None or a.onset.at.timestamp() <= limit]
     return max(early, key=lambda a: (a.score, a.service), default=None)
 
 

@@ -36,6 +36,7 @@ _ERROR = re.compile(
     r"|no space|quota|too large|too many|out of memory|killed|abort|errno|unable",
     re.IGNORECASE,
 )
+_DIGITS = str.maketrans("123456789", "0" * 9)
 _CAUSES = frozenset(CAUSE_FIELDS)
 _ERROR_LEVELS = frozenset({"error", "critical", "fatal", "err", "alert", "emergency", "severe", "panic"})
 
@@ -58,9 +59,10 @@ def mine_templates(lines: Sequence[LogLine]) -> list[Template]:
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
         content = content_of(line)
-        pattern = masked.get(content)
+        alike = content.translate(_DIGITS)  # the mask treats all digits alike, so this much is shared
+        pattern = masked.get(alike)
         if pattern is None:
-            pattern = masked[content] = _mask(content)
+            pattern = masked[alike] = _mask(alike)
         groups[line.service, pattern].append(index)
     merged = _merge(groups)
     out = []

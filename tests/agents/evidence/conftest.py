@@ -43,7 +43,7 @@ def raw() -> Callable[..., RawSeries]:
 
     def build(name: str, values: Any, kind: RawKind = "unknown", step: float = 1.0, **labels: str) -> RawSeries:
         array = np.asarray(values, dtype=np.float64)
-        times = T0 + step * np.arange(array.size)
+        times = T0 + step * np.arange(array.size, dtype=np.float64)
         return RawSeries(name=name, labels={"job": "svc", **labels}, kind=kind, times=times, values=array)
 
     return build
@@ -70,7 +70,7 @@ def series() -> Callable[..., Series]:
             family=family,
             unit=unit,
             labels=labels or {},
-            times=T0 + step * np.arange(array.size),
+            times=T0 + step * np.arange(array.size, dtype=np.float64),
             values=array,
         )
 

@@ -82,7 +82,15 @@ def test_an_earlier_incident_can_be_left_out_of_the_baseline(series: Any) -> Non
 )
 def test_garbage_never_raises_and_order_does_not_matter(rows: list[Any], shift: int) -> None:
     made = [
-        Series(service=str(n), indicator="i", family=f, unit=u, labels={}, times=T0 + 10.0 * np.arange(30), values=v)
+        Series(
+            service=str(n),
+            indicator="i",
+            family=f,
+            unit=u,
+            labels={},
+            times=T0 + 10.0 * np.arange(30, dtype=np.float64),
+            values=v,
+        )
         for n, (v, f, u) in enumerate(rows)
     ]
     onset = Onset(at=as_utc(T0) + timedelta(seconds=shift), guard_s=10.0, score=5.0, direction="up")

@@ -30,7 +30,7 @@ SHAPES: dict[str, dict[str, int]] = {
     "thirty seconds in": {"seconds": 230},
     "reported late": {"onset": 90},
     "every 15 s": {"seconds": 1200, "onset": 900, "step": 15},
-    "every minute for two hours": {"seconds": 7200, "onset": 5400, "step": 60},
+    "every minute for an hour": {"seconds": 3600, "onset": 2700, "step": 60},
 }
 
 
@@ -200,7 +200,7 @@ def test_garbage_never_raises(rows: list[Any], lines: list[Any], changed: int) -
     series = tuple(
         Series(
             service=s, indicator=f"{f} {n}", family=f, unit="", labels={}, peer=peer,
-            times=T0 + 5.0 * np.arange(len(values)), values=np.array(values, dtype=float),
+            times=T0 + 5.0 * np.arange(len(values), dtype=np.float64), values=np.array(values, dtype=float),
         )
         for n, (s, f, values, peer) in enumerate(rows)
     )  # fmt: skip
