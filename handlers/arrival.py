@@ -128,5 +128,11 @@ Arrival = Annotated[
 ]
 ARRIVAL: TypeAdapter[Arrival] = TypeAdapter(Arrival)
 
-VERBATIM = frozenset({"response_url", "trigger_id"})
-"""Keys that must survive redaction: short-lived capabilities, sealed like everything in the inbox."""
+_CAPABILITIES = frozenset({"response_url", "trigger_id"})
+_IDS = frozenset(
+    {"kind", "user_id", "team_id", "bot_id", "channel_id", "inviter", "ts", "thread_ts", "message_ts", "action_id"}
+)
+VERBATIM = _CAPABILITIES | _IDS
+"""Keys that pass the redactor as they are: short-lived capabilities, which must survive, and Slack's own ids, which
+are no text. Everything in the inbox is sealed all the same.
+"""

@@ -7,6 +7,7 @@ https://docs.slack.dev/reference/objects/user-object/  https://docs.slack.dev/re
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Caller:
         self._db = db
         self._clients = clients
         self._workspaces: _Remembered[Origin, Workspace | None] = _Remembered(FRESH, clock)
+        self._lookups: dict[Origin, asyncio.Task[Workspace | None]] = {}
         self._profiles: _Remembered[tuple[TenantId, str], Profile | None] = _Remembered(PROFILE_FRESH, clock)
         self._shared: _Remembered[tuple[TenantId, str], bool | None] = _Remembered(PROFILE_FRESH, clock)
 
@@ -94,7 +96,11 @@ class Caller:
         """The installed workspace that Slack speaks of; None for one that is not (or no longer) installed here."""
         if (known := self._workspaces.get(origin)) is not None:
             return known[0]
-        found = await self._find_workspace(origin)
+        lookup = self._lookups.get(origin)
+        if lookup is None:  # one lookup for all that wait for the same answer
+            lookup = self._lookups[origin] = asyncio.create_task(self._find_workspace(origin))
+            lookup.add_done_callback(lambda _: self._lookups.pop(origin, None))
+        found = await asyncio.shield(lookup)
         self._workspaces.put(origin, found)
         return found
 
