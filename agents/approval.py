@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agents.case import load_case
-from agents.errors import AgentError
+from agents.errors import AgentError, Unavailable
 from agents.healing import Healed, Reading, criteria, judge_readings, read_indicator
 from agents.permission import Denied, check_approval
 from agents.remediation import (
@@ -218,13 +218,15 @@ async def apply_once(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> 
         if first:
             await _claim_effect(s, approval, plan, key)
     if not first:
-        return await _interrupted(rt, tenant, approval_id, plan, key)
+        return await _interrupted(rt, tenant, approval_id, plan, key, "the process died while applying")
     remediation = discover_remediations()[plan.remediation]
     try:
         async with asyncio.timeout(_APPLY_TIMEOUT.total_seconds()):
             result = await remediation.apply(plan, context(rt, tenant), idempotency_key=approval_id)
     except TimeoutError:
-        return await _interrupted(rt, tenant, approval_id, plan, key)
+        return await _interrupted(rt, tenant, approval_id, plan, key, "the call did not end in time")
+    except Unavailable:
+        return await _interrupted(rt, tenant, approval_id, plan, key, "the call broke off")
     except AgentError as exc:
         return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.FAILED, str(exc))
     state = ApprovalState.APPLIED if result.ok else ApprovalState.FAILED
@@ -241,7 +243,9 @@ async def _claim_effect(s: TenantSession, approval: Approval, plan: Plan, key: s
     await audit.record(s, actor=actor, action="agent.effect.started", target=approval.id, details=details)
 
 
-async def _interrupted(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, plan: Plan, key: str) -> ApprovalState:
+async def _interrupted(
+    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, plan: Plan, key: str, what: str
+) -> ApprovalState:
     """The process died, or time ran out, between the start and the end of the effect: read, tell, never retry."""
     remediation = discover_remediations()[plan.remediation]
     try:
@@ -249,7 +253,7 @@ async def _interrupted(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, p
         reads = f"the target reads {target.version[:7]}, {target.state}"
     except AgentError as exc:
         reads = f"the target could not be read ({exc})"
-    detail = f"the process died while applying; {reads}; I will not retry"
+    detail = f"{what}; {reads}; I will not retry"
     return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.UNKNOWN, detail)
 
 

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="answer in Slack (settings come from environment variables)")
     serve.set_defaults(command=_serve)
     demo = commands.add_parser("demo", help="a local workspace and a shop that really breaks; no account needed")
-    demo.add_argument("--scenario", default="random", help="a name, `random` or `all`")
+    demo.add_argument("--scenario", default="config-cut", help="a name, `random` or `all`")
     demo.add_argument("--seed", type=int, default=None, help="varies names, the faulty place, onset and load")
     demo.add_argument("--headless", action="store_true", help="approve by itself and end, without a page")
     demo.add_argument("--json", action="store_true", help="with --headless: one JSON line per scenario")

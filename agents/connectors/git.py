@@ -183,8 +183,8 @@ class Git(Connector):
         )
         return ToolOutput(text=_cap(text), summary=f"commit {sha[:7]}", facts={"version": sha})
 
-    @tool(name="read_diff")
-    async def read_diff_tool(self, arguments: ReadDiff) -> ToolOutput:
+    @tool()
+    async def compare_versions(self, arguments: ReadDiff) -> ToolOutput:
         """What changed in a service between two deployed versions: commits in between, migrations, files and patch.
 
         Read the diff of a suspected deployment before naming it as a cause.

@@ -121,10 +121,10 @@ async def test_a_diff_names_other_commits_migrations_and_its_link(
     assert "-pool = 50\n+pool = 5\n" in diff.text
     back = await git.read_diff("checkout", last, first)
     assert (back.others, back.migrations) == ((), ())
-    output = await git.read_diff_tool(ReadDiff(service="checkout", from_version=first, to_version=last))
+    output = await git.compare_versions(ReadDiff(service="checkout", from_version=first, to_version=last))
     assert output.facts["to_version"] == last
     assert "+pool = 5" in output.text
-    assert {t.name for t in git.tools()} == {"list_deployments", "show_commit", "read_diff", "file_at"}
+    assert {t.name for t in git.tools()} == {"list_deployments", "show_commit", "compare_versions", "file_at"}
 
 
 async def test_commits_and_files_are_read_at_a_version(repository: Repository, connect: Callable[..., Git]) -> None:

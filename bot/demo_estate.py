@@ -1,0 +1,58 @@
+"""The operator's file of the sample shop, written as a team would write its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from bot.demo.shop import ShopDescription
+
+_SCRAPE_S = 1.0
+
+
+def operator_file(shop: ShopDescription) -> str:
+    """TOML. Strings are written as JSON, which TOML reads the same way."""
+    return "\n".join([*_services(shop), *_connectors(shop), *_commands(shop)]) + "\n"
+
+
+def _services(shop: ShopDescription) -> Iterable[str]:
+    yield 'tenant = "default"'
+    for service in shop.services:
+        yield "\n[[service]]"
+        yield f"name = {_text(service.name)}"
+        yield f"depends_on = {json.dumps(list(service.depends_on))}"
+        yield 'environment = "production"'
+
+
+def _connectors(shop: ShopDescription) -> Iterable[str]:
+    yield '\n[egress]\nallow_networks = ["127.0.0.1/32"]'
+    yield f"\n[connectors.openmetrics]\ninterval_s = {_SCRAPE_S}\n[connectors.openmetrics.targets]"
+    yield from (f"{_text(s.name)} = {_text(s.metrics_url)}" for s in shop.services)
+    yield f"\n[connectors.logfiles]\nroots = [{_text(shop.logs)}]\n[connectors.logfiles.files]"
+    yield from (f"{_text(s.name)} = {_text(s.log)}" for s in shop.services)
+    yield f"\n[connectors.git]\nrepository = {_text(shop.repository)}\n[connectors.git.paths]"
+    yield from (f"{_text(s.name)} = {json.dumps([f'services/{s.name}'])}" for s in shop.services)
+
+
+def _commands(shop: ShopDescription) -> Iterable[str]:
+    declared = (
+        ("status", "read_target", "read", ("status", "{service}", "--json"), ()),
+        (
+            "rollback",
+            "rollback_deployment",
+            "medium",
+            ("rollback", "{service}", "--to", "{version}"),
+            ("undo", "deploy"),
+        ),
+        ("deploy", "deploy", "medium", ("deploy", "{service}", "--ref", "{version}"), ()),
+        ("restart", "restart_service", "medium", ("restart", "{service}"), ()),
+    )
+    for name, action, risk, rest, undo in declared:
+        yield f"\n[[connectors.commands.command]]\nname = {_text(name)}\naction = {_text(action)}\nrisk = {_text(risk)}"
+        yield f"argv = {json.dumps([*shop.shopctl, *rest])}"
+        if undo:
+            yield f"undo = {_text(undo[1])}"
+
+
+def _text(value: object) -> str:
+    return json.dumps(str(value))

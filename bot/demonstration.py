@@ -1,0 +1,395 @@
+"""`autoheal demo`: the local workspace, the sample shop and the real `autoheal serve` in a process of its own.
+
+The bot is started exactly as an operator starts it, by environment variables and an operator's file; it does not know that the
+workspace is local. In headless mode this driver plays the person on call: it mentions, and it clicks Approve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from bot.assemble import now
+from bot.demo.shop import SCENARIOS, Mention, Shop, ShopError
+from bot.demo.workspace import StoredMessage, Workspace
+from bot.demo_estate import operator_file
+from store import approvals, artifacts, incidents, investigations
+from store.approvals import Approval, ApprovalState
+from store.ids import TenantId
+from store.investigations import Investigation
+from store.local_keys import LocalFileKeys
+from store.session import Database
+from store.tenants import list_tenants
+
+PERSON: Final = "mia"
+CHANNEL: Final = "#incidents"
+FIRST_SCENARIO: Final = "config-cut"
+_READY_S: Final = 60.0
+_VERDICT_S: Final = 90.0
+_OUTCOME_S: Final = 120.0
+_HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
+_FINAL: Final = frozenset(
+    {
+        ApprovalState.HEALED,
+        ApprovalState.NOT_HEALED,
+        ApprovalState.UNKNOWN,
+        ApprovalState.FAILED,
+        ApprovalState.EXPIRED,
+        ApprovalState.REJECTED,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What was asked for on the command line."""
+
+    scenario: str
+    seed: int | None
+    headless: bool
+    as_json: bool
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One line of `--headless --json`. Times are seconds since the mention; null equals null is right."""
+
+    scenario: str
+    seed: int
+    root_cause_service: str | None
+    root_cause_change: str | None
+    expected_service: str | None
+    expected_change: str | None
+    confidence: str | None
+    proposed: str | None
+    applied_times: int
+    healed: bool | None
+    healable: bool | None
+    seconds: float
+    first_evidence_seconds: float | None
+    tool_calls: int
+    evidence_tokens: int
+    messages: int
+    pushes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A running demonstration."""
+
+    workspace: Workspace
+    shop: Shop
+    database: Database
+    tenant: TenantId
+
+
+async def demonstrate(choice: Choice) -> int:
+    """Exit code 0 when everything ran; 2 for an unknown scenario."""
+    seed = choice.seed if choice.seed is not None else random.SystemRandom().randrange(1, 10_000)
+    names = _scenarios(choice.scenario, seed)
+    if not names:
+        print(
+            f"There is no scenario {choice.scenario!r}. There are: {', '.join(SCENARIOS)}, random, all.",
+            file=sys.stderr,
+        )
+        return 2
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
+    try:
+        async with _stage(folder, seed, choice.port) as stage:
+            work = asyncio.create_task(_play(stage, choice, names, seed))
+            stopping = asyncio.create_task(stop.wait())
+            done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+            return work.result() if work in done else 0
+    except ShopError as exc:
+        print(f"The sample shop: {exc}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scenarios(wanted: str, seed: int) -> list[str]:
+    if wanted == "all":
+        return list(SCENARIOS)
+    if wanted == "random":
+        return [random.Random(seed).choice(list(SCENARIOS))]  # noqa: S311 -- a show, not a secret
+    return [wanted] if wanted in SCENARIOS else []
+
+
+@asynccontextmanager
+async def _stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
+    """Workspace, shop and bot up; all of it gone afterwards."""
+    workspace = Workspace(manifest(), port=port)
+    await workspace.start()
+    shop: Shop | None = None
+    try:
+        shop = await Shop.start(folder / "shop", seed=seed)
+        (folder / "autoheal.toml").write_text(operator_file(shop.describe()))
+        async with _bot(folder, workspace):
+            data = folder / "data"
+            database = await Database.open(
+                f"sqlite+aiosqlite:///{data}/autoheal.db",
+                keyring_url=f"sqlite+aiosqlite:///{data}/keyring.db",
+                keys=LocalFileKeys(data / "master.key"),
+                clock=now,
+            )
+            try:
+                tenant = (await list_tenants(database))[0].id
+                yield Stage(workspace=workspace, shop=shop, database=database, tenant=tenant)
+            finally:
+                await database.close()
+    finally:
+        if shop is not None:
+            await shop.stop()
+        await workspace.stop()
+
+
+@asynccontextmanager
+async def _bot(folder: Path, workspace: Workspace) -> AsyncIterator[None]:
+    """`autoheal serve` as an operator runs it. Its log is a file in the folder."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("AUTOHEAL_", "SLACK_"))},
+        "AUTOHEAL_DATA": str(folder / "data"),
+        "AUTOHEAL_OPERATOR_FILE": str(folder / "autoheal.toml"),
+        "SLACK_API_URL": workspace.api_url,
+        "SLACK_BOT_TOKEN": workspace.bot_token,
+        "SLACK_APP_TOKEN": workspace.app_token,
+        **{f"AUTOHEAL_HEALING_{name}": value for name, value in _HEALING.items()},
+    }
+    with (folder / "serve.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            "serve",
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        line = b""
+        if process.stdout is not None:
+            with contextlib.suppress(TimeoutError):
+                line = await asyncio.wait_for(process.stdout.readline(), _READY_S)
+        if not line:
+            raise ShopError(f"the bot did not start:\n{(folder / 'serve.log').read_text()[-2000:]}")
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        if os.environ.get("AUTOHEAL_DEMO_LOG"):
+            shutil.copy(folder / "serve.log", os.environ["AUTOHEAL_DEMO_LOG"])
+
+
+def manifest() -> dict[str, Any]:
+    """The app's manifest, from the wheel or the checkout."""
+    packaged = resources.files("bot").joinpath("manifest.yml")
+    text = packaged.read_text() if packaged.is_file() else (Path(__file__).parents[1] / "manifest.yml").read_text()
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+async def _play(stage: Stage, choice: Choice, names: list[str], seed: int) -> int:
+    if not choice.headless:
+        await _show(stage, names[0], seed)
+        return 0
+    for index, name in enumerate(names):
+        result = await run_scenario(stage, name, seed + index, seed)
+        print(json.dumps(asdict(result)) if choice.as_json else _sentence(result), flush=True)
+    return 0
+
+
+async def _show(stage: Stage, name: str, seed: int) -> None:
+    """For a person at the page: one incident starts by itself; then they may break more."""
+    shop = stage.shop.describe()
+    print(f"\n  Open  {stage.workspace.base_url}\n", flush=True)
+    print("  Measuring a healthy baseline of the shop ...", flush=True)
+    await stage.shop.baseline()
+    mention = await stage.shop.begin(name, seed)
+    await stage.workspace.post(PERSON, CHANNEL, f"@autoheal {mention.text}")
+    print(f"  {PERSON} asked in {CHANNEL}. Watch the thread, then click the button on the card.\n")
+    print(f"  Break it yourself: edit {shop.repository}/services/<name>/app.py, then")
+    print(f"  {' '.join(shop.shopctl)} deploy <name>")
+    print(f"  and mention @autoheal in {CHANNEL}. Ctrl-C ends everything.", flush=True)
+    await asyncio.Event().wait()
+
+
+async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -> Result:
+    """Measure a baseline, break the shop, ask, approve what is proposed, let the referee judge, put it right again."""
+    await stage.shop.baseline()
+    mention = await stage.shop.begin(name, scenario_seed)
+    started = time.monotonic()
+    thread = await stage.workspace.post(PERSON, CHANNEL, f"@autoheal {mention.text}")
+    first = asyncio.create_task(_since(stage, thread, started, _shows_evidence))
+    verdict_s, run, decided = await _follow(stage, thread, started)
+    judgement = await stage.shop.judge()
+    first_s = await first
+    await stage.shop.reset()
+    said = [m for m in stage.workspace.messages(CHANNEL, thread) if m.user == stage.workspace.bot_user_id]
+    cause = (run.verdict or {}).get("cause") or {} if run else {}
+    causal = cause.get("change") if cause.get("change_verdict") == "cause" else None
+    found = await _artifacts(stage, run)
+    return Result(
+        scenario=name,
+        seed=seed,
+        root_cause_service=cause.get("service"),
+        root_cause_change=await _version_of(causal, found),
+        expected_service=judgement.expected_service,
+        expected_change=judgement.expected_change,
+        confidence=(run.verdict or {}).get("confidence") if run else None,
+        proposed=decided[-1].remediation if decided else None,
+        applied_times=sum(1 for approval in decided if approval.applied_at is not None),
+        healed=judgement.healed,
+        healable=judgement.healable,
+        seconds=round(verdict_s, 2),
+        first_evidence_seconds=None if first_s is None else round(first_s, 2),
+        tool_calls=len(found),
+        evidence_tokens=sum(len(text) for text, _ in found) // 4,
+        messages=sum(1 for m in said if not m.ephemeral_for),
+        pushes=stage.workspace.pushes(CHANNEL, thread),
+    )
+
+
+async def _follow(stage: Stage, thread: str, started: float) -> tuple[float, Investigation | None, list[Approval]]:
+    """Approve each proposal as the person on call until the search ends: seconds to the first verdict, last run, all
+    decided.
+    """
+    decided: list[Approval] = []
+    first_verdict: float | None = None
+    attempt = 0
+    while True:
+        run = await _poll(partial(_concluded, stage, thread, attempt), _VERDICT_S)
+        if run is None:
+            return first_verdict or time.monotonic() - started, await _latest(stage, thread), decided
+        first_verdict = first_verdict or time.monotonic() - started
+        attempt = run.attempt
+        if not (run.verdict or {}).get("proposal"):
+            return first_verdict, run, decided
+        card = await stage.workspace.wait_for(lambda w: _card(w, thread), timeout=15)
+        if card is not None:
+            await stage.workspace.click(PERSON, card.ts, "approve")
+        ended = await _poll(partial(_ended, stage, thread, len(decided)), _OUTCOME_S)
+        if ended is None:
+            return first_verdict, run, decided
+        decided.append(ended)
+        if ended.state is not ApprovalState.NOT_HEALED:
+            return first_verdict, run, decided
+
+
+def _card(workspace: Workspace, thread: str) -> StoredMessage | None:
+    cards = [
+        message
+        for message in workspace.messages(CHANNEL, thread)
+        if any(
+            e.get("action_id") == "approve"
+            for b in message.all_blocks
+            for e in b.get("elements", ())
+            if isinstance(e, dict)
+        )
+    ]
+    return cards[-1] if cards else None
+
+
+def _actions(message: StoredMessage) -> list[str]:
+    elements = [element for block in message.all_blocks for element in block.get("elements", ())]
+    return [str(element.get("action_id")) for element in elements if isinstance(element, dict)]
+
+
+def _shows_evidence(message: StoredMessage) -> bool:
+    """A message with a result read from a source: a finished task with output, or the measured symptom."""
+    return any(task.get("status") == "complete" and task.get("output") for task in message.tasks)
+
+
+async def _since(stage: Stage, thread: str, started: float, shows: Callable[[StoredMessage], bool]) -> float | None:
+    with contextlib.suppress(TimeoutError):
+        await stage.workspace.wait_for(lambda w: any(shows(m) for m in w.messages(CHANNEL, thread)), timeout=_VERDICT_S)
+        return time.monotonic() - started
+    return None
+
+
+async def _latest(stage: Stage, thread: str) -> Investigation | None:
+    channel = stage.workspace.channels[CHANNEL.removeprefix("#")].id
+    async with stage.database.tenant(stage.tenant, readonly=True) as s:
+        incident = await incidents.incident_for_thread(s, channel, thread)
+        return await investigations.latest_investigation(s, incident.id) if incident else None
+
+
+async def _concluded(stage: Stage, thread: str, after_attempt: int) -> Investigation | None:
+    run = await _latest(stage, thread)
+    ended = run is not None and run.attempt > after_attempt and run.status in ("concluded", "failed", "stopped")
+    return run if ended else None
+
+
+async def _ended(stage: Stage, thread: str, index: int) -> Approval | None:
+    channel = stage.workspace.channels[CHANNEL.removeprefix("#")].id
+    async with stage.database.tenant(stage.tenant, readonly=True) as s:
+        incident = await incidents.incident_for_thread(s, channel, thread)
+        found = await approvals.approvals_of_incident(s, incident.id) if incident else []
+    return found[index] if len(found) > index and found[index].state in _FINAL else None
+
+
+async def _poll(look: Callable[[], Any], timeout_s: float) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = await look()
+        if found is not None:
+            return found
+        await asyncio.sleep(0.1)
+    return None
+
+
+async def _artifacts(stage: Stage, run: Investigation | None) -> list[tuple[str, dict[str, Any]]]:
+    if run is None:
+        return []
+    async with stage.database.tenant(stage.tenant, readonly=True) as s:
+        return [(str(a.text), a.facts) for a in await artifacts.artifacts(s, run.id)]
+
+
+async def _version_of(change: str | None, found: list[tuple[str, dict[str, Any]]]) -> str | None:
+    """The commit that a change id deployed."""
+    for _, facts in found:
+        for entry in facts.get("changes", ()):
+            if entry.get("id") == change:
+                return str(entry.get("version"))
+    return None
+
+
+def _sentence(result: Result) -> str:
+    right = result.root_cause_service == result.expected_service
+    healed = {None: "nothing to heal here", True: "healed", False: "not healed"}[result.healed]
+    return (
+        f"{result.scenario:18} {'right' if right else 'WRONG'}: {result.root_cause_service or 'no cause'} "
+        f"({result.confidence}); {healed}; verdict after {result.seconds} s"
+    )
+
+
+__all__ = ["Choice", "Mention", "Result", "demonstrate", "run_scenario"]
