@@ -157,10 +157,7 @@ def words(blocks: list[dict[str, Any]]) -> str:
 
 @asynccontextmanager
 async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbox) -> AsyncIterator[Slack]:
-    # The local workspace has no private channels, whose events the manifest asks for as well.
-    events = [e for e in MANIFEST["settings"]["event_subscriptions"]["bot_events"] if e != "message.groups"]
-    settings = {**MANIFEST["settings"], "event_subscriptions": {"bot_events": events}}
-    workspace = Workspace({**MANIFEST, "settings": settings})
+    workspace = Workspace(MANIFEST)
     await workspace.start()
     session = guarded_session(workspace.api_url)
     token = Secret(workspace.bot_token)

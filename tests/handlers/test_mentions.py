@@ -217,3 +217,11 @@ async def test_what_slack_delivers_twice_is_done_once(slack: Slack) -> None:
     await slack.handled(1)
     assert len(slack.engine.of("investigate")) == 1
     assert await kept(slack) == ["mention"]
+
+
+async def test_a_mention_in_a_private_channel_is_answered_there(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "leads", "@autoheal checkout is failing")
+    await slack.handled(1)
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        (incident,) = await open_incidents(s)
+    assert incident.thread_ts == ts
