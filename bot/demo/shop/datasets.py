@@ -7,7 +7,7 @@ from contextlib import closing
 
 from bot.demo.shop.plan import CARDS, CATEGORIES, CUSTOMERS, PRODUCTS, WORDS, Topology
 
-ORDERS = 7_000
+ORDERS = 6_000
 CHARGES = 40_000
 NOUNS = ("chair", "lamp", "bowl", "shelf", "mug", "frame", "kit", "case", "stand", "blanket")
 COUPONS = (("SPRING10", 10), ("WELCOME5", 5), ("FRIENDS15", 15))
@@ -65,7 +65,7 @@ def _fill_orders(db: sqlite3.Connection, choose: random.Random) -> None:
             1 + int(pick() * 3),
             500 + int(pick() * 20_000),
             1 + n,
-            now - 90 * 86_400 + n * 1_100,
+            now - 90 * 86_400 + n * 1_290,
         )
         for n in range(ORDERS)
     ]

@@ -15,7 +15,7 @@ from bot.demo.shop.plan import CARDS, CATEGORIES, CUSTOMERS, PRODUCTS, WORDS
 from bot.demo.shop.streams import next_value, say, standard_input
 
 TIMEOUT_S = 5.0
-KNOWN_ORDERS = 7_000
+KNOWN_ORDERS = 6_000
 LONG_TEXT = "Please deliver to the loading bay behind the building. " * 7_000
 CHOOSE = random.Random()  # noqa: S311 - shoppers, not secrets
 
