@@ -30,6 +30,7 @@ from agents.telemetry import Gathered
 
 _UNITS: Final[Mapping[str, str]] = {"ratio": "ratio", "s": "seconds", "bytes": "bytes"}
 _CHARTED: Final = 3
+_FELT: Final = ("errors", "latency")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ def rank(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None)
         "gaps": list(ranking.gaps),
     }
     if ranking.symptom is not None:
-        facts["symptom"] = _symptom_facts(ranking.symptom, ranking.onset)
+        facts["symptom"] = _symptom_facts(_felt(ranking, ranking.symptom), ranking.onset)
         facts["chart"] = _chart(ranking, series)
     return Finding(text=render_ranking(ranking), facts=facts, summary=_ranking_line(ranking))
 
@@ -154,10 +155,19 @@ def _change_facts(finding: ChangeFinding) -> dict[str, Any]:
     }
 
 
+def _felt(ranking: Ranking, symptom: Anomaly) -> Anomaly:
+    """What users feel, errors or latency, where any was found: healing is judged by it rather than by a pool's level."""
+    if symptom.family in _FELT:
+        return symptom
+    felt = [a for cause in ranking.causes for a in cause.anomalies if a.family in _FELT and a.direction == "up"]
+    return max(felt, key=lambda a: a.score, default=symptom)
+
+
 def _symptom_facts(symptom: Anomaly, onset: Onset | None) -> dict[str, Any]:
     return {
         "service": symptom.service,
         "indicator": indicator_key(symptom.indicator, symptom.peer),
+        "family": symptom.family,
         "unit": _UNITS.get(symptom.unit, "per_second" if symptom.unit.endswith("/s") else "count"),
         "before": symptom.baseline,
         "now": symptom.current,

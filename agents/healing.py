@@ -16,7 +16,9 @@ from agents.telemetry import gather
 from agents.verdict import Symptom
 from store.ids import TenantId
 
+_ERROR_FAMILIES: Final = ("errors", "dependency_errors")
 _LEAST_ERROR_RATIO: Final = 0.01
+_MOST_ERRORS: Final = 0.05
 _CLEARLY_WORSE: Final = 1.5
 _LOOKBACK: Final = timedelta(minutes=3)
 
@@ -42,16 +44,17 @@ def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
     """How healing will be judged: at most a quarter of the way from normal to broken, and never stricter than noise."""
     if symptom is None or symptom.now <= symptom.before:
         return None
-    quarter = symptom.before + 0.25 * (symptom.now - symptom.before)
-    floor = _LEAST_ERROR_RATIO if symptom.unit == "ratio" else 0.0
+    threshold = symptom.before + 0.25 * (symptom.now - symptom.before)
     worse = symptom.now * _CLEARLY_WORSE
+    if symptom.family in _ERROR_FAMILIES:
+        threshold, worse = max(min(threshold, _MOST_ERRORS), _LEAST_ERROR_RATIO), min(worse, 1.0)
     return Healing(
         service=symptom.service,
         indicator=symptom.indicator,
         unit=symptom.unit,
         before=symptom.now,
-        threshold=max(quarter, floor) if symptom.unit != "ratio" else max(min(quarter, 0.05), floor),
-        worse_than=min(worse, 1.0) if symptom.unit == "ratio" else worse,
+        threshold=threshold,
+        worse_than=worse,
         hold_s=pace.healing_hold.total_seconds(),
         window_s=pace.healing_window.total_seconds(),
     )

@@ -148,6 +148,7 @@ class Symptom(Stored):
     service: str
     indicator: str
     unit: Literal["ratio", "seconds", "count", "bytes", "per_second"]
+    family: str = "other"
     before: float
     now: float
     onset: str | None
