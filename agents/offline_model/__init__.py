@@ -1,7 +1,8 @@
 """The deterministic investigator behind the same protocol as Claude: no network, no key, nothing kept between calls.
 
-It reads only what a model reads, the conversation and the tools' texts, and asks for the same tools; so it can take over in
-the middle of another model's run, and a run that died goes on. `routine.py` is its method, `judgement.py` its doubt.
+It reads only what a model reads, the conversation and the tools' texts, and asks for the same tools; so it can take
+over in the middle of another model's run, and a run that died goes on. `routine.py` is its method, `judgement.py` its
+doubt.
 """
 
 from __future__ import annotations

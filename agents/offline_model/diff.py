@@ -1,4 +1,4 @@
-"""What a change altered, from the text of its unified diff: settings with old and new value, code, queries, what it keeps.
+"""What a change altered, from the text of its unified diff: settings, code, queries, what it keeps.
 
 Only shapes that hold in most languages and formats are read; what is not understood counts as plain code.
 """
@@ -24,11 +24,17 @@ _SETTINGS_FILES: Final = frozenset(
 )
 _TEXT_FILES: Final = frozenset((".md", ".rst", ".txt"))
 _WORD: Final = re.compile(r"[A-Za-z][a-z]+|[A-Z]{2,}")
-_COMMON: Final = frozenset(
-    "the and for with from not none null true false self return import def class get set new old max min seconds second"
-    " total number value values name names id ids int str float key item items list dict data app main error errors http"
-    " request requests response answer service services config settings default post put mean ratio rate call calls"
-    " within over after before more than that this was were are has have one two per all any".split()
+
+
+def word_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_COMMON: Final = word_set(
+    """the and for with from not none null true false self return import def class get set new old max min seconds
+    second total number value values name names id ids int str float key item items list dict data app main error errors
+    http request requests response answer service services config settings default post put mean ratio rate call calls
+    within over after before more than that this was were are has have one two per all any"""
 )
 
 
@@ -55,10 +61,11 @@ class Setting:
 
 
 @dataclass(kw_only=True)
-class FileDiff:
-    """`functions` are those whose text is touched or surrounds the change."""
+class Hunk:
+    """One altered place of one file. `inside` is its function, `functions` are all that are named in it."""
 
     path: str
+    inside: str = ""
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     around: list[str] = field(default_factory=list)
@@ -74,10 +81,22 @@ class FileDiff:
         return PurePosixPath(self.path).suffix.lower() not in _SETTINGS_FILES | _TEXT_FILES
 
     @property
-    def sql(self) -> str:
-        """The first altered line of a query, or empty."""
-        lines = [*self.added, *self.removed] if self.is_code or self.path.endswith(".sql") else []
-        return next((line for line in lines if _SQL.search(line)), "")
+    def sql(self) -> bool:
+        """Whether a query was altered."""
+        return self.is_code and any(_SQL.search(line) for line in (*self.added, *self.removed))
+
+    @property
+    def telling(self) -> str:
+        """The altered line with most words that were not there before, with its sign."""
+        known = words_of(" ".join(self.removed))
+        if self.added:
+            return "+" + max(self.added, key=lambda line: len(words_of(line) - known))
+        return f"-{self.removed[0]}" if self.removed else ""
+
+    @property
+    def place(self) -> str:
+        """The function, else the file."""
+        return self.inside or self.name
 
     @property
     def kept(self) -> str:
@@ -91,35 +110,34 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(w for w in found if len(w) > 2 and w not in _COMMON)
 
 
-def read_diff(text: str) -> list[FileDiff]:
-    files: list[FileDiff] = []
-    section = ""
+def read_diff(text: str) -> list[Hunk]:
+    hunks: list[Hunk] = []
+    path, section = "", ""
     pending: list[tuple[str, str, str]] = []
-    in_hunk = False
     for line in text.splitlines():
         if line.startswith("diff --git "):
-            files.append(FileDiff(path=line.rpartition(" b/")[2]))
-            section, pending, in_hunk = "", [], False
-        elif not files:
-            continue
-        elif line.startswith("@@"):
-            in_hunk, pending = True, []
+            path = line.rpartition(" b/")[2]
+        elif line.startswith("@@") and path:
             heading = line.rpartition("@@")[2]
-            files[-1].functions.update(_DEFINES.findall(heading))
-            section = _section(heading)
-        elif in_hunk and line[:1] in ("+", "-", " "):
+            named = _DEFINES.findall(heading)
+            hunks.append(Hunk(path=path, functions=set(named), inside=named[-1] if named else ""))
+            pending, section = [], _section(heading)
+        elif hunks and hunks[-1].path == path and line[:1] in ("+", "-", " "):
             section = _section(line[1:]) or section
-            _take(files[-1], line, section, pending)
-    return files
+            _take(hunks[-1], line, section, pending)
+    return hunks
 
 
-def _take(file: FileDiff, line: str, section: str, pending: list[tuple[str, str, str]]) -> None:
+def _take(hunk: Hunk, line: str, section: str, pending: list[tuple[str, str, str]]) -> None:
     sign, body = line[0], line[1:]
-    file.functions.update(_DEFINES.findall(body))
+    named = _DEFINES.findall(body)
+    hunk.functions.update(named)
+    if named and not hunk.added and not hunk.removed:
+        hunk.inside = named[-1]
     if sign == " ":
-        file.around.append(body)
+        hunk.around.append(body)
         return
-    (file.added if sign == "+" else file.removed).append(body)
+    (hunk.added if sign == "+" else hunk.removed).append(body)
     if (match := _SETTING.fullmatch(body)) is None:
         return
     key, value = match.group(1), match.group(2).strip("\"'")
@@ -129,7 +147,7 @@ def _take(file: FileDiff, line: str, section: str, pending: list[tuple[str, str,
     old = next((p for p in pending if p[1] == key), None)
     if old is not None and old[2] != value:
         pending.remove(old)
-        file.settings.append(Setting(key=key, section=section, old=old[2], new=value, line=line))
+        hunk.settings.append(Setting(key=key, section=section, old=old[2], new=value, line=line))
 
 
 def _section(line: str) -> str:

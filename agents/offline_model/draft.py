@@ -1,7 +1,7 @@
-"""An explanation in words: the draft that `conclude` takes, each claim with its quote, and the hypotheses for the thread.
+"""An explanation in words: the draft that `conclude` takes, each claim with its quote, and the hypotheses.
 
-Every sentence is held against the results with the gate's own number check before it is handed in; what would not pass is
-said without its numbers or left out.
+Every sentence is held against the results with the gate's own number check before it is handed in; what would not pass
+is said without its numbers or left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from agents.citations import numbers_borne
 from agents.offline_model.findings import Change, Metric, Pattern
 from agents.offline_model.fit import Fit, Nature
-from agents.offline_model.judgement import Case, Explanation, load_metric, open_suspects, usable_changes
+from agents.offline_model.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
 from agents.offline_model.transcript import Result
 from agents.verdict import Confidence, HypothesisState
 
@@ -61,11 +61,10 @@ def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, An
     """Open before an explanation is chosen, then each supported or refuted with one reason."""
     rows: list[tuple[str, HypothesisState, str]] = []
     decided = explanation is not None
-    for suspect in case.ranking.suspects[:3]:
-        rows.append(_suspect_row(case, suspect.service, suspect.external, suspect.family, explanation))
-    for change in [c for c in case.changes if c.possible][:3]:
-        if change.service not in {s.service for s in case.ranking.suspects[:1]} or not decided:
-            rows.append(_change_row(case, change, explanation))
+    rows += [_suspect_row(case, s.service, s.external, s.family, explanation) for s in case.ranking.suspects[:3]]
+    fresh = [c for c in case.changes if c.possible and c.seconds <= FRESH_S]
+    told = explanation.change.id if explanation is not None and explanation.change is not None else ""
+    rows += [_change_row(case, change, explanation) for change in fresh[:3] if change.id != told]
     load = load_metric(case.ranking)
     if case.ranking.suspects and case.ranking.suspects[0].family != "traffic":
         state: HypothesisState = "open" if not decided or load else "refuted"
@@ -148,11 +147,13 @@ def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
     ranking = _newest(case, "rank_causes")
     rival = next((s for s in open_suspects(case) if s.service != explanation.suspect.service), None)
     if rival is not None:
-        text = f"{rival.service} is abnormal as well ({rival.family.replace('_', ' ')}) and ranks {'behind' if rival.place > explanation.suspect.place else 'before'} it."
+        where = "behind" if rival.place > explanation.suspect.place else "before"
+        text = f"{rival.service} is abnormal as well ({rival.family.replace('_', ' ')}) and ranks {where} it."
         yield _observed(ranking, text, rival.line, side="against")
     for change in usable_changes(case):
         if explanation.change is None or change.id != explanation.change.id:
-            text = f"{change.service} was changed to {change.short} {change.seconds} s before the onset; it only coincides."
+            when = f"{change.seconds} s before the onset" if change.seconds >= 0 else "as it began"
+            text = f"{change.service} was changed to {change.short} {when}; it only coincides."
             for source in (_newest(case, "what_changed"), ranking):
                 if claim := _observed(source, text, change.line, side="against"):
                     yield claim
@@ -162,14 +163,11 @@ def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
 
 def _log_claim(case: Case, pattern: Pattern) -> Claim | None:
     example = pattern.example.rstrip("…").strip()
-    words = {"new": "logs a new error", "grown": "logs an error more often"}.get(pattern.kind, "logs")
-    for source in (_newest(case, "log_patterns"), _newest(case, "rank_causes")):
-        if claim := _observed(source, f"{pattern.service} {words} since {pattern.first}.", example):
-            return claim
-    for source in (_newest(case, "log_patterns"), _newest(case, "rank_causes")):
-        if claim := _observed(source, f"{pattern.service} {words}.", example):
-            return claim
-    return None
+    texts = [f"{pattern.service} logs an error more often than before."]
+    if pattern.kind == "new":
+        texts = [f"{pattern.service} logs a new error since {pattern.first}.", f"{pattern.service} logs a new error."]
+    sources = (_newest(case, "log_patterns"), _newest(case, "rank_causes"))
+    return next((c for text in texts for source in sources if (c := _observed(source, text, example))), None)
 
 
 def _diff_claim(case: Case, change: Change, fit: Fit) -> Claim | None:
@@ -236,7 +234,7 @@ def _kind(explanation: Explanation) -> str:
         return "outside provider down"
     if nature is Nature.EXCEPTION and explanation.evidence.exception:
         return _clip(f"exception {explanation.evidence.exception}", 60)
-    if explanation.change is not None and nature is Nature.SLOW and explanation.fit and "query" in explanation.fit.did:
+    if explanation.change is not None and explanation.fit is not None and "a query" in explanation.fit.did:
         return "slow query"
     return nature.value
 
@@ -270,7 +268,10 @@ def _impact(case: Case) -> str:
 def _advice(case: Case, explanation: Explanation) -> str:
     nature, service = explanation.evidence.nature, explanation.suspect.service
     if explanation.external:
-        return f"Call the operator of {explanation.external}; nothing here can mend it. {service} could fail fast or queue until it is back."
+        return (
+            f"Call the operator of {explanation.external}; nothing here can mend it. "
+            f"{service} could fail fast or queue until it is back."
+        )
     if nature is Nature.SURGE:
         limit = next(
             (
@@ -282,9 +283,9 @@ def _advice(case: Case, explanation: Explanation) -> str:
             None,
         )
         first = f" {limit.service} fills up first ({limit.indicator})." if limit else ""
-        return f"More instances or workers of {service} would scale it; shedding or queueing requests would hold meanwhile.{first}"
+        return f"More instances or workers of {service} would scale it; shedding requests would hold meanwhile.{first}"
     if nature is Nature.ROOM:
-        return f"A restart begins a new file; the limit will be hit again until {service} rotates its files or the limit is raised."
+        return f"A restart begins a new file; the limit is hit again until {service} rotates it or the limit is raised."
     if nature is Nature.LEAK and explanation.change is None:
         return f"A restart frees the memory; it will grow again until the owner of {service} finds what is kept."
     if explanation.remedy is None:
@@ -316,11 +317,17 @@ def _abstention(case: Case) -> dict[str, Any]:
         headline = f"No fault found; checked {', '.join(read)}{f'; would need {missing}' if missing else ''}."
     else:
         headline = f"No confident cause; checked {', '.join(read)}."
+    striking = next((p for p in case.patterns if p.striking), None)
+    if striking is not None:
+        calm = " but no metric left its range" if case.ranking.quiet else ""
+        headline = f"No confident cause: {striking.service} logs a new error{calm}."
     claims: list[Claim] = []
     ranking = _newest(case, "rank_causes")
     if case.ranking.quiet and ranking is not None:
         quiet = _observed(ranking, "No indicator left its normal range.", ranking.text.splitlines()[0], side="context")
         claims += [quiet] if quiet else []
+    if striking is not None and (logged := _log_claim(case, striking)):
+        claims.append({**logged, "side": "context"})
     symptom = case.ranking.symptom
     if symptom is not None and (claim := _observed(ranking, _moved(symptom), symptom.line, side="context")):
         claims.append(claim)

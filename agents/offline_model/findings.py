@@ -17,7 +17,7 @@ _ANOMALY: Final = re.compile(
     r",(?:x(?P<ratio>[\d.e+-]+)|new),z=(?P<z>[\d.]+).*"
 )
 _PATTERN: Final = re.compile(
-    r"(?P<service>[^,]+),(?P<kind>new|grown|vanished),(?P<level>[^,]*),(?P<count>\d+->\d+),(?P<share>[^,]+),"
+    r"(?P<service>[^,]+),(?P<kind>new|grown|vanished),(?P<level>[^,]*),\d+->(?P<count>\d+),[^,>]+->(?P<share>[\d.]+)%,"
     r"(?P<first>\d\d:\d\d:\d\d),(?P<example>.*)"
 )
 _CHANGE: Final = re.compile(
@@ -25,11 +25,12 @@ _CHANGE: Final = re.compile(
     r"(?P<relative>(?P<seconds>\d+)s (?P<side>before|after) onset),(?P<verdict>\w+),(?P<score>[\d.]+),(?P<summary>.*)"
 )
 _FAILURE: Final = re.compile(
-    r"error|exception|fail|fatal|panic|refused|timed? ?out|denied|exceeded|exhaust|unavailable|too large|too many|no space"
-    r"|quota|out of memory|killed|no free",
+    r"error|exception|fail|fatal|panic|refused|timed? ?out|denied|exceeded|exhaust|unavailable|too large|too many"
+    r"|no space|quota|out of memory|killed|no free",
     re.IGNORECASE,
 )
 _SHORT: Final = 7
+_LOUD: Final = frozenset(("error", "critical", "fatal", "alert", "emergency", "severe", "panic"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +53,25 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """One log pattern; `example` is a real line, perhaps cut with an ellipsis."""
+    """One log pattern; `example` is a real line, perhaps cut. `share`: of the service's lines since the onset, in %."""
 
     service: str
     kind: str
     level: str
     example: str
     first: str
+    count: int
+    share: float
     line: str
 
     @property
     def bad(self) -> bool:
-        loud = self.level.lower() in ("error", "critical", "fatal", "alert", "emergency", "severe", "panic")
-        return self.kind != "vanished" and (loud or bool(_FAILURE.search(self.example)))
+        return self.kind != "vanished" and (self.level.lower() in _LOUD or bool(_FAILURE.search(self.example)))
+
+    @property
+    def striking(self) -> bool:
+        """A new error that a good part of the lines repeat."""
+        return self.kind == "new" and self.level.lower() in _LOUD and self.count >= 10 and self.share >= 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,7 @@ class Change:
     at: str
     seconds: int
     verdict: str
+    summary: str
     line: str
 
     @property
@@ -109,7 +117,7 @@ class Suspect:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """`quiet` is the engine's word for "nothing is abnormal"; a text that says neither has no suspects and is not quiet."""
+    """`quiet` is the engine's word for "nothing is abnormal"; an odd text has no suspects and is not quiet."""
 
     onset: str
     symptom: Metric | None
@@ -199,6 +207,8 @@ def _pattern(line: str) -> Pattern | None:
         level=match["level"],
         example=match["example"].strip(),
         first=match["first"],
+        count=int(match["count"]),
+        share=_float(match["share"]) or 0.0,
         line=line,
     )
 
@@ -215,6 +225,7 @@ def _change(line: str) -> Change | None:
         at=match["at"],
         seconds=seconds if match["side"] == "before" else -seconds,
         verdict=match["verdict"],
+        summary=match["summary"].strip(),
         line=line,
     )
 

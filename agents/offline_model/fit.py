@@ -1,7 +1,7 @@
-"""Does what a change altered fit what the evidence shows? The question that separates a cause from a coincidence in time.
+"""Does what a change altered fit what the evidence shows? That separates a cause from a coincidence in time.
 
-Grade 2: the diff touches the very thing that the evidence names (a limit that the log quotes, the function in the stack,
-the query that became slow). Grade 1: such a change can do this. Grade 0: nothing links them.
+Grade 2: the diff touches the very thing that the evidence names (a limit that the log quotes, the function in the
+stack, the query that became slow). Grade 1: such a change can do this. Grade 0: nothing links them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from agents.offline_model.diff import FileDiff, Setting, read_diff, words_of
+from agents.offline_model.diff import Hunk, Setting, read_diff, word_set, words_of
 from agents.offline_model.findings import Metric, Pattern, Suspect
 
 _OUT_OF_ROOM: Final = re.compile(
-    r"file too large|no space left|too many open files|disk full|quota exceeded|read-only file system|\berrno (?:24|27|28|30|122)\b",
+    r"file too large|no space left|too many open files|disk full|quota exceeded|read-only file system"
+    r"|\berrno (?:24|27|28|30|122)\b",
     re.IGNORECASE,
 )
 _OUT_OF_MEMORY: Final = re.compile(
@@ -29,10 +30,11 @@ _UNREACHED: Final = re.compile(
 )
 _RAISED: Final = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Panic|Fault))\b")
 _FRAME: Final = re.compile(r"File \"([^\"]+)\", line \d+, in (\w+)|at (?:\w+\.)*(\w+) ?\(")
-_CAPACITY: Final = frozenset(
-    "pool size limit workers threads connections concurrency capacity queue memory heap longest length slots replicas".split()
+_CAPACITY: Final = word_set(
+    "pool size limit workers threads connections concurrency capacity queue memory heap longest length slots replicas"
 )
-_TIME: Final = frozenset("timeout deadline interval delay wait ttl period retry retries backoff".split())
+_WAITING: Final = word_set("timeout deadline retry retries")
+_TIME: Final = word_set("timeout deadline interval delay wait ttl period retry retries backoff")
 
 
 class Nature(StrEnum):
@@ -110,124 +112,95 @@ def relays(example: str, others: Iterable[str]) -> bool:
 
 def fit_change(diff_text: str, evidence: Evidence) -> Fit:
     """The best link between any altered file and the evidence."""
-    fits = [fit for file in read_diff(diff_text) for fit in _fits(file, evidence)]
+    fits = [fit for hunk in read_diff(diff_text) for fit in _fits(hunk, evidence)]
     return max(
         fits, key=lambda f: f.grade, default=Fit(grade=0, line="", did="", why="its diff could not be understood")
     )
 
 
 def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
-    if suspect.family == "traffic":
-        return Nature.SURGE
-    if _OUT_OF_ROOM.search(own):
-        return Nature.ROOM
-    if _OUT_OF_MEMORY.search(own) or suspect.family == "memory":
-        return Nature.LEAK
-    calling = suspect.family.startswith("dependency_") or suspect.external
-    if calling and _TIMED_OUT.search(all_text):
-        return Nature.TIMEOUT
-    if calling:
-        return Nature.CALLS
-    if _EXHAUSTED.search(own):
-        return Nature.POOL
-    if _RAISED.search(own):
-        return Nature.EXCEPTION
-    by_family = {"latency": Nature.SLOW, "saturation": Nature.POOL, "restarts": Nature.RESTARTS, "cpu": Nature.SLOW}
-    if suspect.family in by_family:
-        return by_family[suspect.family]
-    return (
-        Nature.TIMEOUT
-        if _TIMED_OUT.search(all_text)
-        else Nature.CALLS
-        if _UNREACHED.search(all_text)
-        else Nature.ERRORS
+    """The first that holds: what the log names outright counts before what a metric's family suggests."""
+    family = suspect.family
+    calling = bool(suspect.external) or family.startswith("dependency_")
+    timed_out = bool(_TIMED_OUT.search(all_text))
+    rules = (
+        (family == "traffic", Nature.SURGE),
+        (bool(_OUT_OF_ROOM.search(own)), Nature.ROOM),
+        (family == "memory" or bool(_OUT_OF_MEMORY.search(own)), Nature.LEAK),
+        (calling, Nature.TIMEOUT if timed_out else Nature.CALLS),
+        (bool(_EXHAUSTED.search(own)), Nature.POOL),
+        (bool(_RAISED.search(own)), Nature.EXCEPTION),
+        (family in ("latency", "cpu"), Nature.SLOW),
+        (family == "saturation", Nature.POOL),
+        (family == "restarts", Nature.RESTARTS),
+        (timed_out, Nature.TIMEOUT),
+        (bool(_UNREACHED.search(all_text)) or bool(all_text and not own), Nature.CALLS),
+        (any(m.peer and "error" in m.indicator for m in suspect.metrics), Nature.CALLS),
     )
+    return next((nature for holds, nature in rules if holds), Nature.ERRORS)
 
 
-def _fits(file: FileDiff, evidence: Evidence) -> list[Fit]:
-    found = [_fit_setting(setting, file, evidence) for setting in file.settings]
-    if file.is_code and (file.added or file.removed):
-        found.append(_fit_code(file, evidence))
+def _fits(hunk: Hunk, evidence: Evidence) -> list[Fit]:
+    found = [_fit_setting(setting, hunk, evidence) for setting in hunk.settings]
+    if hunk.is_code and (hunk.added or hunk.removed):
+        found.append(_fit_code(hunk, evidence))
     if not found:
-        line = next((f"+{x}" for x in file.added if x.strip()), "")
-        found.append(Fit(grade=0, line=line, did=f"changed {file.name}", why=f"{file.name} has nothing to do with it"))
+        found.append(Fit(grade=0, line=hunk.telling, did=f"changed {hunk.name}", why=f"{hunk.name} is not involved"))
     return found
 
 
-def _fit_setting(setting: Setting, file: FileDiff, evidence: Evidence) -> Fit:
+def _fit_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> Fit:
     verb = "cut" if setting.lowered else "set"
     did = f"{verb} {setting.key} from {setting.old} to {setting.new}"
-    capacity, timing = setting.words & _CAPACITY, setting.words & _TIME
-    logs, named = words_of(evidence.log_text), words_of(_metric_words(evidence))
+    key, logs = words_of(setting.key), words_of(evidence.log_text)
+    plain = not key - _CAPACITY - _TIME or bool((key - _CAPACITY - _TIME) & words_of(_metric_words(evidence)))
     quoted = re.search(rf"(?<![\d.]){re.escape(setting.new)}(?![\d]|\.\d)", evidence.log_text) is not None
-    telling = setting.words - _CAPACITY - _TIME
-    limits = evidence.nature in (Nature.POOL, Nature.SLOW, Nature.ERRORS) and bool(capacity)
-    waits = evidence.nature in (Nature.TIMEOUT, Nature.CALLS) and bool(
-        setting.words & {"timeout", "deadline", "retries"}
-    )
+    limits = evidence.nature in (Nature.POOL, Nature.SLOW, Nature.ERRORS) and bool(key & _CAPACITY) and plain
+    waits = evidence.nature in (Nature.TIMEOUT, Nature.CALLS) and bool(key & _WAITING)
+    area = (words_of(setting.section) | key) - _CAPACITY - _TIME
     if (limits or waits) and quoted:
         grade, why = 2, f"the log names the new value {setting.new}"
-    elif telling & logs or (capacity & logs and setting.lowered):
-        grade, why = 2, f"the log speaks of the same {' '.join(sorted((telling or capacity) & logs)[:2])}"
-    elif limits or waits or (telling | capacity | timing) & named:
+    elif key and key <= logs:
+        grade, why = 2, f"the log speaks of the {' '.join(re.findall('[a-z]+', setting.key.lower()))}"
+    elif area & logs:
+        grade, why = (2 if key & (_CAPACITY | _TIME) else 1), f"the log speaks of {min(area & logs)}"
+    elif limits or waits:
         grade, why = 1, f"{setting.key} can do this"
     else:
         grade, why = 0, f"{setting.key} touches nothing that the evidence shows"
-    return Fit(grade=grade, line=setting.line, did=f"{did} in {file.name}" if len(did) < 40 else did, why=why)
+    return Fit(grade=grade, line=setting.line, did=f"{did} in {hunk.name}" if len(did) < 40 else did, why=why)
 
 
-def _fit_code(file: FileDiff, evidence: Evidence) -> Fit:
-    nature, touched = (
-        evidence.nature,
-        f"{' '.join(file.functions)} {' '.join([*file.added, *file.removed, *file.around])}",
-    )
-    line = f"+{file.added[0]}" if file.added else f"-{file.removed[0]}"
-    where = f"{sorted(file.functions)[0]} in {file.name}" if len(file.functions) == 1 else file.name
-    shared = words_of(touched) & words_of(f"{evidence.log_text} {_metric_words(evidence)}")
-    framed = sorted(evidence.frames & file.functions)
+def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
+    nature, altered = evidence.nature, words_of(" ".join([*hunk.added, *hunk.removed]))
+    shown = words_of(f"{evidence.log_text} {_metric_words(evidence)}")
+    near = altered | words_of(" ".join([*hunk.functions, *hunk.around]))
+    framed = sorted(evidence.frames & hunk.functions)
+    line, did = hunk.telling, f"changed {hunk.place}"
+    grade, why = 1, "it changes code of this service"
     if framed:
-        return Fit(
-            grade=2, line=line, did=f"changed {framed[0]} in {file.name}", why=f"the error is raised in {framed[0]}"
-        )
-    if nature is Nature.LEAK and file.kept:
-        return Fit(
-            grade=2, line=f"+{file.kept}", did=f"keeps more in memory ({file.name})", why="it keeps what it made"
-        )
-    if nature is Nature.SLOW and file.sql:
-        sign = "+" if file.sql in file.added else "-"
-        grade, why = (2, f"it changes the query behind {sorted(shared)[0]}") if shared else (1, "it changes a query")
-        return Fit(grade=grade, line=f"{sign}{file.sql}", did=f"changed a query in {file.name}", why=why)
-    if nature is Nature.EXCEPTION:
-        grade = 2 if shared and evidence.exception else 1
-        return Fit(
-            grade=grade,
-            line=line,
-            did=f"changed {where}",
-            why="it changes the code that fails" if shared else "it changes code",
-        )
-    if nature is Nature.ROOM:
-        grade = 1 if words_of(" ".join([*file.added, *file.removed])) & words_of(evidence.log_text) else 0
-        return Fit(
-            grade=grade,
-            line=line,
-            did=f"changed {where}",
-            why="it writes elsewhere" if grade else "it writes no more than before",
-        )
-    if nature in (Nature.CALLS, Nature.TIMEOUT, Nature.SURGE):
-        altered = words_of(" ".join([*file.added, *file.removed]))
-        grade = 1 if nature is not Nature.SURGE and _sends(file) and altered else 0
-        return Fit(
-            grade=grade,
-            line=line,
-            did=f"changed {where}",
-            why="it changes what is sent" if grade else "it does not touch the calls",
-        )
-    return Fit(grade=1, line=line, did=f"changed {where}", why="it changes code of this service")
+        grade, why = 2, f"the error is raised in {framed[0]}"
+    elif nature is Nature.LEAK:
+        grade, why = (2, "it keeps what it made") if hunk.kept else (1, why)
+        line, did = (f"+{hunk.kept}", f"keeps more in memory in {hunk.place}") if hunk.kept else (line, did)
+    elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql:
+        grade, why = (2, "this is what became slow") if near & shown else (1, "a query can become slow by this")
+        did = f"changed a query in {hunk.place}"
+    elif nature is Nature.EXCEPTION:
+        named = sorted(altered & words_of(evidence.log_text))
+        grade, why = (2, f"the error speaks of {named[0]}") if named else (1, "changed code can fail like this")
+    elif nature is Nature.ROOM:
+        grade, why = (1, "it writes elsewhere") if altered & words_of(evidence.log_text) else (0, "it writes no more")
+    elif nature in (Nature.CALLS, Nature.TIMEOUT):
+        grade, why = (1, "it changes what is sent") if _sends(hunk) else (0, "it does not touch the calls")
+    elif nature is Nature.SURGE:
+        grade, why = 0, "it cannot bring more requests"
+    return Fit(grade=grade, line=line, did=did, why=why)
 
 
-def _sends(file: FileDiff) -> bool:
+def _sends(hunk: Hunk) -> bool:
     """Whether the altered lines stand in or beside a call to somebody else."""
-    near = " ".join(line for line in (*file.around, *file.added, *file.removed) if not line.lstrip().startswith("@"))
+    near = " ".join(line for line in (*hunk.around, *hunk.added, *hunk.removed) if not line.lstrip().startswith("@"))
     return re.search(r"client\b|https?://|\.post\(|\bfetch\(|_url\b|endpoint|hostname", near, re.IGNORECASE) is not None
 
 

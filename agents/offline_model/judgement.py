@@ -1,7 +1,7 @@
 """From findings to the explanation that is put forward, with the confidence that the evidence bears.
 
-The engine's ranking is followed unless a person ruled its first suspect out, a remedy for it was tried in vain, or another
-suspect has a mechanism (a change whose diff fits) where the first has none. Being wrong at high confidence is the worst
+The engine's ranking is followed unless a person ruled its first suspect out, a remedy for it was tried in vain, or
+another suspect has a mechanism (a diff that fits) where the first has none. Being wrong at high confidence is the worst
 outcome, so each doubt lowers it: a tie, an unread diff, a change that only might do this.
 """
 
@@ -21,7 +21,7 @@ from agents.offline_model.findings import (
     read_patterns,
     read_ranking,
 )
-from agents.offline_model.fit import Evidence, Fit, Nature, fit_change, relays, weigh_evidence
+from agents.offline_model.fit import Evidence, Fit, Nature, fit_change, weigh_evidence
 from agents.offline_model.steering import Steering, tried_remedies
 from agents.offline_model.transcript import Transcript
 from agents.verdict import Confidence
@@ -29,7 +29,10 @@ from agents.verdict import Confidence
 _ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
 _TIE: Final = 0.75  # of the first suspect's score
 _NEAR: Final = 0.4  # of it: a suspect with a mechanism may still overtake one without
-_FRESH_S: Final = 1_800
+FRESH_S: Final = 1_800
+_HEAVY: Final = 0.6  # of it: a surge explains what load alone can do
+_LOAD_DOES: Final = (Nature.POOL, Nature.SLOW, Nature.ERRORS)
+_LEAK_FRESH_S: Final = 300  # a leak that only coincides with a change is a matter of the process's state
 _DIFFS: Final = 3
 _OWN_STORE: Final = frozenset(("database", "dependency"))
 
@@ -49,7 +52,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """`change` is the cause only if `fit` is at least 1; `beside` are changes that merely coincide. `why` is one reason."""
+    """`change` is set only where it is held to be the cause; `beside` are its changes that merely coincide."""
 
     suspect: Suspect
     evidence: Evidence
@@ -85,16 +88,24 @@ def open_suspects(case: Case) -> list[Suspect]:
 
 
 def usable_changes(case: Case) -> list[Change]:
-    """Changes that could be a cause: before the onset, in reach of the symptom, not yet rolled back in vain; newest first."""
-    gone = _rolled_back(case)
-    found = [c for c in case.changes if c.possible and c.service not in gone and c.service not in case.steering.cleared]
+    """Changes that could be a cause: before the onset, in reach of the symptom, not undone in vain; newest first."""
+    gone = _rolled_back(case) | case.steering.cleared
+    found = [c for c in case.changes if c.possible and c.service not in gone and not _undone(c, case.changes)]
     return sorted(found, key=lambda c: (c.seconds, c.id))
+
+
+def _undone(change: Change, changes: Iterable[Change]) -> bool:
+    """Whether a later change took this one back: what no longer runs does not explain what is wrong now."""
+    later = [c for c in changes if c.service == change.service and c.seconds < change.seconds]
+    return any(c.version == change.previous or c.summary == f'Revert "{change.summary}"' for c in later)
 
 
 def diffs_to_read(case: Case) -> list[Change]:
     """The changes of the leading suspects first, then what else was changed shortly before the onset."""
     leading = [s.service for s in open_suspects(case)[:2]]
-    fresh = [c for c in usable_changes(case) if c.seconds <= _FRESH_S]
+    usable = usable_changes(case)
+    newest = [c for c in usable if c.service in leading[:1]][:1]
+    fresh = [c for c in usable if c.seconds <= FRESH_S or c in newest]
     fresh.sort(key=lambda c: (leading.index(c.service) if c.service in leading else 2, c.verdict != "cause_candidate"))
     return fresh[:_DIFFS]
 
@@ -109,6 +120,10 @@ def explain(case: Case) -> Explanation | None:
     if not _has_mechanism(chosen):
         better = [o for o in options[1:] if _has_mechanism(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
         chosen = better[0] if better else chosen
+    if chosen.evidence.nature in _LOAD_DOES:
+        surges = [o for o in options if o.evidence.nature is Nature.SURGE]
+        heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
+        chosen = heavy[0] if heavy else chosen
     return replace(chosen, confidence=_confidence(case, chosen, options))
 
 
@@ -124,9 +139,8 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
     fits = [(c, fit_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
     external = suspect.external or _outside_peer(case, evidence)
     change, fit = _guilty(fits, evidence, external)
-    if change is not None:
-        external = ""
-    elif not suspect.external and suspect.service not in _rolled_back(case) and not _calls_out(evidence):
+    accused = suspect.external or suspect.service in _rolled_back(case) or _calls_out(evidence)
+    if change is not None or not accused:
         external = ""
     remedy = _remedy(evidence, change, external)
     if remedy and suspect.service in tried_remedies(case.steering)[remedy]:
@@ -147,12 +161,15 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
 def _guilty(
     fits: Sequence[tuple[Change, Fit | None]], evidence: Evidence, external: str
 ) -> tuple[Change | None, Fit | None]:
-    """The change whose diff fits best; an outside party that fails by itself needs the diff to name the call's limit."""
+    """The change whose diff fits best. Where an outside party may fail by itself, it must set the call's limit."""
     read = [(c, f) for c, f in fits if f is not None]
     if not read or evidence.nature is Nature.SURGE:
         return None, None
     change, fit = max(read, key=lambda cf: (cf[1].grade if cf[1] else 0, cf[0].verdict == "cause_candidate"))
-    least = 2 if change.verdict == "coincides" or (external and evidence.nature is Nature.TIMEOUT) else 1
+    doubtful = change.verdict == "coincides" or change.seconds > (
+        _LEAK_FRESH_S if evidence.nature is Nature.LEAK else FRESH_S
+    )
+    least = 2 if doubtful or (external and evidence.nature is Nature.TIMEOUT) else 1
     if (
         external
         and fit.grade < 2
@@ -220,8 +237,3 @@ def load_metric(ranking: Ranking) -> Metric | None:
     """A rise of traffic among what was ranked."""
     found = (m for s in ranking.suspects for m in s.metrics if "requests rate" in m.indicator and m.rose and not m.peer)
     return next(found, None)
-
-
-def spoken_of(pattern: Pattern, services: Iterable[str]) -> bool:
-    """Whether a pattern relays somebody else's failure."""
-    return relays(pattern.example, [s for s in services if s != pattern.service])

@@ -1,7 +1,7 @@
 """The investigator's routine: rank, read what the first suspects did and which change touches it, conclude.
 
-`next_calls` answers the tool calls of the turn that is due, from the transcript alone. Three or four turns end a run; a run
-that somebody else began is taken over where it stands.
+`next_calls` answers the tool calls of the turn that is due, from the transcript alone. Three or four turns end a run; a
+run that somebody else began is taken over where it stands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agents.verdict import Draft
 
 _MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
 _MOST_CONCLUSIONS: Final = 3
-_HEX: Final = frozenset("0123456789abcdef")
+_RAISED: Final = "Traceback|Exception|[a-z]Error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +80,8 @@ def _second_look(case: Case) -> list[Call]:
         calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **focus}))
     elif "log_patterns" in transcript.tools:
         calls.append(Call(tool="log_patterns", arguments=dict(focus)))
-    if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "level", "limit"):
-        calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "level": "error", "limit": 5}))
+    if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "grep", "limit"):
+        calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5}))
     calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]
     return calls
 

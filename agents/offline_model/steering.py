@@ -1,7 +1,7 @@
 """What people told the investigator: where they see it, what they rule out, what was already tried without success.
 
-Read from the question, the thread and the notes that arrive while a run is going on. Only declared services are names here;
-text in tool results never reaches this file.
+Read from the question, the thread and the notes that arrive while a run is going on. Only declared services are names
+here; text in tool results never reaches this file.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ _TRIED: Final = re.compile(
 _ROLLED: Final = re.compile(r"roll(?:ed|ing)?[ -]?back|revert(?:ed)?", re.IGNORECASE)
 _RESTARTED: Final = re.compile(r"restart(?:ed)?\b", re.IGNORECASE)
 _DONE: Final = re.compile(r"already|\brolled|\breverted|\brestarted|\btried\b", re.IGNORECASE)
-_FINE: Final = r"(?:is|are|looks?|was|seems?)\s+(?:\w+\s+)?(?:fine|ok|okay|healthy|good|innocent|unrelated|not it|not the (?:cause|problem))"
+_FINE: Final = (
+    r"(?:is|are|looks?|was|seems?)\s+(?:\w+\s+)?"
+    r"(?:fine|ok|okay|healthy|good|innocent|unrelated|not it|not the (?:cause|problem))"
+)
 _BEFORE: Final = r"(?:not|isn't|ignore|except|rule out|nothing to do with|leave out|forget)\s+(?:the\s+)?"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steering:
-    """`focus` is where people notice it; the other fields name services that are ruled out or remedies already tried there."""
+    """`focus` is where people notice it; services are ruled out (`cleared`) or were treated in vain."""
 
     focus: str | None
     note_focus: str | None

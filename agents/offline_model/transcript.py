@@ -1,7 +1,7 @@
-"""What a conversation says, read again on every turn: question, declared services, results, what people said, what is due.
+"""What a conversation says, read again on every turn: question, services, results, what people said, what is due.
 
-Everything here comes from `TurnRequest`, so a run that was interrupted, or begun by another model, is understood the same way.
-Results count only with the tool that they were asked from: text inside one never poses as another's.
+Everything here comes from `TurnRequest`, so a run that was interrupted, or begun by another model, is understood the
+same way. Results count only with the tool that they were asked from: text inside one never poses as another's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HURRY: Final = ("Conclude now", "Call `conclude` now")
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One answered call. `id` is what a claim cites, empty where nothing was stored; `place` orders it in the history."""
+    """One answered call. `id` is what a claim cites, empty where nothing was stored; `place` orders the history."""
 
     id: str
     tool: str
@@ -42,7 +42,7 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Transcript:
-    """`calls` of services are caller to callees. `turn` numbers the answer that is due, `own_turns` those given offline."""
+    """`calls` go from caller to callees. `turn` numbers the answer that is due, `own_turns` those given offline."""
 
     question: str
     said: str
