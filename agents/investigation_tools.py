@@ -5,6 +5,7 @@ Their docstrings are prompts. Times are UTC. Results are stored as artifacts bef
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ class WindowArguments(Arguments):
 
     minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
     symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
+    wait_s: int = Field(default=0, ge=0, le=10, description="Seconds to wait first: a report may come before the data.")
 
 
 class LogArguments(WindowArguments):
@@ -165,6 +167,7 @@ class InvestigationTools:
         return arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None
 
     async def _gather(self, arguments: WindowArguments) -> Gathered:
+        await asyncio.sleep(arguments.wait_s)
         end = self._now()
         return await gather(self._toolbox, Window(start=end - timedelta(minutes=arguments.minutes), end=end))
 

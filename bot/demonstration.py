@@ -43,6 +43,7 @@ CHANNEL: Final = "#incidents"
 FIRST_SCENARIO: Final = "config-cut"
 _READY_S: Final = 60.0
 _VERDICT_S: Final = 90.0
+_NOTICED_AFTER_S: Final = 5.0  # nobody reports an incident in its first moments
 _OUTCOME_S: Final = 120.0
 _HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
 _FINAL: Final = frozenset(
@@ -247,6 +248,7 @@ async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -
     """Measure a baseline, break the shop, ask, approve what is proposed, let the referee judge, put it right again."""
     await stage.shop.baseline()
     mention = await stage.shop.begin(name, scenario_seed)
+    await asyncio.sleep(_NOTICED_AFTER_S)
     started = time.monotonic()
     thread = await stage.workspace.post(PERSON, CHANNEL, f"@autoheal {mention.text}")
     first = asyncio.create_task(_since(stage, thread, started, _shows_evidence))
