@@ -7,10 +7,13 @@ would leave work behind; so the id is a slot that is held by a lock: a file lock
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import fasteners
 import psycopg
@@ -18,6 +21,9 @@ from sqlalchemy.engine import make_url
 
 _NAMESPACE: Final = 0x41_48  # "AH": our corner of PostgreSQL's advisory locks
 _SLOTS: Final = 64
+_LEASE_CHECK_S: Final = 2.0
+
+log = logging.getLogger("autoheal.slot")
 
 
 class SlotTaken(Exception):
@@ -55,6 +61,28 @@ async def _advisory_slot(url: str) -> Slot:
     for number in range(_SLOTS):
         row = await (await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_NAMESPACE, number))).fetchone()
         if row is not None and row[0]:
-            return Slot(name=f"slot-{number}", release=connection.close)
+            return _leased(connection, number)
     await connection.close()
     raise SlotTaken(f"All {_SLOTS} slots are taken: fewer replicas, please.")
+
+
+def _leased(connection: psycopg.AsyncConnection[Any], number: int) -> Slot:
+    """The lock lives as long as its connection: when that breaks, another process may take the slot, so this one ends."""
+    watch = asyncio.create_task(_end_when_lost(connection))
+
+    async def release() -> None:
+        watch.cancel()
+        await connection.close()
+
+    return Slot(name=f"slot-{number}", release=release)
+
+
+async def _end_when_lost(connection: psycopg.AsyncConnection[Any]) -> None:
+    while True:
+        await asyncio.sleep(_LEASE_CHECK_S)
+        try:
+            await connection.execute("SELECT 1")
+        except psycopg.Error:
+            log.critical("the slot's connection broke: this process ends", extra={"action": "slot.lost"})
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

@@ -290,5 +290,3 @@ async def sweep(db: Database, engine: Engine) -> None:
         await engine.enqueue(
             "receive", workflow_id=workflow_id(tenant, "receive", inbox_id), arguments=(tenant, inbox_id)
         )
-        async with db.tenant(tenant) as s:
-            await inbox.mark(s, inbox_id, "enqueued")
