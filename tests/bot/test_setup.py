@@ -1,0 +1,36 @@
+"""The link that creates the app, and the way from there to a first answer."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from bot.manifest import load_manifest
+from bot.settings import Settings
+from bot.setup import app_link, print_setup
+
+
+def test_the_link_carries_the_whole_manifest_to_slack() -> None:
+    link = urlsplit(app_link(load_manifest()))
+    query = parse_qs(link.query, strict_parsing=True)
+    assert (link.scheme, link.netloc, link.path) == ("https", "api.slack.com", "/apps")
+    assert query["new_app"] == ["1"]
+    assert json.loads(query["manifest_json"][0]) == load_manifest()
+
+
+def test_it_prints_the_link_and_every_step_to_a_first_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_setup() == 0
+    said = capsys.readouterr().out
+    assert app_link(load_manifest()) in said
+    steps = ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "connections:write", "/invite @autoheal", "doctor", "serve"]
+    assert [step for step in steps if step not in said] == []
+
+
+def test_the_variables_that_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    print_setup()
+    exported = [
+        line.split()[1].partition("=")[0] for line in capsys.readouterr().out.splitlines() if " export " in line
+    ]
+    known = {str(field.validation_alias or f"AUTOHEAL_{name.upper()}") for name, field in Settings.model_fields.items()}
+    assert exported
+    assert set(exported) <= known
