@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,9 +22,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from agents.budget import Budget
-from agents.claude_model import BASE_URL as ANTHROPIC_URL
-from agents.claude_model import ClaudeModel
-from agents.claude_model import make_client as make_claude_client
 from agents.connector import Connector
 from agents.engine import Engine, EngineSettings
 from agents.errors import NotPermitted
@@ -54,6 +51,9 @@ from store.local_keys import LocalFileKeys
 from store.migrations import migrate, migrate_keyring
 from store.redaction import Secret
 from store.session import Database
+
+if TYPE_CHECKING:
+    from agents.claude_model import ClaudeModel
 
 log = logging.getLogger("autoheal.assemble")
 
@@ -104,7 +104,7 @@ class LateReceiver:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, KeyProvider]]:
-    """Migrated and open. SQLite migrates itself; on PostgreSQL `autoheal migrate` does it (SchemaMismatch otherwise)."""
+    """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch)."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = LocalFileKeys(settings.data / "master.key")
     if settings.database_url is None:
@@ -140,7 +140,10 @@ def claude(settings: Settings) -> ClaudeModel | None:
     """None without a key: the offline investigator works alone then."""
     if settings.anthropic_api_key is None:
         return None
-    base_url = settings.anthropic_base_url or ANTHROPIC_URL
+    from agents.claude_model import BASE_URL, ClaudeModel  # noqa: PLC0415 -- a second and 45 MB, only here
+    from agents.claude_model import make_client as make_claude_client  # noqa: PLC0415 -- as above
+
+    base_url = settings.anthropic_base_url or BASE_URL
     client = make_claude_client(
         api_key=settings.anthropic_api_key.get_secret_value(), check_egress=egress_to(base_url), base_url=base_url
     )

@@ -42,5 +42,15 @@ def log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx2", "httpcore2", "anthropic", "slack_bolt", "slack_sdk", "aiosqlite", "asyncio"):
+    for chatty in (
+        "httpx2",
+        "httpcore2",
+        "anthropic",
+        "slack_bolt",
+        "slack_sdk",
+        "aiosqlite",
+        "asyncio",
+        "alembic",
+        "apscheduler",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)

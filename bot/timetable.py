@@ -36,7 +36,6 @@ class Timetable:
         )
 
     def start(self) -> None:
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._scheduler.start()
 
     def stop(self) -> None:
