@@ -10,6 +10,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from agents.case import Case, read_case
 from agents.conclusion import conclude
 from agents.errors import AgentError, BadArguments
@@ -38,7 +40,8 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
     async def stored() -> list[StoredResult]:
         async with rt.db.tenant(tenant, readonly=True) as s:
             found = await artifacts.artifacts(s, investigation)
-        return [StoredResult(id=f"A{a.number}", text=a.text) for a in found]
+        # An error result holds the model's own words; read again it must not pass for something that was found.
+        return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
     own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored)
     tools = [*tools_of(own, source="evidence"), *toolbox.connector_tools()]
@@ -57,8 +60,13 @@ def conclude_schema() -> dict[str, Any]:
     }
 
 
-async def run_calls(rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[dict[str, Any]]) -> list[Result]:
-    """A tool_result for every call, in order. Reads run together; `conclude` runs after them."""
+async def run_calls(
+    rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[dict[str, Any]], *, cut_off: str | None = None
+) -> list[Result]:
+    """A tool_result for every call, in order. Reads run together; `conclude` runs after them.
+
+    The call with the id `cut_off` was not written to its end and is not run.
+    """
     run = case.investigation.id
     tools = {tool.name: tool for tool in run_tools(rt, tenant, run, rt.toolbox_for(tenant))}
     gate = asyncio.Semaphore(rt.pace.tool_concurrency)
@@ -67,10 +75,14 @@ async def run_calls(rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[d
         async with gate:
             return await _read(rt, tenant, case, tools, call)
 
-    reads = await asyncio.gather(*(one(call) for call in calls if call["name"] != CONCLUDE))
+    whole = [call for call in calls if call["id"] != cut_off]
+    reads = await asyncio.gather(*(one(call) for call in whole if call["name"] != CONCLUDE))
     answered = {result["tool_use_id"]: result for result in reads}
     for call in calls:
-        if call["name"] == CONCLUDE:
+        if call["id"] == cut_off:
+            text = "your answer was cut off in the middle of this call, so it was not run; write less and call again"
+            answered[call["id"]] = _result(call, text, is_error=True)
+        elif call["name"] == CONCLUDE:
             answered[call["id"]] = await _conclude(rt, tenant, run, call)
     return [answered[call["id"]] for call in calls]
 
@@ -79,8 +91,7 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
     done = next((a for a in case.artifacts if a.tool_use_id == call["id"]), None)
     if done is not None:
         return _result(call, _shown(done), is_error=done.is_error)
-    repeats = sum(1 for c in case.calls() if (c["name"], c["input"]) == (call["name"], call["input"]))
-    if repeats > rt.budget.max_repeats:
+    if _times_asked(case, call) > rt.budget.max_repeats:
         return _result(call, "this call was already answered; use the earlier result", is_error=True)
     output, is_error, source = await _call(tools.get(call["name"]), call)
     if call["name"] not in tools:
@@ -102,10 +113,20 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
     return _result(call, _shown(artifact), is_error=is_error)
 
 
+def _times_asked(case: Case, call: dict[str, Any]) -> int:
+    """How often this was asked up to this call, itself included."""
+    count = 0
+    for other in case.calls():
+        count += (other["name"], other["input"]) == (call["name"], call["input"])
+        if other["id"] == call["id"]:
+            break
+    return count
+
+
 async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bool, str]:
     """The tool's output, whether it is an error, and where it was read."""
     if tool is None:
-        text = f"there is no tool {call['name']!r} here; nothing was done"
+        text = f"there is no tool {str(call['name'])[:60]!r} here; nothing was done"
         return ToolOutput(text=text, summary="refused: no such tool"), True, "policy"
     try:
         async with asyncio.timeout(tool.timeout.total_seconds()):
@@ -127,11 +148,14 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
 async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: dict[str, Any]) -> Result:
     async with rt.db.tenant(tenant, readonly=True) as s:
         case = await read_case(s, run)
+    if case.investigation.verdict is not None:
+        return _result(call, "stored", is_error=False)
     earlier = sum(1 for c in case.calls() if c["name"] == CONCLUDE)
     try:
         draft = Draft.model_validate(call["input"])
-    except ValueError as exc:
-        return _result(call, f"the conclusion cannot be read: {exc}", is_error=True)
+    except ValidationError as exc:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors()[:8])
+        return _result(call, f"the conclusion cannot be read: {wrong}", is_error=True)
     problems = await conclude(rt, tenant, case, draft, final=earlier > 1)
     if problems is None:
         return _result(call, "stored", is_error=False)
@@ -156,7 +180,8 @@ def _shown(artifact: Artifact) -> str:
     text: str = artifact.text
     if len(text) <= _RESULT_CHARACTERS:
         return head + text
-    return f"{head}{text[:_RESULT_CHARACTERS]}\n({len(text) - _RESULT_CHARACTERS} more characters: fetch_more A{artifact.number})"
+    rest = len(text) - _RESULT_CHARACTERS
+    return f"{head}{text[:_RESULT_CHARACTERS]}\n({rest} more characters: fetch_more A{artifact.number})"
 
 
 def _result(call: dict[str, Any], text: str, *, is_error: bool) -> Result:

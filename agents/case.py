@@ -38,8 +38,18 @@ class Case:
         return [as_evidence(artifact) for artifact in self.artifacts]
 
     def spent(self, now: datetime) -> Spent:
-        """What the budget judges, from the stored counters and calls."""
+        """What the budget judges, from the stored counters and calls.
+
+        After a takeover only what came since: the offline investigator does not inherit a used-up budget.
+        """
         run = self.investigation
+        takeover = next((m for m in self.messages if m.meta.get("kind") == "offline"), None)
+        if takeover is not None:
+            answers = [m for m in self.messages if m.role == "assistant" and m.seq > takeover.seq]
+            since = Spent(turns=len(answers))
+            for call in (block for m in answers for block in tool_uses(m.content)):
+                since = since.after_call(str(call["name"]), call["input"])
+            return since.at(now - takeover.created_at)
         spent = Spent(input_tokens=run.input_tokens, output_tokens=run.output_tokens, usd=run.cost_usd, turns=run.turns)
         for call in self.calls():
             spent = spent.after_call(str(call["name"]), call["input"])

@@ -1,15 +1,18 @@
 """One turn of the investigator: model, then tools. Every effect is committed before the next one starts.
 
-History is append-only (the API binds it): system and tools are frozen with the first message, steering and budget notes are
-appended as `role: system` messages, an assistant's content is committed before any of its tools runs, and each tool_use gets
-its tool_result in the next user message. A turn that is run again after a crash finds what was committed and goes on.
+History is append-only (the API binds it): system and tools are frozen with the first message, steering and budget
+notes are appended as `role: system` messages, an assistant's content is committed before any of its tools runs, and
+each tool_use gets its tool_result in the next user message. A turn that is run again after a crash finds what was
+committed and goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Coroutine
+from dataclasses import replace
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Final
@@ -22,7 +25,7 @@ from agents.runtime import Runtime
 from agents.toolbox import Toolbox
 from store import conversations, investigations, tenants
 from store.ids import InvestigationId, TenantId
-from store.investigations import ModelMessage
+from store.investigations import Content, ModelMessage
 from store.redaction import Redacted
 
 log = logging.getLogger("autoheal.loop")
@@ -30,6 +33,10 @@ log = logging.getLogger("autoheal.loop")
 _STOP_POLL_S: Final = 0.5
 _MAX_NUDGES: Final = 2
 _NUDGE: Final = "Call `conclude` now with what you know."
+_NO_WAY_ON: Final = {
+    "refusal": "Claude declined to answer",
+    "model_context_window_exceeded": "the conversation is longer than Claude can read",
+}
 
 
 class Outcome(StrEnum):
@@ -70,13 +77,18 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
     """Ask the model once and commit its answer. Safe to run again."""
     case = await load_case(rt.db, tenant, investigation)
     if (answered := case.turn_message("assistant", turn)) is not None:
-        return await _after(rt, tenant, case, answered.content, str((answered.meta or {}).get("stop_reason")))
+        return await _after(rt, tenant, case, turn, answered.content, str(answered.meta.get("stop_reason")))
     async with rt.db.tenant(tenant, readonly=True) as s:
         if await investigations.stop_requested(s, investigation):
             return Outcome.STOPPED
         left = remaining_today(float((await tenants.settings(s)).daily_usd_cap), await investigations.spent_today(s))
-    judgement = judge(run_budget(rt.budget, left + case.investigation.cost_usd), case.spent(rt.clock()))
-    if isinstance(judgement, Exhausted) and case.investigation.model == "offline":
+    offline = case.investigation.model == "offline"
+    # Offline turns cost nothing, so no amount of money ends them.
+    limits = (
+        replace(rt.budget, max_usd=math.inf) if offline else run_budget(rt.budget, left + case.investigation.cost_usd)
+    )
+    judgement = judge(limits, case.spent(rt.clock()))
+    if isinstance(judgement, Exhausted) and offline:
         return Outcome.UNFINISHED
     if isinstance(judgement, Exhausted):
         await _go_offline(rt, tenant, case, f"over budget: {judgement.reason}")
@@ -87,7 +99,7 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
         return Outcome.STOPPED
     await _commit(rt, tenant, investigation, turn, answer)
     await rt.reporter.progressed(tenant, investigation)
-    return await _after(rt, tenant, case, answer.content, answer.stop_reason)
+    return await _after(rt, tenant, case, turn, answer.content, answer.stop_reason)
 
 
 async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
@@ -96,33 +108,43 @@ async def answer_calls(rt: Runtime, tenant: TenantId, investigation: Investigati
     asked = case.turn_message("assistant", turn)
     if asked is None:
         raise LookupError(f"turn {turn} has no committed answer")
+    reason = str(asked.meta.get("stop_reason"))
     if case.turn_message("user", turn) is None:
-        results = await run_calls(rt, tenant, case, tool_uses(asked.content))
+        results = await run_calls(rt, tenant, case, tool_uses(asked.content), cut_off=_cut_off(asked.content, reason))
         async with rt.db.tenant(tenant) as s:
             await _append(s, investigation, role="user", content=results, meta={"kind": "results", "turn": turn})
         await rt.reporter.progressed(tenant, investigation)
+    if reason in _NO_WAY_ON:
+        await _go_offline(rt, tenant, case, _NO_WAY_ON[reason])
     concluded = (await load_case(rt.db, tenant, investigation)).investigation.verdict is not None
     return Outcome.CONCLUDED if concluded else Outcome.AGAIN
 
 
-async def _after(
-    rt: Runtime, tenant: TenantId, case: Case, content: list[dict[str, Any]] | str, reason: str
-) -> Outcome:
+def _cut_off(content: Content, reason: str) -> str | None:
+    """The id of a call that the model could not finish writing: its arguments are not what it meant."""
+    last = content[-1] if content and not isinstance(content, str) else {}
+    unfinished = reason in ("max_tokens", "model_context_window_exceeded") and last.get("type") == "tool_use"
+    return str(last["id"]) if unfinished else None
+
+
+async def _after(rt: Runtime, tenant: TenantId, case: Case, turn: int, content: Content, reason: str) -> Outcome:
     """What follows from a committed answer. Every stop reason has its own way on."""
     if tool_uses(content):
         return Outcome.TOOLS
     if reason in ("pause_turn", "compaction"):
         return Outcome.AGAIN
-    if reason in ("refusal", "model_context_window_exceeded"):
-        await _go_offline(
-            rt, tenant, case, "Claude declined to answer" if reason == "refusal" else "the context is full"
-        )
+    if reason in _NO_WAY_ON or not content:
+        await _go_offline(rt, tenant, case, _NO_WAY_ON.get(reason, "Claude gave an empty answer"))
         return Outcome.AGAIN
-    nudges = sum(1 for m in case.messages if (m.meta or {}).get("kind") == "nudge")
-    if nudges >= _MAX_NUDGES:
+    nudges = [m.meta.get("after") for m in case.messages if m.meta.get("kind") == "nudge"]
+    if turn in nudges:
+        return Outcome.AGAIN
+    if len(nudges) >= _MAX_NUDGES:
         return Outcome.UNFINISHED
+    # An assistant's words may only be followed by a user message, so this is none of the system notes.
+    words: list[dict[str, Any]] = [{"type": "text", "text": _NUDGE}]
     async with rt.db.tenant(tenant) as s:
-        await _append(s, case.investigation.id, role="system", content=_NUDGE, meta={"kind": "nudge"})
+        await _append(s, case.investigation.id, role="user", content=words, meta={"kind": "nudge", "after": turn})
     return Outcome.AGAIN
 
 
@@ -151,6 +173,9 @@ def _model(rt: Runtime, case: Case) -> ChatModel:
 
 
 async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -> None:
+    """From here on the offline investigator answers, and the history says why. Safe to repeat."""
+    if case.investigation.model == "offline":
+        return
     async with rt.db.tenant(tenant) as s:
         await investigations.set_status(s, case.investigation.id, "running", model="offline")
         note = f"The offline investigator goes on: {because}."
@@ -161,6 +186,8 @@ async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -
 
 async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, conclude_because: str | None) -> None:
     """Steering by people and the budget's warning, as appended system messages."""
+    if next((m.role for m in reversed(case.messages) if m.content), "") == "assistant":
+        return  # a paused turn is continued as it stands; the notes wait for the next one
     told = any((m.meta or {}).get("kind") == "budget" for m in case.messages)
     async with rt.db.tenant(tenant) as s:
         written = {(m.meta or {}).get("note") for m in case.messages}
@@ -208,6 +235,7 @@ async def _until_stopped(
     finally:
         if not task.done():
             task.cancel()
+            await asyncio.wait({task})
 
 
 def _as_sent(message: ModelMessage) -> dict[str, Any]:
@@ -239,7 +267,8 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
     parts = [
         f"Question from the thread:\n{question}",
         f"Declared services:\n{services or '- none'}",
-        f"Connected: {', '.join(toolbox.sources()) or 'nothing'}. Not connected: {', '.join(toolbox.missing()) or 'nothing missing'}.",
+        f"Connected: {', '.join(toolbox.sources()) or 'nothing'}. "
+        f"Not connected: {', '.join(toolbox.missing()) or 'nothing missing'}.",
         f"Said in the thread so far:\n{said}" if said else "",
     ]
     return Redacted.ours("\n\n".join(part for part in parts if part))
