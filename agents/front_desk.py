@@ -53,6 +53,7 @@ class FrontDesk:
                     opened_by=person.user_id,
                 )
             last = await investigations.latest_investigation(s, incident.id)
+            busy = sum(1 for r in await investigations.running_investigations(s) if r.status == "running")
             conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
             if conversation is None:
                 raise LookupError("a conversation that was just made is missing")
@@ -73,6 +74,8 @@ class FrontDesk:
             workflow_id=workflow_id(person.tenant_id, "investigate", run_id),
             arguments=(person.tenant_id, run_id),
         )
+        if busy >= self._rt.pace.concurrent_investigations:
+            await self._rt.reporter.opened(person.tenant_id, run_id)  # says that it waits for a free place
         return Investigating(
             investigation_id=run_id,
             incident_id=incident.id,

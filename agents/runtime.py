@@ -28,6 +28,7 @@ class Pace:
     """How long things take. The demo shortens the healing windows; production keeps the defaults."""
 
     tool_concurrency: int = 8
+    concurrent_investigations: int = 20
     healing_check: timedelta = timedelta(seconds=5)
     healing_hold: timedelta = timedelta(seconds=60)
     healing_window: timedelta = timedelta(minutes=5)

@@ -163,7 +163,12 @@ def egress_to(base_url: str) -> Callable[[str], object]:
 
 def pace(settings: Settings) -> Pace:
     check, hold, window = settings.healing
-    return Pace(healing_check=check, healing_hold=hold, healing_window=window)
+    return Pace(
+        healing_check=check,
+        healing_hold=hold,
+        healing_window=window,
+        concurrent_investigations=settings.concurrent_investigations,
+    )
 
 
 async def engine_settings(settings: Settings, keys: KeyProvider) -> EngineSettings:

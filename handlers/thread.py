@@ -101,8 +101,9 @@ class SlackThread(Reporter):
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("opened", tenant, investigation):
             run = await self._run(tenant, investigation)
-            where = _where(tenant, run, f"opening:{investigation}")
-            await self._streams.quiet(where, self._opening(tenant, run))
+            where, message = _where(tenant, run, f"opening:{investigation}"), self._opening(tenant, run)
+            await self._streams.quiet(where, message)
+            await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
 
     async def progressed(self, tenant: TenantId, investigation: InvestigationId) -> None:
         pump = self._pumps.setdefault((tenant, investigation), _Pump())
@@ -196,6 +197,7 @@ class SlackThread(Reporter):
                 missing=self._sources.missing(tenant),
                 attempt=run.investigation.attempt,
                 ended=run.ended,
+                waiting=run.investigation.status == "queued",
             )
         )
 

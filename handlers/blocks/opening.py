@@ -13,7 +13,9 @@ from handlers.blocks.message import Json, Message, actions, button, sections
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """`subject` is the service or, before one is known, the incident's title. `ended` takes the stop button away."""
+    """`subject` is the service or, before one is known, the incident's title. `ended` takes the stop button away, `waiting` says that
+    other investigations have all places.
+    """
 
     investigation_id: str
     subject: str
@@ -22,6 +24,7 @@ class Opening:
     missing: Sequence[str]
     attempt: int = 1
     ended: bool = False
+    waiting: bool = False
 
 
 def opening(view: Opening) -> Message:
@@ -29,8 +32,9 @@ def opening(view: Opening) -> Message:
     subject = view.symptom.service if view.symptom else view.subject
     lead = "Checking" if view.attempt == 1 else "Still looking into"
     first = f"{lead} *{t.prose(subject, 80)}*{symptom_clause(view.symptom)}"
-    body = t.sentence([first, _reading(view.sources), _missing(view.missing)])
-    short = f"{lead} {t.one_line(subject)}{t.unescape(symptom_clause(view.symptom))}"
+    queue = "Waiting for a free place: as many investigations as allowed are running" if view.waiting else ""
+    body = t.sentence([first, queue, _reading(view.sources), _missing(view.missing)])
+    short = f"{'Waiting to check' if view.waiting else lead} {t.one_line(subject)}{t.unescape(symptom_clause(view.symptom))}"
     return Message(text=t.push(short), blocks=(*sections(body), *_buttons(view)))
 
 
