@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -36,6 +36,8 @@ log = logging.getLogger("autoheal.engine")
 APPLICATION_VERSION: Final = "workflows-1"
 _INTERACTIVE_POLL_S: Final = 0.05
 _WORD_MAX: Final = 200
+_ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_BATCH: Final = 200
 
 StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "before" | "after")
 
@@ -173,6 +175,22 @@ class Engine:
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
+
+    async def forget_finished(self, before: datetime) -> int:
+        """Delete the rows of workflows that ended before this time, in batches: the engine itself keeps them for ever."""
+        forgotten = 0
+        while True:
+            ended = await DBOS.list_workflows_async(
+                status=list(_ENDED),
+                completed_before=before.isoformat(),
+                limit=_BATCH,
+                load_input=False,
+                load_output=False,
+            )
+            if not ended:
+                return forgotten
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+            forgotten += len(ended)
 
     def observe(self, workflow_id: str, step: str, moment: str) -> None:
         if self._observe is not None:

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("autoheal.assemble")
 
 SWEEP_EVERY: Final = timedelta(seconds=3)
+FORGET_EVERY: Final = timedelta(hours=1)
+ENGINE_KEEPS: Final = timedelta(days=7)
 SWEEP_OLDER: Final = timedelta(seconds=5)
 
 
@@ -235,6 +237,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         stack.push_async_callback(thread.close)
         timetable = Timetable()
         timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
+        timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
         timetable.start()
         stack.callback(timetable.stop)
         await sweep(db, engine)
@@ -290,6 +293,11 @@ class Server(uvicorn.Server):
 async def healthy(_request: Request) -> Response:
     """For a load balancer: the process answers."""
     return PlainTextResponse("ok")
+
+
+async def forget_finished(engine: Engine) -> None:
+    """The store keeps what happened; the engine's rows are only of use while work can still go on."""
+    await engine.forget_finished(now() - ENGINE_KEEPS)
 
 
 async def sweep(db: Database, engine: Engine) -> None:
