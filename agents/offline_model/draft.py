@@ -17,6 +17,7 @@ from agents.offline_model.transcript import Result
 from agents.verdict import Confidence, HypothesisState
 
 Claim = dict[str, Any]
+_EFFECTS: Final = {Nature.SLOW: "slow", Nature.POOL: "pool exhausted", Nature.LEAK: "memory leak"}
 _HEADLINE: Final = 120
 _QUOTE: Final = 380
 _HYPOTHESES: Final = 6
@@ -218,7 +219,10 @@ def _moved(metric: Metric) -> str:
 def _what(explanation: Explanation) -> str:
     """What happened, in a few words."""
     if explanation.change is not None and explanation.fit is not None:
-        return f"{explanation.change.short} {explanation.fit.did}"
+        effect = _EFFECTS.get(explanation.evidence.nature, explanation.evidence.nature.value)
+        effect = explanation.evidence.exception or effect
+        did = f"{explanation.change.short} {explanation.fit.did}"
+        return did if explanation.fit.setting else f"{effect} since {did}"
     if explanation.external:
         return (
             f"{explanation.external} {'does not answer' if explanation.evidence.nature is Nature.TIMEOUT else 'fails'}"

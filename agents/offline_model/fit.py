@@ -85,6 +85,7 @@ class Fit:
     line: str
     did: str
     why: str
+    setting: bool = False
 
 
 def weigh_evidence(
@@ -112,7 +113,8 @@ def relays(example: str, others: Iterable[str]) -> bool:
 
 def fit_change(diff_text: str, evidence: Evidence) -> Fit:
     """The best link between any altered file and the evidence."""
-    fits = [fit for hunk in read_diff(diff_text) for fit in _fits(hunk, evidence)]
+    hunks = sorted(read_diff(diff_text), key=lambda hunk: not hunk.inside)
+    fits = [fit for hunk in hunks for fit in _fits(hunk, evidence)]
     return max(
         fits, key=lambda f: f.grade, default=Fit(grade=0, line="", did="", why="its diff could not be understood")
     )
@@ -153,22 +155,25 @@ def _fit_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> Fit:
     verb = "cut" if setting.lowered else "set"
     did = f"{verb} {setting.key} from {setting.old} to {setting.new}"
     key, logs = words_of(setting.key), words_of(evidence.log_text)
-    plain = not key - _CAPACITY - _TIME or bool((key - _CAPACITY - _TIME) & words_of(_metric_words(evidence)))
+    telling = key - _CAPACITY - _TIME
+    plain = not telling or bool(telling & words_of(_metric_words(evidence)))
     quoted = re.search(rf"(?<![\d.]){re.escape(setting.new)}(?![\d]|\.\d)", evidence.log_text) is not None
     limits = evidence.nature in (Nature.POOL, Nature.SLOW, Nature.ERRORS) and bool(key & _CAPACITY) and plain
     waits = evidence.nature in (Nature.TIMEOUT, Nature.CALLS) and bool(key & _WAITING)
     area = (words_of(setting.section) | key) - _CAPACITY - _TIME
     if (limits or waits) and quoted:
         grade, why = 2, f"the log names the new value {setting.new}"
-    elif key and key <= logs:
-        grade, why = 2, f"the log speaks of the {' '.join(re.findall('[a-z]+', setting.key.lower()))}"
+    elif key and (key <= logs or (not telling and key & logs and setting.lowered)):
+        grade, why = 2, f"the log speaks of the {min(key & logs)}"
     elif area & logs:
         grade, why = (2 if key & (_CAPACITY | _TIME) else 1), f"the log speaks of {min(area & logs)}"
     elif limits or waits:
         grade, why = 1, f"{setting.key} can do this"
     else:
         grade, why = 0, f"{setting.key} touches nothing that the evidence shows"
-    return Fit(grade=grade, line=setting.line, did=f"{did} in {hunk.name}" if len(did) < 40 else did, why=why)
+    return Fit(
+        grade=grade, line=setting.line, did=f"{did} in {hunk.name}" if len(did) < 40 else did, why=why, setting=True
+    )
 
 
 def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
@@ -182,7 +187,7 @@ def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
         grade, why = 2, f"the error is raised in {framed[0]}"
     elif nature is Nature.LEAK:
         grade, why = (2, "it keeps what it made") if hunk.kept else (1, why)
-        line, did = (f"+{hunk.kept}", f"keeps more in memory in {hunk.place}") if hunk.kept else (line, did)
+        line, did = (f"+{hunk.kept}", f"began to keep what it makes in {hunk.place}") if hunk.kept else (line, did)
     elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql:
         grade, why = (2, "this is what became slow") if near & shown else (1, "a query can become slow by this")
         did = f"changed a query in {hunk.place}"

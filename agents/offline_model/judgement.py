@@ -65,9 +65,7 @@ class Explanation:
 
 
 def read_case(transcript: Transcript, steering: Steering) -> Case:
-    rankings = [r for r in transcript.of("rank_causes") if r.place > steering.note_place or steering.note_focus is None]
-    rankings = rankings or transcript.of("rank_causes")
-    ranking = read_ranking(rankings[-1].text if rankings else "")
+    ranking = _best_ranking(transcript, steering)
     tables = [r.text.splitlines() for r in transcript.of("what_changed")]
     changes = {c.id: c for c in (*(x for table in tables for x in read_changes(table)), *ranking.changes)}
     services = set(transcript.calls)
@@ -80,6 +78,16 @@ def read_case(transcript: Transcript, steering: Steering) -> Case:
         stacks=tuple(r.text for r in transcript.of("search_logs")),
         diffs={str(r.arguments.get("change", "")): r.text for r in transcript.of("read_diff")},
     )
+
+
+def _best_ranking(transcript: Transcript, steering: Steering) -> Ranking:
+    """The newest one that saw something, of those made after a person named the place to look at."""
+    results = transcript.of("rank_causes")
+    if steering.note_focus is not None:
+        results = [r for r in results if r.place > steering.note_place] or results
+    rankings = [read_ranking(r.text) for r in results]
+    seen = [r for r in rankings if r.suspects]
+    return (seen or rankings or [read_ranking("")])[-1]
 
 
 def open_suspects(case: Case) -> list[Suspect]:
@@ -117,8 +125,8 @@ def explain(case: Case) -> Explanation | None:
     if not options:
         return None
     chosen = options[0]
-    if not _has_mechanism(chosen):
-        better = [o for o in options[1:] if _has_mechanism(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
+    if not explains_itself(chosen):
+        better = [o for o in options[1:] if explains_itself(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
         chosen = better[0] if better else chosen
     if chosen.evidence.nature in _LOAD_DOES:
         surges = [o for o in options if o.evidence.nature is Nature.SURGE]
@@ -127,7 +135,10 @@ def explain(case: Case) -> Explanation | None:
     return replace(chosen, confidence=_confidence(case, chosen, options))
 
 
-def _has_mechanism(option: Explanation) -> bool:
+def explains_itself(option: Explanation | None) -> bool:
+    """Whether the evidence shows how it broke, not only where: a diff that fits, an outside party, a limit, a leak."""
+    if option is None:
+        return False
     if option.change is not None and option.fit is not None:
         return option.fit.grade == 2
     return bool(option.external) or option.evidence.nature in (Nature.ROOM, Nature.SURGE, Nature.LEAK)
@@ -139,7 +150,8 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
     fits = [(c, fit_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
     external = suspect.external or _outside_peer(case, evidence)
     change, fit = _guilty(fits, evidence, external)
-    accused = suspect.external or suspect.service in _rolled_back(case) or _calls_out(evidence)
+    failing = any(m.peer == external and "error" in m.indicator for m in evidence.metrics)
+    accused = suspect.external or _calls_out(evidence) or (failing and suspect.service in _rolled_back(case))
     if change is not None or not accused:
         external = ""
     remedy = _remedy(evidence, change, external)
@@ -214,7 +226,7 @@ def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation])
         return lower(bound, "high" if fits and kinds else "medium")
     if any(f is None for _, f in chosen.beside) and not chosen.external:
         bound = lower(bound, "medium")
-    if not _has_mechanism(chosen):
+    if not explains_itself(chosen):
         return lower(bound, "medium" if kinds == 2 and chosen.remedy else "low")
     surge = chosen.evidence.nature is Nature.SURGE
     return lower(bound, "high" if kinds == 2 or surge else "medium")

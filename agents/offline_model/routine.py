@@ -14,13 +14,22 @@ from pydantic import ValidationError
 
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
-from agents.offline_model.judgement import Case, diffs_to_read, explain, lower, open_suspects, read_case
+from agents.offline_model.judgement import (
+    Case,
+    diffs_to_read,
+    explain,
+    explains_itself,
+    lower,
+    open_suspects,
+    read_case,
+)
 from agents.offline_model.steering import read_steering
 from agents.offline_model.transcript import Result, Transcript
 from agents.verdict import Draft
 
 _MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
 _MOST_CONCLUSIONS: Final = 3
+_WAIT_S: Final = 6
 _RAISED: Final = "Traceback|Exception|[a-z]Error"
 
 
@@ -50,6 +59,9 @@ def _reading(case: Case) -> list[Call]:
     if first := _first_look(case):
         return first
     second = [call for call in _second_look(case) if not case.transcript.was_asked(call.tool, call.arguments)]
+    doubtful = not second and not explains_itself(explain(case))
+    if doubtful or not open_suspects(case):
+        second += _later_look(case)
     if not second:
         return []
     return [*_shown(case, hypotheses(case, None)), *second]
@@ -69,6 +81,16 @@ def _first_look(case: Case) -> list[Call]:
         return []
     calls = [Call(tool=tool, arguments=arguments) for tool in ("rank_causes", "what_changed")]
     return [c for c in calls if c.tool in transcript.tools and not transcript.was_asked(c.tool, c.arguments)]
+
+
+def _later_look(case: Case) -> list[Call]:
+    """Once more after some seconds: a report may come before the data that shows its cause."""
+    transcript = case.transcript
+    focus = {"symptom_service": case.steering.focus} if case.steering.focus else {}
+    if any("wait_s" in given for _, given in transcript.asked):
+        return []
+    tools = [tool for tool in ("rank_causes", "what_changed") if transcript.takes(tool, "wait_s")]
+    return [Call(tool=tool, arguments={**focus, "wait_s": _WAIT_S}) for tool in tools]
 
 
 def _second_look(case: Case) -> list[Call]:

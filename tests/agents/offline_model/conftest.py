@@ -32,8 +32,8 @@ def schema(name: str, *arguments: str) -> dict[str, Any]:
 
 
 ARGUMENTS = {
-    "rank_causes": ("minutes", "symptom_service"),
-    "what_changed": ("minutes", "symptom_service"),
+    "rank_causes": ("minutes", "symptom_service", "wait_s"),
+    "what_changed": ("minutes", "symptom_service", "wait_s"),
     "log_patterns": ("minutes", "symptom_service", "service"),
     "read_diff": ("change",),
     "search_logs": ("service", "grep", "level", "limit"),

@@ -1,4 +1,4 @@
-"""What the conversation does to the investigator: resume, takeover, steering, refusals, failed tools, garbage, hostile text."""
+"""What the conversation does to it: resume, takeover, steering, refusals, failed tools, garbage, hostile text."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_service_that_a_person_rules_out_is_refuted_and_not_concluded(stag
 
 
 async def test_service_that_a_person_names_is_ranked_anew_from_there(stage_of: StageOf) -> None:
-    stage, incident = stage_of("pool", 1)
+    stage, incident = stage_of("quota", 1)
     stage.notes = {1: f"A person in the thread says: customers complain about {incident.fleet.entry}"}
     await stage.play(OfflineModel())
     assert stage.asked("rank_causes") == [{}, {"symptom_service": incident.fleet.entry}]
@@ -199,7 +199,7 @@ async def test_draft_of_another_model_that_cannot_be_read_is_replaced_by_its_own
 @pytest.mark.parametrize("tool", ["rank_causes", "what_changed", "log_patterns", "read_diff", "state_hypotheses"])
 @pytest.mark.parametrize("missing", [True, False])
 async def test_tool_that_is_missing_or_fails_is_a_gap_and_not_the_end(
-    stage_of: StageOf, props: Any, tool: str, missing: bool
+    stage_of: StageOf, props: Any, tool: str, *, missing: bool
 ) -> None:
     stage, _ = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
     if missing:
@@ -214,6 +214,19 @@ async def test_tool_that_is_missing_or_fails_is_a_gap_and_not_the_end(
         assert (verdict.cause, verdict.confidence) == (None, "none")
     if tool == "read_diff":
         assert verdict.proposal is None or verdict.proposal.remediation != "rollback_deployment"
+
+
+async def test_quiet_is_looked_at_once_more_after_a_moment(stage_of: StageOf, props: Any) -> None:
+    """A report may come before the data that shows its cause."""
+    stage, incident = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
+    rank = stage.tools["rank_causes"]
+    quiet = props.shown("quiet: no indicator left its normal range in this window")
+    stage.tools = {**stage.tools, "rank_causes": lambda a: rank(a) if a.get("wait_s") else quiet(a)}
+    verdict = await stage.play(OfflineModel())
+    assert verdict.cause.service == incident.culprit
+    assert verdict.cause.change == "c-bad"
+    assert sum("wait_s" in a for a in stage.asked("rank_causes")) == 1
+    assert len(stage.turns) == 4
 
 
 async def test_without_any_tool_it_says_so_and_ends(stage_of: StageOf) -> None:
