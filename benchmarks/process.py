@@ -47,6 +47,7 @@ class Outcome:
 
     first_ready_s: float
     ready_s: float
+    ready_cpu_s: float
     idle_rss_mb: float
     idle_peak_mb: float
     idle_cpu_percent: float
@@ -77,10 +78,9 @@ def children_of(pid: int) -> list[int]:
 @asynccontextmanager
 async def served(folder: Path, workspace: Workspace) -> AsyncIterator[tuple[asyncio.subprocess.Process, float]]:
     """The process and its seconds to ready."""
+    others = ("AUTOHEAL_", "SLACK_", "ANTHROPIC_", "PYTHONDONTWRITEBYTECODE")
     environment = {
-        **{
-            key: value for key, value in os.environ.items() if not key.startswith(("AUTOHEAL_", "SLACK_", "ANTHROPIC_"))
-        },
+        **{key: value for key, value in os.environ.items() if not key.startswith(others)},
         "AUTOHEAL_DATA": str(folder / "data"),
         "SLACK_API_URL": workspace.api_url,
         "SLACK_BOT_TOKEN": workspace.bot_token,
@@ -114,6 +114,7 @@ async def measure(idle_s: float, starts: int) -> Outcome:
                     ready.append(seconds)
             async with served(Path(name), workspace) as (process, seconds):
                 ready.append(seconds)
+                ready_cpu_s = read_process(process.pid).cpu_s
                 await asyncio.sleep(5)  # the worker process of the evidence engine warms up
                 before = [read_process(pid) for pid in (process.pid, *children_of(process.pid))]
                 started = time.perf_counter()
@@ -131,6 +132,7 @@ async def measure(idle_s: float, starts: int) -> Outcome:
     return Outcome(
         first_ready_s=round(ready[0], 2),
         ready_s=round(median(ready[1:] or ready), 2),
+        ready_cpu_s=round(ready_cpu_s, 2),
         idle_rss_mb=after[0].rss_mb,
         idle_peak_mb=after[0].peak_mb,
         idle_cpu_percent=round(used[0], 1),
@@ -150,6 +152,7 @@ def main() -> int:
     outcome = asyncio.run(measure(chosen.idle, max(1, chosen.starts)))
     print(f"ready on a new folder   {outcome.first_ready_s:6.2f} s")
     print(f"ready, databases there  {outcome.ready_s:6.2f} s    (target < {READY_S} s)")
+    print(f"CPU until ready         {outcome.ready_cpu_s:6.2f} s")
     print(f"memory, idle            {outcome.idle_rss_mb:6.1f} MB   (target < {IDLE_MB} MB)")
     print(f"memory, highest         {outcome.idle_peak_mb:6.1f} MB")
     print(f"CPU, idle               {outcome.idle_cpu_percent:6.1f} %    of one core")
