@@ -68,7 +68,7 @@ _HEADER = re2.compile(
 )
 _COOKIE = re2.compile(r"(?i)\b(?:set-)?cookie[\"'\\]*\s*[:=]\s*[\"'\\]*(?P<value>[^\"'\r\n]+)")
 _SESSION = re.compile(
-    r"(?i)(?:^|[;\s])[\w.-]*(?:sess|sid|auth|token|jwt|csrf|xsrf|remember|login|secret)[\w.-]*=([^;\s\"']{8,})"
+    r"(?i)(?:^|[;\s])[\w.-]{0,100}(?:sess|sid|auth|token|jwt|csrf|xsrf|remember|login|secret)[\w.-]{0,100}=([^;\s\"']{8,})"
 )
 _URL = re2.compile(
     r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>?#]*:(?P<value>[^\s/\"'<>]*(?:/[^\s/\"'<>@]*)?)@[^\s@]"

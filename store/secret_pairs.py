@@ -39,7 +39,11 @@ _NAME_AND_SEPARATOR = re2.compile(
     r"|[\"']{0,3}[ \t]+(?:(?:is|was|to|by)[ \t]+)?|>)"
 )
 _OPEN_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]*$")
-_VALUE = re.compile(r"[^\s\"'`<>,;&(){}\[\]\\|][^\s\"'`<>\\]*")
+_JUDGED = 256
+"""Characters by which a value is judged; all of it is the secret. Without a limit a line of names takes square time."""
+_FIRST = re.compile(r"[^\s\"'`<>,;&(){}\[\]\\|]")
+_VALUE = re.compile(rf"{_FIRST.pattern}[^\s\"'`<>\\]*")
+_PUNCTUATION = re.compile(r"[,;&)}\]|]")
 _SQL = re2.compile(
     r"(?i)\b(?:identified(?: with '?[\w]+'?)? (?:by|as)(?: password)?|with (?:login )?password|login password|password)"
     r"\s+'?(?P<value>[^'\s;]{4,})"
@@ -76,15 +80,15 @@ _PHRASE = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){3,}")
 
 def find_pairs(text: str) -> Iterator[Span]:
     until = 0
+    values = _Values(text)
     for found in _NAME_AND_SEPARATOR.finditer(text):
-        value_found = _VALUE.match(text, found.end())
-        if value_found is None or found.start() < until:
+        if found.start() < until or not values.begins(found.end()):
             continue
         if _OPEN_PLACEHOLDER.search(text, max(0, found.start() - 60), found.start()):
             continue  # the kind in a placeholder is no name
         name, separator = found.group(1), found.group(2)
-        value = _trim(value_found.group(), separator)
-        kind = _kind_of_pair(name, separator, value)
+        value = values.trimmed(found.end(), separator)
+        kind = _kind_of_pair(name, separator, value[:_JUDGED])
         if kind is not None:
             until = found.end() + len(value)
             yield Span(found.end(), until, kind)
@@ -104,14 +108,39 @@ def is_secret_name(name: str, value: str) -> bool:
     return any(span.end - span.start >= len(value) * 0.9 for span in find_pairs(f'"{name}": "{value}"'))
 
 
-def _trim(value: str, separator: str) -> str:
-    """A bare value ends at punctuation; a quoted one keeps it."""
-    if "&quot;" in separator:
-        return value.split("&", 1)[0]
-    if _is_quoted(separator):
-        return value
-    cut = re.split(r"[,;&)}\]|]", value, maxsplit=1)[0]
-    return cut.rstrip(".:") if len(cut) > 1 else cut
+class _Values:
+    """The values in a text, asked for from left to right. One end serves all values that share it: a line of nothing
+    but names would take square time otherwise.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._end = self._cut = 0
+
+    def begins(self, start: int) -> bool:
+        """Whether a value begins here."""
+        if start < self._end:
+            return _FIRST.match(self._text, start) is not None
+        found = _VALUE.match(self._text, start)
+        self._end = self._cut = found.end() if found else 0
+        if found:
+            self._find_cut(start)
+        return found is not None
+
+    def trimmed(self, start: int, separator: str) -> str:
+        """The value that begins at `start`. A bare one ends at punctuation; a quoted one keeps it."""
+        if "&quot;" in separator:
+            return self._text[start : self._end].split("&", 1)[0]
+        if _is_quoted(separator):
+            return self._text[start : self._end]
+        if self._cut < start:
+            self._find_cut(start)
+        cut = self._text[start : self._cut]
+        return cut.rstrip(".:") if len(cut) > 1 else cut
+
+    def _find_cut(self, start: int) -> None:
+        found = _PUNCTUATION.search(self._text, start, self._end)
+        self._cut = found.start() if found else self._end
 
 
 def _is_quoted(separator: str) -> bool:
@@ -173,7 +202,8 @@ def _looks_secret(value: str) -> bool:
     return not value.isalnum() or any(char.isdigit() for char in value) or (len(value) >= 12 and _mixed(value))
 
 
-_DOTTED = re.compile(r"[A-Za-z_]+(?:[-_./:][A-Za-z_]+){1,2}")
+# Not `re`: the underscore is letter and separator at once, and backtracking over it takes cubic time.
+_DOTTED = re2.compile(r"[A-Za-z_]+(?:[-_./:][A-Za-z_]+){1,2}")
 
 
 def looks_random(value: str, *, least: int = 12) -> bool:

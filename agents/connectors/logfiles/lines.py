@@ -49,10 +49,12 @@ def parse_line(raw: bytes, zone: tzinfo) -> ParsedLine:
     if line.startswith("{"):
         try:
             document = json.loads(line)
+            if "\\u" in line:  # half a surrogate pair, which JSON can spell, is no text that could be stored
+                document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+            if isinstance(document, dict):
+                return _from_json(document, line, zone)
         except (ValueError, RecursionError):
-            document = None
-        if isinstance(document, dict):
-            return _from_json(document, line, zone)
+            pass
     return ParsedLine(time=_text_time(line, zone), level=_text_level(line), text=line)
 
 
@@ -87,7 +89,10 @@ def _value_time(value: object, zone: tzinfo) -> datetime | None:
             return _text_time(str(value), zone)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
     if not math.isfinite(seconds):
         return None
     while seconds > 1e11:
