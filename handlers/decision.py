@@ -9,6 +9,7 @@ from __future__ import annotations
 from agents.desk import AlreadyDecided, Done, PlanChanged
 from agents.permission import Denied, Person
 from handlers.answer import Office
+from handlers.blocks import text as t
 from handlers.button import Click, read_value
 from store import approvals
 from store.approvals import Approval, Decision
@@ -44,4 +45,10 @@ async def decide(click: Click, office: Office, decision: Decision) -> None:
         case PlanChanged():
             await click.reply.privately(CHANGED)
         case Denied(reason=reason):
-            await click.reply.privately(reason)
+            await click.reply.privately(await in_words(click.person, reason, office))
+
+
+async def in_words(person: Person, reason: str, office: Office) -> str:
+    """A reason of the desk, for mrkdwn: it may quote what a program printed, or the name of somebody's file."""
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return t.prose(s.redactor.redact(reason))

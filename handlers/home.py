@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from agents.connector import Connector
@@ -28,9 +29,9 @@ async def show_home(person: Person, office: Office) -> None:
         return
     integrations = await check_all(office.toolbox_for(person.tenant_id).connectors)
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        view = home(
-            Home(incidents=await open_incidents(s), approvals=await open_approvals(s), integrations=integrations)
-        )
+        # A failed check may quote what a program of the operator printed.
+        told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
+        view = home(Home(incidents=await open_incidents(s), approvals=await open_approvals(s), integrations=told))
     await _publish(person.tenant_id, person.slack_user_id, view, office)
 
 

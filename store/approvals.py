@@ -213,10 +213,12 @@ async def replace_plan(
     plan: dict[str, Any],
     target_version: str | None,
     preview_read_at: datetime,
+    risk: str | None = None,
 ) -> Approval | None:
     """A new plan under the same id, to be decided anew; None once it was rejected, expired or started.
 
-    A decision on the old plan is cleared, and kept in the audit. Raises NotFound.
+    `risk` is the new plan's: who may approve is judged by it from now on; None leaves it. A decision on the old plan is
+    cleared, and kept in the audit. Raises NotFound.
     """
     row = await _row(s, approval_id, lock=True)
     if row.state not in (ApprovalState.PROPOSED, ApprovalState.APPROVED):
@@ -232,6 +234,7 @@ async def replace_plan(
     row.plan_hash = plan_hash(redacted)
     row.target_version = None if target_version is None else s.redactor.redact(target_version)
     row.preview_read_at = preview_read_at
+    row.risk = risk or row.risk
     row.state = ApprovalState.PROPOSED
     row.decision = row.decided_by = row.decided_at = row.approved_until = None
     await s.save()

@@ -4,7 +4,7 @@ from agents.desk import Done, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.answer import Office
 from handlers.button import Button, Click
-from handlers.decision import UNKNOWN, read_approval
+from handlers.decision import UNKNOWN, in_words, read_approval
 
 
 class Keep(Button):
@@ -20,7 +20,7 @@ class Keep(Button):
             case Done():
                 await click.reply.privately("Kept. The change stays applied.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
-                await click.reply.privately(reason)
+                await click.reply.privately(await in_words(click.person, reason, office))
 
 
 BUTTON = Keep()

@@ -6,7 +6,7 @@ from agents.desk import Done, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.answer import Office
 from handlers.button import Button, Click
-from handlers.decision import UNKNOWN, read_approval
+from handlers.decision import UNKNOWN, in_words, read_approval
 
 
 class Undo(Button):
@@ -22,7 +22,7 @@ class Undo(Button):
             case Done():
                 await click.reply.privately("Undoing. What comes of it is shown here.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
-                await click.reply.privately(reason)
+                await click.reply.privately(await in_words(click.person, reason, office))
 
 
 BUTTON = Undo()

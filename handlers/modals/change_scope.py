@@ -10,7 +10,7 @@ from agents.desk import AlreadyDecided, Done, NothingToDo
 from agents.permission import Denied, Permission
 from agents.remediation import Plan, discover_remediations
 from handlers.answer import Office
-from handlers.decision import CHANGED, UNKNOWN, read_approval
+from handlers.decision import CHANGED, UNKNOWN, in_words, read_approval
 from handlers.modal import Metadata, Modal, Submission
 from store.approvals import Approval
 
@@ -43,8 +43,10 @@ class ChangeScope(Modal):
                 await submission.reply.privately(
                     "The card shows the new plan. Nothing is applied until somebody approves it."
                 )
-            case AlreadyDecided(sentence=told) | NothingToDo(reason=told) | Denied(reason=told):
+            case AlreadyDecided(sentence=told):
                 await submission.reply.privately(told)
+            case NothingToDo(reason=reason) | Denied(reason=reason):
+                await submission.reply.privately(await in_words(submission.person, reason, office))
 
 
 def _saw(found: Approval, metadata: Metadata) -> bool:
