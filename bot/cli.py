@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
     commands.add_parser("setup", help="print the link that creates the Slack app").set_defaults(command=_setup)
     commands.add_parser("doctor", help="test every credential, scope and channel").set_defaults(command=_doctor)
+    tenant = commands.add_parser("tenant", help="show or change a workspace's settings")
+    tenant.add_argument("id", nargs="?", help="which one; without it they are listed")
+    tenant.add_argument("changes", nargs="*", metavar="NAME=VALUE")
+    tenant.set_defaults(command=_tenant)
     commands.add_parser("migrate", help="bring the databases to this version").set_defaults(command=_migrate)
     return parser
 
@@ -69,6 +73,12 @@ def _doctor(_: argparse.Namespace) -> int:
     from bot.doctor import examine
 
     return _guarded(lambda: asyncio.run(examine()))
+
+
+def _tenant(chosen: argparse.Namespace) -> int:
+    from bot.tenant import tenant
+
+    return _guarded(lambda: tenant(chosen.id, chosen.changes))
 
 
 def _migrate(_: argparse.Namespace) -> int:

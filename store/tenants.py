@@ -17,6 +17,7 @@ from store.session import Database, TenantSession
 from store.users import Role
 
 ModelChoice = Literal["claude", "offline", "none"]
+Autonomy = Literal["suggest", "approve"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,13 @@ class SlackInstall:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantSettings:
-    """`open_threads`: channels where a thread is answered without a mention."""
+    """`open_threads`: channels where a thread is answered without a mention.
+
+    `autonomy`: suggest names a remedy without a button, approve offers it behind one.
+    """
 
     model: ModelChoice
+    autonomy: Autonomy
     daily_usd_cap: float
     allow_external_channels: bool
     new_member_role: Role
@@ -55,6 +60,7 @@ class TenantSettings:
 
 class SettingsChange(TypedDict, total=False):
     model: ModelChoice
+    autonomy: Autonomy
     daily_usd_cap: float
     allow_external_channels: bool
     new_member_role: Role
@@ -75,6 +81,7 @@ async def create_tenant(db: Database, *, name: str) -> TenantId:
                 tenant_id=tenant_id,
                 id=tenant_id,
                 model="claude",
+                autonomy="approve",
                 daily_usd_cap=20.0,
                 allow_external_channels=False,
                 new_member_role=Role.MEMBER,
@@ -155,6 +162,7 @@ async def settings(s: TenantSession) -> TenantSettings:
         raise NotFound("this tenant has no settings")
     return TenantSettings(
         model=_model_choice(row.model),
+        autonomy=_autonomy(row.autonomy),
         daily_usd_cap=row.daily_usd_cap,
         allow_external_channels=row.allow_external_channels,
         new_member_role=Role(row.new_member_role),
@@ -171,6 +179,8 @@ async def update_settings(s: TenantSession, **changes: Unpack[SettingsChange]) -
     values: dict[str, Any] = dict(changes)
     if "model" in changes:
         values["model"] = _model_choice(changes["model"])
+    if "autonomy" in changes:
+        values["autonomy"] = _autonomy(changes["autonomy"])
     if "new_member_role" in changes:
         values["new_member_role"] = Role(changes["new_member_role"])
     if "daily_usd_cap" in changes:
@@ -193,6 +203,14 @@ def _model_choice(value: str) -> ModelChoice:
             return value
         case _:
             raise ValueError("the model is one of claude, offline, none")
+
+
+def _autonomy(value: str) -> Autonomy:
+    match value:
+        case "suggest" | "approve":
+            return value
+        case _:
+            raise ValueError("autonomy is one of suggest, approve")
 
 
 def _install(s: TenantSession, row: SlackInstallRow) -> SlackInstall:

@@ -30,6 +30,7 @@ class TenantHeadRow(Owned, Base):
 class TenantSettingsRow(Owned, Base):
     __tablename__ = "tenant_settings"
     model: Mapped[str] = mapped_column(Word)
+    autonomy: Mapped[str] = mapped_column(Word)
     daily_usd_cap: Mapped[float] = mapped_column(Float(53))
     allow_external_channels: Mapped[bool]
     new_member_role: Mapped[str] = mapped_column(Word)

@@ -154,6 +154,7 @@ def upgrade() -> None:
     op.create_table(
         "tenant_settings",
         sa.Column("model", sa.String(length=255), nullable=False),
+        sa.Column("autonomy", sa.String(length=255), nullable=False),
         sa.Column("daily_usd_cap", sa.Float(precision=53), nullable=False),
         sa.Column("allow_external_channels", sa.Boolean(), nullable=False),
         sa.Column("new_member_role", sa.String(length=255), nullable=False),
