@@ -1,0 +1,97 @@
+"""The command line: what a person sees who types something wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("serve", "demo", "setup", "doctor", "migrate")
+
+
+def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m bot ...` in a process of its own, with none of our variables but those given."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUTOHEAL_", "SLACK_", "ANTHROPIC"))}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        env={**kept, "PYTHONPATH": str(ROOT), "AUTOHEAL_DATA": str(folder / "data"), **variables},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_no_command_shows_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().out
+    assert [command for command in COMMANDS if command not in said] == []
+
+
+def test_an_unknown_command_shows_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["heal-everything"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "usage: autoheal" in said
+    assert "heal-everything" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"autoheal {command}" in capsys.readouterr().out
+
+
+def test_serve_without_settings_names_each_variable_and_what_to_do(tmp_path: Path) -> None:
+    done = run("serve", folder=tmp_path)
+    assert done.returncode == 2
+    assert "SLACK_BOT_TOKEN is not set" in done.stderr
+    assert "SLACK_APP_TOKEN is not set" in done.stderr
+    assert "autoheal setup" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path) -> None:
+    done = run("serve", folder=tmp_path, SLACK_BOT_TOKEN="planted-token", AUTOHEAL_RUN_USD="much")
+    assert done.returncode == 2
+    assert "SLACK_BOT_TOKEN: starts with xoxb-" in done.stderr
+    assert "AUTOHEAL_RUN_USD" in done.stderr
+    assert "planted-token" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_migrate_makes_both_databases_and_may_be_repeated(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("migrate", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "data").glob("*.db")} == {"autoheal.db", "keyring.db"}
+
+
+def test_doctor_tells_by_its_exit_code(tmp_path: Path) -> None:
+    done = run("doctor", folder=tmp_path)
+    assert done.returncode == 1
+    assert "problem  SLACK_BOT_TOKEN" in done.stdout
+    assert done.stderr == ""
+
+
+def test_setup_needs_no_settings(tmp_path: Path) -> None:
+    done = run("setup", folder=tmp_path)
+    assert done.returncode == 0
+    assert "https://api.slack.com/apps?new_app=1" in done.stdout
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_scenario_names_those_that_exist(tmp_path: Path) -> None:
+    done = run("demo", "--headless", "--scenario", "meteor", folder=tmp_path)
+    assert done.returncode == 2
+    assert "meteor" in done.stderr
+    assert "config-cut" in done.stderr

@@ -1,0 +1,141 @@
+"""The environment variables, their table in docs/operating.md, and the operator's file shown there."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from agents.connector import discover_connectors
+from agents.operator_file import load
+from bot.settings import Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = {Path: "path", str: "text", int: "integer", float: "number", SecretStr: "secret"}
+
+
+def variable(name: str, field: FieldInfo) -> str:
+    return str(field.validation_alias or f"AUTOHEAL_{name.upper()}")
+
+
+VARIABLES = {variable(name, field): field for name, field in Settings.model_fields.items()}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_any_variable_everything_has_its_default() -> None:
+    settings = load_settings()
+    assert settings.data == Path("var")
+    assert settings.mode == "socket"
+    assert settings.slack_bot_token is None
+    assert settings.healing == (timedelta(seconds=5), timedelta(seconds=60), timedelta(seconds=300))
+
+
+def test_every_wrong_variable_is_named_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOHEAL_HTTP_PORT", "99999")
+    monkeypatch.setenv("AUTOHEAL_LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "planted-token")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    lines = str(refused.value).splitlines()
+    assert [line.partition(":")[0] for line in sorted(lines)] == [
+        "AUTOHEAL_HTTP_PORT",
+        "AUTOHEAL_LOG_LEVEL",
+        "SLACK_APP_TOKEN",
+    ]
+    assert "planted-token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("mode", "needed"), [("socket", "SLACK_APP_TOKEN"), ("http", "SLACK_SIGNING_SECRET")])
+def test_serving_needs_what_its_mode_needs(monkeypatch: pytest.MonkeyPatch, mode: str, needed: str) -> None:
+    monkeypatch.setenv("AUTOHEAL_MODE", mode)
+    with pytest.raises(SettingsError) as refused:
+        load_settings().require_slack()
+    assert f"{needed} is not set" in str(refused.value)
+    assert "SLACK_BOT_TOKEN is not set" in str(refused.value)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv(needed, "xapp-1")
+    load_settings().require_slack()
+
+
+def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, field in VARIABLES.items():
+        if SecretStr in get_args(field.annotation):
+            monkeypatch.setenv(name, {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}.get(name, "") + "planted")
+    assert "planted" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u@h/db", "postgres://u@h/db", "postgresql+psycopg://u@h/db"], ids=["long", "short", "driver"]
+)
+def test_every_spelling_of_postgresql_means_the_driver_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AUTOHEAL_DATABASE_URL", url)
+    settings = load_settings()
+    assert settings.content_url == "postgresql+psycopg://u@h/db"
+    assert settings.engine_url == settings.content_url
+    assert settings.keys_url.startswith("sqlite")  # the keyring stays apart unless it is moved too
+
+
+def test_content_keys_and_engine_are_files_of_their_own() -> None:
+    settings = load_settings()
+    assert len({url.rsplit("/", 1)[1] for url in (settings.content_url, settings.keys_url, settings.engine_url)}) == 3
+
+
+# The table of docs/operating.md
+
+
+def documented() -> dict[str, tuple[str, str, str]]:
+    """Kind, default and meaning by variable, as the documentation says."""
+    text = (ROOT / "docs" / "operating.md").read_text()
+    table = text.partition("<!-- settings -->")[2].partition("<!-- /settings -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if line[:3] == "| `"]
+    return {name.strip("` |"): (kind, default.strip("`"), meaning) for name, kind, default, meaning in rows}
+
+
+def kind_of(annotation: Any) -> str:
+    plain = [one for one in get_args(annotation) or [annotation] if one is not NoneType]
+    if get_origin(annotation) is Literal:
+        return " or ".join(plain)
+    return KINDS[plain[0]]
+
+
+def test_the_documentation_lists_every_variable_in_order() -> None:
+    assert list(documented()) == list(VARIABLES)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_the_documented_variable_is_the_real_one(name: str) -> None:
+    field = VARIABLES[name]
+    kind, default, meaning = documented()[name]
+    assert kind == kind_of(field.annotation)
+    assert default == ("" if field.default is None else str(field.default))
+    assert re.fullmatch(r"\w.+\.", meaning), "a sentence"
+    if field.description:
+        assert meaning.startswith(field.description)
+
+
+def test_the_documented_operators_file_is_accepted_and_shows_every_connector(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "autoheal.toml"
+    path.write_text(example)
+    file = load(path)
+    assert {section.name for section in file.sections} == set(discover_connectors())
+    assert len(file.services) > 1
+
+
+def test_the_first_file_of_the_readme_is_accepted(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    path = tmp_path / "autoheal.toml"
+    path.write_text(example)
+    assert load(path).tenant == "default"
