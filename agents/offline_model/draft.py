@@ -220,7 +220,8 @@ def _what(explanation: Explanation) -> str:
     """What happened, in a few words."""
     if explanation.change is not None and explanation.fit is not None:
         effect = _EFFECTS.get(explanation.evidence.nature, explanation.evidence.nature.value)
-        effect = explanation.evidence.exception or effect
+        if explanation.evidence.nature is Nature.EXCEPTION:
+            effect = explanation.evidence.exception or effect
         did = f"{explanation.change.short} {explanation.fit.did}"
         return did if explanation.fit.setting else f"{effect} since {did}"
     if explanation.external:

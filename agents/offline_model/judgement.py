@@ -128,7 +128,8 @@ def explain(case: Case) -> Explanation | None:
     if not explains_itself(chosen):
         better = [o for o in options[1:] if explains_itself(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
         chosen = better[0] if better else chosen
-    if chosen.evidence.nature in _LOAD_DOES:
+    strained = chosen.evidence.nature is Nature.LEAK and chosen.suspect.family != "memory"
+    if strained or chosen.evidence.nature in _LOAD_DOES:
         surges = [o for o in options if o.evidence.nature is Nature.SURGE]
         heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
         chosen = heavy[0] if heavy else chosen
