@@ -1,16 +1,19 @@
 """The life of a proposal after the verdict: planned, decided by a person, re-checked, applied once, verified, told.
 
-Each function is one step of the `remediate` workflow and safe to run again. Nothing here trusts the model: the plan comes from
-the remediation's own reads, the decision from the store, the effect stands behind a fence.
+Each function is one step of the `remediate` workflow and safe to run again. Nothing here trusts the model: the plan
+comes from the remediation's own reads, the decision from the store, the effect stands behind a fence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from agents.case import load_case
 from agents.errors import AgentError, Unavailable
@@ -29,7 +32,7 @@ from agents.verdict import Verdict
 from store import approvals, audit, events, fences, incidents, investigations, users
 from store.approvals import Approval, ApprovalState
 from store.audit import Actor
-from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
+from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_id
 from store.session import TenantSession
 
 log = logging.getLogger("autoheal.approval")
@@ -76,7 +79,7 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
         return None
     approval_id = ApprovalId(stable_id("approval", tenant, investigation))
     async with rt.db.tenant(tenant) as s:
-        await store_proposal(s, rt, approval_id, case.incident.id, investigation, plan)
+        await store_proposal(s, rt, approval_id, incident=case.incident.id, investigation=investigation, plan=plan)
     return approval_id
 
 
@@ -84,13 +87,15 @@ async def store_proposal(
     s: TenantSession,
     rt: Runtime,
     approval_id: ApprovalId,
-    incident: Any,
+    *,
+    incident: IncidentId,
     investigation: InvestigationId | None,
     plan: Plan,
-    *,
     undo_of: ApprovalId | None = None,
 ) -> Approval:
-    """The plan's row with its event and audit entry."""
+    """The plan's row with its event and audit entry. Safe to repeat: what is stored stays and is not told again."""
+    if (known := await approvals.approval(s, approval_id)) is not None:
+        return known
     stored = await approvals.propose(
         s,
         id=approval_id,
@@ -120,23 +125,43 @@ async def _plan(
         return Impossible(reason=f"there is no remediation called {name!r}")
     try:
         parsed = remediation.arguments.model_validate(arguments)
-        return await remediation.plan(parsed, reason, context(rt, tenant))
-    except ValueError:
+    except ValidationError:
         return Impossible(reason=f"the arguments of {name} were not usable")
+    try:
+        return await remediation.plan(parsed, reason, context(rt, tenant))
     except AgentError as exc:
         return Impossible(reason=f"the target could not be read: {exc}")
 
 
+async def withdraw(rt: Runtime, tenant: TenantId, investigation: InvestigationId, reference: str) -> None:
+    """The plan of a verdict's proposal could not be made, by our own fault: the verdict says so."""
+    async with rt.db.tenant(tenant) as s:
+        run = await investigations.investigation(s, investigation)
+        if run is None or run.verdict is None:
+            return
+        why = f"its plan failed inside Autoheal (reference {reference})"
+        refused = Verdict.model_validate(run.verdict).model_copy(update={"proposal": None, "proposal_refused": why})
+        await investigations.save_verdict(s, investigation, refused.model_dump(mode="json"))
+
+
 async def replan(
-    rt: Runtime, tenant: TenantId, approval: Approval, *, arguments: dict[str, str] | None = None
+    rt: Runtime,
+    tenant: TenantId,
+    approval: Approval,
+    *,
+    arguments: dict[str, str] | None = None,
+    requested_by: str | None = None,
 ) -> Approval | Impossible | None:
-    """Read the target again and store the new plan under the same approval, undecided. None once it has ended."""
+    """Read the target again and store the new plan under the same approval, undecided. None once it has ended.
+
+    `requested_by` is the Slack id of whoever asks for other arguments; the new plan is theirs.
+    """
     old = Plan.model_validate(approval.plan)
     reason = PlanReason(
         cause=old.cause,
         confidence=old.confidence,
         evidence=old.evidence,
-        requested_by=old.requested_by,
+        requested_by=requested_by or old.requested_by,
         healing=old.healing,
     )
     wanted = arguments or _arguments_of(old)
@@ -150,6 +175,7 @@ async def replan(
             plan=plan.model_dump(mode="json"),
             target_version=plan.target_version,
             preview_read_at=plan.read_at,
+            risk=plan.risk.value,
         )
 
 
@@ -161,7 +187,7 @@ def _arguments_of(plan: Plan) -> dict[str, str]:
 
 
 async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Recheck:
-    """Just before the effect: still approved, still allowed, still fresh, target unchanged. Else a new plan or the end."""
+    """Just before the effect: still approved, still allowed, still fresh, target unchanged. Else it is planned anew."""
     async with rt.db.tenant(tenant, readonly=True) as s:
         approval = await _approval(s, approval_id)
         decider = await users.user(s, approval.decided_by) if approval.decided_by else None
@@ -173,8 +199,13 @@ async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Rec
     allowed = (
         check_approval(decider.role, Risk(approval.risk), is_requester=False) if decider else Denied("nobody decided")
     )
+    if isinstance(allowed, Denied):
+        async with rt.db.tenant(tenant) as s:
+            actor, details = Actor(type="agent", id="autoheal"), {"reason": allowed.reason}
+            await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
+        return await _stale(rt, tenant, approval)
     now = rt.clock()
-    if isinstance(allowed, Denied) or approval.approved_until is None or now > approval.approved_until:
+    if approval.approved_until is None or now > approval.approved_until:
         return await _stale(rt, tenant, approval)
     if now > plan.fresh_until or not await _same_target(rt, tenant, plan):
         return await _stale(rt, tenant, approval)
@@ -193,8 +224,9 @@ async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
 async def _stale(rt: Runtime, tenant: TenantId, approval: Approval) -> Recheck:
     replaced = await replan(rt, tenant, approval)
     if isinstance(replaced, Impossible) or replaced is None:
-        outcome = {"word": "failed", "detail": replaced.reason if isinstance(replaced, Impossible) else "it had ended"}
+        why = replaced.reason if isinstance(replaced, Impossible) else "it had ended"
         async with rt.db.tenant(tenant) as s:
+            outcome = {"word": "failed", "detail": str(s.redactor.redact(why))[:500]}
             await approvals.advance(
                 s,
                 approval.id,
@@ -206,47 +238,71 @@ async def _stale(rt: Runtime, tenant: TenantId, approval: Approval) -> Recheck:
     return Recheck.STALE
 
 
-async def apply_once(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> ApprovalState:
-    """Carry out the plan behind the fence. A second arrival never acts: it reads the target and says unknown."""
-    key = f"apply:{approval_id}"
-    async with rt.db.tenant(tenant) as s:
-        approval = await _approval(s, approval_id)
-        plan = Plan.model_validate(approval.plan)
-        if approval.state in (ApprovalState.APPLIED, ApprovalState.FAILED, ApprovalState.UNKNOWN):
-            return approval.state
-        first = await fences.enter(s, key=key, effect=plan.action)
-        if first:
-            await _claim_effect(s, approval, plan, key)
+async def apply_once(
+    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, *, again_because: str = "the process died while applying"
+) -> ApprovalState:
+    """Carry out the plan behind the fence. A second arrival never acts: it reads the target and says unknown.
+
+    Answers the state as it is when nothing may be applied: not approved, planned anew meanwhile, or ended.
+    """
+    key = _fence_of(approval_id)
+    try:
+        async with rt.db.tenant(tenant) as s:
+            approval = await _approval(s, approval_id)
+            first = await fences.enter(s, key=key, effect=Plan.model_validate(approval.plan).action)
+            if first:
+                approval = await _claim_effect(s, approval_id, key)
+    except _NotApproved:
+        async with rt.db.tenant(tenant, readonly=True) as s:
+            return (await _approval(s, approval_id)).state
     if not first:
-        return await _interrupted(rt, tenant, approval_id, plan, key, "the process died while applying")
+        if approval.state is not ApprovalState.APPLYING:
+            return approval.state
+        return await _interrupted(rt, tenant, approval, again_because)
+    return await _act(rt, tenant, approval)
+
+
+async def _act(rt: Runtime, tenant: TenantId, approval: Approval) -> ApprovalState:
+    """The effect itself, behind the fence."""
+    plan = Plan.model_validate(approval.plan)
     remediation = discover_remediations()[plan.remediation]
     try:
         async with asyncio.timeout(_APPLY_TIMEOUT.total_seconds()):
-            result = await remediation.apply(plan, context(rt, tenant), idempotency_key=approval_id)
+            result = await remediation.apply(plan, context(rt, tenant), idempotency_key=approval.id)
     except TimeoutError:
-        return await _interrupted(rt, tenant, approval_id, plan, key, "the call did not end in time")
+        return await _interrupted(rt, tenant, approval, "the call did not end in time")
     except Unavailable:
-        return await _interrupted(rt, tenant, approval_id, plan, key, "the call broke off")
+        return await _interrupted(rt, tenant, approval, "the call broke off")
     except AgentError as exc:
-        return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.FAILED, str(exc))
+        return await _finish_effect(rt, tenant, approval.id, ApprovalState.FAILED, str(exc))
     state = ApprovalState.APPLIED if result.ok else ApprovalState.FAILED
-    return await _finish_effect(rt, tenant, approval_id, key, state, result.detail)
+    return await _finish_effect(rt, tenant, approval.id, state, result.detail)
 
 
-async def _claim_effect(s: TenantSession, approval: Approval, plan: Plan, key: str) -> None:
-    moved = await approvals.advance(s, approval.id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED})
-    if not moved:
-        raise LookupError(f"approval {approval.id} is {approval.state}: nothing may be applied")
+def _fence_of(approval_id: ApprovalId) -> str:
+    return f"apply:{approval_id}"
+
+
+class _NotApproved(Exception):
+    """Nothing may be applied; takes the fence back with the transaction."""
+
+
+async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> Approval:
+    """The approval whose plan is applied now: read after the claim, so that it is the one that was approved."""
+    if not await approvals.advance(s, approval_id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED}):
+        raise _NotApproved
+    approval = await _approval(s, approval_id)
+    plan = Plan.model_validate(approval.plan)
     details = {"fence": key, "action": plan.action, "plan_hash": approval.plan_hash, "decided_by": approval.decided_by}
     await events.emit(s, "ai.autoheal.remediation.started.v1", approval.id, details)
     actor = Actor(type="agent", id=approval.investigation_id or "autoheal")
     await audit.record(s, actor=actor, action="agent.effect.started", target=approval.id, details=details)
+    return approval
 
 
-async def _interrupted(
-    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, plan: Plan, key: str, what: str
-) -> ApprovalState:
+async def _interrupted(rt: Runtime, tenant: TenantId, approval: Approval, what: str) -> ApprovalState:
     """The process died, or time ran out, between the start and the end of the effect: read, tell, never retry."""
+    plan = Plan.model_validate(approval.plan)
     remediation = discover_remediations()[plan.remediation]
     try:
         target = await remediation.read_target(plan, context(rt, tenant))
@@ -254,12 +310,13 @@ async def _interrupted(
     except AgentError as exc:
         reads = f"the target could not be read ({exc})"
     detail = f"{what}; {reads}; I will not retry"
-    return await _finish_effect(rt, tenant, approval_id, key, ApprovalState.UNKNOWN, detail)
+    return await _finish_effect(rt, tenant, approval.id, ApprovalState.UNKNOWN, detail)
 
 
 async def _finish_effect(
-    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, key: str, state: ApprovalState, detail: str
+    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, state: ApprovalState, detail: str
 ) -> ApprovalState:
+    key = _fence_of(approval_id)
     verb = {ApprovalState.APPLIED: "applied", ApprovalState.FAILED: "failed"}.get(state, "unknown")
     async with rt.db.tenant(tenant) as s:
         outcome = {"word": state.value, "detail": str(s.redactor.redact(detail))[:500]}
@@ -340,6 +397,33 @@ async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: s
             details = {"word": word, "last": outcome["last"]}
             await audit.record(s, actor=actor, action="agent.effect.verified", target=approval_id, details=details)
     return word
+
+
+async def time_left(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> str:
+    """Whole seconds until the proposal expires, rounded up; 0 once it has."""
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        left = (await _approval(s, approval_id)).expires_at - rt.clock()
+    return str(max(0, math.ceil(left.total_seconds())))
+
+
+async def give_up(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, reference: str) -> ApprovalState:
+    """A step failed by our own fault: nothing hangs. What had begun is unknown, what had not has failed."""
+    detail = f"failed inside Autoheal (reference {reference})"
+    begun = {ApprovalState.APPLYING, ApprovalState.APPLIED, ApprovalState.VERIFYING}
+    async with rt.db.tenant(tenant) as s:
+        approval = await _approval(s, approval_id)
+        state = ApprovalState.UNKNOWN if approval.state in begun else ApprovalState.FAILED
+        outcome = {**(approval.outcome or {}), "word": state.value, "detail": detail}
+        expect = begun | {ApprovalState.PROPOSED, ApprovalState.APPROVED}
+        if not await approvals.advance(
+            s, approval_id, to=state, expect=expect, outcome=outcome, finished_at=rt.clock()
+        ):
+            return approval.state
+        await events.emit(s, f"ai.autoheal.remediation.{state.value}.v1", approval_id, {"reference": reference})
+        action = "agent.effect.unknown" if state is ApprovalState.UNKNOWN else "agent.effect.finished"
+        actor, details = Actor(type="agent", id="autoheal"), {"word": state.value, "reference": reference}
+        await audit.record(s, actor=actor, action=action, target=approval_id, details=details)
+    return state
 
 
 async def expire(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> None:

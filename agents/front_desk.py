@@ -25,6 +25,7 @@ from store.session import TenantSession
 
 _UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
 _TITLE_MAX: Final = 120
+_LEAST_HASH: Final = 12  # hexadecimal characters of a plan's hash that a button must carry
 
 
 class FrontDesk:
@@ -155,40 +156,65 @@ class FrontDesk:
             if denied is not None:
                 await self._noted(s, person, "approval.refused", approval, {"role": person.role.value})
                 return denied
-            if len(plan_hash) < 12 or not found.plan_hash.startswith(plan_hash):
-                return desk.PlanChanged(approval=found)
-            plan = Plan.model_validate(found.plan)
-            unmet = [p.text for p in plan.preconditions if not p.holds]
-            if decision == "approved" and unmet:
-                return Denied(f"A precondition does not hold: {unmet[0]}")
-            stale = decision == "approved" and self._rt.clock() > plan.fresh_until
-            if stale and found.state is ApprovalState.PROPOSED:
-                result: object = approvals.PlanChanged(approval=found)
-            else:
-                result = await approvals.decide(
-                    s,
-                    approval,
-                    plan_hash=found.plan_hash,
-                    decision=decision,
-                    by=person.user_id,
-                    approved_until=self._rt.clock() + self._rt.pace.approval_valid,
-                )
+            result = await self._decide(s, person, found, plan_hash, decision)
             if isinstance(result, approvals.Decided):
                 details = {"plan_hash": found.plan_hash, "remediation": found.remediation, "risk": found.risk}
                 await events.emit(s, f"ai.autoheal.approval.{decision}.v1", approval, details)
                 await self._noted(s, person, f"approval.{decision}", approval, details)
+        if isinstance(result, Denied | desk.PlanChanged):
+            return result
         if isinstance(result, approvals.PlanChanged):
             return await self._show_new_plan(person, found)
         if isinstance(result, approvals.AlreadyDecided | approvals.Expired):
             return await self._already(person, result.approval)
         await self._rt.reporter.approval_changed(person.tenant_id, approval)
-        await self._wake(person, approval, decision)
+        await self._wake(person, result.approval)
         return Done()
+
+    async def _decide(
+        self,
+        s: TenantSession,
+        person: Person,
+        found: Approval,
+        plan_hash: str,
+        decision: Literal["approved", "rejected"],
+    ) -> (
+        approvals.Decided
+        | approvals.AlreadyDecided
+        | approvals.Expired
+        | approvals.PlanChanged
+        | desk.PlanChanged
+        | Denied
+    ):
+        """What ended is said first; then the card must show this plan, its preconditions hold, its reads be fresh."""
+        now = self._rt.clock()
+        if found.state is not ApprovalState.PROPOSED:
+            return approvals.AlreadyDecided(approval=found)
+        if now >= found.expires_at:
+            return approvals.Expired(approval=found)
+        if len(plan_hash) < _LEAST_HASH or not found.plan_hash.startswith(plan_hash):
+            return desk.PlanChanged(approval=found)
+        if decision == "approved":
+            plan = Plan.model_validate(found.plan)
+            if unmet := next((p.text for p in plan.preconditions if not p.holds), None):
+                return Denied(f"A precondition does not hold: {unmet}")
+            if now > plan.fresh_until:
+                return approvals.PlanChanged(approval=found)
+        return await approvals.decide(
+            s,
+            found.id,
+            plan_hash=found.plan_hash,
+            decision=decision,
+            by=person.user_id,
+            approved_until=now + self._rt.pace.approval_valid,
+        )
 
     async def _may_decide(self, s: TenantSession, person: Person, found: Approval, decision: str) -> Denied | None:
         risk = Risk(found.risk)
         run = await investigations.investigation(s, found.investigation_id) if found.investigation_id else None
-        requester = run is not None and run.requested_by == person.user_id
+        asked_for_run = run is not None and run.requested_by == person.user_id
+        # Whoever changed the scope, or clicked Undo, asked for this plan although somebody else asked for the run.
+        requester = asked_for_run or Plan.model_validate(found.plan).requested_by == person.slack_user_id
         allowed = check_approval(person.role, risk, is_requester=requester and decision == "approved")
         if isinstance(allowed, Denied):
             return Denied(f"{allowed.reason} Who may: {who_may_approve(risk)}.")
@@ -205,6 +231,8 @@ class FrontDesk:
     async def _already(self, person: Person, found: Approval) -> desk.AlreadyDecided:
         async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
             decider = await users.user(s, found.decided_by) if found.decided_by else None
+        if found.state in (ApprovalState.APPROVED, ApprovalState.REJECTED):
+            await self._wake(person, found)  # the first click may have died between its decision and its wake-up
         return desk.AlreadyDecided(
             sentence=_decided_sentence(found, decider.slack_user_id if decider else None), approval=found
         )
@@ -223,7 +251,11 @@ class FrontDesk:
             return await self._already(person, found)
         target = Plan.model_validate(found.plan).target
         replaced = await approval_life.replan(
-            self._rt, person.tenant_id, found, arguments={**arguments, "service": target}
+            self._rt,
+            person.tenant_id,
+            found,
+            arguments={**arguments, "service": target},
+            requested_by=person.slack_user_id,
         )
         if isinstance(replaced, Impossible):
             return NothingToDo(reason=replaced.reason)
@@ -234,7 +266,9 @@ class FrontDesk:
         await self._rt.reporter.approval_changed(person.tenant_id, approval)
         return Done()
 
-    async def undo(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied:
+    async def undo(  # noqa: PLR0911 - each return is another answer to the person
+        self, person: Person, approval: ApprovalId
+    ) -> Done | NothingToDo | Denied:
         """The click is the decision: a stored, approved plan that takes the applied one back."""
         async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
             found = await approvals.approval(s, approval)
@@ -265,25 +299,32 @@ class FrontDesk:
         undo_id = ApprovalId(stable_id("undo", person.tenant_id, approval))
         async with self._rt.db.tenant(person.tenant_id) as s:
             stored = await approval_life.store_proposal(
-                s, self._rt, undo_id, found.incident_id, found.investigation_id, undo, undo_of=approval
-            )
-            decided = await approvals.decide(
                 s,
+                self._rt,
                 undo_id,
-                plan_hash=stored.plan_hash,
-                decision="approved",
-                by=person.user_id,
-                approved_until=self._rt.clock() + self._rt.pace.approval_valid,
+                incident=found.incident_id,
+                investigation=found.investigation_id,
+                plan=undo,
+                undo_of=approval,
             )
-            if not isinstance(decided, approvals.Decided):
-                return NothingToDo(reason="The undo was asked for already.")
-            await self._noted(s, person, "undo.requested", approval, {"undo": undo_id})
+            decided = await self._decide_undo(s, person, stored)
+            if isinstance(decided, approvals.Decided):
+                await self._noted(s, person, "undo.requested", approval, {"undo": undo_id})
         await self._rt.queue.enqueue(
             "remediate",
             workflow_id=workflow_id(person.tenant_id, "remediate", undo_id),
             arguments=(person.tenant_id, undo_id),
         )
-        return Done()
+        if isinstance(decided, approvals.Decided | Denied):
+            return Done() if isinstance(decided, approvals.Decided) else decided
+        return NothingToDo(reason="The undo was asked for already.")
+
+    async def _decide_undo(self, s: TenantSession, person: Person, undo: Approval) -> object:
+        """The click decides, unless the undo is riskier than what is undone: then its card waits for who may."""
+        risk = Risk(undo.risk)
+        if isinstance(denied := check_approval(person.role, risk, is_requester=True), Denied):
+            return Denied(f"{denied.reason} Who may: {who_may_approve(risk)}. The card of the undo waits for them.")
+        return await self._decide(s, person, undo, undo.plan_hash, "approved")
 
     async def keep(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied:
         """The applied change stays although it did not heal; noted, so that nobody wonders later."""
@@ -310,12 +351,12 @@ class FrontDesk:
             await self._noted(s, person, "feedback.given", investigation, {"positive": positive})
         return Done()
 
-    async def _wake(self, person: Person, approval: ApprovalId, decision: str) -> None:
-        """Wakes the waiting workflow; it reads the decision from the store. Starting it again attaches to the same run."""
-        waiting = workflow_id(person.tenant_id, "remediate", approval)
-        await self._rt.queue.enqueue("remediate", workflow_id=waiting, arguments=(person.tenant_id, approval))
-        key = f"{approval}:{decision}:{self._rt.clock().timestamp():.0f}"
-        await self._rt.queue.send(waiting, TOPIC, decision, key=key)
+    async def _wake(self, person: Person, decided: Approval) -> None:
+        """Wakes the waiting workflow, which reads the decision from the store. Repeating it wakes it once."""
+        waiting = workflow_id(person.tenant_id, "remediate", decided.id)
+        await self._rt.queue.enqueue("remediate", workflow_id=waiting, arguments=(person.tenant_id, decided.id))
+        word = decided.decision or decided.state.value
+        await self._rt.queue.send(waiting, TOPIC, word, key=f"{decided.id}:{decided.plan_hash[:16]}:{word}")
 
     async def _noted(
         self, s: TenantSession, person: Person, what: str, target: str, details: Mapping[str, object]
@@ -336,8 +377,11 @@ def _same_symptom(asked: str, running: str, service: str | None) -> bool:
 
 
 def _decided_sentence(found: Approval, slack_user: str | None) -> str:
+    if found.decided_at is None and found.state not in (ApprovalState.EXPIRED, ApprovalState.PROPOSED):
+        return f"This proposal has ended: {found.state.value.replace('_', ' ')}."
     if found.state is ApprovalState.EXPIRED or found.decided_at is None:
         return "Nobody answered in time; this proposal has expired."
     who = f"<@{slack_user}>" if slack_user else "Somebody"
     verb = "rejected" if found.decision == "rejected" else "approved"
-    return f"{who} {verb} this at {found.decided_at:%H:%M:%S} UTC; it is now {found.state.value.replace('_', ' ')}."
+    now = found.state.value.replace("_", " ")
+    return f"{who} {verb} this at {found.decided_at:%H:%M:%S} UTC; it is now {now}."

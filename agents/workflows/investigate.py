@@ -36,14 +36,11 @@ async def body(run: Run, rt: Runtime, tenant: str, investigation: str) -> str:
     if word != Outcome.CONCLUDED:
         return word
 
-    async def propose() -> str:
-        return await approval.propose(rt, t, i) or ""
-
     async def report() -> str:
         await rt.reporter.concluded(t, i)
         return "reported"
 
-    proposed = await run.step("propose", propose)
+    proposed = await _propose(run, rt, t, i)
     await run.step("report", report)
     if proposed:
         await run.start("remediate", workflow_id(tenant, "remediate", proposed), tenant, proposed)
@@ -68,6 +65,24 @@ async def _investigate(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -
     return await run.step("end", lambda: _end(rt, t, i, Outcome.UNFINISHED))
 
 
+async def _propose(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -> str:
+    """The id of the proposal, or nothing. A plan that cannot be made never costs the verdict."""
+
+    async def propose() -> str:
+        return await approval.propose(rt, t, i) or ""
+
+    try:
+        return await run.step("propose", propose)
+    except StepFailed as exc:
+        reference = exc.reference
+
+        async def withdraw() -> str:
+            await approval.withdraw(rt, t, i, reference)
+            return ""
+
+        return await run.step("withdraw", withdraw)
+
+
 async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> str:
     """A stop by a person, or a run that used up its budget without a conclusion."""
     if outcome == Outcome.STOPPED:
@@ -78,6 +93,8 @@ async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> st
         await rt.reporter.concluded(t, i)
         return Outcome.STOPPED
     case = await load_case(rt.db, t, i)
+    if case.investigation.verdict is not None:
+        return Outcome.CONCLUDED
     await conclusion.abstain(rt, t, case, "No confident cause: the run ended before a conclusion.")
     return Outcome.CONCLUDED
 

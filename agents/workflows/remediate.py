@@ -1,17 +1,19 @@
 """From a proposal to the truth afterwards: wait for the decision, re-check, apply once, verify, tell.
 
-The wait for people is off-queue. Only a stored decision leads to the effect; a word that is sent merely wakes the workflow.
+The wait for people is off-queue. Only a stored decision leads to the effect; a word that is sent merely wakes the
+workflow.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from agents import approval
 from agents.approval import Recheck
 from agents.healing import Healed
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, Workflow, workflow_id
+from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from store import approvals, conversations, incidents, investigations
 from store.approvals import ApprovalState
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
@@ -24,7 +26,24 @@ _MAX_CHECKS: Final = 600
 async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
     """Answers the approval's last state."""
     t, a = TenantId(tenant), ApprovalId(approval_id)
+    try:
+        word = await _remediate(run, rt, t, a)
+    except StepFailed as exc:
+        reference = exc.reference
 
+        async def fail() -> str:
+            state = await approval.give_up(rt, t, a, reference)
+            await rt.reporter.approval_changed(t, a)
+            await rt.reporter.outcome(t, a)
+            return state
+
+        return await run.step("fail", fail)
+    if word == ApprovalState.NOT_HEALED:
+        await _go_on(run, rt, t, a)
+    return word
+
+
+async def _remediate(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     async def show() -> str:
         await rt.reporter.proposed(t, a)
         return "shown"
@@ -41,11 +60,12 @@ async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
             return decision
         checked = await run.step("re-check", lambda: approval.recheck(rt, t, a))
         await run.step("show re-check", changed)
-        if checked == Recheck.GO:
-            break
         if checked == Recheck.ENDED:
             return await run.step("read end", lambda: _state(rt, t, a))
-    word = await run.step("apply", lambda: approval.apply_once(rt, t, a))
+        if checked == Recheck.GO:
+            word = await _apply(run, rt, t, a)
+            if word not in (ApprovalState.PROPOSED, ApprovalState.APPROVED):  # else it was planned anew meanwhile
+                break
     await run.step("show applied", changed)
     if word == ApprovalState.APPLIED:
         word = await _verify(run, rt, t, a)
@@ -56,9 +76,16 @@ async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
         return "told"
 
     await run.step("tell", tell)
-    if word == ApprovalState.NOT_HEALED:
-        await _go_on(run, rt, t, a)
     return word
+
+
+async def _apply(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+    """The effect. If our own code fails in the middle, the fence turns the second arrival into a read."""
+    try:
+        return await run.step("apply", lambda: approval.apply_once(rt, t, a))
+    except StepFailed as exc:
+        because = f"it failed inside Autoheal (reference {exc.reference})"
+        return await run.step("read target", lambda: approval.apply_once(rt, t, a, again_because=because))
 
 
 async def _decision(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
@@ -67,10 +94,11 @@ async def _decision(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
         state = await run.step("read decision", lambda: _state(rt, t, a))
         if state != ApprovalState.PROPOSED:
             return state
+        left = await run.step("time left", lambda: approval.time_left(rt, t, a))
         await run.mark("waiting")
-        woken = await run.wait_for(TOPIC, rt.pace.proposal_open)
+        woken = await run.wait_for(TOPIC, timedelta(seconds=int(left)))
         if woken is None:
-            return await run.step("expire", lambda: _expire(rt, t, a))
+            break
     return await run.step("expire", lambda: _expire(rt, t, a))
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
+from fakes.inline_engine import SettableClock
 from fakes.messages_api import MessagesApi
+from fakes.rig import Rig, make_rig
 
 from agents.claude_model import DEFAULT_MODEL, ClaudeModel, make_client
+from agents.evidence_pool import EvidencePool
+from store.ids import TenantId
+from store.session import Database
 
 ClaudeOf = Callable[..., ClaudeModel]
 
@@ -58,3 +64,42 @@ async def claude_of(naps: Naps) -> AsyncIterator[ClaudeOf]:
     yield build
     for client in clients:
         await client.close()
+
+
+RigOf = Callable[..., Rig]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[EvidencePool]:
+    """One worker for all tests: starting it takes a second."""
+    shared = EvidencePool()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+async def rig_of(
+    _database_of_test: Database,
+    two_tenants: tuple[TenantId, TenantId],
+    clock: SettableClock,
+    tmp_path: Path,
+    pool: EvidencePool,
+) -> AsyncIterator[RigOf]:
+    """`rig_of(script=..., claude=..., ...)`; on both databases where the test also asks for `database`."""
+    rigs: list[Rig] = []
+
+    def build(**parts: Any) -> Rig:
+        folder = tmp_path / f"bench{len(rigs)}"
+        folder.mkdir()
+        rigs.append(make_rig(_database_of_test, two_tenants, clock, folder, pool, **parts))
+        return rigs[-1]
+
+    yield build
+    for rig in rigs:
+        await rig.engine.stop()
+
+
+@pytest.fixture
+def rig(rig_of: RigOf) -> Rig:
+    """A scripted run that ranks and proposes a restart of the bench's service."""
+    return rig_of()

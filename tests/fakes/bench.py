@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from agents.connector import (
 from agents.connectors.commands import Command, Commands, CommandsConfig
 from agents.evidence.types import RawSeries, Window
 from agents.outbound import EgressPolicy, Outbound
+from agents.tool import Risk
 from agents.toolbox import Toolbox
 
 CONTROL = """
@@ -35,7 +37,13 @@ if action == "restart":
         (folder / "kill-parent").unlink()
         os.kill(os.getppid(), signal.SIGKILL)
         sys.exit(1)
-    state = {"started_at": datetime.datetime.now(datetime.UTC).isoformat(), "healthy": not (folder / "stays-ill").exists()}
+    if (folder / "fails").exists():
+        print("no such process", file=sys.stderr)
+        sys.exit(3)
+    if (folder / "hangs").exists():
+        __import__("time").sleep(60)
+    state = {"started_at": datetime.datetime.now(datetime.UTC).isoformat(),
+             "healthy": not (folder / "stays-ill").exists()}
     (folder / "state.json").write_text(json.dumps(state))
     print("restarted")
 else:
@@ -87,14 +95,32 @@ def effects(folder: Path) -> int:
     return len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def bench_toolbox(folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Toolbox:
+def restarted_by_hand(folder: Path) -> None:
+    """Somebody restarted the service: the target is no longer what a plan has read."""
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**state, "started_at": "2026-01-02T00:00:00+00:00"}))
+
+
+def bench_toolbox(
+    folder: Path,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    risk: Literal["medium", "high"] = "medium",
+    timeout_s: float = 30.0,
+) -> Toolbox:
     services = (Service(name="checkout"), Service(name="payments"))
     context = ConnectorContext(services=services, outbound=Outbound(EgressPolicy()), now=now)
     program = (sys.executable, str(folder / "control.py"), str(folder))
     commands = CommandsConfig(
         command=(
-            Command(name="status", action="read_target", argv=(*program, "status"), risk="read"),
-            Command(name="restart", action="restart_service", argv=(*program, "restart"), risk="medium"),
+            Command(name="status", action="read_target", argv=(*program, "status"), risk=Risk.READ),
+            Command(
+                name="restart",
+                action="restart_service",
+                argv=(*program, "restart"),
+                risk=Risk(risk),
+                timeout_s=timeout_s,
+            ),
         )
     )
     return Toolbox(connectors=(BenchMetrics(folder, context), Commands(commands, context)), services=services)
