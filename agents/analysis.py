@@ -64,7 +64,9 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str |
     series = derive_indicators(gathered.series, service_of)
     ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
     onset = ranking.onset or _middle(gathered)
-    shifts = [s for s in shift_templates(gathered.logs, onset, gathered.window) if service in (None, s.service)]
+    since = ranking.good_since.timestamp() if ranking.good_since else None
+    found = shift_templates(gathered.logs, onset, gathered.window, baseline_start_s=since)
+    shifts = [s for s in found if service in (None, s.service)]
     first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
     return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
 

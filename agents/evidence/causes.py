@@ -29,6 +29,7 @@ from agents.evidence.types import (
     Series,
     Telemetry,
     TemplateShift,
+    as_utc,
 )
 
 NEXT_SHARE = 0.25
@@ -40,6 +41,8 @@ EXPLAINS_BONUS = 0.1
 LEAK_BONUS = 0.6
 LOAD_SHARE = 0.35  # what an anomaly counts that came with more load
 UNREACHED_SHARE = 0.3
+RECENT_RESTART_S = 20.0
+LEAK_LOOKBACK_S = 60.0
 STRONG_LOG = 6.0
 SEVERAL = 3  # lines that make a log pattern more than an accident
 CLEAR_LEAD = 1.4
@@ -72,7 +75,7 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     """Rank suspects, best first. `quiet` when no symptom stands out of the data's own noise."""
     edges = sorted({*telemetry.edges, *measured_edges(telemetry.series)}, key=lambda e: (e.caller, e.callee))
     telemetry = replace(telemetry, edges=tuple(edges))
-    symptom = find_symptom(telemetry)
+    symptom = find_symptom(replace(telemetry, series=tuple(_without_old_restarts(telemetry))))
     if symptom is None:
         return _quiet(telemetry)
     window, since = telemetry.window, symptom.baseline_start_s
@@ -83,6 +86,15 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
         symptom = replace(symptom, onset=onset)
     templates = shift_templates(telemetry.logs, onset, window, baseline_start_s=since)
     return _Case(telemetry, symptom, anomalies, templates, pool).ranking()
+
+
+def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
+    """All series but those restarts that a change explains or that are over."""
+    recent = telemetry.window.end.timestamp() - RECENT_RESTART_S
+    for series in telemetry.series:
+        counted = series.family == "restarts" and series.unit == "restarts"
+        if not counted or unplanned_restarts([series], series.service, telemetry.changes, recent):
+            yield series
 
 
 def _agreed_onset(onset: Onset, anomalies: list[Anomaly]) -> tuple[Onset, list[Anomaly]]:
@@ -145,7 +157,8 @@ class _Case:
     def _planned_restart(self, anomaly: Anomaly) -> bool:
         if anomaly.family != "restarts" or anomaly.unit != "restarts":
             return False
-        return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, 0.0)
+        since = self.symptom.baseline_start_s or 0.0
+        return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, since)
 
     def ranking(self) -> Ranking:
         own = list(chain.from_iterable(b.own for b in self.blame.values()))
@@ -155,6 +168,7 @@ class _Case:
             self.start_at if self.telemetry.edges else None,
             self.telemetry.edges,
             own,
+            good_since=self.symptom.baseline_start_s,
         )
         suspects = self._suspects(changes)
         if not suspects:
@@ -167,6 +181,7 @@ class _Case:
             quiet=False,
             gaps=self.telemetry.gaps,
             changes=tuple(changes),
+            good_since=as_utc(self.symptom.baseline_start_s) if self.symptom.baseline_start_s else None,
         )
 
     def _suspects(self, changes: Sequence[ChangeFinding]) -> list[_Suspect]:
@@ -188,7 +203,8 @@ class _Case:
         weighed = sorted(((self._weigh(a), a) for a in blame.own), key=lambda p: (-p[0], p[1].indicator))
         logs = self._own_logs(blame)
         calm = LOAD_SHARE if service in self.loaded else 1.0
-        restarts = unplanned_restarts(self.series, service, self.telemetry.changes, self.onset.at.timestamp() - 60)
+        since = max(self.onset.at.timestamp() - LEAK_LOOKBACK_S, self.symptom.baseline_start_s or 0.0)
+        restarts = unplanned_restarts(self.series, service, self.telemetry.changes, since)
         leak = leaks_before_restart(self.series, service, restarts)
         score = _fuse([w for w, _ in weighed])
         family: Family = weighed[0][1].family if weighed else "errors"
@@ -242,7 +258,8 @@ class _Case:
     def _changed_just_before(self, service: str) -> ChangeFinding | None:
         accusing = [a for a in self.anomalies if a.service == service]
         changes = [c for c in self.telemetry.changes if c.service == service]
-        found = correlate_changes(changes, self.onset, None, (), accusing)
+        since = self.symptom.baseline_start_s
+        found = correlate_changes(changes, self.onset, None, (), accusing, good_since=since)
         return next((f for f in found if f.verdict == "cause_candidate" and f.seconds_before_onset <= 120), None)
 
     def _surging(self, surge: Anomaly) -> _Suspect:

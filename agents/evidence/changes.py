@@ -1,17 +1,20 @@
 """Which change could have caused it: recency before the onset x distance in the call graph x match with what broke.
 
-A change after the onset cannot be a cause. A change before it, on a service where nothing of its own is abnormal,
-merely coincides.
+A change after the onset cannot be a cause, nor can one that was taken back, for it no longer runs. A change before it,
+on a service where nothing of its own is abnormal, merely coincides; so does one that an earlier incident and a good
+time after it lie behind.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from agents.evidence.types import Anomaly, Change, ChangeFinding, Edge, Family, Onset, Verdict
 
 FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; then the score halves every HALF_LIFE_S
 HALF_LIFE_S = 1800.0
 CANDIDATE_MATCH = 0.4
+PROVEN_GOOD_SHARE = 0.2  # of its score is left to a change with which all was well in between
 STRONG_SCORE = 10.0  # an anomaly this strong is a full match
 
 # What a code or configuration change is known to break, as opposed to what merely flows through a service.
@@ -26,8 +29,10 @@ def correlate_changes(
     symptom_service: str | None,
     edges: Sequence[Edge],
     anomalies: Sequence[Anomaly],
+    *,
+    good_since: float | None = None,
 ) -> list[ChangeFinding]:
-    """Each change with its verdict, best first.
+    """Each change with its verdict, best first. `good_since` (epoch seconds): when an earlier incident had healed.
 
     Pass only the anomalies that are a service's *own*: those it merely inherits from a callee would make an innocent
     change look guilty. Without a symptom service, a change reaches the symptom where its service has own anomalies.
@@ -35,7 +40,29 @@ def correlate_changes(
     distances = call_distances(symptom_service, edges) if symptom_service else {}
     strongest = _strongest(anomalies)
     findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
+    undone = {id(change) for change in changes if is_undone(change, changes)}
+    findings = [_later_thought(f, undone=id(f.change) in undone, good_since=good_since) for f in findings]
     return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
+
+
+def is_undone(change: Change, changes: Iterable[Change]) -> bool:
+    """Whether a later change brought back a version from before this one, or says that it reverts it."""
+    mine = [c for c in changes if c.service == change.service]
+    before = {change.previous_version, *(c.version for c in mine if c.at < change.at)} - {None, change.version}
+    later = [c for c in mine if c.at > change.at]
+    reverts = {f'Revert "{change.summary}"'} if change.summary else set()
+    return any(c.version in before or c.summary in reverts for c in later)
+
+
+def _later_thought(finding: ChangeFinding, *, undone: bool, good_since: float | None) -> ChangeFinding:
+    if not finding.precedes_onset:
+        return finding
+    if undone:
+        return replace(finding, verdict="undone", reaches_symptom=False, score=0.0)
+    if good_since is not None and finding.change.at.timestamp() < good_since:
+        verdict: Verdict = "coincides" if finding.verdict == "cause_candidate" else finding.verdict
+        return replace(finding, verdict=verdict, score=round(finding.score * PROVEN_GOOD_SHARE, 3))
+    return finding
 
 
 def call_distances(start: str, edges: Iterable[Edge]) -> dict[str, int]:

@@ -35,6 +35,7 @@ from agents.evidence.samples import Rows, fill_rows, process_of
 from agents.evidence.types import Family, FloatArray, RawSeries, Series
 
 RATE_WINDOW_S = 10.0
+RESTART_WINDOW_S = 60.0
 MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
 MIN_QUANTILE_REQUESTS = 20.0  # below that a 95th percentile is just the slowest request
 QUANTILE_WINDOWS = 2  # quantiles look back twice as far as rates
@@ -304,7 +305,7 @@ class _ServiceView:
             if has_status and found & (REQUEST_WORDS | DATASTORE_WORDS | CLIENT_WORDS | {"responses"}):
                 self._requests(group, peer)
             elif restarts:
-                self._emit(name, "restarts", "restarts", np.nancumsum(np.nansum(self.rows.increments[group], axis=0)))
+                self._emit_restarts(name, np.nansum(self.rows.increments[group], axis=0))
             elif found & ERROR_WORDS:
                 family: Family = "errors" if peer is None else "dependency_errors"
                 self._emit(f"{name} rate", family, "/s", self._sum(group) / self.window_s, peer=peer)
@@ -364,7 +365,7 @@ class _ServiceView:
         return None
 
     def _restarts(self, by_name: Mapping[str, list[int]]) -> None:
-        """How often the service's processes began anew since the first sample, counted up.
+        """How often the service's processes began anew.
 
         From `process_start_time_seconds`; without it from most counters of a process falling in the same cell.
         """
@@ -378,7 +379,12 @@ class _ServiceView:
                 began[known[moved + 1]] += 1
         else:
             began += self._mass_resets()
-        self._emit("restarts", "restarts", "restarts", np.cumsum(began))
+        self._emit_restarts("restarts", began)
+
+    def _emit_restarts(self, indicator: str, began: FloatArray) -> None:
+        """Restarts within the last minute, so that what is over falls back to zero."""
+        cells = max(1, round(RESTART_WINDOW_S / self.rows.grid.step_s))
+        self._emit(indicator, "restarts", "restarts", trailing_sum(began[None, :], cells)[0])
 
     def _mass_resets(self) -> FloatArray:
         began = np.zeros(self.times.size)

@@ -6,6 +6,7 @@ does not hide the present one. An onset a minute late puts the incident into the
 it; a minute early costs next to nothing. So the first crossing is walked back to where the series left its band.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,21 +19,30 @@ MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
 SHORT_S = 5.0  # unless the whole service is plainly broken right now
 PLAIN_Z = 15.0
-BRIDGED_S = 90.0  # bursts nearer than this are one incident (a process that restarts again and again)
+BRIDGED_S = 90.0  # short bursts nearer than this are one incident (a process that restarts again and again),
+BURST_S = 20.0  # while a stretch that is longer than this and than the calm beside it is an incident of its own
+NOW_S = 6.0  # what ended longer ago than this has healed
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
 ALIKE = 0.5  # peaks of two bursts of one incident
-QUIET_MARGIN_S = 15.0
+EARLIER_Z = 6.0  # an earlier stretch this strong was an incident, not noise
+CALM_MARGIN_S = 3.0  # after an earlier incident
+SHORTEST_BASELINE_S = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal, `peak` in noise units."""
+    """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal, `peak` in noise units.
+
+    `calm_s` is the longest calm between its bursts, `tail` the column where the last of them began.
+    """
 
     first: int
     last: int
     cells: int
     peak: float
+    tail: int
+    calm_s: float = 0.0
 
 
 def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onset | None:
@@ -51,21 +61,30 @@ def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onse
     return max(found, key=lambda o: (o.score, o.direction)) if found else None
 
 
-def quiet_since(series: Series, onset: Onset) -> float | None:
-    """Epoch seconds from which the series was normal until the onset, or None if it was normal all along.
+def known_good_since(series: Iterable[Series], onset: Onset) -> float | None:
+    """Epoch seconds from which all of `series` were normal until the onset, or None if they always were.
 
-    Keeps an earlier, healed incident out of the baseline.
+    Keeps earlier, healed incidents out of the baseline. An end so near the onset that no baseline would be left is
+    taken for the incident's own beginning.
     """
-    times, values = clean(series.times, series.values)
-    if times.size < MIN_SAMPLES:
-        return None
-    interval = float(np.median(np.diff(times)))
-    z = _deviation(values, series.family, series.unit, onset.direction)
     limit = onset.at.timestamp() - onset.guard_s
-    earlier = [r for r in _runs(times, z, interval) if times[r.last] < limit]
-    if not earlier:
-        return None
-    return float(times[earlier[-1].last]) + max(QUIET_MARGIN_S, 2 * interval)
+    ends = []
+    for row in series:
+        times, values = clean(row.times, row.values)
+        if times.size < MIN_SAMPLES:
+            continue
+        interval = float(np.median(np.diff(times)))
+        margin, least = max(CALM_MARGIN_S, 2 * interval), max(SHORTEST_BASELINE_S, 6 * interval)
+        for direction in directions(row.family):
+            z = _deviation(values, row.family, row.unit, direction)
+            ends += [
+                float(times[run.last]) + margin
+                for run in _runs(times, z, interval)
+                if run.peak >= EARLIER_Z
+                and run.cells >= max(2, int(np.ceil(SHORT_S / interval)))
+                and times[run.last] + margin + least <= limit
+            ]
+    return max(ends, default=None)
 
 
 def _onset_towards(times: FloatArray, values: FloatArray, series: Series, direction: Direction) -> Onset | None:
@@ -79,9 +98,7 @@ def _onset_towards(times: FloatArray, values: FloatArray, series: Series, direct
     run = runs[-1]
     plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "route" not in series.labels
     needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
-    still = times[-1] - times[run.last] <= _bridge(times, interval)
-    alive = times[-1] - times[run.last] <= max(2 * interval, QUIET_MARGIN_S) or run.cells >= 2 * needed
-    if not still or not alive or run.cells < needed:
+    if times[-1] - times[run.last] > max(2 * interval, NOW_S, 1.5 * run.calm_s) or run.cells < needed:
         return None
     inside = z[run.first : run.last + 1]
     upper = np.sort(inside)[-max(1, inside.size // 3) :]
@@ -127,21 +144,36 @@ def _bridge(times: FloatArray, interval: float) -> float:
 
 
 def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
-    """Abnormal stretches. Near ones are merged; further apart only if about as strong, or a stray failure long before
-    an outage would become its beginning.
+    """Abnormal stretches. Near ones are merged; further apart only short bursts that are about as strong, or a stray
+    failure long before an outage, or an incident that has healed, would become the beginning of the present one.
     """
     abnormal = z > Z_ABNORMAL
     edges = np.flatnonzero(np.diff(np.concatenate([[0], abnormal.astype(np.int8), [0]])))
     bridge, near = _bridge(times, interval), max(4 * interval, 10.0)
     runs: list[_Run] = []
     for first, last in zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True):
-        run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()))
-        if runs:
-            before, gap = runs[-1], float(times[first] - times[runs[-1].last])
-            alike = min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
-            if gap <= near or (gap <= bridge and alike):
-                cells, peak = before.cells + run.cells, max(before.peak, run.peak)
-                runs[-1] = _Run(first=before.first, last=last, cells=cells, peak=peak)
-                continue
-        runs.append(run)
-    return runs
+        run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()), tail=first)
+        if runs and times[first] - times[runs[-1].last] <= near:
+            runs[-1] = _joined(runs[-1], run, tail=runs[-1].tail, calm_s=runs[-1].calm_s)
+        else:
+            runs.append(run)
+    bursts: list[_Run] = []
+    for run in runs:
+        if bursts and _same_incident(bursts[-1], run, times, bridge):
+            gap = float(times[run.first] - times[bursts[-1].last])
+            bursts[-1] = _joined(bursts[-1], run, tail=run.first, calm_s=max(gap, bursts[-1].calm_s))
+        else:
+            bursts.append(run)
+    return bursts
+
+
+def _same_incident(before: _Run, run: _Run, times: FloatArray, bridge: float) -> bool:
+    gap = float(times[run.first] - times[before.last])
+    longest = max(float(times[r.last] - times[r.tail]) for r in (before, run))
+    alike = min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
+    return gap <= bridge and alike and longest <= max(gap, BURST_S)
+
+
+def _joined(before: _Run, run: _Run, *, tail: int, calm_s: float) -> _Run:
+    cells, peak = before.cells + run.cells, max(before.peak, run.peak)
+    return _Run(first=before.first, last=run.last, cells=cells, peak=peak, tail=tail, calm_s=calm_s)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.evidence.anomalies import rank_anomalies
-from agents.evidence.onset import find_onset, quiet_since
+from agents.evidence.onset import find_onset, known_good_since
 from agents.evidence.templates import is_error_like
 from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Telemetry, Window
 
@@ -34,16 +34,18 @@ class Symptom:
 def find_symptom(telemetry: Telemetry) -> Symptom | None:
     """The earliest of the strong symptoms of the first group of services that has any."""
     services = sorted({s.service for s in telemetry.series})
+    felt = [s for s in telemetry.series if s.family in FELT and _dates(s) and "route" not in s.labels]
     asked = [telemetry.symptom_service] if telemetry.symptom_service in services else []
     groups = [asked, entry_services(services, telemetry.edges), services]
     window = telemetry.window
     for families, least in ((FELT, FELT_SCORE), (INTERNAL, INTERNAL_SCORE)):
         for group in groups:
             pool = [s for s in telemetry.series if s.service in group and s.family in families and _dates(s)]
-            found = _abnormal(pool, least, window)
+            found = _abnormal(pool, least, window, felt)
             if found:
                 return _earliest_strong(found)
-    return _earliest_strong(_abnormal(error_log_series(telemetry.logs), FELT_SCORE, window))
+    logged = error_log_series(telemetry.logs)
+    return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged]))
 
 
 def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
@@ -60,14 +62,17 @@ def _dates(series: Series) -> bool:
     return not series.labels.get("own") and series.labels.get("statistic") != "p95"
 
 
-def _abnormal(pool: Iterable[Series], least: float, window: Window) -> list[Symptom]:
-    """Series that left their range by their own low side *and* against the baseline's placebo stretches."""
+def _abnormal(pool: Iterable[Series], least: float, window: Window, felt: Sequence[Series]) -> list[Symptom]:
+    """Series that left their range by their own low side *and* against the baseline's placebo stretches.
+
+    The baseline begins where the last earlier incident, as `felt` shows it, was over.
+    """
     found = []
     for series in pool:
         onset = find_onset(_until(series, window.end.timestamp()))
         if onset is None or onset.score < least:
             continue
-        since = quiet_since(series, onset)
+        since = known_good_since([*felt, series], onset)
         verified = rank_anomalies([series], onset, window, baseline_start_s=since)
         if verified and verified[0].score >= VERIFIED_SCORE:
             found.append(Symptom(series=series, onset=onset, anomaly=verified[0], baseline_start_s=since))

@@ -30,7 +30,7 @@ Family = Literal[
     "other",
 ]
 Direction = Literal["up", "down"]
-Verdict = Literal["cause_candidate", "coincides", "after_onset", "unrelated"]
+Verdict = Literal["cause_candidate", "coincides", "after_onset", "unrelated", "undone"]
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -185,7 +185,10 @@ class Cause:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """`causes` are best first. `quiet` means nothing abnormal was found: then there is no onset and no cause."""
+    """`causes` are best first. `quiet` means nothing abnormal was found: then there is no onset and no cause.
+
+    `good_since` is set where an earlier incident had healed: the baseline is the time from then to the onset.
+    """
 
     onset: Onset | None
     symptom: Anomaly | None
@@ -193,6 +196,7 @@ class Ranking:
     quiet: bool
     gaps: tuple[str, ...]
     changes: tuple[ChangeFinding, ...] = ()
+    good_since: datetime | None = None
 
 
 def as_utc(seconds: float) -> datetime:
