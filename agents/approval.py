@@ -29,7 +29,7 @@ from agents.remediation import (
 from agents.runtime import Runtime
 from agents.tool import Risk
 from agents.verdict import Verdict
-from store import approvals, audit, events, fences, incidents, investigations, users
+from store import approvals, audit, events, fences, incidents, investigations, tenants, users
 from store.approvals import Approval, ApprovalState
 from store.audit import Actor
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_id
@@ -64,6 +64,7 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
         return None
     async with rt.db.tenant(tenant, readonly=True) as s:
         asker = await users.user(s, case.investigation.requested_by) if case.investigation.requested_by else None
+        autonomy = (await tenants.settings(s)).autonomy
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,
         confidence=verdict.confidence,
@@ -72,6 +73,8 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
         healing=criteria(verdict.symptom, rt.pace),
     )
     plan = await _plan(rt, tenant, verdict.proposal.remediation, dict(verdict.proposal.arguments), reason)
+    if isinstance(plan, Plan) and autonomy == "suggest":
+        plan = Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
     if isinstance(plan, Impossible):
         refused = verdict.model_copy(update={"proposal": None, "proposal_refused": plan.reason})
         async with rt.db.tenant(tenant) as s:

@@ -15,7 +15,7 @@ from agents.desk import AlreadyDecided, Done, NothingToDo, PlanChanged
 from agents.permission import Denied
 from agents.remediation import Plan, discover_remediations
 from agents.workflow import workflow_id
-from store import approvals, users
+from store import approvals, tenants, users
 from store.ids import ApprovalId, stable_id
 from store.session import Database
 from store.users import Role
@@ -449,3 +449,15 @@ async def test_undo_of_what_cannot_be_undone_says_so(rig: Rig) -> None:
 
 def test_a_workflow_id_names_its_tenant_first() -> None:
     assert workflow_id("T", "remediate", "a") == "t:T:remediate:a"
+
+
+async def test_a_workspace_that_lets_it_suggest_only_gets_words_and_no_button(rig: Rig) -> None:
+    async with rig.db.tenant(rig.tenant) as s:
+        await tenants.update_settings(s, autonomy="suggest")
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
+    assert verdict.proposal is None
+    assert "suggest only" in (verdict.proposal_refused or "")
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
+        assert await approvals.open_approvals(s) == []
+    assert rig.effects == 0
