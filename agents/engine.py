@@ -113,8 +113,7 @@ class Engine:
     async def start(self, runtime: Runtime) -> None:
         """Take a slot, register the workflows, recover what a crash left. Raises SlotTaken when the folder is in use."""
         self._slot = await take_slot(self._settings.url, self._settings.lock_folder)
-        for name in ("dbos", "dbos.sys_db"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        _log_as_the_process_does()
         DBOS(config=self._config(self._slot.name))
         for workflow in discover_workflows().values():
             self._bodies[workflow.name] = (workflow, self._register(workflow, runtime))
@@ -248,6 +247,16 @@ class _DbosRun:
         await self.step(f"start {workflow}", begin)
 
 
+def _log_as_the_process_does() -> None:
+    """DBOS writes to the console itself, with the texts of exceptions, unless its logger has a handler already."""
+    for name in ("dbos", "dbos.sys_db"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.propagate = True
+
+
 async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
     """Await in an empty context: a call from inside a step must not be taken for a part of that step."""
     return await asyncio.create_task(work, context=contextvars.Context())
@@ -255,8 +264,8 @@ async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
 
 def _engine(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30.0})
+        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30.0}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

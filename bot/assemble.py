@@ -74,6 +74,12 @@ class Estate:
     file: OperatorFile | None
     toolbox: Toolbox
 
+    @property
+    def secrets(self) -> list[Secret]:
+        """The credentials that the file's connectors were given."""
+        fields = [field for connector in self.toolbox.connectors for field in connector.context.credentials.items()]
+        return [secret for name, secret in fields if name != "username"]
+
     def serves(self, adopted: Adopted) -> bool:
         """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
         return self.file is not None and self.file.tenant in ("default", adopted.team_id)
@@ -201,7 +207,9 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         db, keys = await stack.enter_async_context(open_database(settings))
         session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
         adopted = await adopt_workspace(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
+        db.keep_out(settings.secrets)
         estate = await stack.enter_async_context(open_estate(settings))
+        db.keep_out(estate.secrets, tenant_id=adopted.tenant_id)
 
         def toolbox_for(tenant: TenantId) -> Toolbox:
             return estate.toolbox if tenant == adopted.tenant_id and estate.serves(adopted) else Toolbox()

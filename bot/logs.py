@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from store.redaction import RedactionFailed, Redactor
+from store.redaction import RedactionFailed, Redactor, Secret
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -16,9 +17,9 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 class JsonLines(logging.Formatter):
     """`time level logger message` and the extra fields. An exception is its class; its text may hold content."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         super().__init__()
-        self._redactor = Redactor()
+        self._redactor = Redactor(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
@@ -37,10 +38,10 @@ class JsonLines(logging.Formatter):
             return json.dumps({"level": record.levelname.lower(), "message": "a log line could not be redacted"})
 
 
-def log_to_stderr(level: str) -> None:
-    """The only handler of the process."""
+def log_to_stderr(level: str, secrets: Iterable[Secret] = ()) -> None:
+    """The only handler of the process. Libraries speak from WARNING on: below, they quote what they carry."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in (
         "httpx2",
@@ -48,6 +49,7 @@ def log_to_stderr(level: str) -> None:
         "anthropic",
         "slack_bolt",
         "slack_sdk",
+        "autoheal.bolt",
         "aiosqlite",
         "asyncio",
         "alembic",

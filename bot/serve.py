@@ -24,7 +24,7 @@ def serve() -> int:
     """Blocks. Prints one line to stdout when it is ready."""
     settings = load_settings()
     settings.require_slack()
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.secrets)
 
     async def run() -> None:
         asked_to_stop = asyncio.Event()

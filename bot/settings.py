@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from store.redaction import Secret
+
 
 class SettingsError(Exception):
     """The settings cannot be used; each line names a variable and what to do."""
@@ -76,6 +78,11 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.content_url
         return f"sqlite:///{self.data}/engine.db"
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """All secrets among the settings that are set."""
+        return [Secret(value.get_secret_value()) for _, value in self if isinstance(value, SecretStr)]
 
     @property
     def healing(self) -> tuple[timedelta, timedelta, timedelta]:

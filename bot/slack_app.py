@@ -149,7 +149,7 @@ def routes(app: AsyncApp) -> list[Route]:
             return Response(status_code=413)
         try:
             return await handler.handle(request)
-        except ValueError:  # neither UTF-8 nor JSON: not from Slack
+        except (ValueError, RecursionError):  # neither UTF-8 nor JSON that ends: not from Slack
             return Response(status_code=400)
 
     return [Route(EVENTS_PATH, receive, methods=["POST"])]

@@ -51,11 +51,14 @@ class SlackNotReady(Exception):
 def guarded_session(api_url: str) -> aiohttp.ClientSession:
     """A session that reaches the host of `api_url` and its subdomains only. Close it at the end."""
     own = URL(api_url).host or ""
+    schemes = ("https", "wss") if URL(api_url).scheme == "https" else ("http", "https", "ws", "wss")
 
     def judge(url: URL) -> None:
         host = url.host or ""
         if host != own and not host.endswith(f".{own}"):
             raise EgressRefused(f"{host} is not {own}")
+        if url.scheme not in schemes:
+            raise EgressRefused(f"{host} is only reached by {schemes[0]}")
 
     async def before_request(
         _: aiohttp.ClientSession, __: SimpleNamespace, start: aiohttp.TraceRequestStartParams
@@ -65,7 +68,8 @@ def guarded_session(api_url: str) -> aiohttp.ClientSession:
     async def before_redirect(
         _: aiohttp.ClientSession, __: SimpleNamespace, redirect: aiohttp.TraceRequestRedirectParams
     ) -> None:
-        judge(redirect.url.join(URL(redirect.response.headers.get("Location", ""))))
+        told = redirect.response.headers
+        judge(redirect.url.join(URL(told.get("Location") or told.get("URI") or "")))  # aiohttp follows either
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(before_request)

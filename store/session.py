@@ -8,7 +8,7 @@ On SQLite writers take turns in this process before they ask the file, so that t
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -48,12 +48,14 @@ class TenantSession:
         data_keys: DataKeys,
         clock: Callable[[], datetime],
         redactors: dict[TenantId, tuple[int, Redactor]],
+        kept_out: Sequence[Secret] = (),
     ) -> None:
         self.tenant_id = tenant_id
         self._session = session
         self._data_keys = data_keys
         self._clock = clock
         self._redactors = redactors
+        self._kept_out = kept_out
         self._redactor: Redactor | None = None
 
     def now(self) -> datetime:
@@ -176,9 +178,10 @@ class TenantSession:
 
     async def _own_secrets(self) -> list[Secret]:
         secrets = [
-            self.open_secret("slack_installs", "bot_token", row.id, row.bot_token)
-            for row in await self.all(select(SlackInstallRow))
+            self.open_secret("slack_installs", "bot_token", install.id, install.bot_token)
+            for install in await self.all(select(SlackInstallRow))
         ]
+        secrets.extend(self._kept_out)
         for row in await self.all(select(ConnectionRow)):
             stored = self.open_secret("connections", "credentials", row.id, row.credentials)
             secrets.extend(Secret(value) for value in json.loads(stored.reveal()).values())
@@ -193,6 +196,7 @@ class Database:
         self._reader = reading(engine)
         self._clock = clock
         self._redactors: dict[TenantId, tuple[int, Redactor]] = {}
+        self._kept_out: dict[TenantId | None, tuple[Secret, ...]] = {}
         self._write_turn = asyncio.Lock()
         self.keyring = keyring
 
@@ -226,6 +230,13 @@ class Database:
     def now(self) -> datetime:
         return self._clock()
 
+    def keep_out(self, secrets: Iterable[Secret], *, tenant_id: TenantId | None = None) -> None:
+        """Redact secrets that the store does not hold, such as this process' own, from all that is stored: of one
+        tenant, or of all. A tenant's own are named to no other, who could find them out by trying.
+        """
+        self._kept_out[tenant_id] = (*self._kept_out.get(tenant_id, ()), *secrets)
+        self._redactors.clear()
+
     @asynccontextmanager
     async def tenant(self, tenant_id: TenantId, *, readonly: bool = False) -> AsyncIterator[TenantSession]:
         """One transaction. Never await the network, nor open another writing session, inside it.
@@ -249,6 +260,7 @@ class Database:
                 data_keys=data_keys,
                 clock=self._clock,
                 redactors=self._redactors,
+                kept_out=(*self._kept_out.get(None, ()), *self._kept_out.get(tenant_id, ())),
             )
             await bound.load_redactor()
             yield bound
