@@ -1,0 +1,195 @@
+"""`autoheal serve` in a process of its own: refusals, an orderly stop, and Claude behind a loopback address."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.messages_api import Answer, MessagesApi, answer, call, hang, say, status, think
+from fakes.messages_api import serving as serving_model
+
+from bot.demo.shop import Shop
+from bot.demo.workspace import StoredMessage, Workspace
+from bot.demo_estate import operator_file
+from bot.demonstration import manifest
+from tests.bot.served import serving, settings_for, start
+
+CHANNEL = "#incidents"
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    workspace = Workspace(manifest())
+    await workspace.start()
+    yield workspace
+    await workspace.stop()
+
+
+def key_for(model: str) -> dict[str, str]:
+    return {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": model}
+
+
+def spoken(workspace: Workspace, thread: str) -> list[StoredMessage]:
+    """What the app said in a thread, with its blocks as text."""
+    return [m for m in workspace.messages(CHANNEL, thread) if m.user == workspace.bot_user_id]
+
+
+def words(workspace: Workspace, thread: str) -> str:
+    return "\n".join(json.dumps([m.text, m.all_blocks], ensure_ascii=False) for m in spoken(workspace, thread))
+
+
+def abstain(_body: dict[str, Any]) -> Answer:
+    draft = {"headline": "No fault found", "cause": None, "confidence": "none", "not_known": ["nothing is connected"]}
+    return answer(call("conclude", draft))
+
+
+async def test_a_token_that_slack_refuses_is_named_with_what_to_do(workspace: Workspace, tmp_path: Path) -> None:
+    settings = settings_for(workspace, tmp_path / "data", SLACK_BOT_TOKEN="xoxb-of-another-workspace")
+    refused = await start(tmp_path / "log", settings)
+    assert await refused.ends() == 2
+    assert "SLACK_BOT_TOKEN" in refused.said
+    assert "Traceback" not in refused.said
+
+
+async def test_an_operators_file_that_cannot_be_read_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "autoheal.toml"
+    file.write_text("[[service]\n")
+    refused = await start(
+        tmp_path / "log", settings_for(workspace, tmp_path / "data", AUTOHEAL_OPERATOR_FILE=str(file))
+    )
+    assert await refused.ends() == 2
+    assert str(file) in refused.said
+    assert "Traceback" not in refused.said
+
+
+async def test_a_second_process_on_the_folder_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    settings = settings_for(workspace, tmp_path / "data")
+    async with serving(tmp_path / "first", settings):
+        second = await start(tmp_path / "second", settings)
+        assert await second.ends() == 2
+    assert "AUTOHEAL_DATA" in second.said
+    assert "Traceback" not in second.said
+
+
+async def test_a_stop_in_the_middle_of_an_investigation_is_clean_and_the_next_start_finishes_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model = MessagesApi(abstain)
+    model.fail_next(hang())
+    with serving_model(model) as url:
+        settings = settings_for(workspace, tmp_path / "data", **key_for(url))
+        async with serving(tmp_path / "log", settings) as first:
+            thread = await workspace.post("mia", CHANNEL, "@autoheal checkout is slow")
+            async with asyncio.timeout(30):
+                while not model.requests:  # noqa: ASYNC110 -- the fake runs in a thread
+                    await asyncio.sleep(0.05)
+            assert await first.stop() == 0
+        assert "Traceback" not in first.said
+        assert '"level": "error"' not in first.said
+        assert "No fault found" not in words(workspace, thread)
+        async with serving(tmp_path / "log", settings):
+            await workspace.wait_for(lambda w: "No fault found" in words(w, thread), timeout=30)
+    assert words(workspace, thread).count("Checking") >= 1
+    assert len([m for m in spoken(workspace, thread) if "No fault found" in m.text]) == 1
+    assert workspace.violations == []
+
+
+async def test_when_claude_is_overloaded_the_offline_investigator_takes_over_and_the_thread_says_so(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model = MessagesApi(abstain)
+    model.fail_next(*(status(529) for _ in range(40)))
+    with serving_model(model) as url:
+        async with serving(tmp_path / "log", settings_for(workspace, tmp_path / "data", **key_for(url))):
+            thread = await workspace.post("mia", CHANNEL, "@autoheal checkout is slow")
+            await workspace.wait_for(lambda w: "offline investigator" in words(w, thread).lower(), timeout=60)
+            await workspace.wait_for(lambda w: w.pushes(CHANNEL, thread) >= 2, timeout=60)
+    assert "overloaded" in words(workspace, thread)
+    assert workspace.violations == []
+
+
+class Investigator:
+    """A scripted Claude that knows nothing of the shop: whatever it says, it read in the results."""
+
+    def __init__(self, services: Callable[[], tuple[str, ...]]) -> None:
+        self._services = services
+
+    def __call__(self, body: dict[str, Any]) -> Answer:
+        results = _results(body)
+        if not results:
+            return answer(think("First the ranking."), call("rank_causes", {"minutes": 10}))
+        number, ranking = results[0]
+        change = next((line.split(",") for line in ranking.splitlines() if line.strip().startswith("change: ")), None)
+        if change is None:
+            return answer(call("rank_causes", {"minutes": 10, "wait_s": 2, "symptom_service": self._services()[0]}))
+        if len(results) == 1:
+            return answer(say("A change stands out."), call("read_diff", {"change": change[2]}))
+        service = change[0].split(": ")[1]
+        metric = next(line.strip() for line in ranking.splitlines() if line.strip().startswith("metric: "))
+        diff_number, diff = results[1]
+        removed = next(line for line in diff.splitlines() if line.startswith("-") and not line.startswith("---"))
+        draft = {
+            "headline": f"{service}: a deployment broke it",
+            "confidence": "high",
+            "cause": {
+                "service": service,
+                "change": change[2],
+                "kind": "configuration",
+                "statement": f"The deployment changed {service}.",
+            },
+            "impact": "Customers see it.",
+            "claims": [
+                {"text": "The metrics changed.", "status": "observed", "artifact": number, "quote": metric},
+                {"text": "The diff shows the change.", "status": "observed", "artifact": diff_number, "quote": removed},
+            ],
+            "proposal": {"remediation": "rollback_deployment", "arguments": {"service": service}},
+        }
+        return answer(say("Now I know."), call("conclude", draft))
+
+
+def _results(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Artifact number and text of each result that was not an error."""
+    found = []
+    for message in body["messages"]:
+        if message["role"] != "user" or isinstance(message["content"], str):
+            continue
+        for block in message["content"]:
+            if block.get("type") != "tool_result" or block.get("is_error"):
+                continue
+            content = block["content"]
+            text = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+            found.append((text.split(maxsplit=1)[0].strip("[]:"), text))
+    return found
+
+
+@pytest.mark.scenario
+@pytest.mark.slow
+async def test_claude_investigates_the_shop_and_the_verdict_shows_what_it_cost(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    shop = await Shop.start(tmp_path / "shop", seed=5)
+    try:
+        described = shop.describe()
+        file = tmp_path / "autoheal.toml"
+        file.write_text(operator_file(described))
+        model = MessagesApi(Investigator(lambda: tuple(s.name for s in described.services)))
+        with serving_model(model) as url:
+            settings = settings_for(workspace, tmp_path / "data", AUTOHEAL_OPERATOR_FILE=str(file), **key_for(url))
+            async with serving(tmp_path / "log", settings):
+                await shop.baseline()
+                mention = await shop.begin("config-cut", 5)
+                await asyncio.sleep(6)
+                thread = await workspace.post("mia", CHANNEL, f"@autoheal {mention.text}")
+                await workspace.wait_for(lambda w: "$" in words(w, thread), timeout=60)
+                await workspace.wait_for(lambda w: '"approve"' in words(w, thread), timeout=20)
+        judged = await shop.judge()
+    finally:
+        await shop.stop()
+    said = words(workspace, thread)
+    assert str(judged.expected_service) in said
+    assert str(judged.expected_change)[:6] in said
+    assert {entry.body["model"] for entry in model.log if entry.path == "/v1/messages"} == {"claude-sonnet-5-5"}
+    assert [entry.error for entry in model.log if entry.status != 200] == []
+    assert workspace.violations == []
