@@ -1,4 +1,4 @@
-"""From raw telemetry to a ranking with its text, facts, symptom and chart. Pure and picklable: it runs in the worker."""
+"""From raw telemetry to a ranking with its text, facts, symptom and chart. It runs in the worker."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str |
     series = derive_indicators(gathered.series, service_of)
     ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
     onset = ranking.onset or _middle(gathered)
-    since = ranking.good_since.timestamp() if ranking.good_since else None
-    found = shift_templates(gathered.logs, onset, gathered.window, baseline_start_s=since)
+    found = shift_templates(gathered.logs, onset, gathered.window, good=ranking.good)
     shifts = [s for s in found if service in (None, s.service)]
     first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
     return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
@@ -158,7 +157,7 @@ def _change_facts(finding: ChangeFinding) -> dict[str, Any]:
 
 
 def _felt(ranking: Ranking, symptom: Anomaly) -> Anomaly:
-    """What users feel, errors or latency, where any was found: healing is judged by it rather than by a pool's level."""
+    """What users feel, errors or latency, where any was found: healing is judged by it, not by a pool's level."""
     if symptom.family in _FELT:
         return symptom
     felt = [a for cause in ranking.causes for a in cause.anomalies if a.family in _FELT and a.direction == "up"]

@@ -13,7 +13,7 @@ import numpy as np
 from agents.evidence.grid import Grid, build_grid, quantiles
 from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor
 from agents.evidence.onset import find_onset
-from agents.evidence.types import Anomaly, BoolArray, FloatArray, IntArray, Onset, Series, Window
+from agents.evidence.types import Anomaly, BoolArray, FloatArray, IntArray, Onset, Series, Stretch, Window
 
 UPPER_THIRD = 5 / 6  # the median of the upper third
 PLACEBO_BLOCKS = 8
@@ -24,10 +24,11 @@ MAX_ONSETS = 40  # onsets are looked for in the strongest anomalies only
 
 
 def rank_anomalies(
-    series: Sequence[Series], onset: Onset, window: Window, *, baseline_start_s: float | None = None
+    series: Sequence[Series], onset: Onset, window: Window, *, good: Sequence[Stretch] = ()
 ) -> list[Anomaly]:
     """Indicators that changed for the worse between the baseline and [onset, window.end], strongest first.
 
+    The baseline are the `good` stretches, without any all that lies before the onset.
     Traffic and `other` count in both directions. Series without at least five baseline samples are left out.
     """
     if not series:
@@ -35,22 +36,23 @@ def rank_anomalies(
     rows = sorted(series, key=_identity)
     with np.errstate(all="ignore"):
         grid = build_grid([(s.times, s.values) for s in rows])
-        before, after = _columns(grid, onset, window, baseline_start_s)
+        before, after = _columns(grid, onset, window, good)
         if not before.any() or not after.any():
             return []
         scores = _score(rows, grid, before, after)
-    return _collect(rows, scores, baseline_start_s)
+    return _collect(rows, scores)
 
 
 def _identity(series: Series) -> tuple[str, str, str, str]:
     return series.service, series.indicator, series.peer or "", series.family
 
 
-def _columns(grid: Grid, onset: Onset, window: Window, baseline_start_s: float | None) -> tuple[BoolArray, BoolArray]:
+def _columns(grid: Grid, onset: Onset, window: Window, good: Sequence[Stretch]) -> tuple[BoolArray, BoolArray]:
     at = onset.at.timestamp()
-    start = max(window.start.timestamp(), baseline_start_s or 0.0)
     half = grid.step_s / 2
-    before = (grid.times >= start - half) & (grid.times < at - onset.guard_s + half)
+    before = np.zeros(grid.times.size, dtype=np.bool_)
+    for start, end in good or [(window.start.timestamp(), at - onset.guard_s)]:
+        before |= (grid.times >= start - half) & (grid.times < end + half)
     if before.sum() < MIN_BASELINE:
         before = grid.times < at - half
     after = (grid.times >= at - half) & (grid.times <= window.end.timestamp() + half)
@@ -147,7 +149,7 @@ def _typical_level(rows: Sequence[Series], middle: FloatArray) -> FloatArray:
     return np.array([typical.get(key, 0.0) for key in keys])
 
 
-def _collect(rows: Sequence[Series], scores: _Scores, baseline_start_s: float | None) -> list[Anomaly]:
+def _collect(rows: Sequence[Series], scores: _Scores) -> list[Anomaly]:
     order = sorted(np.flatnonzero(scores.z >= Z_ABNORMAL).tolist(), key=lambda i: (-scores.z[i], _identity(rows[i])))
     found = []
     for rank, index in enumerate(order):
@@ -163,7 +165,7 @@ def _collect(rows: Sequence[Series], scores: _Scores, baseline_start_s: float | 
                 current=now,
                 ratio=now / base if abs(base) > 1e-9 else None,
                 score=round(float(scores.z[index]), 2),
-                onset=find_onset(series, baseline_start_s=baseline_start_s) if rank < MAX_ONSETS else None,
+                onset=find_onset(series) if rank < MAX_ONSETS else None,
                 unit=series.unit,
                 direction="up" if scores.rising[index] else "down",
             )

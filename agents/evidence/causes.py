@@ -29,7 +29,6 @@ from agents.evidence.types import (
     Series,
     Telemetry,
     TemplateShift,
-    as_utc,
 )
 
 NEXT_SHARE = 0.25
@@ -78,13 +77,13 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     symptom = find_symptom(replace(telemetry, series=tuple(_without_old_restarts(telemetry))))
     if symptom is None:
         return _quiet(telemetry)
-    window, since = telemetry.window, symptom.baseline_start_s
+    window, good = telemetry.window, symptom.good
     pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
-    onset, anomalies = _agreed_onset(symptom.onset, rank_anomalies(pool, symptom.onset, window, baseline_start_s=since))
+    onset, anomalies = _agreed_onset(symptom.onset, rank_anomalies(pool, symptom.onset, window, good=good))
     if onset is not symptom.onset:
-        anomalies = rank_anomalies(pool, onset, window, baseline_start_s=since)
+        anomalies = rank_anomalies(pool, onset, window, good=good)
         symptom = replace(symptom, onset=onset)
-    templates = shift_templates(telemetry.logs, onset, window, baseline_start_s=since)
+    templates = shift_templates(telemetry.logs, onset, window, good=good)
     return _Case(telemetry, symptom, anomalies, templates, pool).ranking()
 
 
@@ -157,7 +156,7 @@ class _Case:
     def _planned_restart(self, anomaly: Anomaly) -> bool:
         if anomaly.family != "restarts" or anomaly.unit != "restarts":
             return False
-        since = self.symptom.baseline_start_s or 0.0
+        since = self.symptom.good_since or 0.0
         return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, since)
 
     def ranking(self) -> Ranking:
@@ -168,7 +167,7 @@ class _Case:
             self.start_at if self.telemetry.edges else None,
             self.telemetry.edges,
             own,
-            good_since=self.symptom.baseline_start_s,
+            good_since=self.symptom.good_since,
         )
         suspects = self._suspects(changes)
         if not suspects:
@@ -181,7 +180,7 @@ class _Case:
             quiet=False,
             gaps=self.telemetry.gaps,
             changes=tuple(changes),
-            good_since=as_utc(self.symptom.baseline_start_s) if self.symptom.baseline_start_s else None,
+            good=self.symptom.good,
         )
 
     def _suspects(self, changes: Sequence[ChangeFinding]) -> list[_Suspect]:
@@ -203,7 +202,7 @@ class _Case:
         weighed = sorted(((self._weigh(a), a) for a in blame.own), key=lambda p: (-p[0], p[1].indicator))
         logs = self._own_logs(blame)
         calm = LOAD_SHARE if service in self.loaded else 1.0
-        since = max(self.onset.at.timestamp() - LEAK_LOOKBACK_S, self.symptom.baseline_start_s or 0.0)
+        since = max(self.onset.at.timestamp() - LEAK_LOOKBACK_S, self.symptom.good_since or 0.0)
         restarts = unplanned_restarts(self.series, service, self.telemetry.changes, since)
         leak = leaks_before_restart(self.series, service, restarts)
         score = _fuse([w for w, _ in weighed])
@@ -258,7 +257,7 @@ class _Case:
     def _changed_just_before(self, service: str) -> ChangeFinding | None:
         accusing = [a for a in self.anomalies if a.service == service]
         changes = [c for c in self.telemetry.changes if c.service == service]
-        since = self.symptom.baseline_start_s
+        since = self.symptom.good_since
         found = correlate_changes(changes, self.onset, None, (), accusing, good_since=since)
         return next((f for f in found if f.verdict == "cause_candidate" and f.seconds_before_onset <= 120), None)
 

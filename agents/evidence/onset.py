@@ -6,28 +6,28 @@ does not hide the present one. An onset a minute late puts the incident into the
 it; a minute early costs next to nothing. So the first crossing is walked back to where the series left its band.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.evidence.grid import clean
 from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, directions
-from agents.evidence.types import Direction, Family, FloatArray, Onset, Series, as_utc
+from agents.evidence.types import Direction, Family, FloatArray, Onset, Series, Stretch, as_utc
 
 MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
 SHORT_S = 5.0  # unless the whole service is plainly broken right now
 PLAIN_Z = 15.0
 BRIDGED_S = 90.0  # short bursts nearer than this are one incident (a process that restarts again and again),
-BURST_S = 20.0  # while a stretch that is longer than this and than the calm beside it is an incident of its own
+BURST_S = 20.0  # while a longer stretch is an incident of its own
 NOW_S = 6.0  # what ended longer ago than this has healed
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
 ALIKE = 0.5  # peaks of two bursts of one incident
 EARLIER_Z = 6.0  # an earlier stretch this strong was an incident, not noise
 CALM_MARGIN_S = 3.0  # after an earlier incident
-SHORTEST_BASELINE_S = 8.0
+ENOUGH_BASELINE_S = 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +45,9 @@ class _Run:
     calm_s: float = 0.0
 
 
-def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onset | None:
-    """The onset of the abnormal stretch that still lasts at the end of the series, or None.
-
-    A stretch that has healed is no onset. `baseline_start_s` (epoch seconds) leaves out what came before it.
-    """
+def find_onset(series: Series) -> Onset | None:
+    """The onset of the abnormal stretch that still lasts at the end of the series, or None if all is well by then."""
     times, values = clean(series.times, series.values)
-    if baseline_start_s is not None:
-        times, values = times[times >= baseline_start_s], values[times >= baseline_start_s]
     found = [
         onset
         for direction in directions(series.family)
@@ -61,30 +56,50 @@ def find_onset(series: Series, *, baseline_start_s: float | None = None) -> Onse
     return max(found, key=lambda o: (o.score, o.direction)) if found else None
 
 
-def known_good_since(series: Iterable[Series], onset: Onset) -> float | None:
-    """Epoch seconds from which all of `series` were normal until the onset, or None if they always were.
-
-    Keeps earlier, healed incidents out of the baseline. An end so near the onset that no baseline would be left is
-    taken for the incident's own beginning.
-    """
+def earlier_incidents(series: Iterable[Series], onset: Onset) -> list[Stretch]:
+    """When any of `series` was plainly abnormal before the onset, with a margin, in time order and not overlapping."""
     limit = onset.at.timestamp() - onset.guard_s
-    ends = []
+    found: list[Stretch] = []
     for row in series:
         times, values = clean(row.times, row.values)
         if times.size < MIN_SAMPLES:
             continue
         interval = float(np.median(np.diff(times)))
-        margin, least = max(CALM_MARGIN_S, 2 * interval), max(SHORTEST_BASELINE_S, 6 * interval)
+        margin = max(CALM_MARGIN_S, 2 * interval)
         for direction in directions(row.family):
             z = _deviation(values, row.family, row.unit, direction)
-            ends += [
-                float(times[run.last]) + margin
+            found += [
+                (float(times[run.first]) - margin, float(times[run.last]) + margin)
                 for run in _runs(times, z, interval)
                 if run.peak >= EARLIER_Z
                 and run.cells >= max(2, int(np.ceil(SHORT_S / interval)))
-                and times[run.last] + margin + least <= limit
+                and times[run.last] < limit
             ]
-    return max(ends, default=None)
+    merged: list[Stretch] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def known_good(earlier: Sequence[Stretch], onset: Onset, start_s: float) -> list[Stretch]:
+    """The stretches from `start_s` to the guard band that lie outside `earlier` incidents, in time order.
+
+    The latest are the best baseline; older ones are only taken until there is enough.
+    """
+    end = onset.at.timestamp() - onset.guard_s
+    good: list[Stretch] = []
+    for begin, over in reversed(earlier):
+        if over < end:
+            good.append((max(over, start_s), end))
+        end = min(end, begin)
+        if sum(b - a for a, b in good) >= ENOUGH_BASELINE_S:
+            return good[::-1]
+    if start_s < end:
+        good.append((start_s, end))
+    return good[::-1]
 
 
 def _onset_towards(times: FloatArray, values: FloatArray, series: Series, direction: Direction) -> Onset | None:
@@ -149,17 +164,16 @@ def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
     """
     abnormal = z > Z_ABNORMAL
     edges = np.flatnonzero(np.diff(np.concatenate([[0], abnormal.astype(np.int8), [0]])))
-    bridge, near = _bridge(times, interval), max(4 * interval, 10.0)
     runs: list[_Run] = []
     for first, last in zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True):
         run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()), tail=first)
-        if runs and times[first] - times[runs[-1].last] <= near:
+        if runs and times[first] - times[runs[-1].last] <= _near(runs[-1], run, interval):
             runs[-1] = _joined(runs[-1], run, tail=runs[-1].tail, calm_s=runs[-1].calm_s)
         else:
             runs.append(run)
     bursts: list[_Run] = []
     for run in runs:
-        if bursts and _same_incident(bursts[-1], run, times, bridge):
+        if bursts and _same_incident(bursts[-1], run, times, interval):
             gap = float(times[run.first] - times[bursts[-1].last])
             bursts[-1] = _joined(bursts[-1], run, tail=run.first, calm_s=max(gap, bursts[-1].calm_s))
         else:
@@ -167,11 +181,17 @@ def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
     return bursts
 
 
-def _same_incident(before: _Run, run: _Run, times: FloatArray, bridge: float) -> bool:
+def _near(before: _Run, run: _Run, interval: float) -> float:
+    """Seconds of calm that do not part two stretches. What was plainly abnormal does not look calm by chance."""
+    plain = min(before.peak, run.peak) >= EARLIER_Z
+    return max(2 * interval, 4.0) if plain else max(4 * interval, 10.0)
+
+
+def _same_incident(before: _Run, run: _Run, times: FloatArray, interval: float) -> bool:
     gap = float(times[run.first] - times[before.last])
     longest = max(float(times[r.last] - times[r.tail]) for r in (before, run))
     alike = min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
-    return gap <= bridge and alike and longest <= max(gap, BURST_S)
+    return gap <= _bridge(times, interval) and alike and longest <= max(BURST_S, 2 * interval)
 
 
 def _joined(before: _Run, run: _Run, *, tail: int, calm_s: float) -> _Run:

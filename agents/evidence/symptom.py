@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.evidence.anomalies import rank_anomalies
-from agents.evidence.onset import find_onset, known_good_since
+from agents.evidence.onset import earlier_incidents, find_onset, known_good
 from agents.evidence.templates import is_error_like
-from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Telemetry, Window
+from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Stretch, Telemetry, Window
 
 FELT: tuple[Family, ...] = ("errors", "latency", "dependency_errors")
 INTERNAL: tuple[Family, ...] = ("dependency_latency", "saturation", "restarts", "memory", "cpu")
@@ -23,12 +23,13 @@ EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least 
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
-    """`baseline_start_s` (epoch seconds) is set where an earlier, healed incident must stay out of the baseline."""
+    """`good` is the baseline; `good_since` (epoch seconds) is set where an earlier incident had healed by then."""
 
     series: Series
     onset: Onset
     anomaly: Anomaly
-    baseline_start_s: float | None
+    good: tuple[Stretch, ...]
+    good_since: float | None
 
 
 def find_symptom(telemetry: Telemetry) -> Symptom | None:
@@ -65,17 +66,19 @@ def _dates(series: Series) -> bool:
 def _abnormal(pool: Iterable[Series], least: float, window: Window, felt: Sequence[Series]) -> list[Symptom]:
     """Series that left their range by their own low side *and* against the baseline's placebo stretches.
 
-    The baseline begins where the last earlier incident, as `felt` shows it, was over.
+    The baseline leaves earlier incidents out, as `felt` shows them.
     """
     found = []
     for series in pool:
         onset = find_onset(_until(series, window.end.timestamp()))
         if onset is None or onset.score < least:
             continue
-        since = known_good_since([*felt, series], onset)
-        verified = rank_anomalies([series], onset, window, baseline_start_s=since)
+        earlier = earlier_incidents([*felt, series], onset)
+        good = tuple(known_good(earlier, onset, window.start.timestamp()))
+        verified = rank_anomalies([series], onset, window, good=good)
         if verified and verified[0].score >= VERIFIED_SCORE:
-            found.append(Symptom(series=series, onset=onset, anomaly=verified[0], baseline_start_s=since))
+            since = earlier[-1][1] if earlier else None
+            found.append(Symptom(series=series, onset=onset, anomaly=verified[0], good=good, good_since=since))
     return found
 
 

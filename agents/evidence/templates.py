@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import log, sqrt
 from typing import Literal
 
-from agents.evidence.types import LogLine, Onset, TemplateShift, Window
+from agents.evidence.types import LogLine, Onset, Stretch, TemplateShift, Window
 
 G_SIGNIFICANT = 10.83  # chi-square, one degree of freedom, p = .001
 MAX_TOKENS = 40
@@ -82,14 +82,16 @@ def mine_templates(lines: Sequence[LogLine]) -> list[Template]:
 
 
 def shift_templates(
-    lines: Sequence[LogLine], onset: Onset, window: Window, *, baseline_start_s: float | None = None
+    lines: Sequence[LogLine], onset: Onset, window: Window, *, good: Sequence[Stretch] = ()
 ) -> list[TemplateShift]:
-    """Patterns whose share of their service's lines changed at the onset, strongest first."""
+    """Patterns whose share of their service's lines changed at the onset, strongest first.
+
+    What came before is read in the `good` stretches, without any in all the window before the onset.
+    """
     at = onset.at.timestamp() - onset.guard_s
-    start = max(window.start.timestamp(), baseline_start_s or 0.0)
-    end = window.end.timestamp()
+    spans = [*(good or [(window.start.timestamp(), at)]), (at, window.end.timestamp())]
     stamps = [line.time.timestamp() for line in lines]
-    kept = [i for i, s in enumerate(stamps) if start <= s <= end]
+    kept = [i for i, s in enumerate(stamps) if any(start <= s <= end for start, end in spans)]
     used = [lines[i] for i in kept]
     after = [stamps[i] >= at for i in kept]
     total_before: dict[str, int] = defaultdict(int)

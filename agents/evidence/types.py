@@ -15,6 +15,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Stretch = tuple[float, float]  # from and until, epoch seconds
 
 RawKind = Literal["counter", "gauge", "histogram_bucket", "unknown"]
 Family = Literal[
@@ -187,7 +188,7 @@ class Cause:
 class Ranking:
     """`causes` are best first. `quiet` means nothing abnormal was found: then there is no onset and no cause.
 
-    `good_since` is set where an earlier incident had healed: the baseline is the time from then to the onset.
+    `good` are the stretches of time that it was compared with.
     """
 
     onset: Onset | None
@@ -196,7 +197,7 @@ class Ranking:
     quiet: bool
     gaps: tuple[str, ...]
     changes: tuple[ChangeFinding, ...] = ()
-    good_since: datetime | None = None
+    good: tuple[Stretch, ...] = ()
 
 
 def as_utc(seconds: float) -> datetime:

@@ -65,7 +65,7 @@ def test_scores_are_capped(series: Any) -> None:
 def test_an_earlier_incident_can_be_left_out_of_the_baseline(series: Any) -> None:
     row = series(noisy([0.5] * 110 + [0.02] * 90 + [0.2] * 100))
     assert rank_anomalies([row], ONSET, WINDOW) == []
-    assert len(rank_anomalies([row], ONSET, WINDOW, baseline_start_s=T0 + 115)) == 1
+    assert len(rank_anomalies([row], ONSET, WINDOW, good=[(T0 + 115, ONSET.at.timestamp() - ONSET.guard_s)])) == 1
 
 
 @settings(max_examples=100, deadline=None)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agents.evidence.onset import find_onset, known_good_since
+from agents.evidence.onset import earlier_incidents, find_onset, known_good
 from agents.evidence.types import Series
 
 T0 = 1_780_000_000.0
@@ -46,9 +46,10 @@ def test_an_earlier_healed_incident_neither_hides_nor_dates_the_present_one(seri
     onset = find_onset(row)
     assert onset is not None
     assert abs(onset.at.timestamp() - (T0 + 280)) <= 6
-    since = known_good_since([row], onset)
-    assert since is not None
-    assert T0 + 140 <= since <= T0 + 200
+    ((start, end),) = earlier_incidents([row], onset)
+    assert T0 + 70 <= start <= T0 + 80
+    assert T0 + 140 <= end <= T0 + 150
+    assert known_good([(start, end)], onset, T0) == [(end, onset.at.timestamp() - onset.guard_s)]
 
 
 def test_bursts_of_a_restarting_process_are_one_incident(series: Any) -> None:
@@ -102,4 +103,4 @@ def test_garbage_never_raises(times: Any, values: Any, family: Any) -> None:
     )
     onset = find_onset(row)
     if onset is not None:
-        known_good_since([row], onset)
+        known_good(earlier_incidents([row], onset), onset, 0.0)
