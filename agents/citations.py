@@ -1,8 +1,8 @@
 """The truth gate: what the model drafts becomes a verdict only as far as stored results bear it.
 
-Quotes must stand verbatim in the cited result, numbers must stand there too (after rounding and unit conversion), versions
-must have been seen, a change is a cause only if it precedes the onset, reaches the symptom and its diff was read in this run.
-What fails is dropped and kept in the trace. Pure functions: no store, no model.
+Quotes must stand verbatim in the cited result, numbers must stand there too (after rounding and unit conversion),
+versions must have been seen, a change is a cause only if it precedes the onset, reaches the symptom and its diff was
+read in this run. What fails is dropped and kept in the trace. Pure functions: no store, no model.
 """
 
 from __future__ import annotations
@@ -25,25 +25,45 @@ from agents.verdict import (
     Proposal,
 )
 
+# A number of its own: not part of a word (p95, v2, i18n), a path (/v2), a reference (#12) or a name (us-east-1).
+# `10-93` and `5/10` are two numbers each. What follows it at once or after a blank may be its unit.
 _NUMBER: Final = re.compile(
-    r"(?<![\w.#/-])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?=\s?(%|ms\b|µs\b|s\b|x\b|[KMG]i?B\b|B\b|/s)|(?![\w.]*\w))",
+    r"(?:(?<![\w.#/-])[-+]?|(?<=\d[/-]))(\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\d.]*\d)\s?(%|[a-zµ]*(?:/s)?)",
     re.IGNORECASE,
 )
-_ANY_NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_READ_NUMBER: Final = re.compile(r"(?<![a-z\d.])\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 _TIME: Final = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
-_VERSION: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
+_VERSION: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}\b")
+_DOTTED: Final = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+){2,})\b", re.IGNORECASE)  # v1.2.3, 10.0.0.1
+_CLASS_OR_ORDINAL: Final = frozenset({"xx", "st", "nd", "rd", "th"})  # 5xx, 2nd
 _SMALL_COUNTS: Final = 3.0  # "two services", "1 path": words of grammar, not measurements
+_LEAST_SHA: Final = 7  # digits: a short commit id may have no letter in it
+_LEAST_QUOTE: Final = 6  # characters; a shorter one stands in almost any text and proves nothing
+_KILO: Final = (1.0, 1e3, 1024.0)
+_MEGA: Final = (*_KILO, 1e6, 1024.0**2)
+# By what a number that was read is divided to get the written one: "1.2 GB" may have been read as bytes or megabytes.
 _SCALES: Final[Mapping[str, tuple[float, ...]]] = {
     "%": (1.0, 0.01),
-    "ms": (1.0, 0.001),
-    "µs": (1.0, 1e-6),
-    "s": (1.0, 1000.0),
-    "kb": (1.0, 1e3, 1024.0),
-    "mb": (1.0, 1e6, 1024.0**2),
-    "gb": (1.0, 1e9, 1024.0**3),
-    "mib": (1.0, 1024.0**2),
-    "kib": (1.0, 1024.0),
-    "gib": (1.0, 1024.0**3),
+    "ms": (1.0, 0.001, 1e3),
+    "µs": (1.0, 1e-6, 1e-3),
+    "s": (1.0, 1e3, 1e6, 1 / 60),
+    "min": (1.0, 60.0, 6e4),
+    "h": (1.0, 60.0, 3600.0),
+    "k": _KILO,
+    "kb": (*_KILO, 1e-3, 1 / 1024),
+    "mb": (*_MEGA, 1e-3, 1 / 1024),
+    "gb": (*_MEGA, 1e9, 1024.0**3),
+    **dict.fromkeys(("x", "times", "/s", "rps", "qps"), (1.0,)),
+}
+_UNIT_NAMES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
+    **dict.fromkeys(("hour", "hours"), "h"),
+    **dict.fromkeys(("percent", "pct"), "%"),
+    **dict.fromkeys(("kib",), "kb"),
+    **dict.fromkeys(("mib",), "mb"),
+    **dict.fromkeys(("gib",), "gb"),
 }
 _RANK: Final[Mapping[Confidence, int]] = {"none": 0, "low": 1, "medium": 2, "high": 3}
 
@@ -107,8 +127,8 @@ def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[s
             for h in draft.hypotheses
             if numbers_borne(f"{h.text} {h.reason}", corpus)
         ),
-        not_known=draft.not_known,
-        checked=draft.checked,
+        not_known=tuple(text for text in draft.not_known if numbers_borne(text, corpus)),
+        checked=tuple(text for text in draft.checked if numbers_borne(text, corpus)),
         proposal=proposal,
         proposal_refused=refused,
         advice=_borne(draft.advice, corpus),
@@ -137,17 +157,23 @@ def _check_claim(
 
 def _fault(claim: DraftClaim, usable: Mapping[str, Evidence], corpus: str) -> str | None:
     """Why a claim does not pass, or None."""
-    if claim.status != "observed":
-        if not numbers_borne(claim.text, corpus):
-            return "it states a number or version that no result of this run contains"
-        if claim.quote is not None and claim.quote not in corpus:
-            return "the quote stands in no result of this run"
-        return None
+    if claim.status == "observed":
+        return _fault_of_observed(claim, usable)
+    if not numbers_borne(claim.text, corpus):
+        return "it states a number or version that no result of this run contains"
+    if claim.quote is not None and claim.quote not in corpus:
+        return "the quote stands in no result of this run"
+    return None
+
+
+def _fault_of_observed(claim: DraftClaim, usable: Mapping[str, Evidence]) -> str | None:
     if claim.artifact is None or not claim.quote:
         return "an observed claim needs an artifact and a quote"
     cited = usable.get(claim.artifact)
     if cited is None:
         return f"{claim.artifact} is not a result of this run"
+    if len(claim.quote) < _LEAST_QUOTE:
+        return f"the quote is too short to prove anything: at least {_LEAST_QUOTE} characters"
     if claim.quote not in cited.text:
         return f"the quote does not stand in {claim.artifact}"
     if not numbers_borne(claim.text, cited.text):
@@ -158,22 +184,29 @@ def _fault(claim: DraftClaim, usable: Mapping[str, Evidence], corpus: str) -> st
 def numbers_borne(statement: str, text: str) -> bool:
     """Whether each number, clock time and version in `statement` stands in `text`, up to rounding and units."""
     lowered = text.lower()
-    if any(version not in lowered for version in _VERSION.findall(statement.lower())):
-        return False
+    for pattern in (_VERSION, _DOTTED):
+        if any(version not in lowered for version in pattern.findall(statement.lower())):
+            return False
     if any(moment not in text for moment in _TIME.findall(statement)):
         return False
-    bare = _TIME.sub(" ", statement)
-    known = [float(number.replace(",", "")) for number in _ANY_NUMBER.findall(text)]
-    return all(_number_borne(match.group(0), (match.group(1) or "").lower(), known) for match in _NUMBER.finditer(bare))
+    bare, read = statement, text
+    for pattern in (_VERSION, _DOTTED, _TIME):
+        bare = pattern.sub(" ", bare.lower())
+    known = [float(number.replace(",", "")) for number in _READ_NUMBER.findall(_VERSION.sub(" ", read.lower()))]
+    return all(_number_borne(match[1], match[2], known, lowered) for match in _NUMBER.finditer(bare))
 
 
-def _number_borne(written: str, unit: str, known: Sequence[float]) -> bool:
-    value = abs(float(written.replace(",", "")))
-    if not unit and value <= _SMALL_COUNTS and value == int(value):
+def _number_borne(written: str, unit: str, known: Sequence[float], text: str) -> bool:
+    """`unit` is what stands behind the number, a unit or any other word."""
+    if unit in _CLASS_OR_ORDINAL or (written.isdigit() and len(written) >= _LEAST_SHA and written in text):
         return True
-    decimals = len(written.partition(".")[2]) if "e" not in written.lower() else 6
+    value = float(written.replace(",", ""))
+    name = _UNIT_NAMES.get(unit, unit)
+    if name not in _SCALES and value <= _SMALL_COUNTS and value == int(value):
+        return True
+    decimals = len(written.partition(".")[2]) if "e" not in written else 6
     tolerance = 0.5 * 10.0**-decimals + 1e-9
-    scales = _SCALES.get(unit, (1.0,))
+    scales = _SCALES.get(name, (1.0,))
     return any(abs(number / scale - value) <= tolerance for scale in scales for number in known)
 
 
@@ -188,14 +221,15 @@ def _check_cause(
     if cause.external is not None and cause.external not in corpus:
         problems.append(f"the outside dependency {cause.external!r} stands in no result of this run")
         return None
-    statement = cause.statement if numbers_borne(cause.statement, corpus) else f"{cause.service}: {cause.kind}"
+    kind = cause.kind if numbers_borne(cause.kind, corpus) else "fault"
+    statement = cause.statement if numbers_borne(cause.statement, corpus) else f"{cause.service}: {kind}"
     change_verdict, change = _judge_change(cause.change, list(evidence), problems)
     return Cause(
         service=cause.service,
         external=cause.external,
         change=change,
         change_verdict=change_verdict,
-        kind=cause.kind,
+        kind=kind,
         statement=statement,
     )
 
@@ -272,10 +306,8 @@ def _check_proposal(draft: Draft, cause: Cause | None, services: frozenset[str])
     if target not in services:
         return None, f"the proposal's target {target!r} is not a declared service"
     if draft.proposal.remediation == "rollback_deployment" and cause.change_verdict != "cause":
-        return (
-            None,
-            "a rollback needs a change that is the cause: it precedes the onset, reaches the symptom, its diff was read",
-        )
+        rule = "it precedes the onset, reaches the symptom, its diff was read"
+        return None, f"a rollback needs a change that is the cause: {rule}"
     return Proposal(remediation=draft.proposal.remediation, arguments=dict(draft.proposal.arguments)), None
 
 

@@ -142,7 +142,7 @@ async def main(folder: Path, kill: str | None) -> None:
         raise TypeError(asked)
     approval_id = ApprovalId(stable_id("approval", tenant, asked.investigation_id))
     state = ""
-    for _ in range(400):
+    for _ in range(1600):
         await asyncio.sleep(0.05)
         async with db.tenant(tenant, readonly=True) as s:
             found = await approvals.approval(s, approval_id)
