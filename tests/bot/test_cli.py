@@ -10,7 +10,7 @@ import pytest
 from bot.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("serve", "demo", "setup", "doctor", "migrate")
+COMMANDS = ("serve", "demo", "setup", "doctor", "tenant", "migrate")
 
 
 def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

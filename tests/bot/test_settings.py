@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from agents.connector import discover_connectors
 from agents.operator_file import load
 from bot.settings import Settings, SettingsError, load_settings
+from store.tenants import TenantSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = {Path: "path", str: "text", int: "integer", float: "number", SecretStr: "secret"}
@@ -122,6 +123,12 @@ def test_the_documented_variable_is_the_real_one(name: str) -> None:
     assert re.fullmatch(r"\w.+\.", meaning), "a sentence"
     if field.description:
         assert meaning.startswith(field.description)
+
+
+def test_the_documentation_lists_every_setting_of_a_workspace() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    table = text.partition("<!-- tenant -->")[2].partition("<!-- /tenant -->")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(TenantSettings.__dataclass_fields__)
 
 
 def test_the_documented_operators_file_is_accepted_and_shows_every_connector(tmp_path: Path) -> None:
