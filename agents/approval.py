@@ -25,6 +25,7 @@ from agents.remediation import (
     PlanReason,
     RemediationContext,
     discover_remediations,
+    rate_risk,
 )
 from agents.runtime import Runtime
 from agents.tool import Risk
@@ -216,12 +217,18 @@ async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Rec
 
 
 async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
-    remediation = discover_remediations()[plan.remediation]
+    """Whether the target is as it was read, and what would be sent, at which risk, is what the card showed."""
+    remediation, ctx = discover_remediations()[plan.remediation], context(rt, tenant)
     try:
-        target = await remediation.read_target(plan, context(rt, tenant))
+        target = await remediation.read_target(plan, ctx)
+        actuator = ctx.require_actuator(plan.action, plan.target)
+        argv = actuator.argv(plan.action, plan.parameters)
+        risk = rate_risk(remediation.risk, actuator, plan.action, plan.target)
     except AgentError:
         return False
-    return remediation.binding(target) == plan.target_version
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        shown = tuple(s.redactor.redact_json(argv))
+    return remediation.binding(target) == plan.target_version and (shown, risk) == (plan.argv, plan.risk)
 
 
 async def _stale(rt: Runtime, tenant: TenantId, approval: Approval) -> Recheck:

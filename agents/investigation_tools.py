@@ -190,7 +190,9 @@ def _output(found: Finding, gathered: Gathered) -> ToolOutput:
 
 def _matching(text: str, pattern: str) -> str:
     try:
-        compiled = re2.compile(pattern)
+        options = re2.Options()
+        options.log_errors = False  # it would write the pattern to the console
+        compiled = re2.compile(pattern, options)
     except re2.error as exc:
         raise BadArguments(f"the regular expression cannot be used: {exc}") from exc
     return "\n".join(line for line in text.splitlines() if compiled.search(line))

@@ -110,10 +110,18 @@ class LateReceiver:
         await self.receiver.receive(tenant, inbox_id)
 
 
+def make_data_folder(settings: Settings) -> None:
+    """The folder and its files are for this user alone, also where the folder was made by somebody else."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.database_url is None:
+        for name in ("autoheal.db", "keyring.db", "engine.db"):  # SQLite's further files take over the mode
+            (settings.data / name).touch(mode=0o600)
+
+
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, KeyProvider]]:
     """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch)."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_folder(settings)
     keys = LocalFileKeys(settings.data / "master.key")
     if settings.database_url is None:
         await migrate(settings.content_url)
@@ -184,8 +192,11 @@ async def engine_settings(settings: Settings, keys: KeyProvider) -> EngineSettin
     path = settings.data / "engine.key"
     context = {"purpose": "engine"}
     if not path.exists():
-        path.write_bytes(await keys.wrap(os.urandom(32), context=context))
-        path.chmod(0o600)
+        wrapped = await keys.wrap(os.urandom(32), context=context)
+        draft = path.with_suffix(".draft")
+        draft.touch(mode=0o600)
+        draft.write_bytes(wrapped)
+        draft.replace(path)
     return EngineSettings(
         url=settings.engine_url,
         key=await keys.unwrap(path.read_bytes(), context=context),

@@ -9,7 +9,7 @@ from typing import Final
 
 from agents.operator_file import OperatorFileError
 from agents.slot import SlotTaken
-from bot.assemble import serving
+from bot.assemble import make_data_folder, serving
 from bot.logs import log_to_stderr
 from bot.settings import SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
@@ -42,7 +42,7 @@ def serve() -> int:
 def migrate_databases() -> int:
     """Both databases to this version's schema."""
     settings = load_settings()
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_folder(settings)
 
     async def run() -> None:
         await migrate(settings.content_url)
