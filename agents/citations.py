@@ -28,10 +28,13 @@ from agents.verdict import (
 # A number of its own: not part of a word (p95, v2, i18n), a path (/v2), a reference (#12) or a name (us-east-1).
 # `10-93` and `5/10` are two numbers each. What follows it at once or after a blank may be its unit.
 _NUMBER: Final = re.compile(
-    r"(?:(?<![\w.#/-])[-+]?|(?<=\d[/-]))(\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\d.]*\d)\s?(%|[a-zµ]*(?:/s)?)",
+    r"(?:(?<![\w.#/-])[-+]?|(?<=\d[/-]))((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:e[-+]?\d+)?)(?![\d.]*\d)"
+    r"\s?(%|[a-zµ]*(?:/s)?)",
     re.IGNORECASE,
 )
-_READ_NUMBER: Final = re.compile(r"(?<![a-z\d.])\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
+# What was read may be a column of a table: 31,200 is two numbers, or one. An x before it is a factor.
+_READ_NUMBER: Final = re.compile(r"(?<![a-wyz\d.])\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_READ_THOUSANDS: Final = re.compile(r"(?<![a-wyz\d.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)")
 _TIME: Final = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
 _VERSION: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}\b")
 _DOTTED: Final = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+){2,})\b", re.IGNORECASE)  # v1.2.3, 10.0.0.1
@@ -189,10 +192,12 @@ def numbers_borne(statement: str, text: str) -> bool:
             return False
     if any(moment not in text for moment in _TIME.findall(statement)):
         return False
-    bare, read = statement, text
+    bare = statement.lower()
     for pattern in (_VERSION, _DOTTED, _TIME):
-        bare = pattern.sub(" ", bare.lower())
-    known = [float(number.replace(",", "")) for number in _READ_NUMBER.findall(_VERSION.sub(" ", read.lower()))]
+        bare = pattern.sub(" ", bare)
+    readable = _VERSION.sub(" ", lowered)
+    written = (*_READ_NUMBER.findall(readable), *_READ_THOUSANDS.findall(readable))
+    known = [float(number.replace(",", "")) for number in written]
     return all(_number_borne(match[1], match[2], known, lowered) for match in _NUMBER.finditer(bare))
 
 

@@ -86,6 +86,12 @@ def check(found: tuple[Evidence, ...] = TWO, **parts: Any) -> Checked:
         ("see #1234", ""),
         ("nothing to count here", ""),
         ("-5 degrees", "delta -5"),
+        ("17 s before the onset", "8b7a6f5e4d3c2b1a,20:29:42,17s before onset"),
+        ("31 of 200 failed", "ERROR,31,200,new"),
+        ("31,200 requests", "count 31,200"),
+        ("8.24x slower", "103ms->847ms,x8.24,z=30.0"),
+        ("4213 new errors", "new x4213 checkout"),
+        ("5, 6 and 7 failed", "5,6,7"),
     ],
 )
 def test_an_ordinary_sentence_passes(statement: str, text: str) -> None:
