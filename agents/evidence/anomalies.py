@@ -24,11 +24,16 @@ MAX_ONSETS = 40  # onsets are looked for in the strongest anomalies only
 
 
 def rank_anomalies(
-    series: Sequence[Series], onset: Onset, window: Window, *, good: Sequence[Stretch] = ()
+    series: Sequence[Series],
+    onset: Onset,
+    window: Window,
+    *,
+    good: Sequence[Stretch] = (),
+    failing: Sequence[Stretch] = (),
 ) -> list[Anomaly]:
     """Indicators that changed for the worse between the baseline and [onset, window.end], strongest first.
 
-    The baseline are the `good` stretches, without any all that lies before the onset.
+    The baseline are the `good` stretches, without any all that lies before the onset. `failing` as for `find_onset`.
     Traffic and `other` count in both directions. Series without at least five baseline samples are left out.
     """
     if not series:
@@ -40,7 +45,7 @@ def rank_anomalies(
         if not before.any() or not after.any():
             return []
         scores = _score(rows, grid, before, after)
-    return _collect(rows, scores)
+    return _collect(rows, scores, failing)
 
 
 def _identity(series: Series) -> tuple[str, str, str, str]:
@@ -149,7 +154,7 @@ def _typical_level(rows: Sequence[Series], middle: FloatArray) -> FloatArray:
     return np.array([typical.get(key, 0.0) for key in keys])
 
 
-def _collect(rows: Sequence[Series], scores: _Scores) -> list[Anomaly]:
+def _collect(rows: Sequence[Series], scores: _Scores, failing: Sequence[Stretch]) -> list[Anomaly]:
     order = sorted(np.flatnonzero(scores.z >= Z_ABNORMAL).tolist(), key=lambda i: (-scores.z[i], _identity(rows[i])))
     found = []
     for rank, index in enumerate(order):
@@ -165,7 +170,7 @@ def _collect(rows: Sequence[Series], scores: _Scores) -> list[Anomaly]:
                 current=now,
                 ratio=now / base if abs(base) > 1e-9 else None,
                 score=round(float(scores.z[index]), 2),
-                onset=find_onset(series) if rank < MAX_ONSETS else None,
+                onset=find_onset(series, failing) if rank < MAX_ONSETS else None,
                 unit=series.unit,
                 direction="up" if scores.rising[index] else "down",
             )

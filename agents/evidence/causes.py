@@ -79,9 +79,10 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
         return _quiet(telemetry)
     window, good = telemetry.window, symptom.good
     pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
-    onset, anomalies = _agreed_onset(symptom.onset, rank_anomalies(pool, symptom.onset, window, good=good))
+    found = rank_anomalies(pool, symptom.onset, window, good=good, failing=symptom.failing)
+    onset, anomalies = _agreed_onset(symptom.onset, found)
     if onset is not symptom.onset:
-        anomalies = rank_anomalies(pool, onset, window, good=good)
+        anomalies = rank_anomalies(pool, onset, window, good=good, failing=symptom.failing)
         symptom = replace(symptom, onset=onset)
     templates = shift_templates(telemetry.logs, onset, window, good=good)
     return _Case(telemetry, symptom, anomalies, templates, pool).ranking()

@@ -36,6 +36,7 @@ from agents.evidence.types import Family, FloatArray, RawSeries, Series
 
 RATE_WINDOW_S = 10.0
 RESTART_WINDOW_S = 60.0
+RARE_SHARE = 0.1
 MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
 MIN_QUANTILE_REQUESTS = 20.0  # below that a 95th percentile is just the slowest request
 QUANTILE_WINDOWS = 2  # quantiles look back twice as far as rates
@@ -169,6 +170,11 @@ class _ServiceView:
         load = {r: float(np.nansum(self.rows.increments[i])) for r, i in groups.items() if r}
         return [(r, groups[r]) for r in sorted(sorted(load, key=lambda r: (-load[r], r))[:MAX_ROUTES])]
 
+    def _route(self, route: str, members: Sequence[int], whole: _Parts) -> dict[str, str]:
+        """Labels of a route's indicators: whether it has but a small share of the requests."""
+        mine, all_of = (float(np.nansum(self.rows.increments[list(rows)])) for rows in (members, whole.counts))
+        return {"route": route, **({"rare": "1"} if mine < RARE_SHARE * all_of else {})}
+
     # Histograms
 
     def _histogram_bases(self, by_name: Mapping[str, list[int]]) -> set[str]:
@@ -196,7 +202,7 @@ class _ServiceView:
                     some = _Parts(
                         buckets=by_route["buckets"].get(route, []), sums=by_route["sums"].get(route, []), counts=rows
                     )
-                    self._mean_and_p95(f"{label} {route}", family, scale, some, labels={"route": route})
+                    self._mean_and_p95(f"{label} {route}", family, scale, some, labels=self._route(route, rows, parts))
 
     def _mean_and_p95(
         self,

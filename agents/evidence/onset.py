@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.evidence.grid import clean
 from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, directions
-from agents.evidence.types import Direction, Family, FloatArray, Onset, Series, Stretch, as_utc
+from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, Series, Stretch, as_utc
 
 MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
@@ -28,6 +28,7 @@ ALIKE = 0.5  # peaks of two bursts of one incident
 EARLIER_Z = 6.0  # an earlier stretch this strong was an incident, not noise
 CALM_MARGIN_S = 3.0  # after an earlier incident
 ENOUGH_BASELINE_S = 25.0
+LEAST_USUAL = 0.15  # share of the samples from which the normal level may be learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,20 +46,30 @@ class _Run:
     calm_s: float = 0.0
 
 
-def find_onset(series: Series) -> Onset | None:
-    """The onset of the abnormal stretch that still lasts at the end of the series, or None if all is well by then."""
+def find_onset(series: Series, failing: Sequence[Stretch] = ()) -> Onset | None:
+    """The onset of the abnormal stretch that still lasts at the end of the series, or None if all is well by then.
+
+    What is normal is not learned from `failing` times: a request that is refused at once is not a fast one.
+    """
     times, values = clean(series.times, series.values)
+    usual = _outside(times, failing)
     found = [
         onset
         for direction in directions(series.family)
-        if (onset := _onset_towards(times, values, series, direction)) is not None
+        if (onset := _onset_towards(times, values, usual, series, direction)) is not None
     ]
     return max(found, key=lambda o: (o.score, o.direction)) if found else None
 
 
-def earlier_incidents(series: Iterable[Series], onset: Onset) -> list[Stretch]:
+def earlier_incidents(series: Iterable[Series], onset: Onset, failing: Sequence[Stretch] = ()) -> list[Stretch]:
     """When any of `series` was plainly abnormal before the onset, with a margin, in time order and not overlapping."""
-    limit = onset.at.timestamp() - onset.guard_s
+    return abnormal_times(series, before_s=onset.at.timestamp() - onset.guard_s, failing=failing)
+
+
+def abnormal_times(
+    series: Iterable[Series], *, before_s: float = np.inf, failing: Sequence[Stretch] = ()
+) -> list[Stretch]:
+    """Plainly abnormal stretches of any of `series` that ended before `before_s`, joined where they overlap."""
     found: list[Stretch] = []
     for row in series:
         times, values = clean(row.times, row.values)
@@ -67,13 +78,13 @@ def earlier_incidents(series: Iterable[Series], onset: Onset) -> list[Stretch]:
         interval = float(np.median(np.diff(times)))
         margin = max(CALM_MARGIN_S, 2 * interval)
         for direction in directions(row.family):
-            z = _deviation(values, row.family, row.unit, direction)
+            z = _deviation(values, _outside(times, failing), row, direction)
             found += [
                 (float(times[run.first]) - margin, float(times[run.last]) + margin)
                 for run in _runs(times, z, interval)
                 if run.peak >= EARLIER_Z
                 and run.cells >= max(2, int(np.ceil(SHORT_S / interval)))
-                and times[run.last] < limit
+                and times[run.last] < before_s
             ]
     merged: list[Stretch] = []
     for start, end in sorted(found):
@@ -102,11 +113,22 @@ def known_good(earlier: Sequence[Stretch], onset: Onset, start_s: float) -> list
     return good[::-1]
 
 
-def _onset_towards(times: FloatArray, values: FloatArray, series: Series, direction: Direction) -> Onset | None:
+def _outside(times: FloatArray, failing: Sequence[Stretch]) -> BoolArray:
+    """Which samples lie outside; all if that leaves too few to learn from."""
+    outside = np.ones(times.size, dtype=np.bool_)
+    for start, end in failing:
+        outside &= (times < start) | (times > end)
+    enough = outside.sum() >= max(2 * MIN_SAMPLES, LEAST_USUAL * times.size)
+    return outside if enough else np.ones(times.size, dtype=np.bool_)
+
+
+def _onset_towards(
+    times: FloatArray, values: FloatArray, usual: BoolArray, series: Series, direction: Direction
+) -> Onset | None:
     if times.size < MIN_SAMPLES:
         return None
     interval = float(np.median(np.diff(times)))
-    z = _deviation(values, series.family, series.unit, direction)
+    z = _deviation(values, usual, series, direction)
     runs = _runs(times, z, interval)
     if not runs:
         return None
@@ -140,14 +162,14 @@ def _walk_back(z: FloatArray, run: _Run, level: float) -> int:
     return first
 
 
-def _deviation(values: FloatArray, family: Family, unit: str, direction: Direction) -> FloatArray:
-    """Distance from the normal level in noise units, positive towards `direction`."""
+def _deviation(values: FloatArray, usual: BoolArray, series: Series, direction: Direction) -> FloatArray:
+    """Distance from the normal level of the `usual` samples in noise units, positive towards `direction`."""
     signed = values if direction == "up" else -values
-    low, normal = np.quantile(signed, [0.05, 0.20])
+    low, normal = np.quantile(signed[usual], [0.05, 0.20])
     # Between these quantiles of a normal distribution lie 0.80 standard deviations, and the median is 0.84 further.
     spread = float(normal - low) / 0.80
     level = float(normal) + 0.84 * spread
-    noise = max(1.5 * spread, NORMS[family].relative * abs(level), absolute_floor(family, unit))
+    noise = max(1.5 * spread, NORMS[series.family].relative * abs(level), absolute_floor(series.family, series.unit))
     if noise <= 0:
         noise = max(1e-9, 1e-6 * float(np.abs(signed).max()))
     return np.asarray((signed - level) / noise, dtype=np.float64)

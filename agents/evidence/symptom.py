@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.evidence.anomalies import rank_anomalies
-from agents.evidence.onset import earlier_incidents, find_onset, known_good
+from agents.evidence.onset import abnormal_times, earlier_incidents, find_onset, known_good
 from agents.evidence.templates import is_error_like
 from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Stretch, Telemetry, Window
 
@@ -23,18 +23,23 @@ EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least 
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
-    """`good` is the baseline; `good_since` (epoch seconds) is set where an earlier incident had healed by then."""
+    """`good` is the baseline; `good_since` (epoch seconds) is set where an earlier incident had healed by then.
+
+    `failing` is when calls failed plainly, now or earlier.
+    """
 
     series: Series
     onset: Onset
     anomaly: Anomaly
     good: tuple[Stretch, ...]
     good_since: float | None
+    failing: tuple[Stretch, ...]
 
 
 def find_symptom(telemetry: Telemetry) -> Symptom | None:
     """The earliest of the strong symptoms of the first group of services that has any."""
     services = sorted({s.service for s in telemetry.series})
+    failing = failing_times(telemetry.series)
     felt = [s for s in telemetry.series if s.family in FELT and _dates(s) and "route" not in s.labels]
     asked = [telemetry.symptom_service] if telemetry.symptom_service in services else []
     groups = [asked, entry_services(services, telemetry.edges), services]
@@ -42,11 +47,11 @@ def find_symptom(telemetry: Telemetry) -> Symptom | None:
     for families, least in ((FELT, FELT_SCORE), (INTERNAL, INTERNAL_SCORE)):
         for group in groups:
             pool = [s for s in telemetry.series if s.service in group and s.family in families and _dates(s)]
-            found = _abnormal(pool, least, window, felt)
+            found = _abnormal(pool, least, window, felt, failing)
             if found:
                 return _earliest_strong(found)
     logged = error_log_series(telemetry.logs)
-    return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged]))
+    return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged], failing))
 
 
 def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
@@ -58,27 +63,44 @@ def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
 
 def _dates(series: Series) -> bool:
     """Whether a series may date an incident. Own time is a difference of noisy means, and a 95th percentile jumps where
-    it lies on the bound of a histogram's bucket; the mean beside each tells the same with less noise.
+    it lies on the bound of a histogram's bucket; the mean beside each tells the same with less noise. The mean latency
+    of a route with few requests is that of its slowest one.
     """
-    return not series.labels.get("own") and series.labels.get("statistic") != "p95"
+    rare = series.labels.get("rare") and series.family == "latency"
+    return not rare and not series.labels.get("own") and series.labels.get("statistic") != "p95"
 
 
-def _abnormal(pool: Iterable[Series], least: float, window: Window, felt: Sequence[Series]) -> list[Symptom]:
+def failing_times(series: Iterable[Series]) -> tuple[Stretch, ...]:
+    """When a plain share of a service's requests or calls failed."""
+    ratios = [s for s in series if s.family in ("errors", "dependency_errors") and s.unit == "ratio"]
+    return tuple(abnormal_times(s for s in ratios if "route" not in s.labels))
+
+
+def _abnormal(
+    pool: Iterable[Series],
+    least: float,
+    window: Window,
+    felt: Sequence[Series],
+    failing: tuple[Stretch, ...],
+) -> list[Symptom]:
     """Series that left their range by their own low side *and* against the baseline's placebo stretches.
 
     The baseline leaves earlier incidents out, as `felt` shows them.
     """
     found = []
     for series in pool:
-        onset = find_onset(_until(series, window.end.timestamp()))
+        onset = find_onset(_until(series, window.end.timestamp()), failing)
         if onset is None or onset.score < least:
             continue
-        earlier = earlier_incidents([*felt, series], onset)
+        earlier = earlier_incidents([*felt, series], onset, failing)
         good = tuple(known_good(earlier, onset, window.start.timestamp()))
         verified = rank_anomalies([series], onset, window, good=good)
         if verified and verified[0].score >= VERIFIED_SCORE:
             since = earlier[-1][1] if earlier else None
-            found.append(Symptom(series=series, onset=onset, anomaly=verified[0], good=good, good_since=since))
+            symptom = Symptom(
+                series=series, onset=onset, anomaly=verified[0], good=good, good_since=since, failing=failing
+            )
+            found.append(symptom)
     return found
 
 
