@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from agents.citations import numbers_borne
-from agents.offline_model.findings import Change, Metric, Pattern
+from agents.offline_model.findings import Change, Metric, Pattern, Suspect
 from agents.offline_model.fit import Fit, Nature
 from agents.offline_model.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
 from agents.offline_model.transcript import Result
@@ -62,7 +62,7 @@ def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, An
     """Open before an explanation is chosen, then each supported or refuted with one reason."""
     rows: list[tuple[str, HypothesisState, str]] = []
     decided = explanation is not None
-    rows += [_suspect_row(case, s.service, s.external, s.family, explanation) for s in case.ranking.suspects[:3]]
+    rows += [_suspect_row(case, suspect, explanation) for suspect in case.ranking.suspects[:3]]
     fresh = [c for c in case.changes if c.possible and c.seconds <= FRESH_S]
     told = explanation.change.id if explanation is not None and explanation.change is not None else ""
     rows += [_change_row(case, change, explanation) for change in fresh[:3] if change.id != told]
@@ -91,15 +91,13 @@ def not_known(case: Case) -> list[str]:
     return [_clip(gap, 200) for gap in dict.fromkeys(gaps)][:8]
 
 
-def _suspect_row(
-    case: Case, service: str, external: str, family: str, explanation: Explanation | None
-) -> tuple[str, HypothesisState, str]:
-    chosen = explanation if explanation is not None and explanation.suspect.service == service else None
-    words = family.replace("_", " ")
-    text = f"{service}: {external} fails" if external else f"{service}: {words}"
-    if chosen is not None:
-        text = f"{service}: {_what(chosen)}" if chosen.change else text
-        return text, "supported", chosen.fit.why.capitalize() + "." if chosen.fit and chosen.change else _reason(chosen)
+def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) -> tuple[str, HypothesisState, str]:
+    service, words = suspect.service, suspect.family.replace("_", " ")
+    text = f"{service}: {suspect.external} fails" if suspect.external else f"{service}: {words}"
+    if explanation is not None and explanation.suspect.place == suspect.place:
+        chosen = explanation
+        text = f"{chosen.suspect.service}: {_what(chosen)}" if chosen.change or chosen.external else text
+        return text, "supported", _sentence(chosen.fit.why) if chosen.fit and chosen.change else _reason(chosen)
     if service in case.steering.cleared:
         return text, "refuted", "A person in the thread ruled it out."
     if explanation is None:
@@ -114,12 +112,12 @@ def _change_row(case: Case, change: Change, explanation: Explanation | None) -> 
     if explanation is None:
         return text, "open", ""
     if explanation.change is not None and explanation.change.id == change.id:
-        return text, "supported", (explanation.fit.why.capitalize() + ".") if explanation.fit else ""
+        return text, "supported", _sentence(explanation.fit.why) if explanation.fit else ""
     fit = next((f for c, f in explanation.beside if c.id == change.id), None)
     return (
         text,
         "refuted",
-        (fit.why.capitalize() + ".") if fit else "It only coincides; nothing of its own is abnormal there.",
+        _sentence(fit.why) if fit else "It only coincides; nothing of its own is abnormal there.",
     )
 
 
@@ -352,6 +350,10 @@ def _abstention(case: Case) -> dict[str, Any]:
 
 def _borne(case: Case, text: str, otherwise: str) -> str:
     return text if numbers_borne(text, case.transcript.corpus()) else otherwise
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _clip(text: str, limit: int) -> str:

@@ -133,7 +133,20 @@ def explain(case: Case) -> Explanation | None:
         surges = [o for o in options if o.evidence.nature is Nature.SURGE]
         heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
         chosen = heavy[0] if heavy else chosen
-    return replace(chosen, confidence=_confidence(case, chosen, options))
+    chosen = replace(chosen, confidence=_confidence(case, chosen, options))
+    return _at_the_entry(case, chosen) if chosen.evidence.nature is Nature.SURGE else chosen
+
+
+def _at_the_entry(case: Case, surge: Explanation) -> Explanation:
+    """Load comes in where nobody here calls: a surge seen further in, with the symptom at the entry, is the entry's."""
+    calls = case.transcript.calls
+    inner = {callee for caller, callees in calls.items() for callee in callees if callee != caller}
+    entry = case.ranking.symptom.service if case.ranking.symptom else ""
+    if surge.suspect.service not in inner or entry not in set(calls) - inner - case.steering.cleared:
+        return surge
+    if surge.suspect.service not in case.transcript.reach(entry):
+        return surge
+    return replace(surge, suspect=replace(surge.suspect, service=entry), confidence=lower(surge.confidence, "medium"))
 
 
 def explains_itself(option: Explanation | None) -> bool:

@@ -118,6 +118,20 @@ async def test_surge_gets_no_proposal_but_says_what_would_scale(stage_of: StageO
     assert "scale" in verdict.advice
 
 
+async def test_surge_seen_further_in_came_in_at_the_entry(stage_of: StageOf) -> None:
+    stage, incident = stage_of("quiet", 1)
+    fleet = incident.fleet
+    ranking = (
+        f"onset 20:30:00 UTC (+-5s), score 30.0\nsymptom: {fleet.entry},latency mean,40ms->700ms,x17,z=30.0,20:30:00\n"
+        f"1. {fleet.leaf} [traffic] score=0.82 confidence=medium explains={fleet.entry}\n"
+        f"  metric: {fleet.leaf},requests rate,9.7/s->37.1/s,x3.83,z=20.3,-"
+    )
+    stage.tools = {**stage.tools, "rank_causes": lambda _: (ranking, {}, False)}
+    verdict = await stage.play(OfflineModel())
+    assert verdict.cause.service == fleet.entry
+    assert verdict.confidence != "high"
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_false_alarm_abstains_and_says_what_was_checked(stage_of: StageOf, seed: int) -> None:
     stage, _ = stage_of("quiet", seed)
