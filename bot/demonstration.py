@@ -174,6 +174,7 @@ async def _bot(folder: Path, workspace: Workspace) -> AsyncIterator[None]:
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("AUTOHEAL_", "SLACK_"))},
         "AUTOHEAL_DATA": str(folder / "data"),
+        "AUTOHEAL_STOP_WITH_PARENT": "true",
         "AUTOHEAL_OPERATOR_FILE": str(folder / "autoheal.toml"),
         "SLACK_API_URL": workspace.api_url,
         "SLACK_BOT_TOKEN": workspace.bot_token,

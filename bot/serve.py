@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Final
@@ -19,6 +20,8 @@ from store.migrations import migrate, migrate_keyring
 REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, SlotTaken, StoreError)
 """What a person can mend: said in a sentence, without a traceback."""
 
+_PARENT_CHECK_S: Final = 1.0
+
 
 def serve() -> int:
     """Blocks. Prints one line to stdout when it is ready."""
@@ -30,13 +33,24 @@ def serve() -> int:
         asked_to_stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+        watch = asyncio.create_task(_watch_parent(asked_to_stop)) if settings.stop_with_parent else None
         async with serving(settings) as adopted:
             print(f"Autoheal is ready in {adopted.team}.", flush=True)  # noqa: T201 -- for the person who started it
             await asked_to_stop.wait()
+        if watch is not None:
+            watch.cancel()
         print("Stopped.", file=sys.stderr)  # noqa: T201 -- as above
 
     asyncio.run(run())
     return 0
+
+
+async def _watch_parent(asked_to_stop: asyncio.Event) -> None:
+    """The demo may be killed without a chance to stop us; then nobody would."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_CHECK_S)
+    asked_to_stop.set()
 
 
 def migrate_databases() -> int:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     healing_hold_s: Annotated[float, Field(gt=0, description="Seconds below the limit that count as healed.")] = 60.0
     healing_window_s: Annotated[float, Field(gt=0, description="Seconds after which it counts as not healed.")] = 300.0
     concurrent_investigations: int = Field(default=20, ge=1, le=200)
+    stop_with_parent: Annotated[bool, Field(description="Stop when the process that started this one ends.")] = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("slack_bot_token")

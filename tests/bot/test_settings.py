@@ -16,7 +16,7 @@ from bot.settings import Settings, SettingsError, load_settings
 from store.tenants import TenantSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = {Path: "path", str: "text", int: "integer", float: "number", SecretStr: "secret"}
+KINDS = {bool: "true or false", Path: "path", str: "text", int: "integer", float: "number", SecretStr: "secret"}
 
 
 def variable(name: str, field: FieldInfo) -> str:
