@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,10 @@ from typing import Final, TypeVar
 
 from agents.errors import AgentError
 from agents.evidence.types import Change, LogLine, RawSeries, Window
+from agents.failure import log_failure
 from agents.toolbox import Toolbox
+
+log = logging.getLogger("autoheal.telemetry")
 
 _SOURCE_TIMEOUT_S: Final = 20.0
 # Deployments are looked for further back than metrics: a change may have been waiting for its moment.
@@ -70,4 +74,7 @@ async def _one(source: T, read: Callable[[T], Awaitable[R]], gaps: list[str]) ->
         gaps.append(f"{title} did not answer within {_SOURCE_TIMEOUT_S:.0f} s")
     except AgentError as exc:
         gaps.append(f"{title}: {exc}")
+    except Exception as exc:  # noqa: BLE001 - the outer guard of a source: its bug must not cost the others' evidence
+        reference = log_failure(log, "source.failed", exc, source=title)
+        gaps.append(f"{title} failed inside Autoheal (reference {reference}, {type(exc).__name__})")
     return None

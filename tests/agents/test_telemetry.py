@@ -1,0 +1,90 @@
+"""Dead, late and broken sources become gaps; the others are read all the same."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from fakes.bench import bench_toolbox
+from fakes.inline_engine import SettableClock
+from fakes.rig import Rig
+
+from agents import telemetry
+from agents.connector import Check, Connector, ConnectorConfig, SeriesRead
+from agents.errors import NeedsReauthorisation, Unavailable
+from agents.evidence.types import Window
+from agents.telemetry import gather
+from agents.tool import Arguments, NoArguments, ToolOutput, tool
+from agents.toolbox import Toolbox
+
+RigOf = Callable[..., Rig]
+
+
+class Broken(Connector):
+    """A metrics source that fails as it is told to."""
+
+    name = "broken"
+    title = "Broken metrics"
+    config_model = ConnectorConfig
+
+    def __init__(self, failure: BaseException | None) -> None:
+        self._failure = failure
+
+    async def check(self) -> Check:
+        return Check(ok=False, detail="broken")
+
+    async def read_series(self, window: Window) -> SeriesRead:
+        if self._failure is None:
+            await asyncio.Event().wait()
+            raise AssertionError("it never answers")
+        raise self._failure
+
+    @tool()
+    async def broken_read(self, arguments: NoArguments) -> ToolOutput:
+        """Reads something."""
+        assert isinstance(arguments, Arguments)
+        return ToolOutput(text=str(await self.read_series(_window(datetime.now().astimezone()))), summary="")
+
+
+def _window(end: datetime) -> Window:
+    return Window(start=end, end=end)
+
+
+def with_broken(failure: BaseException | None) -> Callable[[Path, SettableClock], Toolbox]:
+    def build(folder: Path, clock: SettableClock) -> Toolbox:
+        box = bench_toolbox(folder, clock)
+        return replace(box, connectors=(*box.connectors, Broken(failure)))
+
+    return build
+
+
+FAILURES = [
+    pytest.param(Unavailable("connection refused"), "Broken metrics: connection refused", id="dead"),
+    pytest.param(NeedsReauthorisation("the key was refused"), "Broken metrics: the key was refused", id="refused"),
+    pytest.param(None, "Broken metrics did not answer within", id="late"),
+    pytest.param(KeyError("canary"), "Broken metrics failed inside Autoheal (reference ", id="our bug"),
+]
+
+
+@pytest.mark.parametrize(("failure", "gap"), FAILURES)
+async def test_a_failing_source_is_a_gap_of_the_verdict_and_the_others_are_read(
+    rig_of: RigOf, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None, gap: str
+) -> None:
+    monkeypatch.setattr(telemetry, "_SOURCE_TIMEOUT_S", 0.05)
+    rig = rig_of(toolbox=with_broken(failure))
+    verdict = await rig.verdict(await rig.ask())
+    assert verdict.cause is not None
+    assert any(gap in known for known in verdict.not_known), verdict.not_known
+    assert "canary" not in verdict.model_dump_json()
+
+
+async def test_what_is_not_connected_is_named(rig: Rig) -> None:
+    verdict = await rig.verdict(await rig.ask())
+    assert set(verdict.not_known) >= {"logs not connected", "changes not connected", "traces not connected"}
+
+
+async def test_nothing_connected_reads_nothing_and_raises_nothing(rig: Rig) -> None:
+    gathered = await gather(Toolbox(), _window(rig.clock()))
+    assert (gathered.series, gathered.logs, gathered.changes, gathered.gaps) == ((), (), (), ())
