@@ -124,13 +124,16 @@ def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
     """The first that holds: what the log names outright counts before what a metric's family suggests."""
     family = suspect.family
     calling = bool(suspect.external) or family.startswith("dependency_")
+    ran_out = bool(_OUT_OF_MEMORY.search(own))  # alone it may be the load: held requests hold memory
+    grew = any(m.rose and {"memory", "heap", "rss"} & words_of(m.indicator) for m in suspect.metrics)
     timed_out = bool(_TIMED_OUT.search(all_text))
     rules = (
         (family == "traffic", Nature.SURGE),
         (bool(_OUT_OF_ROOM.search(own)), Nature.ROOM),
-        (family == "memory" or bool(_OUT_OF_MEMORY.search(own)), Nature.LEAK),
+        (family == "memory" or (ran_out and grew), Nature.LEAK),
         (calling, Nature.TIMEOUT if timed_out else Nature.CALLS),
         (bool(_EXHAUSTED.search(own)), Nature.POOL),
+        (ran_out, Nature.RESTARTS),
         (bool(_RAISED.search(own)), Nature.EXCEPTION),
         (family in ("latency", "cpu"), Nature.SLOW),
         (family == "saturation", Nature.POOL),

@@ -31,7 +31,7 @@ _TIE: Final = 0.75  # of the first suspect's score
 _NEAR: Final = 0.4  # of it: a suspect with a mechanism may still overtake one without
 FRESH_S: Final = 1_800
 _HEAVY: Final = 0.6  # of it: a surge explains what load alone can do
-_LOAD_DOES: Final = (Nature.POOL, Nature.SLOW, Nature.ERRORS)
+_LOAD_DOES: Final = (Nature.POOL, Nature.SLOW, Nature.ERRORS, Nature.RESTARTS)
 _LEAK_FRESH_S: Final = 300  # a leak that only coincides with a change is a matter of the process's state
 _DIFFS: Final = 3
 _OWN_STORE: Final = frozenset(("database", "dependency"))
@@ -128,8 +128,7 @@ def explain(case: Case) -> Explanation | None:
     if not explains_itself(chosen):
         better = [o for o in options[1:] if explains_itself(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
         chosen = better[0] if better else chosen
-    strained = chosen.evidence.nature is Nature.LEAK and chosen.suspect.family != "memory"
-    if strained or chosen.evidence.nature in _LOAD_DOES:
+    if chosen.evidence.nature in _LOAD_DOES:
         surges = [o for o in options if o.evidence.nature is Nature.SURGE]
         heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
         chosen = heavy[0] if heavy else chosen
@@ -169,6 +168,8 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
     if change is not None or not accused:
         external = ""
     remedy = _remedy(evidence, change, external)
+    if evidence.nature is Nature.POOL and change is None and load_metric(case.ranking) is not None:
+        remedy = None  # under load a fresh process fills up again
     if remedy and suspect.service in tried_remedies(case.steering)[remedy]:
         remedy = None
     beside = tuple((c, f) for c, f in fits if change is None or c.id != change.id)
@@ -241,7 +242,7 @@ def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation])
     if any(f is None for _, f in chosen.beside) and not chosen.external:
         bound = lower(bound, "medium")
     if not explains_itself(chosen):
-        return lower(bound, "medium" if kinds == 2 and chosen.remedy else "low")
+        return lower(bound, "low")
     surge = chosen.evidence.nature is Nature.SURGE
     return lower(bound, "high" if kinds == 2 or surge else "medium")
 

@@ -132,6 +132,22 @@ async def test_surge_seen_further_in_came_in_at_the_entry(stage_of: StageOf) -> 
     assert verdict.confidence != "high"
 
 
+async def test_memory_that_ran_out_without_growing_is_no_leak(stage_of: StageOf) -> None:
+    stage, incident = stage_of("quiet", 1)
+    entry = incident.fleet.entry
+    ranking = (
+        f"onset 20:30:00 UTC (+-5s), score 30.0\nsymptom: {entry},latency mean,40ms->700ms,x17,z=30.0,20:30:00\n"
+        f"1. {entry} [errors] score=1.84 confidence=high\n"
+        f"  metric: {entry},error ratio,0%->33.3%,new,z=30.0,20:30:05\n"
+        f"  log: {entry},new,error,0->429,0.0%->19.6%,20:30:01,POST /a: no free worker within 0.8 s (8 busy)\n"
+        f"  log: {entry},new,critical,0->5,0.0%->0.3%,20:30:03,server: MemoryError: out of memory, exiting"
+    )
+    stage.tools = {**stage.tools, "rank_causes": lambda _: (ranking, {}, False)}
+    verdict = await stage.play(OfflineModel())
+    assert verdict.cause.kind == "pool or queue exhausted"
+    assert verdict.confidence == "low"
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_false_alarm_abstains_and_says_what_was_checked(stage_of: StageOf, seed: int) -> None:
     stage, _ = stage_of("quiet", seed)
