@@ -11,6 +11,8 @@ from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from store.one_trip import one_trip_sqlite
+
 BUSY_TIMEOUT_S = 15
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}",
@@ -34,8 +36,15 @@ def parse_url(url: str) -> URL:
 
 def create_engine(url: str, *, pool_size: int) -> AsyncEngine:
     parsed = parse_url(url)
+    driver = {"module": one_trip_sqlite()} if parsed.get_backend_name() == "sqlite" else {}
     engine = create_async_engine(
-        parsed, pool_size=pool_size, max_overflow=0, pool_timeout=30, pool_pre_ping=False, hide_parameters=True
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=False,
+        hide_parameters=True,
+        **driver,
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
