@@ -1,8 +1,8 @@
-"""Did it heal? The indicator by which the incident was seen is measured again, by the same code, until it holds or not."""
+"""Did it heal? The indicator by which the incident was seen is measured by the same code until it holds or not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -73,15 +73,29 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
 def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: datetime, now: datetime) -> Healed:
     """Pure. Healed once the readings stayed below the threshold for `hold_s`; otherwise judged at the window's end.
 
-    A run of good readings that has begun may finish its hold after the window. No reading at all is unknown.
+    Readings above `worse_than` for as long end it at once. A gap longer than that begins the hold anew. A run of good
+    readings that has begun may finish its hold after the window. No reading at all is unknown.
     """
+    hold = timedelta(seconds=healing.hold_s)
     since = [reading for reading in readings if reading.at > applied_at]
-    good_since: datetime | None = None
-    for reading in since:
-        good_since = None if reading.value > healing.threshold else (good_since or reading.at)
-    if good_since is not None and since[-1].at - good_since >= timedelta(seconds=healing.hold_s):
+    good_since = _held_since(since, hold, lambda value: value <= healing.threshold)
+    if good_since is not None and since[-1].at - good_since >= hold:
         return Healed.HEALED
+    worse_since = _held_since(since, hold, lambda value: value > healing.worse_than)
+    if worse_since is not None and since[-1].at - worse_since >= hold:
+        return Healed.NOT_HEALED
     over = now - applied_at >= timedelta(seconds=healing.window_s)
-    if not over or (good_since is not None and now - good_since < timedelta(seconds=2 * healing.hold_s)):
+    if not over or (good_since is not None and now - good_since < 2 * hold):
         return Healed.WAIT
     return Healed.NOT_HEALED if since else Healed.UNKNOWN
+
+
+def _held_since(readings: Sequence[Reading], hold: timedelta, holds: Callable[[float], bool]) -> datetime | None:
+    """Since when it holds without a break, up to the last reading; None where the last one says otherwise."""
+    since: datetime | None = None
+    before: datetime | None = None
+    for reading in readings:
+        broken = before is not None and reading.at - before > hold
+        since = None if not holds(reading.value) else reading.at if since is None or broken else since
+        before = reading.at
+    return since

@@ -150,7 +150,7 @@ async def test_calling_everything_with_everything_does_nothing(database: Databas
 
 
 def _endless() -> Any:
-    from agents.budget import Budget  # noqa: PLC0415
+    from agents.budget import Budget
 
     return Budget(max_tool_calls=10_000, max_repeats=1_000)
 
@@ -193,7 +193,7 @@ async def test_a_proposal_waits_for_a_person_whatever_the_model_says(rig_of: Rig
 
 
 async def test_orders_in_log_lines_reach_no_plan_and_cause_no_effect(rig_of: RigOf) -> None:
-    from agents.offline_model import OfflineModel  # noqa: PLC0415
+    from agents.offline_model import OfflineModel
 
     rig = rig_of(offline=OfflineModel(), toolbox=hostile_toolbox)
     run = await rig.ask()
@@ -232,9 +232,9 @@ async def test_results_of_another_tenant_cannot_be_read_or_cited(database: Datab
 
 
 async def _foreign_run(s: Any, user: Any) -> Any:
-    from store import conversations, incidents, investigations  # noqa: PLC0415
-    from store.ids import IncidentId, InvestigationId, stable_id  # noqa: PLC0415
-    from store.redaction import Redacted  # noqa: PLC0415
+    from store import conversations, incidents, investigations
+    from store.ids import IncidentId, InvestigationId, stable_id
+    from store.redaction import Redacted
 
     incident = await incidents.open_incident(
         s,
