@@ -26,6 +26,7 @@ from agents.toolbox import Toolbox
 from agents.verdict import DraftHypothesis
 
 _PAGE_CHARACTERS: Final = 6_000
+_SHARED: Final = timedelta(seconds=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class InvestigationTools:
         self._pool = pool
         self._now = now
         self._stored = stored
+        self._reads: dict[tuple[int, int], tuple[datetime, asyncio.Task[Gathered]]] = {}
 
     @tool(timeout_s=30)
     async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
@@ -167,6 +169,15 @@ class InvestigationTools:
         return arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None
 
     async def _gather(self, arguments: WindowArguments) -> Gathered:
+        """Calls made together share one read: parsing ten minutes of logs is most of an investigation's work."""
+        key, now = (arguments.minutes, arguments.wait_s), self._now()
+        began, read = self._reads.get(key, (None, None))
+        if read is None or began is None or read.cancelled() or now - began > _SHARED:
+            read = asyncio.create_task(self._read(arguments))
+            self._reads[key] = (now + timedelta(seconds=arguments.wait_s), read)
+        return await asyncio.shield(read)
+
+    async def _read(self, arguments: WindowArguments) -> Gathered:
         await asyncio.sleep(arguments.wait_s)
         end = self._now()
         return await gather(self._toolbox, Window(start=end - timedelta(minutes=arguments.minutes), end=end))

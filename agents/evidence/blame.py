@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from agents.evidence.names import is_datastore
 from agents.evidence.types import Anomaly, Edge, Family, Series
 
+INSIDE = frozenset(("local", "internal", "svc", "cluster", "consul", "lan", "localdomain"))  # of one's own network
 OWN_SHARE = 0.5  # of the rise in latency that must be a service's own time to make it the slow one
 SICK: tuple[Family, ...] = ("errors", "latency", "restarts", "saturation", "memory", "cpu")
 
@@ -33,10 +34,15 @@ class Blame:
 
 
 def observed_peer(peer: str, services: Iterable[str]) -> str | None:
-    """The observed service that a client-side peer label means: equal, or equal up to port, domain and case."""
+    """The observed service that a client-side peer label means: equal, or equal up to port, case and inside domain.
+
+    Under a public domain the first word proves nothing: `gateway.example.com` is not the service `gateway`.
+    """
     host = peer.lower().split("://")[-1].split("/")[0].split(":")[0]
+    first, *domain = host.split(".")
+    inside = bool(INSIDE.intersection(domain))
     for service in services:
-        if service == peer or service.lower() in (host, host.split(".")[0]):
+        if service == peer or service.lower() in ((host, first) if inside else (host,)):
             return service
     return None
 

@@ -42,6 +42,8 @@ LOAD_SHARE = 0.35  # what an anomaly counts that came with more load
 UNREACHED_SHARE = 0.3
 RECENT_RESTART_S = 20.0
 LEAK_LOOKBACK_S = 60.0
+LEAST_BASELINE_S = 15.0
+REQUESTS = "requests rate"
 STRONG_LOG = 6.0
 SEVERAL = 3  # lines that make a log pattern more than an accident
 CLEAR_LEAD = 1.4
@@ -139,6 +141,7 @@ class _Case:
         self.surge = traffic_surge(self.anomalies, self.services, telemetry.edges, self.onset)
         self.loaded = loaded_services(self.anomalies) if self.surge else set()
         self.start_at = telemetry.symptom_service or symptom.series.service
+        self.called = {e.callee for e in telemetry.edges if e.caller != e.callee}
         self.reach = call_distances(self.start_at, telemetry.edges)
 
     def _faulty(self) -> set[str]:
@@ -179,10 +182,17 @@ class _Case:
             symptom=self.symptom.anomaly,
             causes=tuple(self._cause(s, suspects) for s in suspects[:MAX_CAUSES]),
             quiet=False,
-            gaps=self.telemetry.gaps,
+            gaps=(*self.telemetry.gaps, *self._short_baseline()),
             changes=tuple(changes),
             good=self.symptom.good,
         )
+
+    def _short_baseline(self) -> Iterable[str]:
+        """A gap where little is known of how it was before."""
+        first = min((float(s.times[0]) for s in self.series if s.times.size), default=0.0)
+        known_s = sum(max(0.0, end - max(start, first)) for start, end in self.symptom.good)
+        if known_s < LEAST_BASELINE_S:
+            yield f"normal times are known for only {known_s:.0f} s before the onset"
 
     def _suspects(self, changes: Sequence[ChangeFinding]) -> list[_Suspect]:
         found = []
@@ -281,6 +291,8 @@ class _Case:
         return _Suspect(service=last.service, family=family, score=0.3 * best, own=found)
 
     def _weigh(self, anomaly: Anomaly) -> float:
+        if anomaly.indicator == REQUESTS and anomaly.direction == "up" and anomaly.service in self.called:
+            return 0.0  # its callers send it more; a surge at the entry is a suspect of its own
         value = strength(anomaly.score) * NORMS[anomaly.family].weight
         if anomaly.direction == "down" and anomaly.family == "traffic":
             value *= 0.5

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.evidence.anomalies import rank_anomalies
-from agents.evidence.onset import abnormal_times, earlier_incidents, find_onset, known_good
+from agents.evidence.onset import NOW_S, abnormal_times, earlier_incidents, find_onset, known_good
 from agents.evidence.templates import is_error_like
 from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series, Stretch, Telemetry, Window
 
@@ -18,6 +18,7 @@ INTERNAL: tuple[Family, ...] = ("dependency_latency", "saturation", "restarts", 
 FELT_SCORE = 4.5
 INTERNAL_SCORE = 6.0  # nobody complained about it, so it must be plain
 VERIFIED_SCORE = 4.0  # against the protected baseline and its placebo stretches
+AFTERMATH_S = 15.0  # after the beginning of an incident
 EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least half as strong as the strongest
 
 
@@ -48,6 +49,8 @@ def find_symptom(telemetry: Telemetry) -> Symptom | None:
         for group in groups:
             pool = [s for s in telemetry.series if s.service in group and s.family in families and _dates(s)]
             found = _abnormal(pool, least, window, felt, failing)
+            if families is INTERNAL:
+                found = [s for s in found if not _aftermath(s, window)]
             if found:
                 return _earliest_strong(found)
     logged = error_log_series(telemetry.logs)
@@ -102,6 +105,13 @@ def _abnormal(
             )
             found.append(symptom)
     return found
+
+
+def _aftermath(symptom: Symptom, window: Window) -> bool:
+    """Whether it began while calls failed that are well again: queues and restarts trail behind."""
+    at, healed_by = symptom.onset.at.timestamp(), window.end.timestamp() - NOW_S
+    led_s = max(AFTERMATH_S, 3 * symptom.onset.guard_s)
+    return any(start + led_s <= at <= end <= healed_by for start, end in symptom.failing)
 
 
 def _until(series: Series, end_s: float) -> Series:

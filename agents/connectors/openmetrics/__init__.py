@@ -103,12 +103,15 @@ class OpenMetrics(Connector):
         await asyncio.gather(*(self._scrape(target) for target in self._targets.values()))
 
     async def read_series(self, window: Window) -> SeriesRead:
-        """What the scrapes of the window found; a gap for each target that failed or is watched for less long."""
+        """What the scrapes of the window found; a gap for each target that failed.
+
+        How far back the samples reach, the samples say themselves.
+        """
         series: list[RawSeries] = []
         gaps: list[str] = []
         for target in self._targets.values():
             series += [_of_service(raw, target.service) for raw in target.ring.series(window)]
-            gaps += self._gaps(target, window)
+            gaps += self._gaps(target)
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
 
     @tool()
@@ -122,7 +125,7 @@ class OpenMetrics(Connector):
         window = Window(start=now - timedelta(seconds=3 * self.config.interval_s + 5), end=now)
         rows = [raw for raw in target.ring.series(window) if arguments.contains in raw.name]
         lines = [f"{_title(raw)} {raw.values[-1]:g} ({raw.kind})" for raw in rows]
-        gaps = self._gaps(target, window)
+        gaps = [*self._reaches_back(target, window), *self._gaps(target)]
         if len(lines) > _SHOWN:
             gaps.append(f"{len(lines) - _SHOWN} further series are not shown; narrow with `contains`")
         return ToolOutput(
@@ -147,7 +150,7 @@ class OpenMetrics(Connector):
             f"{title}: " + " ".join(f"{at:%H:%M:%S}={value:.4g}" for at, value in points)
             for title, points in shown.items()
         ]
-        gaps = self._gaps(target, window)
+        gaps = [*self._reaches_back(target, window), *self._gaps(target)]
         if len(rows) > 10:
             gaps.append(f"{len(rows) - 10} further series are not shown")
         return ToolOutput(
@@ -192,14 +195,17 @@ class OpenMetrics(Connector):
             raise BadArguments(f"{service} has no metrics page; those that have one: {', '.join(self._targets)}")
         return self._targets[service]
 
-    def _gaps(self, target: _Target, window: Window) -> list[str]:
+    def _reaches_back(self, target: _Target, window: Window) -> list[str]:
         oldest = target.ring.oldest
-        gaps = []
-        if oldest is None:
+        if oldest is None or oldest <= window.start.timestamp() + 2 * self.config.interval_s:
+            return []
+        since = datetime.fromtimestamp(oldest, tz=window.start.tzinfo)
+        return [f"{target.service}: metrics are kept only since {since:%H:%M:%S}"]
+
+    def _gaps(self, target: _Target) -> list[str]:
+        if target.ring.oldest is None:
             return [f"{target.service}: its metrics page was not read yet"]
-        if oldest > window.start.timestamp() + 2 * self.config.interval_s:
-            since = datetime.fromtimestamp(oldest, tz=window.start.tzinfo)
-            gaps.append(f"{target.service}: metrics are kept only since {since:%H:%M:%S}")
+        gaps = []
         if target.failing_since is not None:
             gaps.append(f"{target.service}: no metrics since {target.failing_since:%H:%M:%S}: {target.problem}")
         if target.ring.dropped:

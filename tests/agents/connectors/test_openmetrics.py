@@ -175,7 +175,7 @@ async def test_a_target_that_fails_is_a_gap_and_an_up_of_zero(
     assert not (await connector.check()).ok
 
 
-async def test_a_window_longer_than_the_memory_and_a_page_never_read_are_gaps(
+async def test_a_page_never_read_is_a_gap_and_a_history_says_how_far_it_reaches_back(
     context_of: ContextOf, clock: Clock, page: Page
 ) -> None:
     connector = OpenMetrics(OpenMetricsConfig(targets={"checkout": page.url}), context_of("checkout"))
@@ -183,7 +183,9 @@ async def test_a_window_longer_than_the_memory_and_a_page_never_read_are_gaps(
     assert (await connector.read_series(window)).gaps == ("checkout: its metrics page was not read yet",)
     page.body = "a 1\n"
     await connector.scrape()
-    assert (await connector.read_series(window)).gaps == ("checkout: metrics are kept only since 12:00:00",)
+    assert (await connector.read_series(window)).gaps == ()
+    found = await connector.metric_history(MetricHistory(service="checkout", name="a", minutes=60))
+    assert found.gap == "checkout: metrics are kept only since 12:00:00"
 
 
 async def test_scraping_goes_on_in_the_background_until_closed(context_of: ContextOf, clock: Clock, page: Page) -> None:
