@@ -12,6 +12,7 @@ import contextvars
 import json
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ log = logging.getLogger("autoheal.engine")
 APPLICATION_VERSION: Final = "workflows-1"
 _INTERACTIVE_POLL_S: Final = 0.05
 _WORD_MAX: Final = 200
+_WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _BATCH: Final = 200
 
@@ -59,6 +61,13 @@ class SealedWords(Serializer):
 
     def name(self) -> str:
         return "autoheal_sealed_words"
+
+
+def _word(value: object) -> str:
+    """`value` as an id or a closed word. Raises TypeError, which does not repeat it."""
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise TypeError(f"a workflow may carry ids and words only, not this {type(value).__name__}")
+    return value
 
 
 def _plain(data: Any) -> Any:
@@ -159,18 +168,19 @@ class Engine:
 
     async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
         known, body = self._bodies[workflow]
+        words = tuple(_word(argument) for argument in (workflow_id, *arguments))[1:]
 
         async def submit() -> None:
             with SetWorkflowID(workflow_id):
                 if known.lane is Lane.DIRECT:
-                    await DBOS.start_workflow_async(body, *arguments)
+                    await DBOS.start_workflow_async(body, *words)
                 else:
-                    await DBOS.enqueue_workflow_async(known.lane.value, body, *arguments)
+                    await DBOS.enqueue_workflow_async(known.lane.value, body, *words)
 
         await _outside_workflows(submit())
 
     async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
-        await _outside_workflows(DBOS.send_async(workflow_id, word, topic, idempotency_key=key))
+        await _outside_workflows(DBOS.send_async(workflow_id, _word(word), topic, idempotency_key=key))
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
@@ -214,7 +224,7 @@ class _DbosRun:
         async def guarded() -> str:
             self._engine.observe(self.workflow_id, name, "before")
             try:
-                word = await work()
+                word = _word(await work())
             except StepFailed:
                 raise
             except Exception as exc:  # the outer guard of a step: text stays in the log, the engine gets a reference

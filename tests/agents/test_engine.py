@@ -1,0 +1,250 @@
+"""The engine on a real DBOS: ids and words only, sealed, once per id, nothing lost between send and wait."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import pytest_asyncio
+from cryptography.exceptions import InvalidTag
+
+from agents import engine as engine_module
+from agents.engine import Engine, EngineSettings, SealedWords
+from agents.runtime import Runtime
+from agents.slot import take_slot
+from agents.workflow import Lane, Run, StepFailed, Workflow
+
+module_loop = pytest.mark.asyncio(loop_scope="module")  # DBOS starts once for all of them
+
+CANARY = "canary-4111-checkout-secret"
+KEY = b"k" * 32
+
+
+class Book:
+    """What the bodies under test do, by the id that they were given; stands where the runtime stands."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, list[str]] = {}
+        self.work: dict[str, Callable[[], Awaitable[Any]]] = {}
+        self.reached = asyncio.Event()
+
+    def note(self, name: str, word: str) -> None:
+        self.done.setdefault(name, []).append(word)
+        self.reached.set()
+
+    async def ended(self, name: str, words: int = 1) -> list[str]:
+        async with asyncio.timeout(60):
+            while len(self.done.get(name, ())) < words:
+                self.reached.clear()
+                await self.reached.wait()
+        return self.done[name]
+
+
+async def _steps(run: Run, rt: Runtime, name: str) -> str:
+    """One step, whose word or failure is noted."""
+    book = cast("Book", rt)
+    try:
+        word = await run.step("work", book.work[name])
+    except StepFailed as exc:
+        word = f"failed {exc.kind} {exc.reference}"
+    book.note(name, word)
+    return "ended"
+
+
+async def _waits(run: Run, rt: Runtime, name: str) -> str:
+    book = cast("Book", rt)
+    await run.mark("waiting")
+    for _ in range(2):
+        book.note(name, await run.wait_for("topic", timedelta(seconds=20)) or "nothing")
+    return "ended"
+
+
+BODIES = {
+    "steps": Workflow(name="steps", lane=Lane.RECEIVE, body=_steps),
+    "waits": Workflow(name="waits", lane=Lane.DIRECT, body=_waits),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engine")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def book() -> Book:
+    return Book()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(folder: Path, book: Book) -> AsyncIterator[Engine]:
+    """One engine for the module: starting DBOS takes seconds."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine_module, "discover_workflows", lambda: BODIES)
+        settings = EngineSettings(url=f"sqlite:///{folder}/engine.db", key=KEY, lock_folder=str(folder))
+        running = Engine(settings)
+        await running.start(cast("Runtime", book))
+        yield running
+        await running.stop()
+
+
+def _answers(value: object) -> Callable[[], Awaitable[Any]]:
+    async def work() -> object:
+        return value
+
+    return work
+
+
+def _raw(folder: Path) -> bytes:
+    """All bytes of the engine's database, its log included."""
+    return b"".join(path.read_bytes() for path in folder.glob("engine.db*"))
+
+
+@module_loop
+async def test_the_same_id_starts_once(engine: Engine, book: Book) -> None:
+    count: list[int] = []
+
+    async def work() -> str:
+        count.append(1)
+        return "done"
+
+    book.work["once"] = work
+    await asyncio.gather(*(engine.enqueue("steps", workflow_id="t:1:once", arguments=("once",)) for _ in range(10)))
+    await book.ended("once")
+    await engine.enqueue("steps", workflow_id="t:1:once", arguments=("once",))
+    assert (book.done["once"], len(count)) == (["done"], 1)
+
+
+@module_loop
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("sentence", f"a sentence with {CANARY}"),
+        ("long", "x" * 201),
+        ("dict", {"content": CANARY}),
+        ("none", None),
+        ("bytes", CANARY.encode()),
+    ],
+)
+async def test_a_step_that_answers_content_is_refused(engine: Engine, book: Book, name: str, answer: object) -> None:
+    book.work[name] = _answers(answer)
+    await engine.enqueue("steps", workflow_id=f"t:1:{name}", arguments=(name,))
+    assert (await book.ended(name))[0].startswith("failed TypeError ")
+
+
+@module_loop
+@pytest.mark.parametrize("argument", [CANARY + " in a sentence", "x" * 201, {"content": CANARY}, b"x"])
+async def test_content_cannot_be_an_argument_or_a_message(engine: Engine, argument: Any) -> None:
+    with pytest.raises(TypeError, match="ids and words only"):
+        await engine.enqueue("steps", workflow_id="t:1:refused", arguments=(argument,))
+    with pytest.raises(TypeError, match="ids and words only"):
+        await engine.send("t:1:refused", "topic", argument, key="k")
+
+
+@module_loop
+async def test_an_exceptions_text_is_neither_in_the_database_nor_in_the_logs(
+    engine: Engine, book: Book, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> str:
+        raise ValueError(CANARY)
+
+    book.work["raises"] = work
+    with caplog.at_level(logging.DEBUG):
+        await engine.enqueue("steps", workflow_id="t:1:raises", arguments=("raises",))
+        failed, kind, reference = (await book.ended("raises"))[0].split()
+    assert (failed, kind) == ("failed", "ValueError")
+    logged = "\n".join(str(record.__dict__) for record in caplog.records)
+    assert reference in logged
+    assert CANARY not in logged
+    assert CANARY not in caplog.text
+    assert CANARY.encode() not in _raw(folder)
+
+
+@module_loop
+async def test_words_are_sealed_in_the_engines_database(engine: Engine, book: Book, folder: Path) -> None:
+    book.work["sealed"] = _answers("aWordThatNobodyElseUses")
+    await engine.enqueue("steps", workflow_id="t:1:sealed", arguments=("sealed",))
+    assert await book.ended("sealed") == ["aWordThatNobodyElseUses"]
+    assert b"aWordThatNobodyElseUses" not in _raw(folder)
+
+
+@module_loop
+async def test_a_word_sent_before_the_wait_is_not_lost_and_the_same_key_arrives_once(
+    engine: Engine, book: Book
+) -> None:
+    await engine.enqueue("waits", workflow_id="t:1:early", arguments=("early",))
+    await engine.send("t:1:early", "topic", "first", key="k1")
+    await engine.send("t:1:early", "topic", "first", key="k1")
+    await engine.send("t:1:early", "topic", "second", key="k2")
+    assert await book.ended("early", 2) == ["first", "second"]
+
+
+@module_loop
+async def test_cancel_interrupts_a_wait(engine: Engine, book: Book) -> None:
+    await engine.enqueue("waits", workflow_id="t:1:cancelled", arguments=("cancelled",))
+    await engine.send("t:1:cancelled", "topic", "first", key="k3")
+    await book.ended("cancelled")
+    await engine.cancel("t:1:cancelled")
+    await engine.send("t:1:cancelled", "topic", "late", key="k4")
+    await asyncio.sleep(0.3)  # nothing may come, so there is nothing to wait for
+    assert book.done["cancelled"] == ["first"]
+
+
+@module_loop
+async def test_a_second_engine_on_the_folder_is_refused(engine: Engine, folder: Path) -> None:
+    code = (
+        "import asyncio, sys; from agents.slot import SlotTaken, take_slot\n"
+        "try: asyncio.run(take_slot('sqlite:///x', sys.argv[1]))\n"
+        "except SlotTaken as exc: print(exc)\n"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert "another Autoheal process uses this folder. Stop it, or set AUTOHEAL_DATA." in done.stdout, done.stderr
+
+
+@module_loop
+async def test_replicas_on_postgres_get_slots_of_their_own(postgres_server: str, tmp_path: Path) -> None:
+    first = await take_slot(postgres_server, str(tmp_path))
+    second = await take_slot(postgres_server, str(tmp_path))
+    assert [first.name, second.name] == ["slot-0", "slot-1"]
+    await first.release()
+    third = await take_slot(postgres_server, str(tmp_path))
+    assert third.name == "slot-0"
+    await second.release()
+    await third.release()
+
+
+@module_loop
+async def test_a_free_folder_gives_the_same_slot_each_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        slot = await take_slot("sqlite:///x", str(tmp_path))
+        assert slot.name == "slot-0"
+        await slot.release()
+
+
+def test_sealed_words_open_only_under_their_key() -> None:
+    sealed = SealedWords(KEY).serialize({"args": ["t-1"], "kwargs": {}})
+    assert "t-1" not in sealed
+    assert SealedWords(KEY).deserialize(sealed) == {"args": ["t-1"], "kwargs": {}}
+    with pytest.raises(InvalidTag):
+        SealedWords(b"x" * 32).deserialize(sealed)
+
+
+@pytest.mark.parametrize("data", ["x" * 201, object(), b"bytes", {"key": object()}, ["x" * 201]])
+def test_what_is_no_word_cannot_be_sealed(data: object) -> None:
+    with pytest.raises(TypeError, match="ids and words only"):
+        SealedWords(KEY).serialize(data)
+
+
+def test_an_exception_is_reduced_to_its_class() -> None:
+    words = SealedWords(KEY)
+    revived = words.deserialize(words.serialize(ValueError(CANARY)))
+    assert isinstance(revived, StepFailed)
+    assert (revived.kind, revived.reference) == ("ValueError", "engine")
+    failed = words.deserialize(words.serialize(StepFailed("KeyError", "4f2a91c0")))
+    assert (failed.kind, failed.reference) == ("KeyError", "4f2a91c0")
