@@ -12,7 +12,10 @@ import pytest
 from fakes.messages_api import MessagesApi, serving
 
 from bot.demo.workspace import ManualClock, Workspace
-from bot.doctor import Finding, Mark, examine, granted_scopes, read_settings
+from bot.doctor import examine
+from bot.doctor.finding import Finding, Mark
+from bot.doctor.slack import granted_scopes
+from bot.doctor.variables import read_settings
 from bot.manifest import load_manifest
 from bot.settings import Settings
 from store.local_keys import LocalFileKeys

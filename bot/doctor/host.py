@@ -1,0 +1,116 @@
+"""This host: the data folder and its keys, the databases, the engine's slot."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.slot import SlotTaken, take_slot
+from bot.doctor.finding import Finding, note, ok, problem
+from bot.settings import Settings
+from store.engine import create_engine
+from store.errors import StoreError
+from store.local_keys import LocalFileKeys
+from store.migrations import require_current, require_current_keyring
+
+
+async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
+    """The data folder can be written, and its keys are private and fit together."""
+    subject, folder = "data folder", settings.data
+    if not folder.exists():
+        parent = next(p for p in folder.absolute().parents if p.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            yield ok(subject, f"{folder} will be made at the first start")
+        else:
+            yield problem(subject, f"{parent} cannot be written", "let this user write it, or set AUTOHEAL_DATA")
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        yield problem(subject, f"{folder}: {exc.strerror}", "let this user write it, or set AUTOHEAL_DATA")
+        return
+    yield ok(subject, f"{folder} can be written")
+    async for finding in _keys(folder):
+        yield finding
+
+
+async def _keys(folder: Path) -> AsyncIterator[Finding]:
+    subject, path, engine = "master key", folder / "master.key", folder / "engine.key"
+    if not path.exists():
+        if engine.exists() or (folder / "keyring.db").exists():
+            yield problem(subject, f"{path} is missing, but data encrypted under it exists", "restore it from a backup")
+        else:
+            yield ok(subject, f"{path} will be made at the first start; back it up then, apart from the databases")
+        return
+    try:
+        keys = LocalFileKeys(path)
+        if engine.exists():
+            await keys.unwrap(engine.read_bytes(), context={"purpose": "engine"})
+    except StoreError as exc:
+        yield problem(subject, str(exc), "as it says; nothing was changed")
+        return
+    except OSError as exc:
+        yield problem(subject, f"{exc.filename}: {exc.strerror}", "let this user read it")
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    yield ok(subject, f"{path} has mode {mode:04o} and opens this folder's data")
+
+
+async def check_databases(settings: Settings) -> AsyncIterator[Finding]:
+    """Both databases can be reached and are at this version's schema."""
+    both: tuple[tuple[str, str, str | None, Callable[[AsyncEngine], Awaitable[None]]], ...] = (
+        ("database", settings.content_url, settings.database_url, require_current),
+        ("keyring", settings.keys_url, settings.keyring_url, require_current_keyring),
+    )
+    for subject, url, configured, require in both:
+        if configured is None and not _file_of(url).exists():
+            yield ok(subject, "a SQLite file will be made at the first start")
+            continue
+        yield await _database(subject, url, require)
+
+
+def _file_of(sqlite_url: str) -> Path:
+    return Path(sqlite_url.partition(":///")[2])
+
+
+async def _database(subject: str, url: str, require: Callable[[AsyncEngine], Awaitable[None]]) -> Finding:
+    variable = "AUTOHEAL_DATABASE_URL" if subject == "database" else "AUTOHEAL_KEYRING_URL"
+    try:
+        engine = create_engine(url, pool_size=1)
+    except (SQLAlchemyError, ValueError) as exc:
+        return problem(subject, f"its address cannot be used ({type(exc).__name__})", f"correct {variable}")
+    try:
+        await require(engine)
+    except StoreError as exc:
+        return problem(subject, str(exc), "as it says")
+    except (SQLAlchemyError, OSError) as exc:
+        return problem(subject, f"cannot be reached ({type(exc).__name__})", f"start it, or correct {variable}")
+    finally:
+        await engine.dispose()
+    return ok(subject, f"{engine.dialect.name}, at this version's schema")
+
+
+async def check_engine(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether a process could start here now."""
+    subject = "engine"
+    if settings.database_url is None and not settings.data.exists():
+        yield ok(subject, "nothing runs here yet")
+        return
+    try:
+        slot = await take_slot(settings.engine_url, str(settings.data))
+    except SlotTaken:
+        yield note(subject, "`autoheal serve` is running here")
+        return
+    except (psycopg.Error, SQLAlchemyError, OSError) as exc:
+        yield problem(subject, f"its database cannot be reached ({type(exc).__name__})", "see the database above")
+        return
+    await slot.release()
+    yield ok(subject, "the slot is free: `autoheal serve` can start")

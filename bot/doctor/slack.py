@@ -1,0 +1,149 @@
+"""Slack: token, scopes, channels, and the way by which events come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agents.operator_file import OperatorFileError, load
+from bot.doctor.finding import Finding, note, ok, problem
+from bot.manifest import bot_scopes, load_manifest
+from bot.settings import Settings
+from bot.slack_clients import EgressRefused, guarded_session, make_client
+from store.redaction import Secret
+
+_CHANNELS_SHOWN: Final = 10
+_UNREACHABLE: Final = (aiohttp.ClientError, OSError, EgressRefused)
+
+
+async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
+    """Token, scopes, channels, and the way by which events come."""
+    async with guarded_session(settings.slack_api_url) as session:
+        if settings.slack_bot_token is None:
+            yield note("Slack bot token", "not tested: SLACK_BOT_TOKEN is not set")
+        else:
+            token = Secret(settings.slack_bot_token.get_secret_value())
+            async for finding in _bot_token(make_client(session, settings.slack_api_url, token), settings):
+                yield finding
+        yield await _way_in(settings, make_client(session, settings.slack_api_url, None))
+    yield note("Slack events", "cannot be tested from here: mention the bot in a channel and see that it answers")
+
+
+async def _bot_token(client: AsyncWebClient, settings: Settings) -> AsyncIterator[Finding]:
+    subject = "Slack bot token"
+    try:
+        answer = await client.auth_test()
+    except SlackApiError as exc:
+        code = exc.response.get("error")
+        yield problem(
+            subject,
+            f"refused by Slack ({code})",
+            "reinstall the app and copy the Bot User OAuth Token to SLACK_BOT_TOKEN",
+        )
+        return
+    except _UNREACHABLE as exc:
+        yield _unreachable(subject, exc)
+        return
+    yield ok(subject, f"@{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})")
+    yield _scopes(granted_scopes(answer.headers))
+    yield await _channels(client, str(answer.get("user")))
+    yield _binding(settings, str(answer.get("team_id")))
+
+
+def granted_scopes(headers: Mapping[str, Any]) -> frozenset[str]:
+    """Slack names a token's scopes in a header of each answer."""
+    given = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+    text = given[0] if isinstance(given, list) and given else given
+    return frozenset(scope.strip() for scope in str(text).split(",") if scope.strip())
+
+
+def _scopes(granted: frozenset[str]) -> Finding:
+    wanted = bot_scopes(load_manifest())
+    lacking, more = sorted(wanted - granted), sorted(granted - wanted)
+    if lacking:
+        return problem(
+            "Slack scopes",
+            f"not granted: {', '.join(lacking)}",
+            "bring the app's manifest to the one of `autoheal setup`, then reinstall it to the workspace",
+        )
+    unused = f"; granted but not used: {', '.join(more)}" if more else ""
+    return ok("Slack scopes", f"all {len(wanted)} of the manifest are granted{unused}")
+
+
+async def _channels(client: AsyncWebClient, bot: str) -> Finding:
+    subject = "Slack channels"
+    names: list[str] = []
+    cursor = ""
+    try:
+        while True:
+            wanted = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": 200}
+            page = await client.api_call("users.conversations", params={**wanted, "cursor": cursor})
+            names += [_channel(channel) for channel in page.get("channels") or []]
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+    except SlackApiError as exc:
+        return problem(subject, f"cannot be listed ({exc.response.get('error')})", "see the scopes above")
+    except _UNREACHABLE as exc:
+        return _unreachable(subject, exc)
+    if not names:
+        return problem(subject, "the bot is in none", f"type /invite @{bot} in your incident channel")
+    shown = ", ".join(sorted(names)[:_CHANNELS_SHOWN])
+    more = f" and {len(names) - _CHANNELS_SHOWN} more" if len(names) > _CHANNELS_SHOWN else ""
+    return ok(subject, f"the bot is in {shown}{more}")
+
+
+def _channel(channel: Mapping[str, Any]) -> str:
+    shared = " (shared with outside: refused there)" if channel.get("is_ext_shared") else ""
+    return f"#{channel.get('name')}{shared}"
+
+
+def _binding(settings: Settings, team_id: str) -> Finding:
+    subject = "this host's sources"
+    if settings.operator_file is None:
+        return note(subject, "none are declared: AUTOHEAL_OPERATOR_FILE is not set")
+    try:
+        file = load(settings.operator_file)
+    except OperatorFileError:
+        return note(subject, "not tested: the operator's file cannot be used")
+    if file.tenant not in ("default", team_id):
+        return problem(
+            subject,
+            f"bound to {file.tenant}, the bot is in {team_id}",
+            'correct `tenant` in the file, or write "default"',
+        )
+    return ok(subject, "bound to this workspace")
+
+
+async def _way_in(settings: Settings, client: AsyncWebClient) -> Finding:
+    """Socket Mode's token by asking for an address, which opens nothing; the signing secret can only be seen."""
+    if settings.mode == "http":
+        if settings.slack_signing_secret is None:
+            return note("Slack signing secret", "not tested: SLACK_SIGNING_SECRET is not set")
+        return note("Slack signing secret", "is set; whether it is the right one shows at the first signed request")
+    subject = "Slack app token"
+    if settings.slack_app_token is None:
+        return note(subject, "not tested: SLACK_APP_TOKEN is not set")
+    try:
+        await client.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
+    except SlackApiError as exc:
+        return problem(
+            subject,
+            f"refused by Slack ({exc.response.get('error')})",
+            "generate an App-Level Token with connections:write, with Socket Mode on, and set SLACK_APP_TOKEN",
+        )
+    except _UNREACHABLE as exc:
+        return _unreachable(subject, exc)
+    return ok(subject, "Socket Mode can be opened")
+
+
+def _unreachable(subject: str, exc: Exception) -> Finding:
+    return problem(
+        subject,
+        f"Slack cannot be reached ({type(exc).__name__})",
+        "let this host reach the address in SLACK_API_URL (https://slack.com by default)",
+    )
