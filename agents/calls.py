@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from store import artifacts, audit
 from store.artifacts import Artifact
 from store.audit import Actor
 from store.ids import InvestigationId, TenantId
-from store.redaction import Redacted
+from store.redaction import Redacted, RedactionFailed
 
 log = logging.getLogger("autoheal.calls")
 
@@ -96,21 +97,32 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
     output, is_error, source = await _call(tools.get(call["name"]), call)
     if call["name"] not in tools:
         await _record_refusal(rt, tenant, case, call)
-    facts = {**output.facts, "summary": output.summary, **({"gap": output.gap} if output.gap else {})}
+    try:
+        artifact = await _store(rt, tenant, case, call, output, source=source, is_error=is_error)
+    except RedactionFailed:
+        gap = f"{source}: a result of {call['name']} could not be made safe to store, so it was not read"
+        unsafe = ToolOutput(text=gap, summary="not safe to store", gap=gap)
+        artifact = await _store(rt, tenant, case, {**call, "input": {}}, unsafe, source=source, is_error=True)
+    await rt.reporter.progressed(tenant, case.investigation.id)
+    return _result(call, _shown(artifact), is_error=artifact.is_error)
+
+
+async def _store(
+    rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any], output: ToolOutput, *, source: str, is_error: bool
+) -> Artifact:
+    """The result as an artifact, redacted. Raises RedactionFailed: then nothing was stored."""
     async with rt.db.tenant(tenant) as s:
-        artifact = await artifacts.save_artifact(
+        return await artifacts.save_artifact(
             s,
             investigation_id=case.investigation.id,
             tool_use_id=call["id"],
-            tool=str(call["name"])[:100],
+            tool=_tool_name(call),
             arguments=call["input"],
             text=s.redactor.redact(output.text),
             source=source,
             is_error=is_error,
-            facts=facts,
+            facts={**output.facts, "summary": output.summary, **({"gap": output.gap} if output.gap else {})},
         )
-    await rt.reporter.progressed(tenant, case.investigation.id)
-    return _result(call, _shown(artifact), is_error=is_error)
 
 
 def _times_asked(case: Case, call: dict[str, Any]) -> int:
@@ -139,7 +151,7 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
     except TimeoutError:
         gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
         return ToolOutput(text=gap, summary="timed out", gap=gap), True, tool.source
-    except Exception as exc:  # the outer guard of a tool: our bug is a gap with a reference, not the end of the run
+    except Exception as exc:  # noqa: BLE001 -- the outer guard of a tool: our bug is a gap, not the end of the run
         reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
         return ToolOutput(text=gap, summary="failed", gap=gap), True, tool.source
@@ -171,8 +183,13 @@ async def _record_refusal(rt: Runtime, tenant: TenantId, case: Case, call: dict[
             actor=Actor(type="agent", id=case.investigation.id),
             action="agent.tool.refused",
             target=case.investigation.id,
-            details={"tool": str(call["name"])[:100]},
+            details={"tool": _tool_name(call)},
         )
+
+
+def _tool_name(call: dict[str, Any]) -> str:
+    """The name as an identifier: a hostile model may send any text as the name of a tool."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", str(call["name"]))[:64] or "_"
 
 
 def _shown(artifact: Artifact) -> str:
