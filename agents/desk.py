@@ -1,7 +1,7 @@
 """The front desk: all that a person can ask of the agent, whichever way the request came in.
 
-Handlers translate a mention, command or click into one call here. Each call checks the permission, writes the decision with
-its audit row in one transaction, then enqueues durable work under a deterministic id.
+Handlers translate a mention, command or click into one call here. Each call checks the permission, writes the decision
+with its audit row in one transaction, then enqueues durable work under a deterministic id.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from store.redaction import Redacted
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A request to investigate. `source_ts` is the Slack ts of the message that asks: the same ts is the same request."""
+    """A request to investigate. `source_ts` is the Slack ts of the asking message: the same ts is the same request."""
 
     question: Redacted
     channel_id: str

@@ -1,7 +1,7 @@
 """Durable execution on DBOS, behind `workflow.Run` and `workflow.Queue` so that another engine could stand here.
 
-DBOS keeps one registry and one instance per process; this module is the only one that knows it. Its database holds ids and
-closed words, sealed under the engine's own key. See https://docs.dbos.dev/python/reference/dbos-class.
+DBOS keeps one registry and one instance per process; this module is the only one that knows it. Its database holds ids
+and closed words, sealed under the engine's own key. See https://docs.dbos.dev/python/reference/dbos-class.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Engine:
         self._slot: Slot | None = None
 
     async def start(self, runtime: Runtime) -> None:
-        """Take a slot, register the workflows, recover what a crash left. Raises SlotTaken when the folder is in use."""
+        """Take a slot, register the workflows, recover what a crash left. Raises SlotTaken for a folder in use."""
         self._slot = await take_slot(self._settings.url, self._settings.lock_folder)
         _log_as_the_process_does()
         DBOS(config=self._config(self._slot.name))
@@ -186,7 +186,7 @@ class Engine:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
 
     async def forget_finished(self, before: datetime) -> int:
-        """Delete the rows of workflows that ended before this time, in batches: the engine itself keeps them for ever."""
+        """Delete the rows of workflows that ended before this time, in batches: the engine itself keeps them."""
         forgotten = 0
         while True:
             ended = await DBOS.list_workflows_async(
@@ -219,7 +219,7 @@ class _DbosRun:
         work: Callable[[], Awaitable[str]],
         *,
         preemptible: bool = False,
-        timeout: timedelta | None = None,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - the engine's own, durable
     ) -> str:
         async def guarded() -> str:
             self._engine.observe(self.workflow_id, name, "before")
@@ -227,7 +227,7 @@ class _DbosRun:
                 word = _word(await work())
             except StepFailed:
                 raise
-            except Exception as exc:  # the outer guard of a step: text stays in the log, the engine gets a reference
+            except Exception as exc:  # noqa: BLE001 - the outer guard of a step: the engine gets a reference only
                 reference = log_failure(log, "step.failed", exc, step=name, workflow=self.workflow_id)
                 raise StepFailed(type(exc).__name__, reference) from None
             return word
@@ -242,7 +242,7 @@ class _DbosRun:
     async def sleep(self, duration: timedelta) -> None:
         await DBOS.sleep_async(duration.total_seconds())
 
-    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:
+    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:  # noqa: ASYNC109 - its deadline is durable
         word = await DBOS.recv_async(topic, timeout_seconds=max(0.0, timeout.total_seconds()))
         return None if word is None else str(word)
 

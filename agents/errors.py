@@ -1,7 +1,8 @@
 """What can go wrong outside, in four fates.
 
-A connector translates each vendor exception once, `from exc`, into one of these. The loop turns the first three into tool
-results that the model sees and into gaps of the report; anything else is our bug and is logged with a reference id.
+A connector translates each vendor exception once, `from exc`, into one of these. The loop turns the first three into
+tool results that the model sees and into gaps of the report; anything else is our bug and is logged with a reference
+id.
 """
 
 

@@ -1,6 +1,7 @@
 """What may be written down about an unexpected exception: its class and its frames, never its text.
 
-An exception's message can hold a credential or a customer's data; the class and the line where it arose are enough to find it.
+An exception's message can hold a credential or a customer's data; the class and the line where it arose are enough to
+find it.
 """
 
 from __future__ import annotations

@@ -94,9 +94,9 @@ class InvestigationTools:
     async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
         """Rank the likely causes of what is abnormal now, from all connected metrics, logs and changes at once.
 
-        Start here. Answers the onset, the symptom, suspects best first with their strongest metric, log pattern and nearby change,
-        or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is statistics, not proof:
-        check the first suspect with its logs and, when a change is suspected, read its diff.
+        Start here. Answers the onset, the symptom, suspects best first with their strongest metric, log pattern and
+        nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
+        statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
         gathered = await self._gather(arguments)
         found = await self._pool.run(analysis.rank, gathered, self._toolbox.edges, self._symptom(arguments))
@@ -126,11 +126,14 @@ class InvestigationTools:
 
     @tool()
     async def read_diff(self, arguments: DiffArguments) -> ToolOutput:
-        """What a change altered, line by line. A change may be called a cause only after its diff was read in this run."""
+        """What a change altered, line by line. A change may be called a cause only after its diff was read in this
+        run.
+        """
         change, diff = await self._diff(arguments.change)
         others = "".join(f"\nalso contains: {other}" for other in diff.others)
         migrations = "".join(f"\nmigration in between: {path}" for path in diff.migrations)
-        header = f"{change.service} {diff.from_version[:12]} -> {diff.to_version[:12]} at {change.at:%H:%M:%S} UTC: {change.summary}"
+        versions = f"{diff.from_version[:12]} -> {diff.to_version[:12]}"
+        header = f"{change.service} {versions} at {change.at:%H:%M:%S} UTC: {change.summary}"
         facts = {"diff_of": change.id, "paths": list(diff.paths), "link": diff.link}
         return ToolOutput(
             text=f"{header}{others}{migrations}\n{diff.text}", facts=facts, summary=f"{len(diff.paths)} files changed"

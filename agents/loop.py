@@ -77,7 +77,8 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
     """Ask the model once and commit its answer. Safe to run again."""
     case = await load_case(rt.db, tenant, investigation)
     if (answered := case.turn_message("assistant", turn)) is not None:
-        return await _after(rt, tenant, case, turn, answered.content, str(answered.meta.get("stop_reason")))
+        reason = str(answered.meta.get("stop_reason"))
+        return await _after(rt, tenant, case, turn=turn, content=answered.content, reason=reason)
     async with rt.db.tenant(tenant, readonly=True) as s:
         if await investigations.stop_requested(s, investigation):
             return Outcome.STOPPED
@@ -99,7 +100,7 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
         return Outcome.STOPPED
     await _commit(rt, tenant, investigation, turn, answer)
     await rt.reporter.progressed(tenant, investigation)
-    return await _after(rt, tenant, case, turn, answer.content, answer.stop_reason)
+    return await _after(rt, tenant, case, turn=turn, content=answer.content, reason=answer.stop_reason)
 
 
 async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
@@ -127,7 +128,7 @@ def _cut_off(content: Content, reason: str) -> str | None:
     return str(last["id"]) if unfinished else None
 
 
-async def _after(rt: Runtime, tenant: TenantId, case: Case, turn: int, content: Content, reason: str) -> Outcome:
+async def _after(rt: Runtime, tenant: TenantId, case: Case, *, turn: int, content: Content, reason: str) -> Outcome:
     """What follows from a committed answer. Every stop reason has its own way on."""
     if tool_uses(content):
         return Outcome.TOOLS
@@ -264,11 +265,12 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
         for s in toolbox.services
     )
     said = "\n".join(chat[-20:])
+    connected = ", ".join(toolbox.sources()) or "nothing"
+    missing = ", ".join(toolbox.missing()) or "nothing missing"
     parts = [
         f"Question from the thread:\n{question}",
         f"Declared services:\n{services or '- none'}",
-        f"Connected: {', '.join(toolbox.sources()) or 'nothing'}. "
-        f"Not connected: {', '.join(toolbox.missing()) or 'nothing missing'}.",
+        f"Connected: {connected}. Not connected: {missing}.",
         f"Said in the thread so far:\n{said}" if said else "",
     ]
     return Redacted.ours("\n\n".join(part for part in parts if part))

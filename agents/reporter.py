@@ -1,7 +1,7 @@
 """What the agent tells the people, as a protocol: the handlers show it in Slack, tests may collect it.
 
-Only ids cross this seam. Whoever shows something reads it from the store, so a message can be rebuilt at any time and saying
-the same thing twice shows it once.
+Only ids cross this seam. Whoever shows something reads it from the store, so a message can be rebuilt at any time and
+saying the same thing twice shows it once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from store.ids import ApprovalId, InvestigationId, TenantId
 
 
 class Reporter(Protocol):
-    """Every method is idempotent and may be called again after a crash. None raises for a refused or failed delivery."""
+    """Every method is idempotent and may be called again after a crash. None raises for a failed delivery."""
 
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """The first message: what is being checked, on which assumption, what is not connected."""

@@ -1,7 +1,8 @@
 """A stable name for this process under a lock, so that no workflow ever runs in two processes.
 
-DBOS recovers the work of an executor id at start. Two processes with one id would run effects twice, a new id at each start
-would leave work behind; so the id is a slot that is held by a lock: a file lock beside SQLite, an advisory lock on PostgreSQL.
+DBOS recovers the work of an executor id at start. Two processes with one id would run effects twice, a new id at each
+start would leave work behind; so the id is a slot that is held by a lock: a file lock beside SQLite, an advisory lock
+on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ log = logging.getLogger("autoheal.slot")
 
 
 class SlotTaken(Exception):
-    """Another process works on this data folder. Stop it first, or give this one a folder of its own (AUTOHEAL_DATA)."""
+    """Another process works on this data folder. Stop it, or give this one a folder of its own (AUTOHEAL_DATA)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ async def _advisory_slot(url: str) -> Slot:
 
 
 def _leased(connection: psycopg.AsyncConnection[Any], number: int) -> Slot:
-    """The lock lives as long as its connection: when that breaks, another process may take the slot, so this one ends."""
+    """The lock lives as long as its connection: when it breaks, another process may take the slot, so this one ends."""
     watch = asyncio.create_task(_end_when_lost(connection))
 
     async def release() -> None:

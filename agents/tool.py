@@ -104,7 +104,7 @@ def tool(*, risk: Risk = Risk.READ, timeout_s: float = 20.0, name: str | None = 
 
 
 def tools_of(owner: object, *, source: str) -> list[Tool]:
-    """The marked methods of `owner`, in name order. Raises TypeError where one has no docstring or no argument model."""
+    """The marked methods of `owner`, in name order. Raises TypeError without a docstring or argument model."""
     found = [
         _as_tool(owner, member, source)
         for _, member in inspect.getmembers(owner, inspect.ismethod)

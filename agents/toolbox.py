@@ -1,4 +1,4 @@
-"""A tenant's connected sources, sorted by what they can do. Built from the operator's file and the stored connections."""
+"""A tenant's connected sources by what they can do, from the operator's file and the stored connections."""
 
 from __future__ import annotations
 

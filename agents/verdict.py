@@ -1,7 +1,7 @@
 """What an investigation concludes, as the model hands it in and as it is stored after the gate.
 
-`Draft` is the argument of the `conclude` tool: untrusted. `Verdict` is what `citations.check_draft` lets through: stored,
-shown, remembered. Only code makes a Verdict.
+`Draft` is the argument of the `conclude` tool: untrusted. `Verdict` is what `citations.check_draft` lets through:
+stored, shown, remembered. Only code makes a Verdict.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Stored(BaseModel):
 
 
 class Claim(Stored):
-    """A claim that passed. `artifact` is the number (A3), `source` and `taken_at` (ISO) come from the stored artifact."""
+    """A claim that passed. `artifact` is the number (A3), `source` and `taken_at` (ISO) are the stored artifact's."""
 
     text: str
     status: ClaimStatus

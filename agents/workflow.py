@@ -1,8 +1,8 @@
 """What a workflow is: a durable story told in steps, one file under `workflows/`, found by its `WORKFLOW` name.
 
-A body may be run again from the start after a crash: finished steps answer from their checkpoint, an unfinished one runs again.
-So a body decides only on step results, and a step is idempotent or stands behind a fence. Arguments and results are ids and
-short closed words: the engine's database never holds content.
+A body may be run again from the start after a crash: finished steps answer from their checkpoint, an unfinished one
+runs again. So a body decides only on step results, and a step is idempotent or stands behind a fence. Arguments and
+results are ids and short closed words: the engine's database never holds content.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Run(Protocol):
         work: Callable[[], Awaitable[str]],
         *,
         preemptible: bool = False,
-        timeout: timedelta | None = None,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - the engine's own, durable
     ) -> str:
         """Run `work` once and remember its word. It runs again only if the process died before the word was written.
 
@@ -49,7 +49,7 @@ class Run(Protocol):
     async def sleep(self, duration: timedelta) -> None:
         """Wait; the wake-up time survives a restart."""
 
-    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:
+    async def wait_for(self, topic: str, timeout: timedelta) -> str | None:  # noqa: ASYNC109 - its deadline is durable
         """The next word sent on `topic`, or None at the deadline, which survives a restart."""
 
     async def mark(self, state: str) -> None:
