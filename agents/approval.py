@@ -168,8 +168,10 @@ async def replan(
         requested_by=requested_by or old.requested_by,
         healing=old.healing,
     )
-    wanted = arguments or _arguments_of(old)
-    plan = await _plan(rt, tenant, approval.remediation, wanted, reason)
+    if approval.undo_of is not None and arguments is None:
+        plan = await _undo_plan(rt, tenant, approval.undo_of, reason)
+    else:
+        plan = await _plan(rt, tenant, approval.remediation, arguments or _arguments_of(old), reason)
     if isinstance(plan, Impossible):
         return plan
     async with rt.db.tenant(tenant) as s:
@@ -181,6 +183,17 @@ async def replan(
             preview_read_at=plan.read_at,
             risk=plan.risk.value,
         )
+
+
+async def _undo_plan(rt: Runtime, tenant: TenantId, undone: ApprovalId, reason: PlanReason) -> Plan | Impossible:
+    """The undo of an applied plan, read anew."""
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        original = await _approval(s, undone)
+    plan = Plan.model_validate(original.plan)
+    try:
+        return await discover_remediations()[plan.remediation].undo(plan, reason, context(rt, tenant))
+    except AgentError as exc:
+        return Impossible(reason=f"the target could not be read: {exc}")
 
 
 def _arguments_of(plan: Plan) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """CPU-bound evidence work, off the event loop: one worker process, started at first use.
 
-A ranking over minutes of raw series takes long enough to delay every acknowledgement. A dead worker is replaced once per call;
-a second death is an error of that call only.
+A ranking over minutes of raw series takes long enough to delay every acknowledgement. A dead worker is replaced once
+per call; a second death is an error of that call only.
 """
 
 from __future__ import annotations
@@ -31,14 +31,31 @@ class EvidencePool:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Await `function(*args, **kwargs)`. Raises what it raises; BrokenProcessPool when the worker died twice."""
         try:
-            return await asyncio.wrap_future(self._worker().submit(function, *args, **kwargs))
+            return await self._once(function, *args, **kwargs)
         except BrokenProcessPool:
             self.close()
-            return await asyncio.wrap_future(self._worker().submit(function, *args, **kwargs))
+            return await self._once(function, *args, **kwargs)
+
+    async def _once(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A caller that gives up ends its running work with the worker: one slow job must not hold up everybody's."""
+        future = self._worker().submit(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.running():
+                self._kill()
+            raise
 
     async def warm(self) -> None:
         """Start the worker and import numpy there, so that the first investigation does not wait for it."""
         await self.run(_ready)
+
+    def _kill(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            for process in list((executor._processes or {}).values()):  # noqa: SLF001 -- a method for it comes with 3.14
+                process.kill()
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         if self._executor is not None:
