@@ -17,6 +17,8 @@ from bot.slack_clients import SlackNotReady
 from store.errors import StoreError
 from store.migrations import migrate, migrate_keyring
 
+_SWITCH_S: Final = 0.001
+"""How long a busy thread keeps the interpreter from the event loop. Python's default of 5 ms adds up over a request."""
 REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, SlotTaken, StoreError)
 """What a person can mend: said in a sentence, without a traceback."""
 

@@ -38,7 +38,13 @@ async def test_a_transaction_takes_one_trip_a_statement(engine: AsyncEngine, mon
     async with engine.begin() as connection:
         await connection.execute(text("INSERT INTO things (name) VALUES ('a')"))
         assert await names(connection) == ["a"]
-    assert [trip.split()[0].lower() for trip in trips] == ["begin", "insert", "select", "commit"]
+    assert [trip.split()[0].lower() for trip in trips] == [
+        "begin",
+        "insert",
+        "select",
+        "commit",
+        "rollback",
+    ]  # the pool's reset
 
 
 async def test_counts_keys_and_returned_rows_are_those_of_the_statement(engine: AsyncEngine) -> None:
