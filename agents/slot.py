@@ -48,6 +48,7 @@ def _file_slot(folder: str) -> Slot:
     path = Path(folder) / "engine.lock"
     lock = fasteners.InterProcessLock(str(path))
     if not lock.acquire(blocking=False):
+        lock.lockfile.close()
         raise SlotTaken(f"{path} is locked: another Autoheal process uses this folder. Stop it, or set AUTOHEAL_DATA.")
 
     async def release() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 
 from bot.demo.workspace import Workspace
-from bot.demonstration import manifest
+from bot.manifest import load_manifest
 
 READY_S = 3.0
 IDLE_MB = 200
@@ -104,7 +104,7 @@ async def served(folder: Path, workspace: Workspace) -> AsyncIterator[tuple[asyn
 
 
 async def measure(idle_s: float, starts: int) -> Outcome:
-    workspace = Workspace(manifest())
+    workspace = Workspace(load_manifest())
     await workspace.start()
     ready: list[float] = []
     with tempfile.TemporaryDirectory(prefix="autoheal-benchmark-") as name:

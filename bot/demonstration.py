@@ -20,16 +20,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from bot.assemble import now
 from bot.demo.shop import SCENARIOS, Mention, Shop, ShopError
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import operator_file
+from bot.manifest import load_manifest
 from store import approvals, artifacts, incidents, investigations
 from store.approvals import Approval, ApprovalState
 from store.ids import TenantId
@@ -143,7 +141,7 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 @asynccontextmanager
 async def _stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
     """Workspace, shop and bot up; all of it gone afterwards."""
-    workspace = Workspace(manifest(), port=port)
+    workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
     shop: Shop | None = None
     try:
@@ -210,14 +208,6 @@ async def _bot(folder: Path, workspace: Workspace) -> AsyncIterator[None]:
             await process.wait()
         if os.environ.get("AUTOHEAL_DEMO_LOG"):
             shutil.copy(folder / "serve.log", os.environ["AUTOHEAL_DEMO_LOG"])
-
-
-def manifest() -> dict[str, Any]:
-    """The app's manifest, from the wheel or the checkout."""
-    packaged = resources.files("bot").joinpath("manifest.yml")
-    text = packaged.read_text() if packaged.is_file() else (Path(__file__).parents[1] / "manifest.yml").read_text()
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
 
 
 async def _play(stage: Stage, choice: Choice, names: list[str], seed: int) -> int:

@@ -39,6 +39,7 @@ FAMILIES = frozenset(
 METHOD_SCOPES: dict[str, set[str]] = {
     "apps_connections_open": set(),  # an app-level token with connections:write, which no manifest grants
     "auth_test": set(),
+    "users_conversations": {"channels:read", "groups:read"},
     "chat_appendStream": {"chat:write"},
     "chat_getPermalink": set(),
     "chat_postEphemeral": {"chat:write"},

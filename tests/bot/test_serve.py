@@ -13,7 +13,7 @@ from fakes.messages_api import serving as serving_model
 from bot.demo.shop import Shop
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import operator_file
-from bot.demonstration import manifest
+from bot.manifest import load_manifest
 from tests.bot.served import serving, settings_for, start
 
 CHANNEL = "#incidents"
@@ -21,7 +21,7 @@ CHANNEL = "#incidents"
 
 @pytest.fixture
 async def workspace() -> AsyncIterator[Workspace]:
-    workspace = Workspace(manifest())
+    workspace = Workspace(load_manifest())
     await workspace.start()
     yield workspace
     await workspace.stop()

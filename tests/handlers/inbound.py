@@ -86,6 +86,7 @@ class SmallEngine:
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     failing: bool = False
     handled: int = 0
+    _keys: set[str] = field(default_factory=set)
 
     async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
         if self.failing:
@@ -98,7 +99,9 @@ class SmallEngine:
             self.handled += 1
 
     async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
-        self.sent.append((workflow_id, topic, word))
+        if key not in self._keys:
+            self._keys.add(key)
+            self.sent.append((workflow_id, topic, word))
 
     async def cancel(self, workflow_id: str) -> None:
         raise AssertionError("nothing is cancelled here")
