@@ -1,7 +1,8 @@
 """`autoheal demo`: the local workspace, the sample shop and the real `autoheal serve` in a process of its own.
 
-The bot is started exactly as an operator starts it, by environment variables and an operator's file; it does not know that the
-workspace is local. In headless mode this driver plays the person on call: it mentions, and it clicks Approve.
+The bot is started exactly as an operator starts it, by environment variables and an operator's file; it does not know
+that the workspace is local. In headless mode this driver plays the person on call: it mentions, and it clicks
+Approve.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ CHANNEL: Final = "#incidents"
 FIRST_SCENARIO: Final = "config-cut"
 _READY_S: Final = 60.0
 _VERDICT_S: Final = 90.0
+_WATCHED_S: Final = 15.0  # a bot that has just been started knows no healthy time yet
 _NOTICED_AFTER_S: Final = 5.0  # nobody reports an incident in its first moments
 _OUTCOME_S: Final = 120.0
 _HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
@@ -157,6 +159,7 @@ async def _stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
             )
             try:
                 tenant = (await list_tenants(database))[0].id
+                await asyncio.sleep(_WATCHED_S)
                 yield Stage(workspace=workspace, shop=shop, database=database, tenant=tenant)
             finally:
                 await database.close()

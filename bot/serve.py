@@ -50,7 +50,7 @@ def serve() -> int:
 async def _watch_parent(asked_to_stop: asyncio.Event) -> None:
     """The demo may be killed without a chance to stop us; then nobody would."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent ended
         await asyncio.sleep(_PARENT_CHECK_S)
     asked_to_stop.set()
 

@@ -1,4 +1,7 @@
-"""Every environment variable: type, unit, default. A wrong or missing one stops the start with its name and what to do."""
+"""Every environment variable: type, unit, default.
+
+A wrong or missing one stops the start with its name and what to do.
+"""
 
 from __future__ import annotations
 

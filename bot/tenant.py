@@ -1,7 +1,7 @@
 """`autoheal tenant`: a workspace's settings, shown and changed by the operator of this process.
 
-`autoheal tenant` lists the workspaces; `autoheal tenant ID` shows one; `autoheal tenant ID model=none daily_usd_cap=5` changes it.
-Each change is in the tenant's audit log.
+`autoheal tenant` lists the workspaces; `autoheal tenant ID` shows one; `autoheal tenant ID model=none
+daily_usd_cap=5` changes it. Each change is in the tenant's audit log.
 """
 
 from __future__ import annotations

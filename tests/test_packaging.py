@@ -16,7 +16,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("bot", "handlers", "agents", "store")
-OF_A_DECLARED_ONE = {"yarl": "aiohttp", "httpcore2": "httpx2"}  # types in the interface of the latter
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -88,12 +87,9 @@ def test_every_import_of_the_shipped_code_is_a_declared_dependency() -> None:
     undeclared = {
         name: str(path.relative_to(ROOT))
         for name, path in outside.items()
-        if name not in OF_A_DECLARED_ONE and not {name_of(one) for one in providers.get(name, ["?"])} & DECLARED
+        if not {name_of(one) for one in providers.get(name, ["?"])} & DECLARED
     }
     assert undeclared == {}
-    for part, whole in OF_A_DECLARED_ONE.items():
-        assert part in outside
-        assert part in {name_of(one) for one in importlib.metadata.requires(whole) or ()}
 
 
 def test_the_shops_services_need_nothing_but_the_standard_library() -> None:

@@ -13,8 +13,8 @@ from handlers.blocks.message import Json, Message, actions, button, sections
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """`subject` is the service or, before one is known, the incident's title. `ended` takes the stop button away, `waiting` says that
-    other investigations have all places.
+    """`subject` is the service or, before one is known, the incident's title. `ended` takes the stop button away,
+    `waiting` says that other investigations have all places.
     """
 
     investigation_id: str
@@ -34,7 +34,8 @@ def opening(view: Opening) -> Message:
     first = f"{lead} *{t.prose(subject, 80)}*{symptom_clause(view.symptom)}"
     queue = "Waiting for a free place: as many investigations as allowed are running" if view.waiting else ""
     body = t.sentence([first, queue, _reading(view.sources), _missing(view.missing)])
-    short = f"{'Waiting to check' if view.waiting else lead} {t.one_line(subject)}{t.unescape(symptom_clause(view.symptom))}"
+    verb = "Waiting to check" if view.waiting else lead
+    short = f"{verb} {t.one_line(subject)}{t.unescape(symptom_clause(view.symptom))}"
     return Message(text=t.push(short), blocks=(*sections(body), *_buttons(view)))
 
 

@@ -1,7 +1,7 @@
 """The process that gets killed: one tenant, one investigation, one approved restart, on SQLite in a folder.
 
-`python victim.py FOLDER [--kill WORKFLOW/STEP/MOMENT]` prints one JSON line at the end. The kill is a SIGKILL of itself when the
-engine reports that boundary; started again without it, the process must finish what was begun.
+`python victim.py FOLDER [--kill WORKFLOW/STEP/MOMENT]` prints one JSON line at the end. The kill is a SIGKILL of
+itself when the engine reports that boundary; started again without it, the process must finish what was begun.
 """
 
 import asyncio
@@ -159,7 +159,8 @@ async def main(folder: Path, kill: str | None) -> None:
     await engine.stop()
     runtime.evidence.close()
     await db.close()
-    print(json.dumps({"state": state, "effects": effects(folder), "chain": chain.ok, "actions": actions}))
+    report = {"state": state, "effects": effects(folder), "chain": chain.ok, "actions": actions}
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":
