@@ -355,9 +355,7 @@ async def test_another_tenants_proposal_is_refused_and_nothing_of_it_is_told(dat
         await desk.change_scope(stranger, found.id, arguments={}),
         await desk.undo(stranger, found.id),
         await desk.keep(stranger, found.id),
-        await desk.decide(
-            stranger, ApprovalId(stable_id("approval", "nowhere")), plan_hash=found.plan_hash, decision="approved"
-        ),
+        await desk.decide(stranger, unknown, plan_hash=found.plan_hash, decision="approved"),
     ]
     assert answers == [Denied("This proposal does not exist in your workspace.")] * 5
     await rig.engine.settle()

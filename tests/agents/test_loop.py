@@ -201,28 +201,34 @@ async def test_where_claude_cannot_go_on_the_offline_investigator_does(
         ([status(401)], "refused the API key"),
         ([status(400)], "malformed"),
         ([error_event()] * 3, "broke off"),
-        ([status(429)], "overloaded or down"),
     ],
 )
-@pytest.mark.parametrize("at", [0, 1])
 async def test_when_claude_fails_the_offline_investigator_takes_over_in_the_same_history(
-    rig_of: RigOf, claude_of: ClaudeOf, faults: list[Any], because: str, at: int
+    rig_of: RigOf, claude_of: ClaudeOf, faults: list[Any], because: str
 ) -> None:
-    api = MessagesApi(lambda body: _failing(api, body, at, faults))
-    if at == 0:
-        api.fail_next(*faults)
+    def script(_body: dict[str, Any]) -> Answer:
+        api.fail_next(*faults)  # every further request fails
+        return answer(RANK)
+
+    api = MessagesApi(script)
     rig = rig_of(claude=claude_of(api), offline=OfflineModel())
-    verdict = await rig.verdict(await rig.ask())
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
     assert verdict.model == "offline"
     assert because in (verdict.offline_because or "")
     assert verdict.cause is not None
+    assert verdict.cost_usd > 0
+    assert (await rig.case(run)).messages[1].meta["model"] == "claude-sonnet-5-5"
     assert rig.notes.count("concluded") == 1
 
 
-def _failing(api: MessagesApi, body: dict[str, Any], at: int, faults: list[Any]) -> Answer:
-    if at == 1 and turns(body) == 0:
-        api.fail_next(*faults)
-    return answer(RANK)
+async def test_a_claude_that_is_never_reached_costs_no_investigation(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(())
+    api.fail_next(status(401))
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel())
+    verdict = await rig.verdict(await rig.ask())
+    assert (verdict.model, verdict.cost_usd, len(api.requests)) == ("offline", 0.0, 1)
+    assert verdict.cause is not None
 
 
 async def test_a_tenant_without_a_model_never_reaches_the_provider(
