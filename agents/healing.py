@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from agents import analysis
+from agents.evidence.indicators import RATE_WINDOW_S
 from agents.evidence.types import Window
 from agents.remediation import Healing
 from agents.runtime import Pace, Runtime
@@ -21,6 +22,7 @@ _LEAST_ERROR_RATIO: Final = 0.01
 _MOST_ERRORS: Final = 0.05
 _CLEARLY_WORSE: Final = 1.5
 _LOOKBACK: Final = timedelta(minutes=3)
+_LOOKS_BACK: Final = timedelta(seconds=RATE_WINDOW_S)
 
 
 class Healed(StrEnum):
@@ -73,15 +75,17 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
 def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: datetime, now: datetime) -> Healed:
     """Pure. Healed once the readings stayed below the threshold for `hold_s`; otherwise judged at the window's end.
 
-    Readings above `worse_than` for as long end it at once. A gap longer than that begins the hold anew. A run of good
-    readings that has begun may finish its hold after the window. No reading at all is unknown.
+    Readings above `worse_than` for as long end it at once, but for those that still look back at the time before.
+    A gap longer than that begins the hold anew. A run of good readings that has begun may finish its hold after the
+    window. No reading at all is unknown.
     """
     hold = timedelta(seconds=healing.hold_s)
     since = [reading for reading in readings if reading.at > applied_at]
     good_since = _held_since(since, hold, lambda value: value <= healing.threshold)
     if good_since is not None and since[-1].at - good_since >= hold:
         return Healed.HEALED
-    worse_since = _held_since(since, hold, lambda value: value > healing.worse_than)
+    settled = [reading for reading in since if reading.at > applied_at + _LOOKS_BACK]
+    worse_since = _held_since(settled, hold, lambda value: value > healing.worse_than)
     if worse_since is not None and since[-1].at - worse_since >= hold:
         return Healed.NOT_HEALED
     over = now - applied_at >= timedelta(seconds=healing.window_s)

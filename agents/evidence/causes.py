@@ -113,7 +113,10 @@ def _agreed_onset(onset: Onset, anomalies: list[Anomaly]) -> tuple[Onset, list[A
 
 
 def _quiet(telemetry: Telemetry) -> Ranking:
-    return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=telemetry.gaps)
+    first = min((float(s.times[0]) for s in telemetry.series if s.times.size), default=0.0)
+    known_s = telemetry.window.end.timestamp() - first
+    short = (f"metrics reach back only {known_s:.0f} s",) if known_s < 2 * LEAST_BASELINE_S else ()
+    return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=(*telemetry.gaps, *short))
 
 
 def strength(score: float) -> float:

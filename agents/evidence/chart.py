@@ -87,11 +87,14 @@ def _sample(times: FloatArray, values: FloatArray, bounds: FloatArray) -> list[t
 
 def _labels(starts: FloatArray) -> list[str]:
     moments = [as_utc(float(s)) for s in starts]
+    tenths = [f"{m:%H:%M:%S.%f}"[:10] for m in moments]
     for pattern in ("%H:%M:%S", "%d %H:%M:%S", "%y-%m-%d %H:%M:%S"):
         labels = [_stamp(m, pattern) for m in moments]
         if len(set(labels)) == len(labels):
             return labels
-    return [f"{m:%H:%M:%S}.{place:02d}" for place, m in enumerate(moments)]
+    if len(set(tenths)) == len(tenths):
+        return tenths
+    return [f"{m:%H:%M:%S.%f}"[:12] for m in moments]
 
 
 def _stamp(moment: datetime, pattern: str) -> str:
@@ -110,7 +113,7 @@ def _fill(known: dict[str, float], categories: Sequence[str]) -> list[float]:
 def _name(series: Series, taken: set[str]) -> str:
     """A unique series name of at most 20 characters."""
     full = f"{series.service} {series.indicator}"
-    name = full if len(full) <= MAX_LABEL else series.service[:MAX_LABEL]
+    name = full if len(full) <= MAX_LABEL else f"{full[: MAX_LABEL - 1].rstrip()}…"
     place = 2
     while name in taken:
         suffix = f" {place}"

@@ -25,6 +25,7 @@ NOW_S = 6.0  # what ended longer ago than this has healed
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
 ALIKE = 0.5  # peaks of two bursts of one incident
+STILL_Z = 1.5  # what lasts is at least this far from normal on the average of these last seconds
 EARLIER_Z = 6.0  # an earlier stretch this strong was an incident, not noise
 CALM_MARGIN_S = 3.0  # after an earlier incident
 ENOUGH_BASELINE_S = 25.0
@@ -137,6 +138,8 @@ def _onset_towards(
     needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
     if times[-1] - times[run.last] > max(2 * interval, NOW_S, 1.5 * run.calm_s) or run.cells < needed:
         return None
+    if run.calm_s == 0 and float(z[times >= times[-1] - max(2 * interval, NOW_S)].mean()) < STILL_Z:
+        return None
     inside = z[run.first : run.last + 1]
     upper = np.sort(inside)[-max(1, inside.size // 3) :]
     first = _walk_back(z, run, float(np.median(upper)))
@@ -204,16 +207,19 @@ def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
 
 
 def _near(before: _Run, run: _Run, interval: float) -> float:
-    """Seconds of calm that do not part two stretches. What was plainly abnormal does not look calm by chance."""
-    plain = min(before.peak, run.peak) >= EARLIER_Z
-    return max(2 * interval, 4.0) if plain else max(4 * interval, 10.0)
+    """Seconds of calm that do not part two stretches: few where one or both were so strong that calm is no chance."""
+    noisy = max(before.peak, run.peak) < EARLIER_Z or (min(before.peak, run.peak) < EARLIER_Z and _alike(before, run))
+    return max(4 * interval, 10.0) if noisy else max(2 * interval, 4.0)
+
+
+def _alike(before: _Run, run: _Run) -> bool:
+    return min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
 
 
 def _same_incident(before: _Run, run: _Run, times: FloatArray, interval: float) -> bool:
     gap = float(times[run.first] - times[before.last])
     longest = max(float(times[r.last] - times[r.tail]) for r in (before, run))
-    alike = min(before.peak, run.peak) >= ALIKE * max(before.peak, run.peak)
-    return gap <= _bridge(times, interval) and alike and longest <= max(BURST_S, 2 * interval)
+    return gap <= _bridge(times, interval) and _alike(before, run) and longest <= max(BURST_S, 2 * interval)
 
 
 def _joined(before: _Run, run: _Run, *, tail: int, calm_s: float) -> _Run:

@@ -53,7 +53,8 @@ def find_symptom(telemetry: Telemetry) -> Symptom | None:
                 found = [s for s in found if not _aftermath(s, window)]
             if found:
                 return _earliest_strong(found)
-    logged = error_log_series(telemetry.logs)
+    measured = {s.service for s in felt}
+    logged = [s for s in error_log_series(telemetry.logs) if s.service not in measured]
     return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged], failing))
 
 

@@ -5,7 +5,7 @@ can hang on them. Used by the tests beside it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -87,6 +87,8 @@ class _State:
     pool: FloatArray
     pool_size: FloatArray
     failing_log: str = ""
+    earlier_log: str = ""
+    earlier_until: int = 0
     calls: dict[str, tuple[FloatArray, FloatArray, str]] = field(default_factory=dict)
 
 
@@ -99,8 +101,12 @@ def simulate(
     step: int = 1,
     place: int | None = None,
     with_change: bool = True,
+    earlier: tuple[Fault, int, int, int] | None = None,
 ) -> Incident:
-    """`seconds` of telemetry sampled each `step` s, with the fault from `onset` on at a seeded (or given) service."""
+    """`seconds` of telemetry sampled each `step` s, with the fault from `onset` on at a seeded (or given) service.
+
+    `earlier` is a fault of before, its place, and from when to when it lasted; its change is rolled back at the end.
+    """
     rng = np.random.default_rng(seed)
     fleet = _fleet(rng)
     culprit = fleet.services[(int(rng.integers(0, 4)) if place is None else place) % 4]
@@ -113,6 +119,8 @@ def simulate(
     states = {s: _healthy(rng, seconds) for s in fleet.services}
     changes = [_innocent(rng, fleet, culprit, onset, fault)]
     after = np.arange(seconds) >= onset
+    if earlier is not None:
+        changes += _earlier(earlier, states, fleet, rng)
     _break(fault, states, fleet, culprit, after=after, rng=rng)
     if fault in ("slow", "exception", "pool", "leak", "timeout_cut") and with_change:
         kind: Literal["deployment", "config"] = "config" if fault in ("pool", "timeout_cut") else "deployment"
@@ -169,6 +177,23 @@ def _change(name: str, service: str, at: float, kind: Literal["deployment", "con
         summary="routine update",
         paths=("app.py",),
     )
+
+
+def _earlier(
+    earlier: tuple[Fault, int, int, int], states: Mapping[str, _State], fleet: Fleet, rng: np.random.Generator
+) -> list[Change]:
+    fault, place, begin, end = earlier
+    culprit = {"provider": fleet.leaf, "surge": fleet.entry}.get(fault, fleet.services[place % 4])
+    seconds = np.arange(states[culprit].load.size)
+    _break(fault, states, fleet, culprit, after=(seconds >= begin) & (seconds < end), rng=rng)
+    state = states[culprit]
+    if state.failing_log:
+        state.earlier_log, state.failing_log, state.earlier_until = state.failing_log, "", end
+    if fault in ("provider", "surge", "quota"):
+        return []
+    bad = _change("c-old", culprit, begin - 2, "deployment")
+    back = replace(bad, id="c-back", at=_moment(START_S + end - 1), version="c-old-1", previous_version="c-old-2")
+    return [bad, replace(back, summary="back to what it was")]
 
 
 def _innocent(rng: np.random.Generator, fleet: Fleet, culprit: str, onset: int, fault: Fault) -> Change:
@@ -337,8 +362,9 @@ class _Recorder:
                 continue
             number = int(self.rng.integers(100, 99999))
             out.append(self._line(at, "INFO", f"GET /a 200 in {number % 97} ms request {number}"))
-            if self.state.failing_log and self.rng.random() < min(1.0, own[second] * 3):
-                out.append(self._line(at, "ERROR", f"request {number} failed: {self.state.failing_log}"))
+            fault = self.state.earlier_log if second < self.state.earlier_until else self.state.failing_log
+            if fault and self.rng.random() < min(1.0, own[second] * 3):
+                out.append(self._line(at, "ERROR", f"request {number} failed: {fault}"))
             if callees and self.rng.random() < min(1.0, inherited[second] * 2):
                 out.append(self._line(at, "ERROR", f"call to {callees[0]} failed for request {number}"))
             if second and self.state.started[second] != self.state.started[second - 1]:
