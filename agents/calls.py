@@ -44,7 +44,7 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
         # An error result holds the model's own words; read again it must not pass for something that was found.
         return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
-    own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored)
+    own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
     tools = [*tools_of(own, source="evidence"), *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 

@@ -83,11 +83,13 @@ class InvestigationTools:
         pool: EvidencePool,
         now: Callable[[], datetime],
         stored: Callable[[], Awaitable[Sequence[StoredResult]]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._toolbox = toolbox
         self._pool = pool
         self._now = now
         self._stored = stored
+        self._sleep = sleep
         self._reads: dict[tuple[int, int], tuple[datetime, asyncio.Task[Gathered]]] = {}
 
     @tool(timeout_s=30)
@@ -136,7 +138,9 @@ class InvestigationTools:
         header = f"{change.service} {versions} at {change.at:%H:%M:%S} UTC: {change.summary}"
         facts = {"diff_of": change.id, "paths": list(diff.paths), "link": diff.link}
         return ToolOutput(
-            text=f"{header}{others}{migrations}\n{diff.text}", facts=facts, summary=f"{len(diff.paths)} files changed"
+            text=f"{header}{others}{migrations}\n{diff.text}",
+            facts=facts,
+            summary=f"{len(diff.paths)} file{'' if len(diff.paths) == 1 else 's'} changed",
         )
 
     @tool()
@@ -181,7 +185,7 @@ class InvestigationTools:
         return await asyncio.shield(read)
 
     async def _read(self, arguments: WindowArguments) -> Gathered:
-        await asyncio.sleep(arguments.wait_s)
+        await self._sleep(arguments.wait_s)
         end = self._now()
         return await gather(self._toolbox, Window(start=end - timedelta(minutes=arguments.minutes), end=end))
 

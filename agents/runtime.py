@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -52,5 +53,6 @@ class Runtime:
     toolbox_for: Callable[[TenantId], Toolbox]
     evidence: EvidencePool
     clock: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds; only for short waits inside a step
     budget: Budget = field(default_factory=Budget)
     pace: Pace = field(default_factory=Pace)

@@ -188,6 +188,10 @@ def make_rig(
     make_bench(folder)
     box = toolbox(folder, clock)
     engine, notes = InlineEngine(clock), Notes()
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(timedelta(seconds=seconds))
+
     runtime = Runtime(
         db=db,
         queue=engine,
@@ -198,6 +202,7 @@ def make_rig(
         toolbox_for=lambda _tenant: box,
         evidence=pool,
         clock=clock,
+        sleep=sleep,
         budget=budget or Budget(),
         pace=replace(pace),
     )

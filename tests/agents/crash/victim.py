@@ -1,6 +1,6 @@
 """The process that gets killed: one tenant, one investigation, one approved restart, on SQLite in a folder.
 
-`python victim.py FOLDER [--kill WORKFLOW/STEP/MOMENT]` prints one JSON line at the end. The kill is a SIGKILL of
+`python victim.py FOLDER [--kill WORKFLOW/STEP/MOMENT]` writes one JSON line at the end. The kill is a SIGKILL of
 itself when the engine reports that boundary; started again without it, the process must finish what was begun.
 """
 
