@@ -94,7 +94,7 @@ def _labels(starts: FloatArray) -> list[str]:
             return labels
     if len(set(tenths)) == len(tenths):
         return tenths
-    return [f"{m:%H:%M:%S.%f}"[:12] for m in moments]
+    return [f"{m:%H:%M:%S}.{place:02d}" for place, m in enumerate(moments)]  # shorter than a clock can tell apart
 
 
 def _stamp(moment: datetime, pattern: str) -> str:

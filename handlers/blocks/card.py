@@ -175,7 +175,7 @@ def _why(view: Card) -> str:
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
-    parameters = [f"{name}={value}" for name, value in plan.parameters.items()]
+    parameters = [f"{name}={t.version(str(value))}" for name, value in plan.parameters.items()]
     given = f" ({t.listing(parameters, most=6, limit=60)})" if parameters else ""
     return [
         ("Action", f"{t.prose(plan.action, 80)}{given}"),
@@ -187,8 +187,10 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _versions(plan: Plan) -> str:
-    to_version = t.prose(plan.to_version or plan.from_version, 60)
-    arrow = f"{t.prose(plan.from_version, 60)} -&gt; {to_version}" if plan.to_version else f"stays {to_version}"
+    to_version = t.prose(t.version(plan.to_version or plan.from_version), 60)
+    arrow = (
+        f"{t.prose(t.version(plan.from_version), 60)} -&gt; {to_version}" if plan.to_version else f"stays {to_version}"
+    )
     linked = t.link(plan.diff_link, "diff")
     diff = f" ({linked})" if plan.diff_link and linked != "diff" else ""
     return f"{arrow}{diff}"

@@ -28,13 +28,16 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class HypothesisLine:
-    """One explanation. `struck` when the remedy that followed from it did not heal."""
+    """One explanation. `struck` when the remedy that followed from it did not heal, `settled` when nobody looks into it
+    any more.
+    """
 
     id: str
     text: str
     state: HypothesisState
     reason: str = ""
     struck: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +127,8 @@ def _hypothesis(line: HypothesisLine) -> Task:
     state = "did not heal" if line.struck else line.state
     reason = f", {t.one_line(line.reason)}" if line.reason and not line.struck else ""
     title = f"{t.clamp(t.one_line(f'{line.id} {line.text}'), 70)}: {state}{reason}"
-    status: TaskStatus = "error" if line.struck else "in_progress" if line.state == "open" else "complete"
+    looking: TaskStatus = "pending" if line.settled else "in_progress"
+    status: TaskStatus = "error" if line.struck else looking if line.state == "open" else "complete"
     return Task(id=f"hypothesis:{line.id}", title=title, status=status)
 
 

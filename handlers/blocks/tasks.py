@@ -60,7 +60,14 @@ def stated(history: Sequence[ModelMessage]) -> list[HypothesisLine]:
 def concluded(verdict: Verdict, *, struck: bool = False) -> list[HypothesisLine]:
     """The explanations as the verdict holds them; `struck` when the remedy for the supported ones did not heal."""
     return [
-        HypothesisLine(id=h.id, text=h.text, state=h.state, reason=h.reason, struck=struck and h.state == "supported")
+        HypothesisLine(
+            id=h.id,
+            text=h.text,
+            state=h.state,
+            reason=h.reason,
+            struck=struck and h.state == "supported",
+            settled=True,
+        )
         for h in verdict.hypotheses
     ]
 

@@ -19,6 +19,7 @@ Unit = Literal["ratio", "seconds", "count", "bytes", "per_second"]
 PUSH_LIMIT: Final = 120
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BREAKS: Final = frozenset("\n\u2028\u2029\u0085")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEME: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//)|\b(mailto|tel):(?=\S)")
 
 
@@ -239,6 +240,11 @@ def indicator(name: str) -> str:
 def change(before: float, now: float, unit: Unit) -> str:
     """`0.3% -&gt; 9%`, ready for mrkdwn."""
     return f"{measure(before, unit)} -&gt; {measure(now, unit)}"
+
+
+def version(name: str) -> str:
+    """A commit by its first seven digits, as people name it; any other version as it is."""
+    return name[:7] if _COMMIT.fullmatch(name) else name
 
 
 def plural(count: int, noun: str) -> str:

@@ -105,7 +105,9 @@ def _cause(cause: Cause, verdict: Verdict, *, struck: bool) -> str:
     statement = t.prose(cause.statement, CLAIM_LIMIT).rstrip(".").replace("~", "-")
     if struck:
         return f"*Cause* ~{statement}~. The remedy for it did not heal."
-    where = t.prose(cause.external or cause.service, 60)
+    named = cause.external or cause.service
+    where = t.prose(named, 60)
+    statement = statement.removeprefix(f"{where}: ")
     sure = f"inferred, {verdict.confidence} confidence" if verdict.confidence != "none" else "inferred, no confidence"
     change = (
         f" {t.prose(cause.change, 40)} only coincides." if cause.change and cause.change_verdict == "coincides" else ""

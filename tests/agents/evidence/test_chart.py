@@ -63,3 +63,9 @@ def test_garbage_never_raises(times: Any, values: Any, points: int) -> None:
     assert len(drawn) <= points
     assert len({label for label, _ in drawn}) == len(drawn)
     assert all(len(label) <= 20 and np.isfinite(v) for label, v in drawn)
+
+
+def test_a_window_of_seconds_is_labelled_by_tenths(series: Any) -> None:
+    labels = [label for label, _ in chart_points(series(np.zeros(60), step=0.25), None)]
+    assert labels[:3] == ["20:26:40.0", "20:26:40.7", "20:26:41.4"]
+    assert len(set(labels)) == len(labels) == 20

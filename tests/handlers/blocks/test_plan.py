@@ -150,3 +150,10 @@ def test_no_plan_is_unsound(title: str, some: list[Task], told: list[HypothesisL
     view = PlanView(title=title, tasks=some, hypotheses=told)
     assert_sound(plan(view))
     assert check_chunks([title_chunk(view), *updates(view, {})]) == []
+
+
+def test_after_the_verdict_nobody_looks_into_an_open_explanation() -> None:
+    still = HypothesisLine(id="H3", text="more load", state="open")
+    settled = HypothesisLine(id="H3", text="more load", state="open", settled=True)
+    assert [line.status for line in lines(a_view(hypotheses=[still], tasks=()))] == ["in_progress"]
+    assert [line.status for line in lines(a_view(hypotheses=[settled], tasks=()))] == ["pending"]

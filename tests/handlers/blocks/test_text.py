@@ -130,3 +130,9 @@ def test_money() -> None:
 
 def test_lists_name_how_many_they_leave_out() -> None:
     assert t.listing(["a", "b", "c"], most=2) == "a, b and 1 more"
+
+
+def test_a_commit_is_named_by_seven_digits_and_other_versions_stay_whole() -> None:
+    assert t.version("9d1ce735ef52212cbcbceb85de387d9124caa2ae") == "9d1ce73"
+    assert t.version("2026.11.5-rc1") == "2026.11.5-rc1"
+    assert t.version("9d1ce735ef") == "9d1ce735ef"

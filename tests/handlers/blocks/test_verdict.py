@@ -167,3 +167,12 @@ def test_no_verdict_makes_an_unsound_message(verdict: Verdict, struck: bool, abs
     assert_sound(message)
     assert links(message) <= {LINK}
     assert sum(len(block["text"]["text"].splitlines()) for block in message.blocks if block["type"] == "section") < 8
+
+
+def test_the_service_is_named_once() -> None:
+    cause = a_verdict().cause
+    assert cause is not None
+    said = cause.model_copy(update={"statement": "checkout: 4f2a91 cut the DB pool from 50 to 5."})
+    assert body(verdict_message(view(a_verdict(cause=said))))[0] == (
+        "*Cause* (_inferred, high confidence_) *checkout*: 4f2a91 cut the DB pool from 50 to 5."
+    )
