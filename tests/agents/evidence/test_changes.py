@@ -56,3 +56,33 @@ def test_a_circle_of_calls_ends() -> None:
     edges = (*EDGES, Edge(caller="back", callee="front"))
     (found,) = correlate_changes([change("back", 1)], ONSET, "front", edges, [])
     assert found.distance == 2
+
+
+def version(name: str, before_s: float, old: str, new: str, summary: str = "") -> Change:
+    return Change(
+        id=name, service="back", at=AT - timedelta(seconds=before_s), kind="deployment", version=new,
+        previous_version=old, summary=summary,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "later",
+    [version("back", 20, "v2", "v1"), version("revert", 20, "v2", "v3", 'Revert "Tidy up"')],
+    ids=["rolled back", "reverted"],
+)
+def test_a_change_that_was_taken_back_runs_no_more_and_is_no_cause(later: Change) -> None:
+    found = correlate_changes([version("bad", 60, "v1", "v2", "Tidy up"), later], ONSET, "front", EDGES, [sick("back")])
+    assert {f.change.id: f.verdict for f in found} == {"bad": "undone", later.id: "cause_candidate"}
+
+
+def test_a_change_that_others_were_built_upon_still_runs() -> None:
+    changes = [version("first", 60, "v1", "v2"), version("second", 20, "v2", "v3")]
+    found = correlate_changes(changes, ONSET, "front", EDGES, [sick("back")])
+    assert {f.verdict for f in found} == {"cause_candidate"}
+
+
+def test_a_change_with_a_good_time_after_it_only_coincides() -> None:
+    changes = [version("old", 120, "v1", "v2"), version("new", 10, "v2", "v3")]
+    healed_s = AT.timestamp() - 60
+    found = correlate_changes(changes, ONSET, "front", EDGES, [sick("back")], good_since=healed_s)
+    assert [(f.change.id, f.verdict) for f in found] == [("new", "cause_candidate"), ("old", "coincides")]

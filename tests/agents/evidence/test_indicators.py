@@ -192,3 +192,8 @@ def test_disordered_and_doubled_samples_are_put_right(raw: Any) -> None:
         values=np.concatenate([tidy.values[order], tidy.values[:5], [1.0]]),
     )
     assert np.allclose(named(derive(untidy), "requests rate").values[12:], 2.0)
+
+
+def test_a_restart_that_is_over_falls_back_to_zero(raw: Any) -> None:
+    found = derive(raw("process_start_time_seconds", np.where(np.arange(120) < 30, T0 - 100, T0 + 30), "gauge"))
+    assert [named(found, "restarts").values[second] for second in (20, 40, 110)] == [0, 1, 0]
