@@ -46,9 +46,13 @@ if action == "restart":
              "healthy": not (folder / "stays-ill").exists()}
     (folder / "state.json").write_text(json.dumps(state))
     print("restarted")
+elif action == "deploy":
+    with open(folder / "effects.log", "a") as log:
+        log.write(f"deploy {sys.argv[3]}\\n")
+    (folder / "state.json").write_text(json.dumps({**state, "version": sys.argv[3]}))
 else:
-    print(json.dumps({"version": "a" * 40, "previous_version": "b" * 40, "state": "running", "instances": 1,
-                      "started_at": state["started_at"]}))
+    print(json.dumps({"version": state.get("version", "a" * 40), "previous_version": "b" * 40,
+                      "state": "running", "instances": 1, "started_at": state["started_at"]}))
 """
 
 
@@ -113,6 +117,7 @@ def bench_toolbox(
     program = (sys.executable, str(folder / "control.py"), str(folder))
     commands = CommandsConfig(
         command=(
+            Command(name="deploy", action="deploy", argv=(*program, "deploy", "{version}"), risk=Risk.MEDIUM),
             Command(name="status", action="read_target", argv=(*program, "status"), risk=Risk.READ),
             Command(
                 name="restart",
