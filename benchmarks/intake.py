@@ -168,17 +168,26 @@ async def burst(port: int, numbers: Numbers, count: int) -> Acks:
 
 async def steady(port: int, numbers: Numbers, rate: float, seconds: float) -> Acks:
     """At fixed times, whether or not earlier ones were answered: a late answer cannot hide behind a late question."""
-    idle = [await Sender.open(port) for _ in range(CONNECTIONS)]
+    idle: list[tuple[Sender, float]] = []
     latencies: list[float] = []
     statuses: list[int] = []
 
     async def one(due: float) -> None:
         number = numbers.take()
         raw = request(number, port, text="checkout is slow", channel="C0NOISE")
-        sender = idle.pop() if idle else await Sender.open(port)
+        sender = await fresh()
         statuses.append(await sender.send(raw))
         latencies.append(time.perf_counter() - due)
-        idle.append(sender)
+        idle.append((sender, time.perf_counter()))
+
+    async def fresh() -> Sender:
+        """Servers close connections that are idle for 5 s."""
+        while idle:
+            sender, used = idle.pop()
+            if time.perf_counter() - used < 3:
+                return sender
+            sender.close()
+        return await Sender.open(port)
 
     begun = time.perf_counter()
     sent: list[asyncio.Task[None]] = []
@@ -187,7 +196,7 @@ async def steady(port: int, numbers: Numbers, rate: float, seconds: float) -> Ac
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         sent.append(asyncio.create_task(one(due)))
     await asyncio.gather(*sent)
-    for sender in idle:
+    for sender, _used in idle:
         sender.close()
     return acks(latencies, statuses, time.perf_counter() - begun)
 

@@ -117,7 +117,7 @@ async def demonstrate(choice: Choice) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
     try:
-        async with _stage(folder, seed, choice.port) as stage:
+        async with open_stage(folder, seed, choice.port) as stage:
             work = asyncio.create_task(_play(stage, choice, names, seed))
             stopping = asyncio.create_task(stop.wait())
             done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,7 +141,7 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 
 
 @asynccontextmanager
-async def _stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
     """Workspace, shop and bot up; all of it gone afterwards."""
     workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
@@ -388,4 +388,4 @@ def _sentence(result: Result) -> str:
     )
 
 
-__all__ = ["Choice", "Mention", "Result", "demonstrate", "run_scenario"]
+__all__ = ["Choice", "Mention", "Result", "Stage", "demonstrate", "open_stage", "run_scenario"]

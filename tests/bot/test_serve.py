@@ -104,8 +104,8 @@ async def test_when_claude_is_overloaded_the_offline_investigator_takes_over_and
     with serving_model(model) as url:
         async with serving(tmp_path / "log", settings_for(workspace, tmp_path / "data", **key_for(url))):
             thread = await workspace.post("mia", CHANNEL, "@autoheal checkout is slow")
-            await workspace.wait_for(lambda w: "offline investigator" in words(w, thread).lower(), timeout=60)
-            await workspace.wait_for(lambda w: w.pushes(CHANNEL, thread) >= 2, timeout=60)
+            await workspace.wait_for(lambda w: "offline investigator took over" in words(w, thread), timeout=60)
+            await workspace.wait_for(lambda w: w.pushes(CHANNEL, thread) == 1, timeout=60)
     assert "overloaded" in words(workspace, thread)
     assert workspace.violations == []
 
