@@ -37,6 +37,7 @@ from agents.evidence.types import Family, FloatArray, RawSeries, Series
 RATE_WINDOW_S = 10.0
 RESTART_WINDOW_S = 60.0
 RARE_SHARE = 0.1
+RARE_IN_WINDOW = 20.0
 MIN_REQUESTS = 2.0  # fewer in a window make no ratio or mean
 MIN_QUANTILE_REQUESTS = 20.0  # below that a 95th percentile is just the slowest request
 QUANTILE_WINDOWS = 2  # quantiles look back twice as far as rates
@@ -170,10 +171,12 @@ class _ServiceView:
         load = {r: float(np.nansum(self.rows.increments[i])) for r, i in groups.items() if r}
         return [(r, groups[r]) for r in sorted(sorted(load, key=lambda r: (-load[r], r))[:MAX_ROUTES])]
 
-    def _route(self, route: str, members: Sequence[int], whole: _Parts) -> dict[str, str]:
-        """Labels of a route's indicators: whether it has but a small share of the requests."""
-        mine, all_of = (float(np.nansum(self.rows.increments[list(rows)])) for rows in (members, whole.counts))
-        return {"route": route, **({"rare": "1"} if mine < RARE_SHARE * all_of else {})}
+    def _route(self, route: str, members: Sequence[int], whole: Sequence[int]) -> dict[str, str]:
+        """Labels of a route's indicators: whether it has so few requests that a single one makes a difference."""
+        mine, total = (float(np.nansum(self.rows.increments[list(rows)])) for rows in (members, whole))
+        in_window = mine * rate_cells(self.rows.grid) / max(self.times.size, 1)
+        rare = mine < RARE_SHARE * total or in_window < RARE_IN_WINDOW
+        return {"route": route, **({"rare": "1"} if rare else {})}
 
     # Histograms
 
@@ -202,7 +205,9 @@ class _ServiceView:
                     some = _Parts(
                         buckets=by_route["buckets"].get(route, []), sums=by_route["sums"].get(route, []), counts=rows
                     )
-                    self._mean_and_p95(f"{label} {route}", family, scale, some, labels=self._route(route, rows, parts))
+                    self._mean_and_p95(
+                        f"{label} {route}", family, scale, some, labels=self._route(route, rows, parts.counts)
+                    )
 
     def _mean_and_p95(
         self,
@@ -287,7 +292,9 @@ class _ServiceView:
         self._error_ratio(members, peer, "error ratio", {})
         if peer is None:
             for route, route_members in self._routes(members):
-                self._error_ratio(route_members, peer, f"error ratio {route}", {"route": route})
+                self._error_ratio(
+                    route_members, peer, f"error ratio {route}", self._route(route, route_members, members)
+                )
 
     def _error_ratio(self, members: list[int], peer: str | None, indicator: str, labels: Mapping[str, str]) -> None:
         statuses = self._by_label(members, STATUS_LABELS)

@@ -134,7 +134,7 @@ def _onset_towards(
     if not runs:
         return None
     run = runs[-1]
-    plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "route" not in series.labels
+    plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "rare" not in series.labels
     needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
     if times[-1] - times[run.last] > max(2 * interval, NOW_S, 1.5 * run.calm_s) or run.cells < needed:
         return None
