@@ -1,0 +1,53 @@
+"""Triggers: what fails is tried again at the next tick, and nothing runs twice at once."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import pytest
+
+from bot.timetable import Timetable
+
+SOON = timedelta(milliseconds=20)
+
+
+async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    twice = asyncio.Event()
+    tries = 0
+
+    async def work() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            twice.set()
+        raise OSError("the disk is gone: secret")
+
+    timetable = Timetable()
+    timetable.every(SOON, work, name="sweep")
+    with caplog.at_level(logging.ERROR, logger="autoheal.timetable"):
+        timetable.start()
+        await asyncio.wait_for(twice.wait(), 10)
+        timetable.stop()
+    assert "OSError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_slow_job_never_runs_twice_at_once() -> None:
+    running = most = 0
+    done = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.1)
+        running -= 1
+        done.set()
+
+    timetable = Timetable()
+    timetable.every(SOON, work, name="slow")
+    timetable.start()
+    await asyncio.wait_for(done.wait(), 10)
+    timetable.stop()
+    assert most == 1
+    await asyncio.sleep(0.12)
