@@ -45,6 +45,7 @@ _VERDICT_S: Final = 90.0
 _WATCHED_S: Final = 15.0  # a bot that has just been started knows no healthy time yet
 _NOTICED_AFTER_S: Final = 5.0  # nobody reports an incident in its first moments
 _OUTCOME_S: Final = 120.0
+_SHOWN_S: Final = 15.0
 _HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
 _FINAL: Final = frozenset(
     {
@@ -276,29 +277,44 @@ async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -
 
 
 async def _follow(stage: Stage, thread: str, started: float) -> tuple[float, Investigation | None, list[Approval]]:
-    """Approve each proposal as the person on call until the search ends: seconds to the first verdict, last run, all
-    decided.
+    """Approve each proposal as the person on call until the search ends.
+
+    Answers the seconds to the first verdict in the thread, the last run, and all that was decided.
     """
     decided: list[Approval] = []
     first_verdict: float | None = None
-    attempt = 0
+    attempt, rung = 0, 0
     while True:
         run = await _poll(partial(_concluded, stage, thread, attempt), _VERDICT_S)
-        if run is None:
-            return first_verdict or time.monotonic() - started, await _latest(stage, thread), decided
+        rung = await _rung(stage, thread, rung)
         first_verdict = first_verdict or time.monotonic() - started
+        if run is None:
+            return first_verdict, await _latest(stage, thread), decided
         attempt = run.attempt
-        if not (run.verdict or {}).get("proposal"):
+        card = await _shown_card(stage, thread) if (run.verdict or {}).get("proposal") else None
+        if card is None:
             return first_verdict, run, decided
-        card = await stage.workspace.wait_for(lambda w: _card(w, thread), timeout=15)
-        if card is not None:
-            await stage.workspace.click(PERSON, card.ts, "approve")
+        await stage.workspace.click(PERSON, card.ts, "approve")
         ended = await _poll(partial(_ended, stage, thread, len(decided)), _OUTCOME_S)
-        if ended is None:
+        rung = await _rung(stage, thread, rung + 1)
+        if ended is not None:
+            decided.append(ended)
+        if ended is None or ended.state is not ApprovalState.NOT_HEALED:
             return first_verdict, run, decided
-        decided.append(ended)
-        if ended.state is not ApprovalState.NOT_HEALED:
-            return first_verdict, run, decided
+
+
+async def _rung(stage: Stage, thread: str, before: int) -> int:
+    """How many messages have rung a phone, once there is one more than `before`: it is in the thread then."""
+    with contextlib.suppress(TimeoutError):
+        await stage.workspace.wait_for(lambda w: w.pushes(CHANNEL, thread) > before, timeout=_SHOWN_S)
+    return stage.workspace.pushes(CHANNEL, thread)
+
+
+async def _shown_card(stage: Stage, thread: str) -> StoredMessage | None:
+    """The card with its button; None when the plan could not be made and no card came."""
+    with contextlib.suppress(TimeoutError):
+        return await stage.workspace.wait_for(lambda w: _card(w, thread), timeout=_SHOWN_S)
+    return None
 
 
 def _card(workspace: Workspace, thread: str) -> StoredMessage | None:

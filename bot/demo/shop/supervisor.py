@@ -28,7 +28,7 @@ from bot.demo.shop.streams import standard_input
 
 MEMORY_BYTES = 96 * 1024 * 1024
 FILE_BYTES = 16 * 1024 * 1024
-START_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 1.5
 FIRST_BACK_OFF_S = 0.5
 LONGEST_BACK_OFF_S = 4.0
