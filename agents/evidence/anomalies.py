@@ -20,6 +20,8 @@ PLACEBO_BLOCKS = 8
 PLACEBO_Z = 2.0  # a placebo stretch's largest deviation is set equal to this many noise units
 TYPICAL_SHARE = 0.05  # share of the fleet's typical level of the same kind that is noise for everybody
 MIN_BASELINE = 5
+LATELY_S = 20.0
+Z_OVER = 1.5
 MAX_ONSETS = 40  # onsets are looked for in the strongest anomalies only
 
 
@@ -99,9 +101,18 @@ def _score(rows: Sequence[Series], grid: Grid, before: BoolArray, after: BoolArr
     two_sided = np.array([NORMS[s.family].bad is None for s in rows])
     rising = ~two_sided | (np.nan_to_num(up) >= np.nan_to_num(down))
     z = np.where(rising, up, down)
+    z = np.where(_is_over(rows, present, middle + Z_OVER * up_noise, grid.step_s), 0.0, z)
     enough = (np.isfinite(past).sum(axis=1) >= MIN_BASELINE) & np.isfinite(present).any(axis=1)
     current = np.where(rising, high, low)
     return _Scores(middle, current, np.where(enough & np.isfinite(z), np.clip(z, 0, Z_CAP), 0.0), rising)
+
+
+def _is_over(rows: Sequence[Series], present: FloatArray, limit: FloatArray, step_s: float) -> BoolArray:
+    """Errors and latencies that were abnormal after the onset, but have not been for the last while."""
+    cells = max(round(LATELY_S / step_s), present.shape[1] // 3, 2)
+    high = quantiles(present[:, -cells:], (1.0,))[0]
+    felt = np.array([s.family in ("errors", "dependency_errors", "latency", "dependency_latency") for s in rows])
+    return np.asarray(felt & (cells < present.shape[1]) & (high < limit), dtype=np.bool_)
 
 
 def _mean(rows: FloatArray) -> FloatArray:

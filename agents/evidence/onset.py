@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.evidence.grid import clean
 from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, directions
-from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, Series, Stretch, as_utc
+from agents.evidence.types import BoolArray, Direction, Family, FloatArray, Onset, Series, Stretch, as_utc
 
 MIN_SAMPLES = 8
 LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; more than that must be abnormal
@@ -21,6 +21,7 @@ SHORT_S = 5.0  # unless the whole service is plainly broken right now
 PLAIN_Z = 15.0
 BRIDGED_S = 90.0  # short bursts nearer than this are one incident (a process that restarts again and again),
 BURST_S = 20.0  # while a longer stretch is an incident of its own
+BURSTING: tuple[Family, ...] = ("errors", "latency", "dependency_errors")  # in which users feel a restart
 NOW_S = 6.0  # what ended longer ago than this has healed
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
@@ -136,9 +137,10 @@ def _onset_towards(
     run = runs[-1]
     plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "rare" not in series.labels
     needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
-    if times[-1] - times[run.last] > max(2 * interval, NOW_S, 1.5 * run.calm_s) or run.cells < needed:
+    again_s = 1.5 * run.calm_s if series.family in BURSTING else 0.0
+    if times[-1] - times[run.last] > max(2 * interval, NOW_S, again_s) or run.cells < needed:
         return None
-    if run.calm_s == 0 and float(z[times >= times[-1] - max(2 * interval, NOW_S)].mean()) < STILL_Z:
+    if again_s == 0 and float(z[times >= times[-1] - max(2 * interval, NOW_S)].mean()) < STILL_Z:
         return None
     inside = z[run.first : run.last + 1]
     upper = np.sort(inside)[-max(1, inside.size // 3) :]

@@ -16,7 +16,7 @@ from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series,
 FELT: tuple[Family, ...] = ("errors", "latency", "dependency_errors")
 INTERNAL: tuple[Family, ...] = ("dependency_latency", "saturation", "restarts", "memory", "cpu")
 FELT_SCORE = 4.5
-INTERNAL_SCORE = 6.0  # nobody complained about it, so it must be plain
+INTERNAL_SCORE = 9.0  # nobody complained about it, so it must be plain
 VERIFIED_SCORE = 4.0  # against the protected baseline and its placebo stretches
 AFTERMATH_S = 15.0  # after the beginning of an incident
 EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least half as strong as the strongest

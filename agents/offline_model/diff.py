@@ -62,7 +62,9 @@ class Setting:
 
 @dataclass(kw_only=True)
 class Hunk:
-    """One altered place of one file. `inside` is its function, `functions` are all that are named in it."""
+    """One altered place of one file. `inside` is the function in which it begins, `altered` are all whose lines
+    changed, `functions` all that are named in it.
+    """
 
     path: str
     inside: str = ""
@@ -71,6 +73,8 @@ class Hunk:
     around: list[str] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    altered: set[str] = field(default_factory=set)
+    current: str = ""
 
     @property
     def name(self) -> str:
@@ -121,6 +125,7 @@ def read_diff(text: str) -> list[Hunk]:
             heading = line.rpartition("@@")[2]
             named = _DEFINES.findall(heading)
             hunks.append(Hunk(path=path, functions=set(named), inside=named[-1] if named else ""))
+            hunks[-1].current = hunks[-1].inside
             pending, section = [], _section(heading)
         elif hunks and hunks[-1].path == path and line[:1] in ("+", "-", " "):
             section = _section(line[1:]) or section
@@ -132,11 +137,15 @@ def _take(hunk: Hunk, line: str, section: str, pending: list[tuple[str, str, str
     sign, body = line[0], line[1:]
     named = _DEFINES.findall(body)
     hunk.functions.update(named)
-    if named and not hunk.added and not hunk.removed:
-        hunk.inside = named[-1]
+    if named:
+        hunk.current = named[-1]
+        if not hunk.added and not hunk.removed:
+            hunk.inside = named[-1]
     if sign == " ":
         hunk.around.append(body)
         return
+    if hunk.current and body.strip():
+        hunk.altered.add(hunk.current)
     (hunk.added if sign == "+" else hunk.removed).append(body)
     if (match := _SETTING.fullmatch(body)) is None:
         return

@@ -227,7 +227,8 @@ def _what(explanation: Explanation) -> str:
             f"{explanation.external} {'does not answer' if explanation.evidence.nature is Nature.TIMEOUT else 'fails'}"
         )
     if explanation.evidence.nature is Nature.SURGE:
-        return "far more requests than usual"
+        rise = next((m for m in explanation.suspect.metrics if m.indicator == "requests rate" and m.rose), None)
+        return f"far more requests than usual, {rise.before} -> {rise.now}" if rise else "far more requests than usual"
     return _kind(explanation)
 
 

@@ -33,6 +33,7 @@ _FRAME: Final = re.compile(r"File \"([^\"]+)\", line \d+, in (\w+)|at (?:\w+\.)*
 _CAPACITY: Final = word_set(
     "pool size limit workers threads connections concurrency capacity queue memory heap longest length slots replicas"
 )
+_WRITES: Final = re.compile(r"write|append|open\(|dump|log\b|save|store|flush", re.IGNORECASE)
 _WAITING: Final = word_set("timeout deadline retry retries")
 _TIME: Final = word_set("timeout deadline interval delay wait ttl period retry retries backoff")
 
@@ -183,7 +184,8 @@ def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
     nature, altered = evidence.nature, words_of(" ".join([*hunk.added, *hunk.removed]))
     shown = words_of(f"{evidence.log_text} {_metric_words(evidence)}")
     near = altered | words_of(" ".join([*hunk.functions, *hunk.around]))
-    framed = sorted(evidence.frames & hunk.functions)
+    # Where a call fails or a limit is hit, the function that tells of it has not done it.
+    framed = sorted(evidence.frames & hunk.altered) if nature in (Nature.EXCEPTION, Nature.ERRORS) else []
     line, did = hunk.telling, f"changed {hunk.place}"
     grade, why = 1, "it changes code of this service"
     if framed:
@@ -198,7 +200,8 @@ def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
         named = sorted(altered & words_of(evidence.log_text))
         grade, why = (2, f"the error speaks of {named[0]}") if named else (1, "changed code can fail like this")
     elif nature is Nature.ROOM:
-        grade, why = (1, "it writes elsewhere") if altered & words_of(evidence.log_text) else (0, "it writes no more")
+        writes = _WRITES.search(" ".join(hunk.added)) and altered & words_of(evidence.log_text)
+        grade, why = (1, "it writes there") if writes else (0, "it writes no more than before")
     elif nature in (Nature.CALLS, Nature.TIMEOUT):
         grade, why = (1, "it changes what is sent") if _sends(hunk) else (0, "it does not touch the calls")
     elif nature is Nature.SURGE:
