@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from tests.bot.demo.workspace.chromium import Page, chromium  # noqa: E402 -- the path must be set first
 
 DESKTOP, PHONE = (1440, 900), (390, 844)
+SHARPNESS = 1.0
 
 
 async def address(demo: asyncio.subprocess.Process) -> str:
@@ -43,8 +47,15 @@ async def shoot(page: Page, folder: Path | None, name: str) -> None:
 
 
 async def play(scenario: str, seed: int, out: Path, shots: Path | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="python-") as neutral:
+        # The card shows the command to the letter; where this checkout happens to lie is nobody's business.
+        (Path(neutral) / "venv").symlink_to(sys.prefix)
+        await _play(f"{neutral}/venv/bin/python", scenario, seed, out, shots)
+
+
+async def _play(python: str, scenario: str, seed: int, out: Path, shots: Path | None) -> None:
     demo = await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         "-m",
         "bot",
         "demo",
@@ -66,27 +77,72 @@ async def play(scenario: str, seed: int, out: Path, shots: Path | None) -> None:
             await page.click(".thread-row")
             await shoot(page, shots, "1-checking")
             await page.wait_for("#thread [data-action=approve]", seconds=90)
+            await asyncio.sleep(1)
+            verdict = await panel(page, "Cause", "Cause")
+            card = await panel(page, "Blast radius", "Blast radius")
             await shoot(page, shots, "2-card")
             await page.click("#thread [data-action=approve]")
             await asyncio.sleep(3)
             await shoot(page, shots, "3-approved")
             await page.wait_until(
-                "/Healed|Not healed|Unknown/.test(document.querySelector('#thread').innerText)", seconds=90
+                "/^(Healed|Not healed|Unknown) /m.test(document.querySelector('#thread').innerText)", seconds=90
             )
             await asyncio.sleep(1)
             await shoot(page, shots, "4-healed")
-            await picture(page, out)
+            healed = await panel(page, "applied once", "Healed ")
+        await compose({"verdict": verdict, "card": card, "healed": healed}, out)
     finally:
         if demo.returncode is None:
             demo.terminate()
         await demo.wait()
 
 
-async def picture(page: Page, out: Path) -> None:
-    """The thread alone, as high as it is, at double sharpness."""
-    await page.resize(1180, 1800, scale=1.5)
+async def panel(page: Page, first: str, last: str) -> str:
+    """The thread's messages from the one with the words `first` to the one with `last`, as a data address."""
+    await page.resize(1180, 2600, scale=1.0)
     await asyncio.sleep(0.5)
-    await page.screenshot(out)
+    box = await page.evaluate(
+        "(() => { const all = [...document.querySelectorAll('#thread article.msg')];"
+        f" const of = (words) => all.findIndex((one) => one.innerText.includes(words));"
+        f" const a = all[of({json.dumps(first)})].getBoundingClientRect(),"
+        f" b = all[of({json.dumps(last)})].getBoundingClientRect();"
+        " return [a.x, a.y, a.width, b.bottom - a.y]; })()"
+    )
+    clip = {"x": box[0], "y": box[1], "width": box[2], "height": box[3], "scale": SHARPNESS}
+    taken = await page.send("Page.captureScreenshot", format="png", clip=clip)
+    await page.resize(*DESKTOP)
+    return f"data:image/png;base64,{taken['data']}"
+
+
+async def compose(panels: dict[str, str], out: Path) -> None:
+    """The verdict and the outcome on the left, the card between them on the right."""
+    figures = {
+        name: f"<figure><figcaption>{caption}</figcaption><img src='{panels[name]}'></figure>"
+        for name, caption in (
+            ("verdict", "1. It says what broke, with proofs and gaps"),
+            ("card", "2. You decide, on exactly this"),
+            ("healed", "3. It measures whether that healed"),
+        )
+    }
+    html = (
+        "<meta charset=utf-8><style>body{margin:0;background:#eef1f6;font:600 17px system-ui,sans-serif;color:#1d2333}"
+        "main{display:flex;gap:20px;padding:20px;align-items:flex-start;width:max-content}"
+        "figure{margin:0 0 20px}figcaption{margin:0 0 8px}"
+        f"img{{zoom:{1 / SHARPNESS};border:1px solid #d5dae5;display:block}}</style>"
+        f"<main><div>{figures['verdict']}{figures['healed']}</div><div>{figures['card']}</div></main>"
+    )
+    async with chromium(width=1200, height=1200) as page:
+        await page.goto("about:blank")
+        await page.evaluate(f"document.write({json.dumps(html)}), document.close()")
+        await page.wait_until("[...document.images].every((one) => one.complete)")
+        width, height = await page.evaluate(
+            "(() => { const box = document.querySelector('main').getBoundingClientRect();"
+            " return [box.width, box.height]; })()"
+        )
+        clip = {"x": 0, "y": 0, "width": width, "height": height - 20, "scale": SHARPNESS}
+        await page.resize(int(width) + 1, int(height) + 1)
+        taken = await page.send("Page.captureScreenshot", format="png", clip=clip)
+        await asyncio.to_thread(out.write_bytes, base64.b64decode(taken["data"]))
 
 
 def main() -> int:
