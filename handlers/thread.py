@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 COALESCE_S: Final = 0.3
 PATIENCE_S: Final = 2.0
+PARTING_S: Final = 1.0
 _ENDED: Final = frozenset({"concluded", "stopped", "failed"})
 
 
@@ -85,18 +86,26 @@ class _Pump:
 
 
 class SlackThread(Reporter):
-    """Call `close` at the end: it waits for what is still being shown."""
+    """Call `close` at the end: it waits a moment for what is still being shown."""
 
     def __init__(self, db: Database, delivery: Delivery, sources: Sources, *, sleep: Sleep = asyncio.sleep) -> None:
         self._db, self._delivery, self._sources, self._sleep = db, delivery, sources, sleep
         self._streams = Streams(delivery)
         self._pumps: dict[tuple[TenantId, InvestigationId], _Pump] = {}
         self._showing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def close(self) -> None:
-        """Wait until all progress that was told is shown."""
-        while self._showing:
-            await asyncio.wait(self._showing)
+        """Give what was told a moment to be shown, then let go: investigations that still run tell more without end.
+        At the next start the thread is shown from the store.
+        """
+        self._closed = True
+        if not self._showing:
+            return
+        _, late = await asyncio.wait(self._showing, timeout=PARTING_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("opened", tenant, investigation):
@@ -106,6 +115,8 @@ class SlackThread(Reporter):
             await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
 
     async def progressed(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        if self._closed:
+            return
         pump = self._pumps.setdefault((tenant, investigation), _Pump())
         pump.dirty = True
         if pump.task is None or pump.task.done():

@@ -263,6 +263,23 @@ async def test_progress_is_shown_a_few_times_a_second_at_most(scene: Scene) -> N
     assert scene.told()[1].tasks[0]["status"] == "complete"
 
 
+async def test_closing_does_not_wait_for_an_investigation_that_goes_on(scene: Scene) -> None:
+    await scene.ask("u0", "rank_causes")
+
+    async def go_on() -> None:
+        while True:
+            await scene.thread.progressed(scene.tenant, scene.run)
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(go_on())
+    await scene.slack.wait_for(lambda w: w.calls("chat.startStream"))
+    await asyncio.wait_for(scene.thread.close(), 20)
+    said = len(scene.slack.calls())
+    await asyncio.sleep(0.05)
+    working.cancel()
+    assert len(scene.slack.calls()) == said
+
+
 async def test_steering_and_explanations_show_in_the_plan(scene: Scene) -> None:
     await scene.append("system", "A person in the thread says: x", kind="steering", text="not payments")
     line = {"id": "H1", "text": "deploy 4f2a91", "state": "open"}
