@@ -14,6 +14,7 @@ from itertools import chain
 from agents.evidence.anomalies import rank_anomalies
 from agents.evidence.blame import Blame, assign_blame, measured_edges
 from agents.evidence.changes import call_distances, correlate_changes
+from agents.evidence.indicators import QUANTILE_WINDOWS, RATE_WINDOW_S
 from agents.evidence.norms import NORMS, Z_CAP
 from agents.evidence.patterns import leaks_before_restart, loaded_services, traffic_surge, unplanned_restarts
 from agents.evidence.symptom import Symptom, find_symptom
@@ -81,6 +82,7 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
         return _quiet(telemetry)
     window, good = telemetry.window, symptom.good
     pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
+    pool = _without_old_quantiles(pool, symptom)
     found = rank_anomalies(pool, symptom.onset, window, good=good, failing=symptom.failing)
     onset, anomalies = _agreed_onset(symptom.onset, found)
     if onset is not symptom.onset:
@@ -97,6 +99,14 @@ def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
         counted = series.family == "restarts" and series.unit == "restarts"
         if not counted or unplanned_restarts([series], series.service, telemetry.changes, recent):
             yield series
+
+
+def _without_old_quantiles(series: Iterable[Series], symptom: Symptom) -> tuple[Series, ...]:
+    """All but the quantiles that still look back at an earlier incident; the means beside them do no more."""
+    since = symptom.good_since
+    if since is None or symptom.onset.at.timestamp() - since > QUANTILE_WINDOWS * RATE_WINDOW_S:
+        return tuple(series)
+    return tuple(s for s in series if s.labels.get("statistic") != "p95")
 
 
 def _agreed_onset(onset: Onset, anomalies: list[Anomaly]) -> tuple[Onset, list[Anomaly]]:

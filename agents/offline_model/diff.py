@@ -13,6 +13,7 @@ from typing import Final
 _SETTING: Final = re.compile(r"""\s*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(["']?[\w./:%+-]+["']?)\s*[,;]?\s*(?:#.*)?""")
 _SECTION: Final = re.compile(r"\s*\[+([\w.\" -]+)\]+\s*|([\w-]+):\s*")
 _SQL: Final = re.compile(r"\b(select|insert into|update|delete from|join|where|order by|group by)\b", re.IGNORECASE)
+_FROM: Final = re.compile(r"\bfrom\b", re.IGNORECASE)
 _DEFINES: Final = re.compile(r"(?:def|func|function|fn|class)\s+([A-Za-z_]\w*)")
 _KEEPS: Final = re.compile(
     r"^\w+\s*(?::[^=]+)?=\s*(?:\{\}|\[\]|dict\(\)|list\(\)|set\(\)|new (?:Map|HashMap|ArrayList)\b.*)"
@@ -90,6 +91,12 @@ class Hunk:
         return self.is_code and any(_SQL.search(line) for line in (*self.added, *self.removed))
 
     @property
+    def only_columns(self) -> bool:
+        """Whether the altered query reads from the same tables under the same conditions as before."""
+        before, after = (_source_of(lines) for lines in (self.removed, self.added))
+        return bool(before) and before == after
+
+    @property
     def telling(self) -> str:
         """The altered line with most words that were not there before, with its sign."""
         known = words_of(" ".join(self.removed))
@@ -106,6 +113,12 @@ class Hunk:
     def kept(self) -> str:
         """The first added line that keeps something beyond a request, or empty."""
         return next((line for line in self.added if self.is_code and _KEEPS.search(line)), "")
+
+
+def _source_of(lines: list[str]) -> str:
+    """What follows the one FROM of a query, or empty where there is none or more than one."""
+    parts = _FROM.split(" ".join(" ".join(lines).split()))
+    return parts[1].strip() if len(parts) == 2 else ""
 
 
 def words_of(text: str) -> frozenset[str]:

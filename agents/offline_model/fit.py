@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from agents.evidence.names import is_datastore
 from agents.offline_model.diff import Hunk, Setting, read_diff, word_set, words_of
 from agents.offline_model.findings import Metric, Pattern, Suspect
 
@@ -124,7 +125,9 @@ def fit_change(diff_text: str, evidence: Evidence) -> Fit:
 def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
     """The first that holds: what the log names outright counts before what a metric's family suggests."""
     family = suspect.family
-    calling = bool(suspect.external) or family.startswith("dependency_")
+    peers = {m.peer for m in suspect.metrics if m.peer}
+    own_store = bool(peers) and all(is_datastore(p) for p in peers)  # its queries are its own work
+    calling = bool(suspect.external) or (family.startswith("dependency_") and not own_store)
     ran_out = bool(_OUT_OF_MEMORY.search(own))  # alone it may be the load: held requests hold memory
     grew = any(m.rose and {"memory", "heap", "rss"} & words_of(m.indicator) for m in suspect.metrics)
     timed_out = bool(_TIMED_OUT.search(all_text))
@@ -136,7 +139,7 @@ def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
         (bool(_EXHAUSTED.search(own)), Nature.POOL),
         (ran_out, Nature.RESTARTS),
         (bool(_RAISED.search(own)), Nature.EXCEPTION),
-        (family in ("latency", "cpu"), Nature.SLOW),
+        (family in ("latency", "cpu") or (family == "dependency_latency" and own_store), Nature.SLOW),
         (family == "saturation", Nature.POOL),
         (family == "restarts", Nature.RESTARTS),
         (timed_out, Nature.TIMEOUT),
@@ -193,6 +196,8 @@ def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
     elif nature is Nature.LEAK:
         grade, why = (2, "it keeps what it made") if hunk.kept else (1, why)
         line, did = (f"+{hunk.kept}", f"began to keep what it makes in {hunk.place}") if hunk.kept else (line, did)
+    elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql and hunk.only_columns:
+        grade, why = 0, "it only reads other columns"
     elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql:
         grade, why = (2, "this is what became slow") if near & shown else (1, "a query can become slow by this")
         did = f"changed a query in {hunk.place}"
