@@ -1,6 +1,6 @@
 """Signed mentions into Autoheal over loopback HTTP, beside a bare Bolt app in the same run.
 
-    python benchmarks/intake.py [--mentions 1500] [--rounds 3] [--rate 20] [--busy 25] [--out FILE]
+    python benchmarks/intake.py [--mentions 1500] [--rounds 3] [--rate 10] [--busy 25] [--out FILE]
 
 Autoheal is `autoheal serve` in HTTP mode on SQLite: each mention is verified, deduplicated, on disk and only then
 acknowledged; behind that it is queued and handled. Bare Bolt verifies and acknowledges. First as fast as 32 connections
@@ -390,7 +390,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mentions", type=int, default=1500, help="of each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=20, help="mentions a second in the steady parts")
+    parser.add_argument("--rate", type=float, default=10, help="mentions a second in the steady parts")
     parser.add_argument("--busy", type=float, default=25, help="seconds beside the investigations")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder for databases and logs, to look into afterwards")

@@ -90,7 +90,7 @@ class Inbox:
         async with self._turns[tenant_id]:
             if self._open.get(tenant_id) is batch:
                 del self._open[tenant_id]
-            async with self._db.tenant(tenant_id) as s:
+            async with self._db.tenant(tenant_id, urgent=True) as s:
                 return await _insert(s, batch.arrivals)
 
 

@@ -5,11 +5,10 @@ rolls back when it raises. `Database.across_tenants` is the one conspicuous door
 On SQLite writers take turns in this process before they ask the file, so that they wait in order instead of polling.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
@@ -27,6 +26,7 @@ from store.keyring import KeyProvider, Keyring
 from store.migrations import require_current, require_current_keyring
 from store.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
 from store.schema import ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
+from store.turn import Turn
 from store.vault import DataKeys, Place
 
 _log = logging.getLogger(__name__)
@@ -197,7 +197,7 @@ class Database:
         self._clock = clock
         self._redactors: dict[TenantId, tuple[int, Redactor]] = {}
         self._kept_out: dict[TenantId | None, tuple[Secret, ...]] = {}
-        self._write_turn = asyncio.Lock()
+        self._write_turn = Turn()
         self.keyring = keyring
 
     @classmethod
@@ -238,14 +238,18 @@ class Database:
         self._redactors.clear()
 
     @asynccontextmanager
-    async def tenant(self, tenant_id: TenantId, *, readonly: bool = False) -> AsyncIterator[TenantSession]:
+    async def tenant(
+        self, tenant_id: TenantId, *, readonly: bool = False, urgent: bool = False
+    ) -> AsyncIterator[TenantSession]:
         """One transaction. Never await the network, nor open another writing session, inside it.
+
+        `urgent` is for what somebody outside waits for: it is the next writer.
 
         Raises UnknownTenant, and StoreBusy when other writers did not finish in time.
         """
         data_keys = await self.keyring.data_keys(tenant_id)
         async with (
-            self._turn(readonly=readonly),
+            self._turn(readonly=readonly, urgent=urgent),
             AsyncSession(
                 self._reader if readonly else self._engine,
                 sync_session_class=BoundSession,
@@ -280,20 +284,17 @@ class Database:
         await self.keyring.close()
         await self._engine.dispose()
 
-    def _turn(self, *, readonly: bool) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if readonly or self.dialect != "sqlite" else self._writer()
+    def _turn(self, *, readonly: bool, urgent: bool = False) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if readonly or self.dialect != "sqlite" else self._writer(urgent=urgent)
 
     @asynccontextmanager
-    async def _writer(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(BUSY_TIMEOUT_S):
-                await self._write_turn.acquire()
-        except TimeoutError as exc:
-            raise StoreBusy("waited too long to write: is a session opened inside another one?") from exc
-        try:
+    async def _writer(self, *, urgent: bool) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._write_turn.taken(urgent=urgent, timeout_s=BUSY_TIMEOUT_S))
+            except TimeoutError as exc:
+                raise StoreBusy("waited too long to write: is a session opened inside another one?") from exc
             yield
-        finally:
-            self._write_turn.release()
 
 
 def _dump(value: object) -> str:
