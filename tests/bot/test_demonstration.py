@@ -51,7 +51,7 @@ def check_promises(stage: Stage) -> None:
 
 
 async def test_a_cut_configuration_is_found_rolled_back_once_and_healed(tmp_path: Path) -> None:
-    """The promises hold each time. The diagnosis is statistics on a machine that may be busy: one of two must be right."""
+    """The promises hold each time. The diagnosis is statistics, here on a busy machine: one of two must be right."""
     async with open_stage(tmp_path, SEED, 0) as stage:
         for scenario_seed in (SEED, SEED + 1):
             result = await run_scenario(stage, "config-cut", scenario_seed, SEED)
