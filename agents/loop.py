@@ -218,7 +218,7 @@ async def _commit(rt: Runtime, tenant: TenantId, investigation: InvestigationId,
 
 
 async def _append(s: Any, investigation: InvestigationId, *, role: str, content: Any, meta: dict[str, Any]) -> None:
-    seq = len(await investigations.messages(s, investigation))
+    seq = await investigations.count_messages(s, investigation)
     await investigations.append_message(s, investigation, seq=seq, role=role, content=content, meta=meta)
 
 

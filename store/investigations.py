@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from store.errors import NotFound
 from store.ids import ConversationId, IncidentId, InvestigationId, NoteId, UserId, stable_id
-from store.model_messages import Content, ModelMessage, append_message, messages
+from store.model_messages import Content, ModelMessage, append_message, count_messages, messages
 from store.redaction import Redacted
 from store.schema import DailySpendRow, InvestigationRow, NoteRow
 from store.session import TenantSession
@@ -22,6 +22,7 @@ __all__ = [
     "add_note",
     "add_usage",
     "append_message",
+    "count_messages",
     "create_investigation",
     "investigation",
     "latest_investigation",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.ids import InvestigationId, stable_id
 from store.schema import ModelMessageRow
@@ -48,6 +48,12 @@ async def append_message(
         },
     )
     return row_id in added
+
+
+async def count_messages(s: TenantSession, investigation_id: InvestigationId) -> int:
+    """How many there are, which is the next `seq`; nothing is decrypted for that."""
+    counted = select(func.count(ModelMessageRow.id)).where(ModelMessageRow.investigation_id == investigation_id)
+    return int(await s.value(counted))
 
 
 async def messages(s: TenantSession, investigation_id: InvestigationId) -> list[ModelMessage]:

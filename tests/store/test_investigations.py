@@ -12,6 +12,7 @@ from store.investigations import (
     add_note,
     add_usage,
     append_message,
+    count_messages,
     create_investigation,
     investigation,
     latest_investigation,
@@ -134,6 +135,7 @@ async def test_history_is_append_only_and_keeps_signatures(database: Database, c
         assert await append_message(s, case.investigation_id, seq=1, role="assistant", content=thinking, meta={"n": 1})
         assert await append_message(s, case.investigation_id, seq=0, role="user", content="why?")
         assert not await append_message(s, case.investigation_id, seq=1, role="assistant", content="changed")
+        assert await count_messages(s, case.investigation_id) == 2
     async with database.tenant(case.tenant_id) as s:
         history = await messages(s, case.investigation_id)
     assert [(message.seq, message.role) for message in history] == [(0, "user"), (1, "assistant")]
