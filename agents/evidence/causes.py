@@ -16,7 +16,13 @@ from agents.evidence.blame import Blame, assign_blame, measured_edges
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.indicators import QUANTILE_WINDOWS, RATE_WINDOW_S
 from agents.evidence.norms import NORMS, Z_CAP
-from agents.evidence.patterns import leaks_before_restart, loaded_services, traffic_surge, unplanned_restarts
+from agents.evidence.patterns import (
+    leaks_before_restart,
+    loaded_services,
+    traffic_surge,
+    unplanned_restarts,
+    without_planned,
+)
 from agents.evidence.symptom import Symptom, find_symptom
 from agents.evidence.templates import is_error_like, shift_templates
 from agents.evidence.types import (
@@ -41,7 +47,7 @@ EXPLAINS_BONUS = 0.1
 LEAK_BONUS = 0.6
 LOAD_SHARE = 0.35  # what an anomaly counts that came with more load
 UNREACHED_SHARE = 0.3
-RECENT_RESTART_S = 20.0
+RECENT_RESTART_S = 30.0
 LEAK_LOOKBACK_S = 60.0
 LEAST_BASELINE_S = 15.0
 REQUESTS = "requests rate"
@@ -76,7 +82,8 @@ class _Suspect:
 def rank_causes(telemetry: Telemetry) -> Ranking:
     """Rank suspects, best first. `quiet` when no symptom stands out of the data's own noise."""
     edges = sorted({*telemetry.edges, *measured_edges(telemetry.series)}, key=lambda e: (e.caller, e.callee))
-    telemetry = replace(telemetry, edges=tuple(edges))
+    series = (without_planned(s, telemetry.changes) if _counted(s) else s for s in telemetry.series)
+    telemetry = replace(telemetry, edges=tuple(edges), series=tuple(series))
     symptom = find_symptom(replace(telemetry, series=tuple(_without_old_restarts(telemetry))))
     if symptom is None:
         return _quiet(telemetry)
@@ -92,12 +99,15 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     return _Case(telemetry, symptom, anomalies, templates, pool).ranking()
 
 
+def _counted(series: Series) -> bool:
+    return series.family == "restarts" and series.unit == "restarts"
+
+
 def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
-    """All series but those restarts that a change explains or that are over."""
+    """All series but the restarts of services that have not restarted for a while: that is over."""
     recent = telemetry.window.end.timestamp() - RECENT_RESTART_S
     for series in telemetry.series:
-        counted = series.family == "restarts" and series.unit == "restarts"
-        if not counted or unplanned_restarts([series], series.service, telemetry.changes, recent):
+        if not _counted(series) or unplanned_restarts([series], series.service, telemetry.changes, recent):
             yield series
 
 
@@ -149,7 +159,7 @@ class _Case:
         self.templates = templates
         self.series = series
         self.services = sorted({s.service for s in series} | {line.service for line in telemetry.logs})
-        self.anomalies = [a for a in anomalies if not self._planned_restart(a)]
+        self.anomalies = anomalies
         self.blame = assign_blame(self.anomalies, series, telemetry.edges, self._faulty())
         self.surge = traffic_surge(self.anomalies, self.services, telemetry.edges, self.onset)
         self.loaded = loaded_services(self.anomalies) if self.surge else set()
@@ -169,12 +179,6 @@ class _Case:
             and not _reports_call(t)
             and _own_fault(t, [n for n in (*self.services, *peers) if n != t.service])
         }
-
-    def _planned_restart(self, anomaly: Anomaly) -> bool:
-        if anomaly.family != "restarts" or anomaly.unit != "restarts":
-            return False
-        since = self.symptom.good_since or 0.0
-        return not unplanned_restarts(self.series, anomaly.service, self.telemetry.changes, since)
 
     def ranking(self) -> Ranking:
         own = list(chain.from_iterable(b.own for b in self.blame.values()))

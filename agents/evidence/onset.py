@@ -7,7 +7,9 @@ it; a minute early costs next to nothing. So the first crossing is walked back t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,13 +22,15 @@ LEAST_ABNORMAL_S = 15.0  # one failed request fills a whole 10 s rate window; mo
 SHORT_S = 5.0  # unless the whole service is plainly broken right now
 PLAIN_Z = 15.0
 BRIDGED_S = 90.0  # short bursts nearer than this are one incident (a process that restarts again and again),
+RHYTHM = 3  # of them at least, or it is coincidence
 BURST_S = 20.0  # while a longer stretch is an incident of its own
-BURSTING: tuple[Family, ...] = ("errors", "latency", "dependency_errors")  # in which users feel a restart
+BURSTING: tuple[Family, ...] = ("errors", "dependency_errors")  # in which users feel a restart
 NOW_S = 6.0  # what ended longer ago than this has healed
 RISING = 0.2  # shares of the level reached: on the way to it,
 LEFT_NORMAL = 0.08  # and just out of the normal band
 ALIKE = 0.5  # peaks of two bursts of one incident
 STILL_Z = 1.5  # what lasts is at least this far from normal on the average of these last seconds
+FARTHEST_Z = 1e6  # keeps sums finite
 EARLIER_Z = 6.0  # an earlier stretch this strong was an incident, not noise
 CALM_MARGIN_S = 3.0  # after an earlier incident
 ENOUGH_BASELINE_S = 25.0
@@ -37,14 +41,13 @@ LEAST_USUAL = 0.15  # share of the samples from which the normal level may be le
 class _Run:
     """Columns [first, last] of one merged abnormal stretch, `cells` of them really abnormal, `peak` in noise units.
 
-    `calm_s` is the longest calm between its bursts, `tail` the column where the last of them began.
+    `calm_s` is the longest calm between its bursts.
     """
 
     first: int
     last: int
     cells: int
     peak: float
-    tail: int
     calm_s: float = 0.0
 
 
@@ -177,7 +180,8 @@ def _deviation(values: FloatArray, usual: BoolArray, series: Series, direction: 
     noise = max(1.5 * spread, NORMS[series.family].relative * abs(level), absolute_floor(series.family, series.unit))
     if noise <= 0:
         noise = max(1e-9, 1e-6 * float(np.abs(signed).max()))
-    return np.asarray((signed - level) / noise, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        return np.clip(np.asarray((signed - level) / noise, dtype=np.float64), -FARTHEST_Z, FARTHEST_Z)
 
 
 def _bridge(times: FloatArray, interval: float) -> float:
@@ -193,19 +197,23 @@ def _runs(times: FloatArray, z: FloatArray, interval: float) -> list[_Run]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], abnormal.astype(np.int8), [0]])))
     runs: list[_Run] = []
     for first, last in zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True):
-        run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()), tail=first)
+        run = _Run(first=first, last=last, cells=last - first + 1, peak=float(z[first : last + 1].max()))
         if runs and times[first] - times[runs[-1].last] <= _near(runs[-1], run, interval):
-            runs[-1] = _joined(runs[-1], run, tail=runs[-1].tail, calm_s=runs[-1].calm_s)
+            runs[-1] = _joined(runs[-1], run)
         else:
             runs.append(run)
-    bursts: list[_Run] = []
+    chains: list[list[_Run]] = []
     for run in runs:
-        if bursts and _same_incident(bursts[-1], run, times, interval):
-            gap = float(times[run.first] - times[bursts[-1].last])
-            bursts[-1] = _joined(bursts[-1], run, tail=run.first, calm_s=max(gap, bursts[-1].calm_s))
+        if chains and _same_incident(chains[-1][-1], run, times, interval):
+            chains[-1].append(run)
         else:
-            bursts.append(run)
-    return bursts
+            chains.append([run])
+    return [run for chain in chains for run in ([_chained(chain, times)] if len(chain) >= RHYTHM else chain)]
+
+
+def _chained(bursts: Sequence[_Run], times: FloatArray) -> _Run:
+    calm_s = max(float(times[b.first] - times[a.last]) for a, b in pairwise(bursts))
+    return replace(reduce(_joined, bursts), calm_s=calm_s)
 
 
 def _near(before: _Run, run: _Run, interval: float) -> float:
@@ -220,10 +228,10 @@ def _alike(before: _Run, run: _Run) -> bool:
 
 def _same_incident(before: _Run, run: _Run, times: FloatArray, interval: float) -> bool:
     gap = float(times[run.first] - times[before.last])
-    longest = max(float(times[r.last] - times[r.tail]) for r in (before, run))
+    longest = max(float(times[r.last] - times[r.first]) for r in (before, run))
     return gap <= _bridge(times, interval) and _alike(before, run) and longest <= max(BURST_S, 2 * interval)
 
 
-def _joined(before: _Run, run: _Run, *, tail: int, calm_s: float) -> _Run:
+def _joined(before: _Run, run: _Run) -> _Run:
     cells, peak = before.cells + run.cells, max(before.peak, run.peak)
-    return _Run(first=before.first, last=run.last, cells=cells, peak=peak, tail=tail, calm_s=calm_s)
+    return _Run(first=before.first, last=run.last, cells=cells, peak=peak)

@@ -1,11 +1,13 @@
 """Shapes of failure that need more than one indicator: a leak with restarts, a surge of traffic."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from agents.evidence.grid import clean
+from agents.evidence.indicators import RESTART_WINDOW_S
 from agents.evidence.symptom import entry_services
 from agents.evidence.types import Anomaly, Change, Edge, FloatArray, Onset, Series
 
@@ -29,6 +31,14 @@ def unplanned_restarts(
         found += [t for t in moments.tolist() if t >= since_s and not any(-5 <= t - p <= PLANNED_S for p in planned)]
         break
     return found
+
+
+def without_planned(series: Series, changes: Sequence[Change]) -> Series:
+    """The same count of restarts within the last minute, without those that a change explains."""
+    moments = np.sort(np.array(unplanned_restarts([series], series.service, changes, 0.0)))
+    until, since = (np.searchsorted(moments, series.times - back, side="right") for back in (0.0, RESTART_WINDOW_S))
+    counted = np.where(np.isfinite(series.values), (until - since).astype(np.float64), np.nan)
+    return replace(series, values=counted)
 
 
 def leaks_before_restart(series: Sequence[Series], service: str, restarts: Sequence[float]) -> bool:

@@ -16,7 +16,8 @@ from agents.evidence.types import Anomaly, Edge, Family, LogLine, Onset, Series,
 FELT: tuple[Family, ...] = ("errors", "latency", "dependency_errors")
 INTERNAL: tuple[Family, ...] = ("dependency_latency", "saturation", "restarts", "memory", "cpu")
 FELT_SCORE = 4.5
-INTERNAL_SCORE = 9.0  # nobody complained about it, so it must be plain
+INTERNAL_SCORE = 9.0  # nobody complained about it, so it must be plain;
+RESTARTS_SCORE = 6.0  # two unplanned restarts within a minute are
 VERIFIED_SCORE = 4.0  # against the protected baseline and its placebo stretches
 AFTERMATH_S = 15.0  # after the beginning of an incident
 EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least half as strong as the strongest
@@ -94,7 +95,7 @@ def _abnormal(
     found = []
     for series in pool:
         onset = find_onset(_until(series, window.end.timestamp()), failing)
-        if onset is None or onset.score < least:
+        if onset is None or onset.score < (RESTARTS_SCORE if series.family == "restarts" else least):
             continue
         earlier = earlier_incidents([*felt, series], onset, failing)
         good = tuple(known_good(earlier, onset, window.start.timestamp()))
