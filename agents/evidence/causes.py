@@ -23,7 +23,7 @@ from agents.evidence.patterns import (
     unplanned_restarts,
     without_planned,
 )
-from agents.evidence.symptom import Symptom, find_symptom
+from agents.evidence.symptom import Symptom, find_symptom, is_rarely_called
 from agents.evidence.templates import is_error_like, shift_templates
 from agents.evidence.types import (
     Anomaly,
@@ -84,12 +84,13 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     edges = sorted({*telemetry.edges, *measured_edges(telemetry.series)}, key=lambda e: (e.caller, e.callee))
     series = (without_planned(s, telemetry.changes) if _counted(s) else s for s in telemetry.series)
     telemetry = replace(telemetry, edges=tuple(edges), series=tuple(series))
-    symptom = find_symptom(replace(telemetry, series=tuple(_without_old_restarts(telemetry))))
+    crashes = [c for s in telemetry.series if _counted(s) for c in _crashes(s, telemetry)]
+    symptom = find_symptom(replace(telemetry, series=tuple(_without_old_restarts(telemetry))), crashes)
     if symptom is None:
         return _quiet(telemetry)
     window, good = telemetry.window, symptom.good
     pool = telemetry.series if symptom.series in telemetry.series else (*telemetry.series, symptom.series)
-    pool = _without_old_quantiles(pool, symptom)
+    pool = _telling(pool, symptom)
     found = rank_anomalies(pool, symptom.onset, window, good=good, failing=symptom.failing)
     onset, anomalies = _agreed_onset(symptom.onset, found)
     if onset is not symptom.onset:
@@ -103,6 +104,10 @@ def _counted(series: Series) -> bool:
     return series.family == "restarts" and series.unit == "restarts"
 
 
+def _crashes(series: Series, telemetry: Telemetry) -> list[float]:
+    return unplanned_restarts([series], series.service, telemetry.changes, telemetry.window.start.timestamp())
+
+
 def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
     """All series but the restarts of services that have not restarted for a while: that is over."""
     recent = telemetry.window.end.timestamp() - RECENT_RESTART_S
@@ -111,8 +116,9 @@ def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
             yield series
 
 
-def _without_old_quantiles(series: Iterable[Series], symptom: Symptom) -> tuple[Series, ...]:
-    """All but the quantiles that still look back at an earlier incident; the means beside them do no more."""
+def _telling(series: Iterable[Series], symptom: Symptom) -> tuple[Series, ...]:
+    """All but latencies of a handful of requests, and quantiles that still look back at an earlier incident."""
+    series = [s for s in series if s is symptom.series or not is_rarely_called(s)]
     since = symptom.good_since
     if since is None or symptom.onset.at.timestamp() - since > QUANTILE_WINDOWS * RATE_WINDOW_S:
         return tuple(series)

@@ -51,17 +51,21 @@ class _Run:
     calm_s: float = 0.0
 
 
-def find_onset(series: Series, failing: Sequence[Stretch] = ()) -> Onset | None:
+def find_onset(series: Series, failing: Sequence[Stretch] = (), crashes: Sequence[float] = ()) -> Onset | None:
     """The onset of the abnormal stretch that still lasts at the end of the series, or None if all is well by then.
 
-    What is normal is not learned from `failing` times: a request that is refused at once is not a fast one.
+    What is normal is not learned from `failing` times: a request that is refused at once is not a fast one. `crashes`
+    are unplanned restarts (epoch seconds): errors that come with one are no chance, however few.
     """
     times, values = clean(series.times, series.values)
+    if times.size < MIN_SAMPLES:
+        return None
     usual = _outside(times, failing)
+    deviations = [(d, _deviation(values, usual, series, d)) for d in directions(series.family)]
     found = [
         onset
-        for direction in directions(series.family)
-        if (onset := _onset_towards(times, values, usual, series, direction)) is not None
+        for direction, z in deviations
+        if (onset := _onset_towards(times, z, series, direction, crashes)) is not None
     ]
     return max(found, key=lambda o: (o.score, o.direction)) if found else None
 
@@ -128,18 +132,17 @@ def _outside(times: FloatArray, failing: Sequence[Stretch]) -> BoolArray:
 
 
 def _onset_towards(
-    times: FloatArray, values: FloatArray, usual: BoolArray, series: Series, direction: Direction
+    times: FloatArray, z: FloatArray, series: Series, direction: Direction, crashes: Sequence[float]
 ) -> Onset | None:
-    if times.size < MIN_SAMPLES:
-        return None
     interval = float(np.median(np.diff(times)))
-    z = _deviation(values, usual, series, direction)
     runs = _runs(times, z, interval)
     if not runs:
         return None
     run = runs[-1]
     plain = run.peak >= PLAIN_Z and run.last == times.size - 1 and "rare" not in series.labels
-    needed = max(2, int(np.ceil((SHORT_S if plain else LEAST_ABNORMAL_S) / interval)))
+    began, ended = float(times[run.first]), float(times[run.last])
+    crashed = series.family in BURSTING and any(began - SHORT_S - interval <= c <= ended for c in crashes)
+    needed = max(2, int(np.ceil((SHORT_S if plain or crashed else LEAST_ABNORMAL_S) / interval)))
     again_s = 1.5 * run.calm_s if series.family in BURSTING else 0.0
     if times[-1] - times[run.last] > max(2 * interval, NOW_S, again_s) or run.cells < needed:
         return None

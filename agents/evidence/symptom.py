@@ -38,8 +38,11 @@ class Symptom:
     failing: tuple[Stretch, ...]
 
 
-def find_symptom(telemetry: Telemetry) -> Symptom | None:
-    """The earliest of the strong symptoms of the first group of services that has any."""
+def find_symptom(telemetry: Telemetry, crashes: Sequence[float] = ()) -> Symptom | None:
+    """The earliest of the strong symptoms of the first group of services that has any.
+
+    `crashes` as for `find_onset`.
+    """
     services = sorted({s.service for s in telemetry.series})
     failing = failing_times(telemetry.series)
     felt = [s for s in telemetry.series if s.family in FELT and _dates(s) and "route" not in s.labels]
@@ -49,14 +52,14 @@ def find_symptom(telemetry: Telemetry) -> Symptom | None:
     for families, least in ((FELT, FELT_SCORE), (INTERNAL, INTERNAL_SCORE)):
         for group in groups:
             pool = [s for s in telemetry.series if s.service in group and s.family in families and _dates(s)]
-            found = _abnormal(pool, least, window, felt, failing)
+            found = _abnormal(pool, least, window, felt, failing=failing, crashes=crashes)
             if families is INTERNAL:
                 found = [s for s in found if not _aftermath(s, window)]
             if found:
                 return _earliest_strong(found)
     measured = {s.service for s in felt}
     logged = [s for s in error_log_series(telemetry.logs) if s.service not in measured]
-    return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged], failing))
+    return _earliest_strong(_abnormal(logged, FELT_SCORE, window, [*felt, *logged], failing=failing, crashes=crashes))
 
 
 def entry_services(services: Iterable[str], edges: Sequence[Edge]) -> list[str]:
@@ -71,8 +74,7 @@ def _dates(series: Series) -> bool:
     it lies on the bound of a histogram's bucket; the mean beside each tells the same with less noise. The mean latency
     of a route with few requests is that of its slowest one.
     """
-    rare = series.labels.get("rare") and series.family == "latency"
-    return not rare and not series.labels.get("own") and series.labels.get("statistic") != "p95"
+    return not is_rarely_called(series) and not series.labels.get("own") and series.labels.get("statistic") != "p95"
 
 
 def failing_times(series: Iterable[Series]) -> tuple[Stretch, ...]:
@@ -86,7 +88,9 @@ def _abnormal(
     least: float,
     window: Window,
     felt: Sequence[Series],
+    *,
     failing: tuple[Stretch, ...],
+    crashes: Sequence[float] = (),
 ) -> list[Symptom]:
     """Series that left their range by their own low side *and* against the baseline's placebo stretches.
 
@@ -94,7 +98,7 @@ def _abnormal(
     """
     found = []
     for series in pool:
-        onset = find_onset(_until(series, window.end.timestamp()), failing)
+        onset = find_onset(_until(series, window.end.timestamp()), failing, crashes)
         if onset is None or onset.score < (RESTARTS_SCORE if series.family == "restarts" else least):
             continue
         earlier = earlier_incidents([*felt, series], onset, failing)
@@ -107,6 +111,11 @@ def _abnormal(
             )
             found.append(symptom)
     return found
+
+
+def is_rarely_called(series: Series) -> bool:
+    """Whether its mean is that of a handful of requests."""
+    return series.family == "latency" and bool(series.labels.get("rare"))
 
 
 def _aftermath(symptom: Symptom, window: Window) -> bool:

@@ -76,6 +76,36 @@ def test_a_single_blip_is_ignored(series: Any) -> None:
     assert find_onset(series(values, "errors", unit="ratio")) is None
 
 
+def test_few_errors_for_a_moment_count_only_if_a_process_died_meanwhile(series: Any) -> None:
+    values = np.zeros(300)
+    values[291:] = 0.06
+    row = series(values, "errors", unit="ratio")
+    assert find_onset(row) is None
+    onset = find_onset(row, crashes=[T0 + 290])
+    assert onset is not None
+    assert abs(onset.at.timestamp() - (T0 + 291)) <= 3
+    assert find_onset(row, crashes=[T0 + 100]) is None
+
+
+def test_two_bursts_are_no_rhythm_and_what_has_ended_is_over(series: Any) -> None:
+    values = np.zeros(300)
+    values[220:235] = values[262:280] = 0.4
+    assert find_onset(series(values, "errors", unit="ratio")) is None
+    values[290:] = 0.4
+    onset = find_onset(series(values, "errors", unit="ratio"))
+    assert onset is not None
+    assert abs(onset.at.timestamp() - (T0 + 220)) <= 3
+
+
+def test_an_outage_after_a_short_calm_is_another_one(series: Any) -> None:
+    values = np.zeros(300)
+    values[200:260] = 0.5
+    values[270:] = 0.3
+    onset = find_onset(series(values, "errors", unit="ratio"))
+    assert onset is not None
+    assert abs(onset.at.timestamp() - (T0 + 270)) <= 3
+
+
 def test_less_latency_is_no_incident_but_less_traffic_is(series: Any) -> None:
     fall = noisy([50.0] * 200 + [10.0] * 100)
     assert find_onset(series(fall, "latency")) is None
