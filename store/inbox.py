@@ -174,7 +174,7 @@ async def mark(
 
 async def pending(db: Database, older_than: timedelta, *, limit: int = 500) -> list[tuple[TenantId, InboxId]]:
     """What arrived at least so long ago and was never enqueued, oldest first, of all tenants."""
-    async with db.across_tenants("sweep the inbox") as session:
+    async with db.across_tenants("sweep the inbox", readonly=True) as session:
         rows = await session.execute(
             select(InboxRow.tenant_id, InboxRow.id)
             .where(InboxRow.state == "received", InboxRow.received_at <= db.now() - older_than)

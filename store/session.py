@@ -249,13 +249,13 @@ class Database:
         """
         data_keys = await self.keyring.data_keys(tenant_id)
         async with (
-            self._turn(readonly=readonly, urgent=urgent),
             AsyncSession(
                 self._reader if readonly else self._engine,
                 sync_session_class=BoundSession,
                 expire_on_commit=False,
                 info={"tenant_id": tenant_id, "readonly": readonly},
             ) as session,
+            self._turn(readonly=readonly, urgent=urgent),  # given back with the commit, before the session is put away
             session.begin(),
         ):
             bound = TenantSession(
@@ -270,12 +270,15 @@ class Database:
             yield bound
 
     @asynccontextmanager
-    async def across_tenants(self, reason: str) -> AsyncIterator[AsyncSession]:
-        """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged."""
+    async def across_tenants(self, reason: str, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
+        """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged.
+
+        A lookup is `readonly`: it waits for no writer.
+        """
         _log.debug("action=store.across_tenants reason=%s", reason)
         async with (
-            self._turn(readonly=False),
-            AsyncSession(self._engine, expire_on_commit=False) as session,
+            AsyncSession(self._reader if readonly else self._engine, expire_on_commit=False) as session,
+            self._turn(readonly=readonly),
             session.begin(),
         ):
             yield session

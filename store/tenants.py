@@ -93,7 +93,7 @@ async def create_tenant(db: Database, *, name: str) -> TenantId:
 
 
 async def list_tenants(db: Database) -> list[Tenant]:
-    async with db.across_tenants("list tenants") as session:
+    async with db.across_tenants("list tenants", readonly=True) as session:
         rows = await session.scalars(select(TenantRow).order_by(TenantRow.created_at, TenantRow.id))
         return [Tenant(id=TenantId(row.id), name=row.name, created_at=row.created_at) for row in rows]
 
@@ -110,7 +110,7 @@ async def tenant_for_slack(db: Database, *, enterprise_id: str | None, team_id: 
         SlackInstallRow.enterprise_id != "",
         SlackInstallRow.is_enterprise_install.is_(True),
     )
-    async with db.across_tenants("route a Slack request") as session:
+    async with db.across_tenants("route a Slack request", readonly=True) as session:
         found = await session.scalar(
             select(SlackInstallRow.tenant_id)
             .where(or_(by_team, by_enterprise))

@@ -12,6 +12,7 @@ from store.ids import TenantId, new_id
 from store.redaction import Redacted
 from store.schema import AuditRow, TenantRow, UserRow
 from store.session import Database, TenantSession
+from store.tenants import create_tenant, list_tenants, tenant_for_slack
 from store.users import Role, ensure_user, user, user_by_slack
 
 TwoTenants = tuple[TenantId, TenantId]
@@ -232,3 +233,12 @@ async def test_times_without_a_zone_are_refused(sqlite_database: Database, two_t
     with pytest.raises(StatementError, match="without a zone"):
         async with sqlite_database.tenant(two_tenants[0]) as s:
             await insert_naive(s)
+
+
+async def test_routing_a_request_waits_for_no_writer(sqlite_database: Database) -> None:
+    tenant = await create_tenant(sqlite_database, name="Acme")
+    async with sqlite_database.tenant(tenant) as s:
+        await ensure_user(s, slack_user_id="U1", role=Role.MEMBER)
+        async with asyncio.timeout(5):
+            assert await tenant_for_slack(sqlite_database, enterprise_id=None, team_id="T1") is None
+            assert [one.id for one in await list_tenants(sqlite_database)] == [tenant]
