@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main
+from bot.cli import discover_subcommands, main
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("serve", "demo", "setup", "doctor", "tenant", "migrate")
+COMMANDS = [name for name, _ in discover_subcommands()]
 
 
 def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +49,11 @@ def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str])
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"autoheal {command}" in capsys.readouterr().out
+
+
+def test_each_command_is_described() -> None:
+    assert {"serve", "demo", "setup", "doctor", "tenant", "migrate"} <= set(COMMANDS)
+    assert [name for name, module in discover_subcommands() if not (module.__doc__ and module.HELP)] == []
 
 
 def test_serve_without_settings_names_each_variable_and_what_to_do(tmp_path: Path) -> None:

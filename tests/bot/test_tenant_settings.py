@@ -7,7 +7,7 @@ import pytest
 from bot.assemble import open_database
 from bot.cli import main
 from bot.settings import SettingsError, load_settings
-from bot.tenant import parse_changes
+from bot.tenant_settings import parse_changes
 from store import audit
 from store.ids import TenantId
 from store.tenants import create_tenant, settings

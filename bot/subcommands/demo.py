@@ -1,0 +1,23 @@
+"""`autoheal demo`: the main job on embedded defaults."""
+
+import argparse
+import asyncio
+
+HELP = "a local workspace and a shop that really breaks; no account needed"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenario", default="config-cut", help="a name, `random` or `all`")
+    parser.add_argument("--seed", type=int, default=None, help="varies names, the faulty place, onset and load")
+    parser.add_argument("--headless", action="store_true", help="approve by itself and end, without a page")
+    parser.add_argument("--json", action="store_true", help="with --headless: one JSON line per scenario")
+    parser.add_argument("--port", type=int, default=0, help="port of the page; 0 takes a free one")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    from bot.demonstration import Choice, demonstrate
+
+    choice = Choice(
+        scenario=chosen.scenario, seed=chosen.seed, headless=chosen.headless, as_json=chosen.json, port=chosen.port
+    )
+    return asyncio.run(demonstrate(choice))

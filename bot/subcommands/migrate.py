@@ -1,0 +1,11 @@
+"""`autoheal migrate`: both databases to this version's schema."""
+
+import argparse
+
+HELP = "bring the databases to this version"
+
+
+def run(_: argparse.Namespace) -> int:
+    from bot.serve import migrate_databases
+
+    return migrate_databases()
