@@ -19,39 +19,11 @@ from sqlalchemy import select
 from store.ids import new_id
 from store.schema import AuditRow, TenantHeadRow
 from store.session import TenantSession
+from store.vocabulary import check_action
 
 EMPTY_CHAIN = bytes(32)
 _TAG = b"AHAUDIT1"
 _PAGE = 500
-
-SOURCES = frozenset({"slack", "agent", "system", "operator"})
-"""Where an action comes from: the first word of its name."""
-
-VERBS: dict[str, frozenset[str]] = {
-    "tenant": frozenset({"created", "closed"}),
-    "app": frozenset({"installed", "uninstalled"}),
-    "user": frozenset({"added", "removed"}),
-    "role": frozenset({"granted"}),
-    "settings": frozenset({"changed"}),
-    "request": frozenset({"refused"}),
-    "mention": frozenset({"received", "refused"}),
-    "command": frozenset({"used", "refused"}),
-    "connection": frozenset({"added", "removed", "checked"}),
-    "incident": frozenset({"opened", "mitigated", "resolved", "reopened", "retargeted"}),
-    "investigation": frozenset(
-        {"requested", "started", "steered", "stop_requested", "concluded", "stopped", "failed", "resumed"}
-    ),
-    "model": frozenset({"called", "fell_back"}),
-    "tool": frozenset({"called", "refused"}),
-    "approval": frozenset(
-        {"proposed", "approved", "rejected", "refused", "expired", "replanned", "superseded", "cancelled"}
-    ),
-    "effect": frozenset({"started", "finished", "unknown", "verified", "refused"}),
-    "undo": frozenset({"requested"}),
-    "feedback": frozenset({"given"}),
-    "verdict": frozenset({"published"}),
-}
-"""What an action is about, and what happened to it: the rest of its name, as in `slack.approval.approved`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +64,7 @@ async def record(
     """Appends to the tenant's chain, in the caller's transaction. It locks the tenant's head until the commit, so call
     it last. Raises ValueError for an action that is not in the vocabulary.
     """
-    _check(action)
+    check_action(action)
     head = await s.head()
     row_id = new_id()
     row = AuditRow(
@@ -157,13 +129,6 @@ def link(previous: bytes, row: AuditRow) -> bytes:
     }
     canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     return hashlib.sha256(_TAG + previous + len(canonical).to_bytes(8, "big") + canonical).digest()
-
-
-def _check(action: str) -> None:
-    source, _, rest = action.partition(".")
-    subject, _, verb = rest.partition(".")
-    if source not in SOURCES or verb not in VERBS.get(subject, frozenset()):
-        raise ValueError(f"{action!r} is not in the audit vocabulary (store/audit.py)")
 
 
 def _broken(length: int, head: bytes, problem: str, at_sequence: int) -> ChainReport:

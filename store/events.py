@@ -14,25 +14,9 @@ from store.audit import Actor
 from store.ids import new_id
 from store.schema import EventRow
 from store.session import TenantSession
+from store.vocabulary import check_event_type
 
 SOURCE = "/autoheal"
-
-VERBS: dict[str, frozenset[str]] = {
-    "tenant": frozenset({"created", "closed"}),
-    "app": frozenset({"installed", "uninstalled"}),
-    "user": frozenset({"added", "role_changed"}),
-    "connection": frozenset({"added", "removed", "failed"}),
-    "mention": frozenset({"received", "refused"}),
-    "command": frozenset({"used"}),
-    "incident": frozenset({"opened", "mitigated", "resolved", "reopened"}),
-    "investigation": frozenset({"queued", "started", "steered", "concluded", "stopped", "failed"}),
-    "tool": frozenset({"called", "failed"}),
-    "model": frozenset({"called", "fell_back"}),
-    "approval": frozenset({"proposed", "approved", "rejected", "expired", "replanned", "cancelled", "superseded"}),
-    "remediation": frozenset({"started", "applied", "healed", "not_healed", "unknown", "failed", "undone"}),
-    "feedback": frozenset({"given"}),
-}
-"""All nouns with their verbs."""
 
 
 async def emit(
@@ -46,7 +30,7 @@ async def emit(
     """Appends an event in the caller's transaction. It locks the tenant's head until the commit, so call it late.
     Raises ValueError for a type that is not in the vocabulary. Data holds ids, numbers and closed words.
     """
-    _check(type)
+    check_event_type(type)
     head = await s.head()
     head.event_sequence += 1
     row_id = new_id()
@@ -72,16 +56,6 @@ async def events(s: TenantSession, since: datetime, until: datetime, *, limit: i
         select(EventRow).where(EventRow.time >= since, EventRow.time < until).order_by(EventRow.sequence).limit(limit)
     )
     return [_event(s, row) for row in rows]
-
-
-def _check(event_type: str) -> None:
-    parts = event_type.split(".")
-    if (
-        len(parts) != 5
-        or (parts[0], parts[1], parts[4]) != ("ai", "autoheal", "v1")
-        or parts[3] not in VERBS.get(parts[2], frozenset())
-    ):
-        raise ValueError(f"{event_type!r} is not in the event vocabulary (store/events.py)")
 
 
 def _event(s: TenantSession, row: EventRow) -> CloudEvent:
