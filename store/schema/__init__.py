@@ -1,5 +1,6 @@
 """The tables. Rows stay inside the store: its functions return dataclasses."""
 
+from store.schema.accounts import AccountRow, ApiTokenRow, InvitationRow, MailRow, WebSessionRow
 from store.schema.base import Base, Owned
 from store.schema.incidents import (
     ApprovalRow,
@@ -24,6 +25,8 @@ from store.schema.tenancy import (
 )
 
 __all__ = [
+    "AccountRow",
+    "ApiTokenRow",
     "ApprovalRow",
     "ArtifactRow",
     "AuditRow",
@@ -39,6 +42,8 @@ __all__ = [
     "InboxRow",
     "IncidentRow",
     "InvestigationRow",
+    "InvitationRow",
+    "MailRow",
     "ModelMessageRow",
     "NoteRow",
     "Owned",
@@ -47,4 +52,5 @@ __all__ = [
     "TenantRow",
     "TenantSettingsRow",
     "UserRow",
+    "WebSessionRow",
 ]

@@ -45,6 +45,7 @@ class UserRow(Owned, Base):
     role: Mapped[str] = mapped_column(Word)
     created_at: Mapped[datetime]
     role_changed_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
 
 
 class SlackInstallRow(Owned, Base):
