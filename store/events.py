@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from store.audit import Actor
 from store.ids import new_id
-from store.schema import EventRow
+from store.schema import EventOutboxRow
 from store.session import TenantSession
 from store.vocabulary import check_event_type
 
@@ -34,7 +34,7 @@ async def emit(
     head = await s.head()
     head.event_sequence += 1
     row_id = new_id()
-    row = EventRow(
+    row = EventOutboxRow(
         id=row_id,
         tenant_id=s.tenant_id,
         sequence=head.event_sequence,
@@ -53,12 +53,15 @@ async def emit(
 async def events(s: TenantSession, since: datetime, until: datetime, *, limit: int = 10_000) -> list[CloudEvent]:
     """From `since` (inclusive) to `until` (exclusive), in the order in which they were emitted."""
     rows = await s.all(
-        select(EventRow).where(EventRow.time >= since, EventRow.time < until).order_by(EventRow.sequence).limit(limit)
+        select(EventOutboxRow)
+        .where(EventOutboxRow.time >= since, EventOutboxRow.time < until)
+        .order_by(EventOutboxRow.sequence)
+        .limit(limit)
     )
     return [_event(s, row) for row in rows]
 
 
-def _event(s: TenantSession, row: EventRow) -> CloudEvent:
+def _event(s: TenantSession, row: EventOutboxRow) -> CloudEvent:
     attributes: dict[str, Any] = {
         "id": row.id,
         "source": SOURCE,

@@ -1,7 +1,7 @@
 """The closed vocabulary of what is recorded: names of audited actions, and types of events. Nothing else is stored.
 
-An action is `source.subject.verb`, as in `slack.approval.approved`; an event is `ai.autoheal.<noun>.<verb>.v1`. To add a
-word, add it here; what it means is in docs/operating.md.
+An action is `source.subject.verb`, as in `slack.approval.approved`; an event is `ai.autoheal.<noun>.<verb>.v1`. A new
+word is added here; what it means is in docs/operating.md.
 """
 
 from typing import Final
@@ -55,7 +55,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
 """What an audited action is about, and what happened to it.
 
 `login.refused`, `token.refused`, `request.refused` and `access.refused` name their `reason` in the details; the
-target of a refused login is the account's id, or `unknown`. `access.refused` is a try to reach what is not the caller's.
+target of a refused login is the account's id, or `unknown`. `access.refused`: what was asked for is not the caller's.
 """
 
 EVENTS: Final[dict[str, frozenset[str]]] = {

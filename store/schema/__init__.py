@@ -14,7 +14,7 @@ from store.schema.incidents import (
     ModelMessageRow,
     NoteRow,
 )
-from store.schema.records import AuditRow, DeliveryRow, EventRow, FenceRow, InboxRow
+from store.schema.records import AuditRow, DeliveryRow, EventOutboxRow, FenceRow, InboxRow
 from store.schema.tenancy import (
     ConnectionRow,
     SlackInstallRow,
@@ -36,7 +36,7 @@ __all__ = [
     "ConversationRow",
     "DailySpendRow",
     "DeliveryRow",
-    "EventRow",
+    "EventOutboxRow",
     "FeedbackRow",
     "FenceRow",
     "InboxRow",

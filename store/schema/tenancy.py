@@ -17,7 +17,10 @@ class TenantRow(Base):
 
 
 class TenantHeadRow(Owned, Base):
-    """One row a tenant: its counters. Locked for a moment by whoever takes the next number."""
+    """One row a tenant: its counters. Locked for a moment by whoever takes the next number.
+
+    `audit_base_*`: the last audit entry that retention removed, where the chain now begins.
+    """
 
     __tablename__ = "tenant_heads"
     incident_number: Mapped[int] = mapped_column(default=0)
@@ -25,6 +28,8 @@ class TenantHeadRow(Owned, Base):
     audit_sequence: Mapped[int] = mapped_column(default=0)
     audit_hash: Mapped[bytes]
     event_sequence: Mapped[int] = mapped_column(default=0)
+    audit_base_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
+    audit_base_hash: Mapped[bytes | None]
 
 
 class TenantSettingsRow(Owned, Base):
@@ -36,6 +41,7 @@ class TenantSettingsRow(Owned, Base):
     new_member_role: Mapped[str] = mapped_column(Word)
     triage_channels: Mapped[tuple[str, ...]] = mapped_column(Words)
     open_threads: Mapped[tuple[str, ...]] = mapped_column(Words)
+    audit_channel: Mapped[str | None] = mapped_column(Word)
 
 
 class UserRow(Owned, Base):
