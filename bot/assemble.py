@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import time
@@ -166,6 +167,18 @@ def claude(settings: Settings) -> ClaudeModel | None:
     return ClaudeModel(client, model=settings.model)
 
 
+async def warm(evidence: EvidencePool, *, claude: bool) -> None:
+    """What the first investigation would otherwise wait for."""
+    await evidence.warm()
+    if claude:
+        from agents.claude_warmup import warm as warm_client  # noqa: PLC0415 -- only with the client itself
+
+        await asyncio.to_thread(warm_client)
+    # A full collection walks everything that the libraries built at start, for a quarter of a second in which nothing
+    # else runs. None of it ever goes away, so the collector need not look at it again.
+    gc.freeze()
+
+
 def egress_to(base_url: str) -> Callable[[str], object]:
     """Allows exactly the origin of `base_url`; raises NotPermitted for any other."""
     allowed = urlsplit(base_url)[:2]
@@ -262,7 +275,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         await sweep(db, engine)
         await stack.enter_async_context(listening(settings, intake, session))
         stack.push_async_callback(intake.settle)
-        warming = asyncio.create_task(evidence.warm())
+        warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
         stack.callback(warming.cancel)
         log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
         yield adopted
