@@ -39,6 +39,30 @@ class WrongMasterKey(StoreError):
     """The key file does not open the keyring's data keys: put the original key file back."""
 
 
+class KeyAccessDenied(StoreError):
+    """The key service knows us, but does not let us use the key: the message names the right that is missing."""
+
+
+class KeyServiceUnreachable(StoreError):
+    """The key service does not answer. Nothing was lost; what is sealed opens again when it does."""
+
+
+class NoShredLedger(StoreError):
+    """The keyring's shred ledger is missing, cut off, or another's. Without it, shredded keys could come back from a
+    backup, so nothing is loaded: put the newest copy of the ledger in its place.
+    """
+
+
+class BrokenShredLedger(StoreError):
+    """A line of the shred ledger was changed. Restore the ledger from its own copy."""
+
+
+class TenantFrozen(StoreError):
+    """Slack was uninstalled, or the tenant is being closed: nothing is done for it any more. Installing the app again
+    within seven days brings it back, unless the closing has begun.
+    """
+
+
 class UnsafeKeyFile(StoreError):
     """The key file can be read by others, or is not a key file. `chmod 600` it, or restore it from its backup."""
 
@@ -53,3 +77,7 @@ class InstalledElsewhere(StoreError):
 
 class LastAdmin(StoreError):
     """The change would leave the tenant without an admin. Make somebody else admin first."""
+
+
+class AddressTaken(StoreError):
+    """The e-mail address, or the person, has an account in this organisation already."""

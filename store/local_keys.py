@@ -4,8 +4,10 @@ The file is made at the first run with mode 0600, holds one key a line (`<key id
 line wraps. Earlier lines stay so that keys wrapped before a rotation still open. Back it up apart from the databases.
 """
 
+import asyncio
 import base64
 import binascii
+import fcntl
 import json
 import os
 import secrets
@@ -28,7 +30,10 @@ class LocalFileKeys:
         """Reads the file, or creates it. Raises UnsafeKeyFile."""
         self._path = path
         _create_if_missing(path)
-        self._keys = _read(path)
+        self._load()
+
+    def _load(self) -> None:
+        self._keys = _read(self._path)
         self._current = list(self._keys)[-1]
 
     async def wrap(self, data_key: bytes, *, context: Mapping[str, str]) -> bytes:
@@ -37,8 +42,11 @@ class LocalFileKeys:
         return self._current.encode() + b":" + nonce + body
 
     async def unwrap(self, wrapped: bytes, *, context: Mapping[str, str]) -> bytes:
-        key_id, _, rest = wrapped.partition(b":")
-        key = self._keys.get(key_id.decode("ascii", "replace"))
+        prefix, _, rest = wrapped.partition(b":")
+        key_id = prefix.decode("ascii", "replace")
+        if key_id not in self._keys:
+            self._load()  # another process rotated the key
+        key = self._keys.get(key_id)
         if key is None:
             raise WrongMasterKey(f"{self._path} does not hold the master key that this keyring was made with")
         try:
@@ -46,18 +54,44 @@ class LocalFileKeys:
         except (InvalidTag, ValueError) as exc:
             raise WrongMasterKey(f"{self._path} does not open this keyring: put the original key file back") from exc
 
+    async def is_current(self, wrapped: bytes) -> bool:
+        """Whether the file's last line wrapped it."""
+        self._load()
+        return wrapped.partition(b":")[0] == self._current.encode()
+
+    async def rotate(self) -> str:
+        """Adds a line, which wraps from now on."""
+        await asyncio.to_thread(self._add_line)
+        return f"{self._path} has a new last line, {self._current}; earlier lines stay. Back the file up now."
+
+    def _add_line(self) -> None:
+        with self._path.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # two rotations at once add two lines
+            draft = _draft(self._path, self._path.read_text("ascii").rstrip("\n") + "\n" + _new_line())
+            draft.replace(self._path)
+        self._load()
+
+
+def _new_line() -> str:
+    return f"k{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}\n"
+
+
+def _draft(path: Path, content: str) -> Path:
+    """The whole content, on disk under a temporary name beside `path`."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
 
 def _create_if_missing(path: Path) -> None:
     """Writes a whole file under a temporary name and links it: two first starts end with one key, never half of one."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    line = f"k{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}\n"
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    draft = _draft(path, _new_line())
     try:
         os.link(draft, path)
     except FileExistsError:

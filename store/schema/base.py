@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, MetaData, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import LargeBinary
 
-from store.schema.columns import UtcDateTime
+from store.schema.columns import Sealed, UtcDateTime
+
+__all__ = ["ID", "NAMING", "Base", "Owned", "Sealed", "owned_by"]
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -20,12 +21,14 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 ID = Uuid(as_uuid=False)
-Sealed = LargeBinary  # an AH1 envelope, see store/vault.py
 
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar = {datetime: UtcDateTime()}
+
+    door_grants: ClassVar[frozenset[str]] = frozenset()
+    """What `Database.across_tenants` may do with this table: of `select`, `insert`, `update`, `delete`. Default: nothing."""
 
 
 class Owned:

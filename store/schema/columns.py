@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, String, Text, TypeDecorator
 
 from store.redaction import Redacted
 
@@ -34,6 +34,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Sealed(TypeDecorator[bytes]):
+    """An AH1 envelope (store/vault.py). Rotation and erasure find the sealed columns by this type."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, _dialect: Dialect) -> bytes | None:
+        if value is not None and not value.startswith(b"AH1"):
+            raise TypeError("only an envelope can be stored in a sealed column")
+        return value
 
 
 class RedactedText(TypeDecorator[str]):
