@@ -1,0 +1,209 @@
+"""Days come, take their events once, and go, whatever is interrupted: on both backends alike."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from store.event_days import DAYS_AHEAD, EventDays, StoredEvent, open_event_days
+from store.event_days.postgresql import PostgresEventDays
+from store.event_days.sqlite import SqliteEventDays
+from store.ids import TenantId, new_id
+
+KEPT = timedelta(days=90)
+A, B = TenantId(new_id()), TenantId(new_id())
+
+
+@pytest.fixture
+async def days(store_place: Any, clock: Any) -> AsyncIterator[EventDays]:
+    opened = open_event_days(store_place.url, clock=clock)
+    yield opened
+    await opened.expire(date.max)
+    await opened.close()
+
+
+def event(tenant_id: TenantId, time: datetime, sequence: int = 1, *, data: bytes = b"sealed") -> StoredEvent:
+    return StoredEvent(
+        tenant_id=tenant_id,
+        id=new_id(),
+        sequence=sequence,
+        time=time,
+        type="ai.autoheal.incident.opened.v1",
+        subject="x",
+        actor_type=None,
+        actor_id=None,
+        data=data,
+    )
+
+
+async def _all(days: EventDays, tenant_id: TenantId) -> list[StoredEvent]:
+    return await days.query(tenant_id, datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), limit=10_000)
+
+
+async def test_120_days_pass_and_90_remain(days: EventDays, clock: Any) -> None:
+    written: list[StoredEvent] = []
+    for _ in range(120):
+        await days.ensure(clock().date() + timedelta(days=DAYS_AHEAD))
+        batch = [event(tenant_id, clock()) for tenant_id in (A, B)]
+        written += batch
+        await days.append(batch)
+        await days.expire((clock() - KEPT).date())
+        clock.advance(timedelta(days=1))
+    today = (clock() - timedelta(days=1)).date()
+    assert await days.inventory() == [today + timedelta(days=n) for n in range(-90, DAYS_AHEAD + 1)]
+    for tenant_id in (A, B):
+        kept = [e for e in written if e.tenant_id == tenant_id and e.time.date() >= today - KEPT]
+        assert await _all(days, tenant_id) == kept
+    assert len(kept) == 91
+
+
+async def test_an_event_is_stored_once_however_often_it_is_appended(days: EventDays, clock: Any) -> None:
+    batch = [event(A, clock() + timedelta(seconds=n), n) for n in range(3)]
+    await days.append(batch[:2])
+    await days.append(batch)
+    await asyncio.gather(*(days.append(batch) for _ in range(4)))
+    assert await _all(days, A) == batch
+
+
+async def test_late_and_early_events_are_kept(days: EventDays, clock: Any) -> None:
+    await days.ensure(clock().date())
+    late, early = event(A, clock() - timedelta(days=200)), event(A, clock() + timedelta(days=40))
+    await days.append([early, late])
+    assert await _all(days, A) == [late, early]
+    assert await days.expire((clock() - KEPT).date()) == [late.time.date()]
+    assert await _all(days, A) == [early]
+    await days.append([late])  # a day that had gone before comes back
+    assert await _all(days, A) == [late, early]
+
+
+async def test_ranges_are_half_open_and_pages_join(days: EventDays, clock: Any) -> None:
+    times = [clock() + timedelta(hours=9 * n) for n in range(8)] + [clock()]
+    batch = [event(A, time) for time in times]
+    await days.append([*batch, event(B, clock())])
+    wanted = sorted((e for e in batch if times[0] <= e.time < times[6]), key=lambda e: (e.time, e.id))
+    pages: list[StoredEvent] = []
+    while page := await days.query(
+        A, times[0], times[6], limit=2, after=(pages[-1].time, pages[-1].id) if pages else None
+    ):
+        pages += page
+    assert pages == wanted
+    assert await days.query(A, times[2], times[2], limit=9) == []
+
+
+async def test_a_closed_tenants_events_go_and_the_others_stay(days: EventDays, clock: Any) -> None:
+    theirs = [event(B, clock() + timedelta(days=n)) for n in range(3)]
+    await days.append([event(A, clock() + timedelta(days=n)) for n in range(3)] + theirs)
+    assert await days.delete_tenant(A) == 3
+    assert await days.delete_tenant(A) == 0
+    assert (await _all(days, A), await _all(days, B)) == ([], theirs)
+
+
+async def test_expiry_of_nothing_is_no_error(days: EventDays, clock: Any) -> None:
+    assert await days.expire(clock().date()) == []
+    assert await days.inventory() == []
+
+
+# SQLite
+
+
+async def test_a_dropped_day_leaves_no_byte_in_any_file(sqlite_place: Any, clock: Any) -> None:
+    canary = b"canary-of-a-day-that-ends"
+    folder = Path(sqlite_place.url.removeprefix("sqlite:///")).parent
+    days = SqliteEventDays(folder / "events.db", clock=clock)
+    await days.append([event(A, clock(), n, data=canary * 50) for n in range(200)])
+    await days.append([event(A, clock() + timedelta(days=1), n) for n in range(200)])
+    assert any(canary in path.read_bytes() for path in folder.glob("events.db*"))
+    size = (folder / "events.db").stat().st_size
+    await days.expire(clock().date() + timedelta(days=1))
+    assert not any(canary in path.read_bytes() for path in folder.glob("events.db*"))
+    assert (folder / "events.db").stat().st_size < size / 2
+    assert (folder / "events.db").stat().st_mode & 0o077 == 0
+
+
+async def test_a_crash_between_drop_and_vacuum_is_mended(sqlite_place: Any, clock: Any) -> None:
+    path = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events.db")
+    days = SqliteEventDays(path, clock=clock)
+    await days.append([event(A, clock(), n, data=bytes(500)) for n in range(500)])
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"DROP TABLE day_{clock():%Y%m%d}")
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] > 10
+    assert await days.expire(clock().date() + timedelta(days=1)) == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 0
+
+
+async def test_a_raw_write_is_refused_by_the_file(sqlite_place: Any, clock: Any) -> None:
+    path = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events.db")
+    days = SqliteEventDays(path, clock=clock)
+    await days.append([event(A, clock())])
+    with sqlite3.connect(path) as connection:
+        connection.create_function("cur_tenant", 0, lambda: B)
+        for statement in ("DELETE FROM {}", "UPDATE {} SET subject = 'y'", "INSERT INTO {} SELECT * FROM {}"):
+            with pytest.raises(sqlite3.IntegrityError, match=r"another tenant|do not change"):
+                connection.execute(statement.replace("{}", f"day_{clock():%Y%m%d}"))
+
+
+# PostgreSQL
+
+
+@pytest.fixture
+async def postgres_days(postgres_place: Any, clock: Any) -> AsyncIterator[PostgresEventDays]:
+    days = PostgresEventDays(postgres_place.url, owner_url=postgres_place.url, clock=clock)
+    yield days
+    await days.expire(date.max)
+    await days.close()
+
+
+async def test_a_crash_between_detach_and_drop_is_mended(
+    postgres_days: PostgresEventDays, postgres_place: Any, clock: Any
+) -> None:
+    first, second = clock().date(), clock().date() + timedelta(days=1)
+    await postgres_days.append([event(A, clock()), event(A, clock() + timedelta(days=1))])
+    with psycopg.connect(postgres_place.url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE event_days DETACH PARTITION event_days_{first:%Y%m%d} CONCURRENTLY".encode())
+    assert await postgres_days.inventory() == [first, second]  # what is still on the disk is told
+    assert await postgres_days.expire(second) == [first]
+    assert await postgres_days.inventory() == [second]
+
+
+async def test_a_detach_that_was_interrupted_is_finished(postgres_place: Any, clock: Any) -> None:
+    days = PostgresEventDays(postgres_place.url, owner_url=postgres_place.url, clock=clock, wait_s=0.5)
+    await days.append([event(A, clock())])
+    tomorrow = clock().date() + timedelta(days=1)
+    with psycopg.connect(postgres_place.url) as reader:
+        reader.execute("SELECT count(*) FROM event_days")  # DETACH CONCURRENTLY waits for it, then gives up
+        with pytest.raises(Exception, match="timeout"):
+            await days.expire(tomorrow)
+    assert await _all(days, A) == []
+    assert await days.inventory() == [clock().date()]
+    assert await days.expire(tomorrow) == [clock().date()]
+    assert await days.inventory() == []
+    await days.close()
+
+
+async def test_the_application_reaches_the_parent_only_and_its_tenant_only(
+    postgres_days: PostgresEventDays, postgres_place: Any, clock: Any
+) -> None:
+    await postgres_days.append([event(A, clock()), event(B, clock())])
+    child = f"event_days_{clock():%Y%m%d}"
+    with psycopg.connect(postgres_place.url) as connection:
+        connection.execute("SET ROLE autoheal_app")
+        assert connection.execute("SELECT count(*) FROM event_days").fetchone() == (0,)
+        connection.execute("SELECT set_config('app.tenant_id', %s, false)", (A,))
+        assert connection.execute("SELECT tenant_id::text FROM event_days").fetchall() == [(A,)]
+        connection.commit()
+        for statement in (
+            f"TABLE {child}",
+            f"INSERT INTO {child} TABLE event_days",
+            "DELETE FROM event_days",
+            "UPDATE event_days SET subject = 'y'",
+            f"INSERT INTO event_days VALUES ('{B}', now(), '{B}', 2, 'x', 'x', null, null, '')",  # noqa: S608 - ours
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+            connection.rollback()
