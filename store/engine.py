@@ -3,6 +3,8 @@
 SQLite: WAL, foreign keys, recursive triggers (else INSERT OR REPLACE passes a delete trigger), full synchronisation,
 and BEGIN IMMEDIATE for writers, because a read that turns into a write cannot wait for its turn. The driver's own
 transaction control is switched off for that.
+
+Both: the database is told at each BEGIN for whom the transaction acts (`store.walls`), and forgets it at its end.
 """
 
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store.one_trip import one_trip_sqlite
+from store.walls.acting import ACTS_FOR, Acting
 
 BUSY_TIMEOUT_S = 15
 _PRAGMAS = (
@@ -20,6 +23,9 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",
+)
+_ACT_FOR = (
+    "SELECT set_config('role', %s, true), set_config('app.tenant_id', %s, true), set_config('app.door', %s, true)"
 )
 
 
@@ -49,6 +55,8 @@ def create_engine(url: str, *, pool_size: int) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine.sync_engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -61,6 +69,7 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
+    connection.create_function("cur_tenant", 0, connection.acting.get)
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
@@ -68,5 +77,16 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    kind = connection.get_execution_options().get("begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {kind}")
+    options = connection.get_execution_options()
+    whom: Acting | None = options.get(ACTS_FOR)
+    if whom is not None:
+        raw: Any = connection.connection.dbapi_connection
+        raw.act_for(whom.sqlite)
+    connection.exec_driver_sql(f"BEGIN {options.get('begin', 'IMMEDIATE')}")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """The settings are local to the transaction: the server takes them back at its end, however it ends."""
+    whom: Acting | None = connection.get_execution_options().get(ACTS_FOR)
+    if whom is not None:
+        connection.exec_driver_sql(_ACT_FOR, whom.postgresql)

@@ -19,7 +19,7 @@ CHECKED_INSERT = "checked_insert"  # execution option set by TenantSession alone
 
 
 class BoundSession(Session):
-    """`info` holds tenant_id and readonly. Made by Database.tenant only."""
+    """`info` holds tenant_id, readonly and erasing. Made by Database.tenant only."""
 
     def connection(self, *_args: Any, **_kwargs: Any) -> Any:
         raise RefusedStatement("a tenant's session gives no raw connection")
@@ -43,6 +43,8 @@ def _guard_statement(state: ORMExecuteState) -> None:
         raise RefusedStatement("statements with separate parameters pass the tenant wall")
     if not state.is_select and state.session.info["readonly"]:
         raise RefusedStatement("this session only reads")
+    if state.session.info["erasing"] and not (state.is_select or state.is_delete):
+        raise RefusedStatement("this session only reads and deletes")
     if state.is_insert:
         if not state.execution_options.get(CHECKED_INSERT):
             raise RefusedStatement("insert through TenantSession.insert or insert_if_absent")
@@ -85,7 +87,7 @@ def _refuse_unfiltered(statement: Any) -> None:
 
 def _refuse_rewrites(state: ORMExecuteState) -> None:
     mapper = state.bind_mapper
-    if mapper is None or mapper.class_.append_only:
+    if mapper is None or (mapper.class_.append_only and not state.session.info["erasing"]):
         raise RefusedStatement("rows of this table are only ever added")
     values = getattr(state.statement, "_values", None) or {}
     if any(getattr(column, "key", column) == "tenant_id" for column in values):
@@ -98,6 +100,8 @@ def _guard_flush(session: Session, _context: UOWTransaction, _instances: object)
     changed = [*session.new, *session.dirty, *session.deleted]
     if changed and session.info["readonly"]:
         raise RefusedStatement("this session only reads")
+    if changed and session.info["erasing"]:
+        raise RefusedStatement("this session deletes by statements only")
     for row in changed:
         if not isinstance(row, Owned):
             raise CrossTenantWrite(f"{type(row).__name__} belongs to no tenant")

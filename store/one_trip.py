@@ -6,8 +6,9 @@ loop get their turn; under load a write transaction of a few statements held the
 
 import collections
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiosqlite
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
     AsyncAdapt_aiosqlite_dbapi,
 )
-from sqlalchemy.util import EMPTY_DICT
+from sqlalchemy.util import EMPTY_DICT, await_
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,63 @@ class OneTripCursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
 
+class _Acting:
+    """For whom the connection's transaction acts: what the SQL function `cur_tenant()` answers.
+
+    It changes in the connection's thread only, in the order of the statements: a statement whose caller was cancelled
+    can never run for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._whom = ""
+
+    def get(self) -> str:
+        return self._whom
+
+    def set(self, whom: str) -> None:
+        self._whom = whom
+
+
+def commit(connection: sqlite3.Connection, acting: _Acting) -> None:
+    connection.commit()
+    acting.set("")
+
+
+def rollback(connection: sqlite3.Connection, acting: _Acting) -> None:
+    try:
+        connection.rollback()
+    finally:
+        acting.set("")
+
+
 class _OneTripConnection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    __slots__ = ("acting",)
 
     _cursor_cls = OneTripCursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self.acting = _Acting()
+
+    def act_for(self, whom: str) -> None:
+        """Takes no trip of its own: it is done before the next statement. Ends with the transaction."""
+        connection: Any = self._connection
+        connection._tx.put_nowait((None, partial(self.acting.set, whom)))  # noqa: SLF001 -- as the class above does
+
+    def commit(self) -> None:
+        self._end(commit)
+
+    def rollback(self) -> None:
+        self._end(rollback)
+
+    def _end(self, end: Callable[[sqlite3.Connection, _Acting], None]) -> None:
+        connection: Any = self._connection
+        if not connection._connection:  # noqa: SLF001 -- closed
+            return
+        try:
+            await_(connection._execute(end, connection._conn, self.acting))  # noqa: SLF001 -- as the cursor
+        except Exception as error:  # noqa: BLE001 -- translated as the class above does
+            self._handle_exception(error)
 
 
 class _Module(AsyncAdapt_aiosqlite_dbapi):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Select, delete, select, update
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from store import vault
 from store.engine import BUSY_TIMEOUT_S, create_engine, reading
-from store.errors import StoreBusy, UnknownTenant
+from store.errors import StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
@@ -28,6 +29,7 @@ from store.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
 from store.schema import ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
 from store.turn import Turn
 from store.vault import DataKeys, Place
+from store.walls.acting import DOOR_KEEPER, acting, for_tenant
 
 _log = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=Owned)
@@ -45,7 +47,7 @@ class TenantSession:
         *,
         tenant_id: TenantId,
         session: AsyncSession,
-        data_keys: DataKeys,
+        data_keys: DataKeys | None,
         clock: Callable[[], datetime],
         redactors: dict[TenantId, tuple[int, Redactor]],
         kept_out: Sequence[Secret] = (),
@@ -66,7 +68,7 @@ class TenantSession:
     def redactor(self) -> Redactor:
         """Knows this tenant's stored credentials, those saved earlier in this transaction included."""
         if self._redactor is None:
-            raise RuntimeError("the session is not open")
+            raise RuntimeError("the session is not open, or it erases")
         return self._redactor
 
     # Statements. Rows are from store.schema; only the store's own modules call these.
@@ -150,11 +152,16 @@ class TenantSession:
 
     def _seal(self, table: str, column: str, row_id: str, text: str) -> bytes:
         place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
-        return vault.seal(self._data_keys.current, place, text.encode("utf-8", "surrogatepass"))
+        return vault.seal(self._keys().current, place, text.encode("utf-8", "surrogatepass"))
 
     def _open(self, table: str, column: str, row_id: str, blob: bytes) -> str:
         place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
-        return vault.unseal(self._data_keys, place, blob).decode("utf-8", "surrogatepass")
+        return vault.unseal(self._keys(), place, blob).decode("utf-8", "surrogatepass")
+
+    def _keys(self) -> DataKeys:
+        if self._data_keys is None:
+            raise RuntimeError("a session that erases holds no keys")
+        return self._data_keys
 
     # The tenant's own secrets
 
@@ -165,11 +172,18 @@ class TenantSession:
         await self.save()
         self._redactor = Redactor(await self._own_secrets())
 
-    async def load_redactor(self) -> None:
-        """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant."""
-        version = await self.value(select(TenantHeadRow.secrets_version).where(TenantHeadRow.id == self.tenant_id))
-        if version is None:
+    async def load_redactor(self, *, frozen_too: bool = False) -> None:
+        """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant, TenantFrozen."""
+        found = (
+            await self._session.execute(
+                select(TenantHeadRow.secrets_version, TenantHeadRow.status).where(TenantHeadRow.id == self.tenant_id)
+            )
+        ).one_or_none()
+        if found is None:
             raise UnknownTenant("this tenant does not exist")
+        version, status = found
+        if status != "active" and not frozen_too:
+            raise TenantFrozen(f"this tenant is {status}: Slack was uninstalled, or its data is being deleted")
         known = self._redactors.get(self.tenant_id)
         if known is None or known[0] != version:
             known = (version, Redactor(await self._own_secrets()))
@@ -209,8 +223,9 @@ class Database:
         keys: KeyProvider,
         clock: Callable[[], datetime] = utcnow,
         pool_size: int = 8,
+        ledger: Path | None = None,
     ) -> Self:
-        """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise."""
+        """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise. `ledger`: see Keyring."""
         engine = create_engine(url, pool_size=pool_size)
         keyring_engine = create_engine(keyring_url, pool_size=2)
         try:
@@ -220,7 +235,7 @@ class Database:
             await engine.dispose()
             await keyring_engine.dispose()
             raise
-        return cls(engine=engine, keyring=Keyring(keyring_engine, keys, clock), clock=clock)
+        return cls(engine=engine, keyring=Keyring(keyring_engine, keys, clock, ledger), clock=clock)
 
     @property
     def dialect(self) -> str:
@@ -239,21 +254,34 @@ class Database:
 
     @asynccontextmanager
     async def tenant(
-        self, tenant_id: TenantId, *, readonly: bool = False, urgent: bool = False
+        self,
+        tenant_id: TenantId,
+        *,
+        readonly: bool = False,
+        urgent: bool = False,
+        erasing: bool = False,
+        frozen_too: bool = False,
     ) -> AsyncIterator[TenantSession]:
         """One transaction. Never await the network, nor open another writing session, inside it.
 
         `urgent` is for what somebody outside waits for: it is the next writer.
 
-        Raises UnknownTenant, and StoreBusy when other writers did not finish in time.
+        `erasing` is for the end of a tenant and nothing else: the session may only select and delete, but delete also
+        rows of append-only tables. It holds no keys and no redactor, so it opens after the keys are shredded; whether
+        the tenant exists is not asked.
+
+        `frozen_too` is for the few that still concern a tenant after Slack was uninstalled: its export, its return.
+
+        Raises UnknownTenant, TenantFrozen, and StoreBusy when other writers did not finish in time.
         """
-        data_keys = await self.keyring.data_keys(tenant_id)
+        whom = for_tenant(tenant_id, erasing=erasing)
+        data_keys = None if erasing else await self.keyring.data_keys(tenant_id)
         async with (
             AsyncSession(
-                self._reader if readonly else self._engine,
+                acting(self._reader if readonly else self._engine, whom),
                 sync_session_class=BoundSession,
                 expire_on_commit=False,
-                info={"tenant_id": tenant_id, "readonly": readonly},
+                info={"tenant_id": tenant_id, "readonly": readonly, "erasing": erasing},
             ) as session,
             self._turn(readonly=readonly, urgent=urgent),  # given back with the commit, before the session is put away
             session.begin(),
@@ -266,22 +294,31 @@ class Database:
                 redactors=self._redactors,
                 kept_out=(*self._kept_out.get(None, ()), *self._kept_out.get(tenant_id, ())),
             )
-            await bound.load_redactor()
+            if not erasing:
+                await bound.load_redactor(frozen_too=frozen_too)
             yield bound
 
     @asynccontextmanager
     async def across_tenants(self, reason: str, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
         """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged.
 
-        A lookup is `readonly`: it waits for no writer.
+        The database lets it do what the tables' `door_grants` say. A lookup is `readonly`: it waits for no writer.
         """
         _log.debug("action=store.across_tenants reason=%s", reason)
         async with (
-            AsyncSession(self._reader if readonly else self._engine, expire_on_commit=False) as session,
+            AsyncSession(
+                acting(self._reader if readonly else self._engine, DOOR_KEEPER), expire_on_commit=False
+            ) as session,
             self._turn(readonly=readonly),
             session.begin(),
         ):
             yield session
+
+    def forget(self, tenant_id: TenantId) -> None:
+        """Drops the tenant's keys and secrets from memory."""
+        self.keyring.forget(tenant_id)
+        self._redactors.pop(tenant_id, None)
+        self._kept_out.pop(tenant_id, None)
 
     async def close(self) -> None:
         await self.keyring.close()

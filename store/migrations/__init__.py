@@ -1,7 +1,8 @@
 """Schema migrations of the two databases, run by code so that they work from an installed wheel.
 
 One transaction takes a lock, then migrates: replicas that start together wait for each other, and an interrupted
-migration leaves nothing behind, because both databases roll back schema changes.
+migration leaves nothing behind, because both databases roll back schema changes. The walls between tenants are no
+migration: they follow from the models and are laid in the same transaction, after it.
 """
 
 from pathlib import Path
@@ -16,8 +17,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store import walls
 from store.engine import create_engine
 from store.errors import SchemaMismatch
+from store.walls.acting import owning
 
 Which = Literal["content", "keyring"]
 
@@ -58,8 +61,10 @@ async def require_current_keyring(engine: AsyncEngine) -> None:
 async def _migrate(url: str, which: Which) -> None:
     engine = create_engine(url, pool_size=1)
     try:
-        async with engine.begin() as connection:
+        async with owning(engine).begin() as connection:
             await connection.run_sync(_upgrade, which)
+            if which == "content":
+                await connection.run_sync(_wall)
     finally:
         await engine.dispose()
 
@@ -67,8 +72,19 @@ async def _migrate(url: str, which: Which) -> None:
 async def _require(engine: AsyncEngine, which: Which) -> None:
     async with engine.connect() as connection:
         current = await connection.run_sync(_revision, which)
-    if current != head(which):
-        raise SchemaMismatch(f"the {which} database is not migrated: run `autoheal migrate`")
+        if current != head(which):
+            raise SchemaMismatch(f"the {which} database is not migrated: run `autoheal migrate`")
+        if which == "content" and (gaps := await connection.run_sync(walls.missing)):
+            raise SchemaMismatch(f"the tenants' wall has gaps ({gaps[0]}): run `autoheal migrate`")
+
+
+def _wall(connection: Connection) -> None:
+    """Lays the walls anew where one is missing: of a new table, a rebuilt one, or taken down by hand."""
+    if not walls.missing(connection):
+        return
+    walls.build(connection)
+    if gaps := walls.missing(connection):
+        raise SchemaMismatch(f"the tenants' wall cannot be built: {'; '.join(gaps)}. Mend that, then migrate again")
 
 
 def _upgrade(connection: Connection, which: Which) -> None:

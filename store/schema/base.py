@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcDateTime()}
 
     door_grants: ClassVar[frozenset[str]] = frozenset()
-    """What `Database.across_tenants` may do with this table: of `select`, `insert`, `update`, `delete`. Default: nothing."""
+    """What `Database.across_tenants` may do with the table: some of `select`, `insert`, `update`, `delete`."""
 
 
 class Owned:

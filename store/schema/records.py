@@ -11,6 +11,7 @@ from store.schema.columns import RedactedText, Word
 
 
 class InboxRow(Owned, Base):
+    door_grants: ClassVar[frozenset[str]] = frozenset({"select"})
     __tablename__ = "inbox"
     __table_args__ = (UniqueConstraint("tenant_id", "source", "external_id"), Index(None, "state", "received_at"))
     source: Mapped[str] = mapped_column(Word)

@@ -1,6 +1,7 @@
 """Tenants, their people, and what they connected."""
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import Float, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,10 +11,15 @@ from store.schema.columns import RedactedText, Word, Words
 
 
 class TenantRow(Base):
+    door_grants: ClassVar[frozenset[str]] = frozenset({"select", "insert", "update"})
     __tablename__ = "tenants"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(RedactedText)
     created_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(Word, default="active", server_default="active")
+    frozen_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
 
 
 class TenantHeadRow(Owned, Base):
@@ -22,8 +28,10 @@ class TenantHeadRow(Owned, Base):
     `audit_base_*`: the last audit entry that retention removed, where the chain now begins.
     """
 
+    door_grants: ClassVar[frozenset[str]] = frozenset({"insert"})
     __tablename__ = "tenant_heads"
     incident_number: Mapped[int] = mapped_column(default=0)
+    status: Mapped[str] = mapped_column(Word, default="active", server_default="active")
     secrets_version: Mapped[int] = mapped_column(default=0)
     audit_sequence: Mapped[int] = mapped_column(default=0)
     audit_hash: Mapped[bytes]
@@ -33,6 +41,7 @@ class TenantHeadRow(Owned, Base):
 
 
 class TenantSettingsRow(Owned, Base):
+    door_grants: ClassVar[frozenset[str]] = frozenset({"insert"})
     __tablename__ = "tenant_settings"
     model: Mapped[str] = mapped_column(Word)
     autonomy: Mapped[str] = mapped_column(Word)
@@ -57,6 +66,7 @@ class UserRow(Owned, Base):
 class SlackInstallRow(Owned, Base):
     """Unique over all tenants: a workspace routes to exactly one. Absent Slack ids are empty, so that they compare."""
 
+    door_grants: ClassVar[frozenset[str]] = frozenset({"select"})
     __tablename__ = "slack_installs"
     __table_args__ = (UniqueConstraint("enterprise_id", "team_id", "is_enterprise_install"), Index(None, "team_id"))
     enterprise_id: Mapped[str] = mapped_column(Word)
