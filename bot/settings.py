@@ -5,14 +5,19 @@ A wrong or missing one stops the start with its name and what to do.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.redaction import Secret
+
+_KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SettingsError(Exception):
@@ -29,6 +34,19 @@ class Settings(BaseSettings):
     keyring_url: Annotated[str | None, Field(description="Where the wrapped keys live; apart from the database.")] = (
         None
     )
+    shred_ledger: Annotated[Path | None, Field(description="Which keys were destroyed; apart from the keyring.")] = None
+
+    keys: Annotated[Literal["local", "aws-kms", "vault"], Field(description="Who holds the master key.")] = "local"
+    kms_key_arn: Annotated[str | None, Field(description="arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias.")] = None
+    kms_former_key_arns: Annotated[str, Field(description="Comma-separated; they still unwrap.")] = ""
+    kms_region: Annotated[str | None, Field(description="Where it is not the ARN's.")] = None
+    kms_endpoint: Annotated[str | None, Field(description="URL of a private endpoint of AWS KMS.")] = None
+    vault_address: Annotated[str | None, Field(description="https://host:8200 of HashiCorp Vault.")] = None
+    vault_mount: Annotated[str, Field(description="Where its Transit engine is mounted.")] = "transit"
+    vault_key: Annotated[str | None, Field(description="Name of the Transit key.")] = None
+    vault_namespace: str | None = None
+    vault_token: SecretStr | None = None
+
     operator_file: Annotated[Path | None, Field(description="TOML with services and connectors of this host.")] = None
     mode: Annotated[Literal["socket", "http"], Field(description="How Slack reaches us.")] = "socket"
     http_host: str = "127.0.0.1"
@@ -65,6 +83,47 @@ class Settings(BaseSettings):
         if token is not None and not token.get_secret_value().startswith("xapp-"):
             raise ValueError("starts with xapp-: create an App-Level Token with connections:write in Basic Information")
         return token
+
+    @field_validator("kms_key_arn", "kms_former_key_arns")
+    @classmethod
+    def _key_arns(cls, value: str | None) -> str | None:
+        if not all(_KEY_ARN.fullmatch(arn) for arn in _parts(value or "")):
+            raise ValueError(
+                "is the ARN of a key (arn:aws:kms:REGION:ACCOUNT:key/ID); an alias may point elsewhere later"
+            )
+        return value
+
+    @field_validator("vault_address")
+    @classmethod
+    def _vault_address(cls, address: str | None) -> str | None:
+        parts = urlsplit(address or "https://vault")
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise ValueError("starts with https://: keys do not travel in the clear")
+        return address
+
+    @property
+    def ledger_path(self) -> Path:
+        """The shred ledger."""
+        return self.shred_ledger or self.data / "shred-ledger.jsonl"
+
+    @property
+    def former_key_arns(self) -> tuple[str, ...]:
+        return _parts(self.kms_former_key_arns)
+
+    def require_keys(self) -> None:
+        """What the chosen key provider needs. Raises SettingsError naming each missing variable."""
+        wanted = {
+            "local": (),
+            "aws-kms": (("AUTOHEAL_KMS_KEY_ARN", self.kms_key_arn),),
+            "vault": (
+                ("AUTOHEAL_VAULT_ADDRESS", self.vault_address),
+                ("AUTOHEAL_VAULT_KEY", self.vault_key),
+                ("AUTOHEAL_VAULT_TOKEN", self.vault_token),
+            ),
+        }[self.keys]
+        missing = [f"{name} is not set; AUTOHEAL_KEYS={self.keys} needs it" for name, value in wanted if not value]
+        if missing:
+            raise SettingsError("\n".join(missing))
 
     @property
     def content_url(self) -> str:
@@ -122,6 +181,10 @@ def _line(place: tuple[int | str, ...], message: str) -> str:
     name = str(place[0]) if place else "settings"
     variable = name if name.isupper() else f"AUTOHEAL_{name.upper()}"
     return f"{variable}: {message.removeprefix('Value error, ')}"
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _async_url(url: str) -> str:

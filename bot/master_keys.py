@@ -1,0 +1,89 @@
+"""Which master keys this process has: the chosen provider wraps; the others that are configured still unwrap.
+
+So a keyring moves from a file to a key service: set the new provider, keep the old one, `autoheal keys rewrap`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from bot.settings import Settings
+from store.key_provider import KeyProvider, MasterKeys
+from store.local_keys import LocalFileKeys
+from store.redaction import Secret
+
+log = logging.getLogger("autoheal.keys")
+
+UNFIT: Final = "the master key is a file: fit for a trial, not for production, where AUTOHEAL_KEYS is aws-kms or vault"
+
+
+@asynccontextmanager
+async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
+    """Asks no service yet. Raises SettingsError for a missing variable, UnsafeKeyFile."""
+    settings.require_keys()
+    async with AsyncExitStack() as stack:
+        known: dict[str, KeyProvider] = {}
+        path = settings.data / "master.key"
+        if settings.keys == "local" or path.exists():
+            known["local"] = LocalFileKeys(path)
+        if settings.kms_key_arn:
+            from agents.master_keys.aws_kms import AwsKmsKeys  # noqa: PLC0415 -- a second of imports, only here
+
+            kms = AwsKmsKeys(
+                key_arn=settings.kms_key_arn,
+                former_arns=settings.former_key_arns,
+                region=settings.kms_region,
+                endpoint_url=settings.kms_endpoint,
+            )
+            stack.push_async_callback(kms.close)
+            known["aws-kms"] = kms
+        if settings.vault_address and settings.vault_key and settings.vault_token:
+            from agents.master_keys.vault_transit import VaultTransitKeys, vault_outbound  # noqa: PLC0415 -- as above
+
+            vault = VaultTransitKeys(
+                vault_outbound(settings.vault_address),
+                address=settings.vault_address,
+                key=settings.vault_key,
+                token=Secret(settings.vault_token.get_secret_value()),
+                mount=settings.vault_mount,
+                namespace=settings.vault_namespace,
+            )
+            stack.push_async_callback(vault.close)
+            known["vault"] = vault
+        current = known.pop(settings.keys)
+        if settings.keys == "local":
+            log.warning(UNFIT, extra={"action": "keys.local"})
+        yield MasterKeys(current, *known.values())
+
+
+async def keep_engine_key(keys: MasterKeys, path: Path, key: bytes) -> None:
+    """Replaces the file in one move. Its first line names the provider, unless that is the local file."""
+    wrapped = await keys.wrap(key, context=_ENGINE)
+    named = b"" if keys.name == LocalFileKeys.name else keys.name.encode() + b"\n"
+    await asyncio.to_thread(_replace, path, named + wrapped)
+
+
+async def read_engine_key(keys: MasterKeys, path: Path) -> bytes:
+    """Raises WrongMasterKey and what key services raise."""
+    content = await asyncio.to_thread(path.read_bytes)
+    first, _, rest = content.partition(b"\n")
+    name = first.decode("ascii", "replace")
+    if name in _SERVICES:
+        return await keys.named(name).unwrap(rest, context=_ENGINE)
+    return await keys.named(LocalFileKeys.name).unwrap(content, context=_ENGINE)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+_ENGINE: Final = {"purpose": "engine"}
+_SERVICES: Final = frozenset({"aws-kms", "vault"})
