@@ -2,7 +2,7 @@
 
 Row security on a parent does not protect its partitions, so nothing is granted on those. There is no DEFAULT partition:
 it would forbid DETACH CONCURRENTLY, which lets readers and writers go on while a day leaves. The application's role
-reads and appends through the parent; the owner's connection makes and drops days.
+reads and appends through the parent; the owner's connection makes and drops days. All lies in a schema of its own.
 https://www.postgresql.org/docs/current/ddl-partitioning.html
 """
 
@@ -39,9 +39,11 @@ from store.event_days import Cursor, StoredEvent
 from store.ids import TenantId
 from store.walls.acting import APP, ERASER, acting, for_tenant, owning
 
+_SCHEMA: Final = "autoheal_events"
+_PARENT: Final = f"{_SCHEMA}.event_days"
 _EVENTS: Final = Table(
     "event_days",
-    MetaData(),  # not the store's: a database on SQLite has no such table
+    MetaData(schema=_SCHEMA),  # not the store's: a database on SQLite has no such table
     Column("tenant_id", Uuid(as_uuid=False), nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
     Column("id", Uuid(as_uuid=False), nullable=False),
@@ -59,18 +61,19 @@ _LOCK: Final = 0x6576656E74730001  # any constant of our own
 _ENTRIES: Final = 400
 _OURS: Final = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
 _WALLS: Final = (
-    "ALTER TABLE event_days ENABLE ROW LEVEL SECURITY",
-    "ALTER TABLE event_days FORCE ROW LEVEL SECURITY",
-    "REVOKE ALL ON event_days FROM PUBLIC",
-    f"GRANT SELECT, INSERT ON event_days TO {APP}",
-    f"GRANT SELECT, DELETE ON event_days TO {ERASER}",
-    f"CREATE POLICY event_days_app ON event_days TO {APP} USING (tenant_id = {_OURS}) WITH CHECK (tenant_id = {_OURS})",
-    f"CREATE POLICY event_days_eraser ON event_days TO {ERASER} USING (tenant_id = {_OURS})",
+    f"GRANT USAGE ON SCHEMA {_SCHEMA} TO {APP}, {ERASER}",
+    f"ALTER TABLE {_PARENT} ENABLE ROW LEVEL SECURITY",
+    f"ALTER TABLE {_PARENT} FORCE ROW LEVEL SECURITY",
+    f"REVOKE ALL ON {_PARENT} FROM PUBLIC",
+    f"GRANT SELECT, INSERT ON {_PARENT} TO {APP}",
+    f"GRANT SELECT, DELETE ON {_PARENT} TO {ERASER}",
+    f"CREATE POLICY {APP} ON {_PARENT} TO {APP} USING (tenant_id = {_OURS}) WITH CHECK (tenant_id = {_OURS})",
+    f"CREATE POLICY {ERASER} ON {_PARENT} TO {ERASER} USING (tenant_id = {_OURS})",
 )
 _STATE: Final = """
     SELECT c.relname, i.inhparent IS NOT NULL AS attached, COALESCE(i.inhdetachpending, false) AS leaving
     FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' ORDER BY c.relname"""
+    WHERE c.relnamespace = to_regnamespace(:schema) AND c.relkind = 'r' ORDER BY c.relname"""
 
 
 class PostgresEventDays:
@@ -114,7 +117,7 @@ class PostgresEventDays:
         if after is not None:
             statement = statement.where(
                 _EVENTS.c.time >= after[0],  # the planner leaves out days by this one only
-                tuple_(_EVENTS.c.time, _EVENTS.c.id) > tuple_(*after),
+                tuple_(_EVENTS.c.time, _EVENTS.c.id) > tuple_(*after, types=(_EVENTS.c.time.type, _EVENTS.c.id.type)),
             )
         async with reading(acting(self._engine, for_tenant(tenant_id))).begin() as connection:
             return [_event(row) for row in await connection.execute(statement)]
@@ -158,7 +161,7 @@ class PostgresEventDays:
             wanted = set(days)
             for day in sorted(wanted - there):
                 bounds = f"FROM ('{day} 00:00+00') TO ('{day + timedelta(days=1)} 00:00+00')"
-                await connection.execute(text(f"CREATE TABLE {_name(day)} PARTITION OF event_days FOR VALUES {bounds}"))
+                await connection.execute(text(f"CREATE TABLE {_name(day)} PARTITION OF {_PARENT} FOR VALUES {bounds}"))
                 await connection.execute(text(f"ALTER TABLE {_name(day)} ENABLE ROW LEVEL SECURITY"))
                 await connection.execute(text(f"REVOKE ALL ON {_name(day)} FROM PUBLIC, {APP}, {ERASER}"))
         self._known |= wanted
@@ -166,7 +169,7 @@ class PostgresEventDays:
     async def _detach(self, connection: AsyncConnection, day: date, *, leaving: bool) -> None:
         """`leaving`: an earlier DETACH was interrupted between its two transactions."""
         how = "FINALIZE" if leaving else "CONCURRENTLY"
-        await connection.execute(text(f"ALTER TABLE event_days DETACH PARTITION {_name(day)} {how}"))
+        await connection.execute(text(f"ALTER TABLE {_PARENT} DETACH PARTITION {_name(day)} {how}"))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[AsyncConnection]:
@@ -184,16 +187,16 @@ class PostgresEventDays:
 
 async def _lay(connection: AsyncConnection) -> None:
     """The parent and its walls. Roles come from the migration."""
-    await connection.run_sync(_EVENTS.create, checkfirst=True)
-    laid = await connection.scalar(text("SELECT count(*) FROM pg_policies WHERE tablename = 'event_days'"))
-    if not laid:
+    if await connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": _SCHEMA}) is None:
+        await connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
+        await connection.run_sync(_EVENTS.create)
         for statement in _WALLS:
             await connection.execute(text(statement))
 
 
 async def _partitions(connection: AsyncConnection) -> list[tuple[date, bool, bool]]:
     """Day, whether it is attached, whether it is half detached; oldest first."""
-    rows = await connection.execute(text(_STATE))
+    rows = await connection.execute(text(_STATE), {"schema": _SCHEMA})
     return [
         (_date(match[1]), attached, leaving)
         for name, attached, leaving in rows
@@ -202,7 +205,7 @@ async def _partitions(connection: AsyncConnection) -> list[tuple[date, bool, boo
 
 
 def _name(day: date) -> str:
-    return f"event_days_{day:%Y%m%d}"
+    return f"{_PARENT}_{day:%Y%m%d}"
 
 
 def _date(digits: str) -> date:

@@ -16,6 +16,7 @@ from store.event_days.sqlite import SqliteEventDays
 from store.ids import TenantId, new_id
 
 KEPT = timedelta(days=90)
+PARENT = "autoheal_events.event_days"
 A, B = TenantId(new_id()), TenantId(new_id())
 
 
@@ -165,7 +166,7 @@ async def test_a_crash_between_detach_and_drop_is_mended(
     first, second = clock().date(), clock().date() + timedelta(days=1)
     await postgres_days.append([event(A, clock()), event(A, clock() + timedelta(days=1))])
     with psycopg.connect(postgres_place.url, autocommit=True) as connection:
-        connection.execute(f"ALTER TABLE event_days DETACH PARTITION event_days_{first:%Y%m%d} CONCURRENTLY".encode())
+        connection.execute(f"ALTER TABLE {PARENT} DETACH PARTITION {PARENT}_{first:%Y%m%d} CONCURRENTLY".encode())
     assert await postgres_days.inventory() == [first, second]  # what is still on the disk is told
     assert await postgres_days.expire(second) == [first]
     assert await postgres_days.inventory() == [second]
@@ -176,7 +177,7 @@ async def test_a_detach_that_was_interrupted_is_finished(postgres_place: Any, cl
     await days.append([event(A, clock())])
     tomorrow = clock().date() + timedelta(days=1)
     with psycopg.connect(postgres_place.url) as reader:
-        reader.execute("SELECT count(*) FROM event_days")  # DETACH CONCURRENTLY waits for it, then gives up
+        reader.execute(b"TABLE autoheal_events.event_days")  # DETACH CONCURRENTLY waits for it, then gives up
         with pytest.raises(Exception, match="timeout"):
             await days.expire(tomorrow)
     assert await _all(days, A) == []
@@ -190,19 +191,19 @@ async def test_the_application_reaches_the_parent_only_and_its_tenant_only(
     postgres_days: PostgresEventDays, postgres_place: Any, clock: Any
 ) -> None:
     await postgres_days.append([event(A, clock()), event(B, clock())])
-    child = f"event_days_{clock():%Y%m%d}"
+    child = f"{PARENT}_{clock():%Y%m%d}"
     with psycopg.connect(postgres_place.url) as connection:
         connection.execute("SET ROLE autoheal_app")
-        assert connection.execute("SELECT count(*) FROM event_days").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM autoheal_events.event_days").fetchone() == (0,)
         connection.execute("SELECT set_config('app.tenant_id', %s, false)", (A,))
-        assert connection.execute("SELECT tenant_id::text FROM event_days").fetchall() == [(A,)]
+        assert connection.execute("SELECT tenant_id::text FROM autoheal_events.event_days").fetchall() == [(A,)]
         connection.commit()
         for statement in (
             f"TABLE {child}",
-            f"INSERT INTO {child} TABLE event_days",
-            "DELETE FROM event_days",
-            "UPDATE event_days SET subject = 'y'",
-            f"INSERT INTO event_days VALUES ('{B}', now(), '{B}', 2, 'x', 'x', null, null, '')",  # noqa: S608 - ours
+            f"INSERT INTO {child} TABLE {PARENT}",
+            f"DELETE FROM {PARENT}",  # noqa: S608 - a constant
+            f"UPDATE {PARENT} SET subject = 'y'",  # noqa: S608 - as above
+            f"INSERT INTO {PARENT} VALUES ('{B}', '{clock()}', '{B}', 2, 'x', 'x', null, null, '')",  # noqa: S608 - as above
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
