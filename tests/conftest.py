@@ -8,6 +8,7 @@ import socket
 import subprocess
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 import psycopg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.ids import TenantId
 from store.keyring import KeyringBase
@@ -24,6 +26,7 @@ from store.schema import Base
 from store.session import Database
 from store.tenants import create_tenant
 from store.users import Role, ensure_user
+from store.walls.acting import owning
 
 SHARED_SLACK_USERS = ("U0ADMIN", "U0MEMBER", "U0VIEWER")
 
@@ -271,6 +274,13 @@ async def seed_tenant(db: Database, name: str) -> TenantId:
         for slack_user_id, role in zip(SHARED_SLACK_USERS, (Role.ADMIN, Role.MEMBER, Role.VIEWER), strict=True):
             await ensure_user(s, slack_user_id=slack_user_id, role=role)
     return tenant_id
+
+
+@asynccontextmanager
+async def past_the_walls(db: Database) -> AsyncIterator[AsyncConnection]:
+    """One transaction of somebody who holds the server or the file, and may change whatever is kept there."""
+    async with owning(db._engine, erasing=True).begin() as connection:
+        yield connection
 
 
 def _run(work: Callable[[str], Any], url: str) -> None:
