@@ -35,6 +35,7 @@ from agents.outbound import Outbound
 from agents.runtime import Pace, Runtime
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
+from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
 from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
@@ -47,8 +48,7 @@ from handlers.receiver import Receiver
 from handlers.thread import SlackThread
 from store import inbox
 from store.ids import InboxId, TenantId
-from store.keyring import KeyProvider
-from store.local_keys import LocalFileKeys
+from store.key_provider import MasterKeys
 from store.migrations import migrate, migrate_keyring
 from store.redaction import Secret
 from store.session import Database
@@ -120,18 +120,21 @@ def make_data_folder(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, KeyProvider]]:
+async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, MasterKeys]]:
     """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch)."""
     make_data_folder(settings)
-    keys = LocalFileKeys(settings.data / "master.key")
     if settings.database_url is None:
         await migrate(settings.content_url)
         await migrate_keyring(settings.keys_url)
-    db = await Database.open(settings.content_url, keyring_url=settings.keys_url, keys=keys, clock=now)
-    try:
-        yield db, keys
-    finally:
-        await db.close()
+    async with open_master_keys(settings) as keys:
+        db = await Database.open(
+            settings.content_url, keyring_url=settings.keys_url, keys=keys, ledger=settings.ledger_path, clock=now
+        )
+        try:
+            await db.keyring.admit()
+            yield db, keys
+        finally:
+            await db.close()
 
 
 @asynccontextmanager
@@ -200,19 +203,14 @@ def pace(settings: Settings) -> Pace:
     )
 
 
-async def engine_settings(settings: Settings, keys: KeyProvider) -> EngineSettings:
+async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSettings:
     """The engine's own key is made at the first start and kept wrapped beside its database."""
     path = settings.data / "engine.key"
-    context = {"purpose": "engine"}
     if not path.exists():
-        wrapped = await keys.wrap(os.urandom(32), context=context)
-        draft = path.with_suffix(".draft")
-        draft.touch(mode=0o600)
-        draft.write_bytes(wrapped)
-        draft.replace(path)
+        await keep_engine_key(keys, path, os.urandom(32))
     return EngineSettings(
         url=settings.engine_url,
-        key=await keys.unwrap(path.read_bytes(), context=context),
+        key=await read_engine_key(keys, path),
         lock_folder=str(settings.data),
         concurrent_investigations=settings.concurrent_investigations,
     )

@@ -225,7 +225,10 @@ class Database:
         pool_size: int = 8,
         ledger: Path | None = None,
     ) -> Self:
-        """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise. `ledger`: see Keyring."""
+        """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise.
+
+        `ledger` as for Keyring.
+        """
         engine = create_engine(url, pool_size=pool_size)
         keyring_engine = create_engine(keyring_url, pool_size=2)
         try:

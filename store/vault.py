@@ -76,6 +76,13 @@ def unseal(keys: DataKeys, place: Place, envelope: bytes) -> bytes:
         raise CorruptEnvelope(f"{place.table}.{place.column} of row {place.row_id} was changed or moved") from exc
 
 
+def key_of(envelope: bytes) -> str | None:
+    """The id of the data key that an envelope names; None for what is no envelope."""
+    if len(envelope) < _SHORTEST or not envelope.startswith(_MAGIC):
+        return None
+    return str(uuid.UUID(bytes=envelope[_ID_AT:_SALT_AT]))
+
+
 def _derive(key: DataKey, salt: bytes) -> tuple[bytes, bytes, bytes]:
     stream = HKDF(algorithm=_SHA256, length=76, salt=salt, info=_INFO).derive(key.secret)
     return stream[:32], stream[32:44], stream[44:]

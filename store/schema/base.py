@@ -35,6 +35,8 @@ class Owned:
     """Mixin of all tables that belong to a tenant; the tenant wall filters on it."""
 
     append_only: ClassVar[bool] = False
+    keeps_its_seal: ClassVar[bool] = False
+    """Rows on their way to an append-only place: the rotation of a data key passes them over, as it does those."""
 
     tenant_id: Mapped[str] = mapped_column(ID, ForeignKey("tenants.id"), primary_key=True)
     id: Mapped[str] = mapped_column(ID, primary_key=True)

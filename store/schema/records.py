@@ -66,6 +66,7 @@ class EventOutboxRow(Owned, Base):
     """
 
     door_grants: ClassVar[frozenset[str]] = frozenset({"select", "delete"})
+    keeps_its_seal: ClassVar[bool] = True
     __tablename__ = "event_outbox"
     __table_args__ = (UniqueConstraint("tenant_id", "sequence"), Index(None, "time"))
     sequence: Mapped[int]

@@ -1,4 +1,4 @@
-"""What was shredded stays shredded: no backup of the keyring opens it again, and no keyring opens without its ledger."""
+"""What was shredded stays shredded: no backup of the keyring opens it again, and no keyring opens without a ledger."""
 
 import json
 import shutil
@@ -101,7 +101,7 @@ async def test_a_restored_keyring_loses_shredded_keys_before_any_loads(
     shutil.copy(tmp_path / "backup.db", file)
     ledger.rename(tmp_path / "elsewhere")
     without = opened()
-    with pytest.raises(NoShredLedger, match="no ledger, no restore.*AUTOHEAL_SHRED_LEDGER"):
+    with pytest.raises(NoShredLedger, match=r"no ledger, no restore.*AUTOHEAL_SHRED_LEDGER"):
         await without.data_keys(other)
     await without.close()
 
