@@ -52,12 +52,14 @@ class AwsKmsKeys:
         region: str | None = None,
         endpoint_url: str | None = None,
         timeout_s: float = 5.0,
+        attempts: int = 3,
     ) -> None:
         self._arn = key_arn
         self._arns = frozenset({key_arn, *former_arns})
         self._region = region or key_arn.split(":")[3]
         self._endpoint_url = endpoint_url
         self._timeout_s = timeout_s
+        self._attempts = attempts
         self._opened = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._client: Any = None
@@ -114,7 +116,7 @@ class AwsKmsKeys:
                         config=AioConfig(
                             connect_timeout=self._timeout_s,
                             read_timeout=self._timeout_s,
-                            retries={"mode": "standard", "max_attempts": 3},
+                            retries={"mode": "standard", "max_attempts": self._attempts},
                         ),
                     )
                 )
