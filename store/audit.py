@@ -10,12 +10,14 @@ Details name people by id, never by name.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import select
 
+from store.anchors import Anchor
 from store.ids import new_id
 from store.schema import AuditRow, TenantHeadRow
 from store.session import TenantSession
@@ -49,13 +51,17 @@ class AuditEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainReport:
-    """`problem` says in one sentence what is wrong with the first bad entry, `at_sequence` which one it is."""
+    """`problem` says in one sentence what is wrong with the first bad entry, `at_sequence` which one it is.
+
+    `anchored`: against how many signed heads the chain was held.
+    """
 
     ok: bool
     length: int
     head: str
     problem: str | None = None
     at_sequence: int | None = None
+    anchored: int = 0
 
 
 async def record(
@@ -93,25 +99,82 @@ async def trail(s: TenantSession, *, target: str | None = None, limit: int = 100
     return [_entry(s, row) for row in await s.all(statement)]
 
 
-async def verify(s: TenantSession) -> ChainReport:
-    """Recomputes the whole chain. It finds edits, gaps, reorders and a head that does not fit; cutting off the end
-    together with the head can only be seen against a head kept elsewhere, so compare `head` with one.
+async def recent(s: TenantSession, since: datetime, *, limit: int = 500) -> list[AuditEntry]:
+    """The newest entries from `since` on, oldest first."""
+    newest = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
+    return [_entry(s, row) for row in reversed(await s.all(newest)) if row.at >= since]
+
+
+async def verify(s: TenantSession, *, anchors: Sequence[Anchor] = ()) -> ChainReport:
+    """Recomputes the whole chain. By itself it finds edits, gaps, reorders, entries of others, and a head that does not
+    fit. A chain that was cut off together with its head, or rewritten, shows only against `anchors`: signed heads of
+    this tenant, whose signatures the caller has checked.
     """
-    previous, length = EMPTY_CHAIN, 0
-    while True:
-        rows = await s.all(select(AuditRow).where(AuditRow.sequence > length).order_by(AuditRow.sequence).limit(_PAGE))
-        for row in rows:
-            if row.sequence != length + 1:
-                return _broken(length, previous, f"entry {length + 1} is missing", length + 1)
-            if row.hash != link(previous, row):
-                return _broken(length, previous, f"entry {row.sequence} was changed", row.sequence)
-            previous, length = row.hash, row.sequence
-        if len(rows) < _PAGE:
-            break
     head = await s.one(TenantHeadRow, TenantHeadRow.id == s.tenant_id)
-    if head is None or (head.audit_sequence, head.audit_hash) != (length, previous):
-        return _broken(length, previous, "the chain ends before its recorded head", length + 1)
-    return ChainReport(ok=True, length=length, head=previous.hex())
+    if head is None:
+        return ChainReport(ok=False, length=0, head=EMPTY_CHAIN.hex(), problem="the head is missing", at_sequence=1)
+    chain = _Chain(head, anchors)
+    try:
+        chain.begin(anchors)
+        while rows := await s.all(
+            select(AuditRow).where(AuditRow.sequence > chain.length).order_by(AuditRow.sequence).limit(_PAGE)
+        ):
+            for row in rows:
+                chain.follow(row)
+        chain.end(head)
+    except _Broken as broken:
+        return chain.report(problem=str(broken), at_sequence=broken.at_sequence)
+    return chain.report()
+
+
+class _Broken(Exception):
+    def __init__(self, problem: str, at_sequence: int) -> None:
+        super().__init__(problem)
+        self.at_sequence = at_sequence
+
+
+class _Chain:
+    """How far the chain was followed. Each method raises _Broken at the first thing that is wrong."""
+
+    def __init__(self, head: TenantHeadRow, anchors: Sequence[Anchor]) -> None:
+        self.previous = head.audit_base_hash or EMPTY_CHAIN
+        self.length = head.audit_base_sequence
+        self._signed = {anchor.sequence: anchor for anchor in anchors if anchor.sequence >= self.length}
+
+    def begin(self, anchors: Sequence[Anchor]) -> None:
+        base = ("base", self.length, self.previous.hex())
+        if self.length and base not in [(anchor.kind, anchor.sequence, anchor.hash) for anchor in anchors]:
+            raise _Broken(f"entries 1 to {self.length} were removed, and no signed note says so", 1)
+
+    def follow(self, row: AuditRow) -> None:
+        if row.sequence != self.length + 1:
+            raise _Broken(f"entry {self.length + 1} is missing", self.length + 1)
+        if row.hash != link(self.previous, row):
+            raise _Broken(f"entry {row.sequence} was changed", row.sequence)
+        signed = self._signed.get(row.sequence)
+        if signed is not None and signed.hash != row.hash.hex():
+            rewritten = f"the chain was rewritten: entry {row.sequence} is not the one that was signed at {signed.at}"
+            raise _Broken(rewritten, row.sequence)
+        self.previous, self.length = row.hash, row.sequence
+
+    def end(self, head: TenantHeadRow) -> None:
+        last = max(self._signed, default=0)
+        if last > self.length:
+            signed = self._signed[last]
+            cut = f"the end was cut off: entry {last} was signed at {signed.at}, the chain has {self.length}"
+            raise _Broken(cut, self.length + 1)
+        if (head.audit_sequence, head.audit_hash) != (self.length, self.previous):
+            raise _Broken("the chain ends before its recorded head", self.length + 1)
+
+    def report(self, problem: str | None = None, at_sequence: int | None = None) -> ChainReport:
+        return ChainReport(
+            ok=problem is None,
+            length=self.length,
+            head=self.previous.hex(),
+            problem=problem,
+            at_sequence=at_sequence,
+            anchored=len(self._signed),
+        )
 
 
 def link(previous: bytes, row: AuditRow) -> bytes:
@@ -129,10 +192,6 @@ def link(previous: bytes, row: AuditRow) -> bytes:
     }
     canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     return hashlib.sha256(_TAG + previous + len(canonical).to_bytes(8, "big") + canonical).digest()
-
-
-def _broken(length: int, head: bytes, problem: str, at_sequence: int) -> ChainReport:
-    return ChainReport(ok=False, length=length, head=head.hex(), problem=problem, at_sequence=at_sequence)
 
 
 def _entry(s: TenantSession, row: AuditRow) -> AuditEntry:

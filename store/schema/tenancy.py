@@ -28,7 +28,7 @@ class TenantHeadRow(Owned, Base):
     `audit_base_*`: the last audit entry that retention removed, where the chain now begins.
     """
 
-    door_grants: ClassVar[frozenset[str]] = frozenset({"insert"})
+    door_grants: ClassVar[frozenset[str]] = frozenset({"select", "insert"})
     __tablename__ = "tenant_heads"
     incident_number: Mapped[int] = mapped_column(default=0)
     status: Mapped[str] = mapped_column(Word, default="active", server_default="active")

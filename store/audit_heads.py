@@ -1,0 +1,124 @@
+"""The heads of all audit chains: signed outside the database when they move; and the chains, held against those."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from store import audit
+from store.anchors import Anchor, AnchorFile, Signer, forged
+from store.errors import UnknownTenant
+from store.ids import TenantId
+from store.schema import TenantHeadRow
+from store.session import Database
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    tenant_id: TenantId
+    sequence: int
+    hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check of one tenant's chain found, as a sentence for people."""
+
+    tenant_id: TenantId
+    ok: bool
+    sentence: str
+
+
+async def heads(db: Database) -> list[Head]:
+    """Of all tenants that have entries."""
+    async with db.across_tenants("read the heads of the audit chains", readonly=True) as session:
+        rows = await session.execute(
+            select(TenantHeadRow.tenant_id, TenantHeadRow.audit_sequence, TenantHeadRow.audit_hash)
+            .where(TenantHeadRow.audit_sequence > 0)
+            .order_by(TenantHeadRow.tenant_id)
+        )
+        return [Head(tenant_id=TenantId(tenant), sequence=number, hash=digest) for tenant, number, digest in rows]
+
+
+class Anchoring:
+    """Signs heads that moved and appends them to the file. One a process."""
+
+    def __init__(self, db: Database, signer: Signer, file: AnchorFile) -> None:
+        self._db = db
+        self.signer = signer
+        self.file = file
+        self.latest: dict[TenantId, Anchor] = {}
+        self._was_read = False
+
+    async def anchor(self) -> list[Anchor]:
+        """The heads that were signed now. A head that does not continue the signed one is reported, not signed."""
+        if not self._was_read:
+            self.latest = {anchor.tenant_id: anchor for anchor in await asyncio.to_thread(self.file.read)}
+            self._was_read = True
+        at = self._db.now()
+        moved = [
+            self.signer.anchor(head.tenant_id, head.sequence, head.hash, at)
+            for head in await heads(self._db)
+            if self._moved(head)
+        ]
+        if moved:
+            await asyncio.to_thread(self.file.append, moved)
+            self.latest |= {anchor.tenant_id: anchor for anchor in moved}
+        return moved
+
+    def _moved(self, head: Head) -> bool:
+        known = self.latest.get(head.tenant_id)
+        if known is None or head.sequence > known.sequence:
+            return True
+        if (head.sequence, head.hash.hex()) != (known.sequence, known.hash):
+            _log.error("action=audit.head.moved_back tenant=%s: run `autoheal audit verify`", head.tenant_id)
+        return False
+
+
+async def verify_chains(
+    db: Database,
+    anchors: Sequence[Anchor],
+    public_pem: bytes,
+    *,
+    only: TenantId | None = None,
+    shredded: Collection[str] = (),
+) -> list[Finding]:
+    """One finding a tenant, of all that are in the database or in the anchors. `shredded`: tenants whose keys were
+    destroyed, so that nobody expects them. Raises CorruptAnchors.
+    """
+    unsigned = {anchor.tenant_id for anchor in forged(anchors, public_pem)}
+    present = {head.tenant_id for head in await heads(db)}
+    tenants = sorted(present | {anchor.tenant_id for anchor in anchors}) if only is None else [only]
+    findings = []
+    for tenant_id in tenants:
+        own = [anchor for anchor in anchors if anchor.tenant_id == tenant_id]
+        if tenant_id in unsigned:
+            findings.append(_bad(tenant_id, "a signed head was forged or changed: its signature is not ours"))
+        elif tenant_id in shredded:
+            findings.append(Finding(tenant_id=tenant_id, ok=True, sentence="closed: its keys are destroyed"))
+        elif tenant_id not in present and own:
+            findings.append(_bad(tenant_id, "its head is gone, though heads were signed and it was never closed"))
+        else:
+            findings.append(await _verify(db, tenant_id, own))
+    return findings
+
+
+async def _verify(db: Database, tenant_id: TenantId, anchors: Sequence[Anchor]) -> Finding:
+    try:
+        async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
+            report = await audit.verify(s, anchors=anchors)
+    except UnknownTenant:
+        return _bad(tenant_id, "there is no such tenant, or its keys are missing")
+    if report.problem is not None:
+        return _bad(tenant_id, report.problem)
+    held = f"held against {report.anchored} signed heads" if report.anchored else "no signed head to hold it against"
+    return Finding(tenant_id=tenant_id, ok=True, sentence=f"{report.length} entries, unbroken; {held}")
+
+
+def _bad(tenant_id: TenantId, sentence: str) -> Finding:
+    return Finding(tenant_id=tenant_id, ok=False, sentence=sentence)
