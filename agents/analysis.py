@@ -64,7 +64,7 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str |
     series = derive_indicators(gathered.series, service_of)
     ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
     onset = ranking.onset or _middle(gathered)
-    found = shift_templates(gathered.logs, onset, gathered.window, good=ranking.good)
+    found = shift_templates(gathered.lines, onset, gathered.window, good=ranking.good)
     shifts = [s for s in found if service in (None, s.service)]
     first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
     return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
@@ -118,7 +118,7 @@ def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edg
     return Telemetry(
         window=gathered.window,
         series=tuple(series),
-        logs=gathered.logs,
+        logs=gathered.lines,
         changes=gathered.changes,
         edges=tuple(edges),
         symptom_service=symptom,

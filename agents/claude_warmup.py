@@ -46,7 +46,7 @@ async def _play() -> None:
 
 
 def _answer() -> bytes:
-    message = {
+    message: dict[str, Any] = {
         "id": "msg_0",
         "type": "message",
         "role": "assistant",

@@ -7,13 +7,14 @@ programs; they are declared in the operator's file only and never through Slack,
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +24,9 @@ from agents.evidence.types import Change, LogLine, RawSeries, Window
 from agents.outbound import Outbound
 from agents.tool import Risk, Tool, tools_of
 from store.redaction import Secret
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ConnectorConfig(BaseModel):
@@ -41,14 +45,25 @@ class Service:
     owners: tuple[str, ...] = ()
 
 
+class Compute(Protocol):
+    """Runs a module-level function off the event loop: in the evidence worker where there is one, so that parsing
+    megabytes does not take the interpreter from those who wait for an acknowledgement.
+    """
+
+    def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectorContext:
-    """What a connector is given: the services it may speak of, the one way out, its credentials, a clock."""
+    """What a connector is given: the services it may speak of, the one way out, its credentials, a clock, and where to
+    compute.
+    """
 
     services: tuple[Service, ...]
     outbound: Outbound
     now: Callable[[], datetime]
     credentials: Mapping[str, Secret] = field(default_factory=dict)
+    compute: Compute = asyncio.to_thread
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +126,7 @@ class SeriesRead:
 class LogsRead:
     """Log lines of a window in time order. `gaps` as above, for example a cap that was reached."""
 
-    lines: tuple[LogLine, ...]
+    lines: Sequence[LogLine]
     gaps: tuple[str, ...] = ()
 
 

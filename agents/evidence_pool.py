@@ -28,7 +28,7 @@ class EvidencePool:
     def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
 
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Await `function(*args, **kwargs)`. Raises what it raises; BrokenProcessPool when the worker died twice."""
         try:
             return await self._once(function, *args, **kwargs)

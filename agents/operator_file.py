@@ -6,6 +6,7 @@ Secrets stand in it only as `env:NAME`. A bad file is refused with the file, the
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import tomllib
@@ -17,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agents.connector import Connector, ConnectorConfig, ConnectorContext, Service, discover_connectors
+from agents.connector import Compute, Connector, ConnectorConfig, ConnectorContext, Service, discover_connectors
 from agents.errors import BadArguments
 from agents.outbound import EgressPolicy, IPNetwork, Outbound
 from store.redaction import Secret
@@ -121,6 +122,7 @@ def build_connectors(
     now: Callable[[], datetime],
     credentials: Mapping[str, Mapping[str, Secret]] | None = None,
     environment: Mapping[str, str] = os.environ,
+    compute: Compute = asyncio.to_thread,
 ) -> list[Connector]:
     """The declared connectors, not yet started. `credentials` holds stored ones by connector and field; the file's win.
 
@@ -130,22 +132,19 @@ def build_connectors(
         _build(
             file,
             section,
-            outbound,
-            now,
-            {**(credentials or {}).get(section.name, {}), **_secrets(file, section, environment)},
+            ConnectorContext(
+                services=file.services,
+                outbound=outbound,
+                now=now,
+                credentials={**(credentials or {}).get(section.name, {}), **_secrets(file, section, environment)},
+                compute=compute,
+            ),
         )
         for section in file.sections
     ]
 
 
-def _build(
-    file: OperatorFile,
-    section: ConnectorSection,
-    outbound: Outbound,
-    now: Callable[[], datetime],
-    credentials: Mapping[str, Secret],
-) -> Connector:
-    context = ConnectorContext(services=file.services, outbound=outbound, now=now, credentials=credentials)
+def _build(file: OperatorFile, section: ConnectorSection, context: ConnectorContext) -> Connector:
     try:
         return discover_connectors()[section.name](section.config, context)
     except BadArguments as exc:

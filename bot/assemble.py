@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from agents.budget import Budget
-from agents.connector import Connector
+from agents.connector import Compute, Connector
 from agents.engine import Engine, EngineSettings
 from agents.errors import NotPermitted
 from agents.evidence_pool import EvidencePool
@@ -138,14 +138,14 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
 
 
 @asynccontextmanager
-async def open_estate(settings: Settings) -> AsyncIterator[Estate]:
+async def open_estate(settings: Settings, *, compute: Compute = asyncio.to_thread) -> AsyncIterator[Estate]:
     """The operator's file and its connectors, started. Raises OperatorFileError."""
     if settings.operator_file is None:
         yield Estate(file=None, toolbox=Toolbox())
         return
     file = load_operator_file(settings.operator_file)
     outbound = Outbound(file.egress)
-    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now)
+    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now, compute=compute)
     try:
         for connector in connectors:
             await connector.start()
@@ -230,7 +230,9 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
         adopted = await adopt_workspace(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
         db.keep_out(settings.secrets)
-        estate = await stack.enter_async_context(open_estate(settings))
+        evidence = EvidencePool()
+        stack.callback(evidence.close)
+        estate = await stack.enter_async_context(open_estate(settings, compute=evidence.run))
         db.keep_out(estate.secrets, tenant_id=adopted.tenant_id)
 
         def toolbox_for(tenant: TenantId) -> Toolbox:
@@ -241,8 +243,6 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         thread = SlackThread(db, delivery, Sources(toolbox_for))
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
-        evidence = EvidencePool()
-        stack.callback(evidence.close)
         runtime = Runtime(
             db=db,
             queue=engine,

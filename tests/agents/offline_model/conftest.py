@@ -177,7 +177,9 @@ def stage_of(simulation: Any) -> Callable[..., tuple[Stage, Any]]:
 def _gathered(incident: Any) -> Gathered:
     raw = tuple(replace(series, labels={**series.labels, "service": series.labels["job"]}) for series in incident.raw)
     changes = tuple(_with_versions(change) for change in incident.changes)
-    return Gathered(window=incident.telemetry().window, series=raw, logs=tuple(incident.logs), changes=changes, gaps=())
+    return Gathered(
+        window=incident.telemetry().window, series=raw, logs=(tuple(incident.logs),), changes=changes, gaps=()
+    )
 
 
 def _with_versions(change: Change) -> Change:
