@@ -1,7 +1,8 @@
 """The first wall between tenants: a SQLAlchemy session that can only see and write one of them.
 
 Loader criteria filter every ORM select, update and delete. What they cannot filter (Core tables, text, statements with
-their own parameters, inserts) is refused before it reaches the database, and each flush is checked.
+their own parameters, inserts, values that the database computes) is refused before it reaches the database, and each
+flush is checked.
 https://docs.sqlalchemy.org/en/21/orm/queryguide/api.html#sqlalchemy.orm.with_loader_criteria
 """
 
@@ -10,12 +11,16 @@ from typing import Any
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.context import FromStatement
-from sqlalchemy.sql import visitors
+from sqlalchemy.sql import ClauseElement, Join, Select, visitors
+from sqlalchemy.sql.operators import custom_op
 
 from store.errors import CrossTenantWrite, RefusedStatement
 from store.schema import Owned
 
 CHECKED_INSERT = "checked_insert"  # execution option set by TenantSession alone, with the tenant filled in
+
+_FUNCTIONS = frozenset({"abs", "avg", "coalesce", "count", "length", "lower", "max", "min", "nullif", "sum", "upper"})
+"""SQL functions that read nothing but their arguments and set nothing."""
 
 
 class BoundSession(Session):
@@ -48,6 +53,7 @@ def _guard_statement(state: ORMExecuteState) -> None:
     if state.is_insert:
         if not state.execution_options.get(CHECKED_INSERT):
             raise RefusedStatement("insert through TenantSession.insert or insert_if_absent")
+        _check_inserted(state.statement, tenant_id)
         return
     _refuse_unfiltered(state.statement)
     if state.is_update or state.is_delete:
@@ -60,18 +66,19 @@ def _guard_statement(state: ORMExecuteState) -> None:
 def _refuse_unfiltered(statement: Any) -> None:
     """Every table, alias and column in the statement must come from an entity that a tenant owns; text is refused.
 
-    A filter on an entity drags its bare table or alias into the walk, so those are judged by the entities around them.
+    A filter on an entity drags its bare table or alias into the walk, so those are judged by the entities around them;
+    what a select names as its source must be an entity itself.
     """
     bare: set[Any] = set()
     owned: set[Any] = set()
     element: Any
     for element in visitors.iterate(statement):
         kind = element.__visit_name__
-        literal = getattr(element, "is_literal", False)
-        if literal and element.name == "*":  # count(*)
+        if isinstance(element, Select):
+            _refuse_bare_sources(element)
+        if getattr(element, "is_literal", False) and element.name == "*":  # count(*)
             continue
-        if literal or kind in ("textclause", "text_as_from"):
-            raise RefusedStatement("text cannot be bound to a tenant")
+        _refuse_text(element)
         if kind not in ("table", "column", "alias"):
             continue
         entity = element._annotations.get("parententity")  # noqa: SLF001 - the only way to tell Core from ORM
@@ -83,6 +90,42 @@ def _refuse_unfiltered(statement: Any) -> None:
             raise RefusedStatement(f"{element.name} is not bound to a tenant here")
     if bare - owned:
         raise RefusedStatement("a table or alias in this statement is not bound to a tenant")
+
+
+def _refuse_text(element: Any) -> None:
+    kind = element.__visit_name__
+    if getattr(element, "is_literal", False) or kind in ("textclause", "text_as_from"):
+        raise RefusedStatement("text cannot be bound to a tenant")
+    if isinstance(getattr(element, "operator", None), custom_op):
+        raise RefusedStatement("an operator of one's own is text, which cannot be bound to a tenant")
+    if kind == "function" and element.name.lower() not in _FUNCTIONS:
+        raise RefusedStatement(f"the function {element.name} is not known to be harmless")
+
+
+def _refuse_bare_sources(chosen: Any) -> None:
+    if chosen._prefixes or chosen._suffixes or chosen._hints or chosen._statement_hints:  # noqa: SLF001 - no public way
+        raise RefusedStatement("text cannot be bound to a tenant")
+    sources = [*chosen._from_obj, *(join[0] for join in chosen._setup_joins), *chosen._raw_columns]  # noqa: SLF001
+    while sources:
+        source = sources.pop()
+        if isinstance(source, Join):
+            sources += [source.left, source.right]
+        elif source.__visit_name__ in ("table", "alias", "tablesample", "lateral", "table_valued_alias", "values"):
+            entity = source._annotations.get("parententity")  # noqa: SLF001 - as below
+            if entity is None or not issubclass(entity.mapper.class_, Owned):
+                raise RefusedStatement("a table or alias in this statement is not bound to a tenant")
+
+
+def _check_inserted(statement: Any, tenant_id: str) -> None:
+    rows = [row for rows in statement._multi_values for row in rows]  # noqa: SLF001 - no public way
+    if not rows or statement.select is not None:
+        raise RefusedStatement("insert plain rows")
+    for row in rows:
+        values = {getattr(column, "key", column): value for column, value in row.items()}
+        if values.get("tenant_id") != tenant_id:
+            raise CrossTenantWrite("a row of another tenant")
+        if any(isinstance(value, ClauseElement) for value in values.values()):
+            raise RefusedStatement("a value that the database computes cannot be bound to a tenant")
 
 
 def _refuse_rewrites(state: ORMExecuteState) -> None:
@@ -109,5 +152,7 @@ def _guard_flush(session: Session, _context: UOWTransaction, _instances: object)
             row.tenant_id = tenant_id
         if row.tenant_id != tenant_id or inspect(row).attrs.tenant_id.history.deleted:
             raise CrossTenantWrite(f"{type(row).__name__} of another tenant")
+        if any(isinstance(value, ClauseElement) for value in inspect(row).dict.values()):
+            raise RefusedStatement("a value that the database computes cannot be bound to a tenant")
         if type(row).append_only and row not in session.new:
             raise RefusedStatement("rows of this table are only ever added")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from store.errors import CrossTenantWrite, RefusedStatement, UnknownTenant
 from store.ids import TenantId, new_id
-from store.redaction import Redacted
+from store.redaction import Redacted, Secret
 from store.schema import AuditRow, TenantRow, UserRow
 from store.session import Database, TenantSession
 from store.tenants import create_tenant, list_tenants, tenant_for_slack
@@ -66,6 +66,19 @@ async def test_aliases_subqueries_and_aggregates_are_filtered_too(database: Data
         pytest.param(select(UserRow.id).join(AuditRow.__table__, true()), id="a joined Core table"),
         pytest.param(select(UserRow).where(exists(select(AuditRow.__table__.c.id))), id="a Core subquery"),
         pytest.param(select(func.count()).select_from(UserRow.__table__), id="a counted Core table"),
+        pytest.param(
+            select(UserRow.id, select(func.count()).select_from(UserRow.__table__).correlate(None).scalar_subquery()),
+            id="a counted Core table beside an entity of the same name",
+        ),
+        pytest.param(
+            update(UserRow).values(role=select(func.count()).select_from(UserRow.__table__).scalar_subquery()),
+            id="a counted Core table as a new value",
+        ),
+        pytest.param(select(UserRow.id).join(UserRow.__table__, true()), id="a joined Core table of the same name"),
+        pytest.param(select(UserRow).where(UserRow.id.op("= '' OR 1=1 OR ''=")("x")), id="an operator of one's own"),
+        pytest.param(select(UserRow.id, func.set_config("app.tenant_id", "x", True)), id="a function that sets"),
+        pytest.param(select(UserRow.id).prefix_with("x"), id="a prefix"),
+        pytest.param(select(UserRow.id).with_hint(UserRow, "x"), id="a hint"),
         pytest.param(text("SELECT * FROM users"), id="text"),
         pytest.param(select(UserRow).from_statement(text("SELECT * FROM users")), id="an entity from text"),
         pytest.param(select(UserRow).where(text("1=1")), id="a text condition"),
@@ -93,6 +106,52 @@ async def test_bulk_statements_by_primary_key_are_refused(sqlite_database: Datab
             await s._session.execute(insert(UserRow), [{"tenant_id": two_tenants[1], "id": new_id()}])
         with pytest.raises(RefusedStatement):
             s._session.sync_session.connection()
+
+
+async def test_what_the_database_would_compute_is_not_written(
+    sqlite_database: Database, two_tenants: TwoTenants
+) -> None:
+    everybody = select(func.count()).select_from(cast("Any", UserRow.__table__)).scalar_subquery()
+    async with sqlite_database.tenant(two_tenants[0]) as s:
+        mine = await s.one(UserRow, UserRow.slack_user_id == "U0ADMIN")
+        assert mine is not None
+        mine.role = cast("Any", everybody)
+        with pytest.raises(RefusedStatement):
+            await s.save()
+        s._session.expunge_all()
+        with pytest.raises(RefusedStatement):
+            await s.insert_if_absent(UserRow, {"id": new_id(), "slack_user_id": "UX", "role": everybody})
+
+
+async def test_a_session_that_erases_reads_and_deletes_and_nothing_else(
+    database: Database, two_tenants: TwoTenants
+) -> None:
+    from store.audit import SYSTEM, record
+
+    for tenant_id in two_tenants:
+        async with database.tenant(tenant_id) as s:
+            await record(s, actor=SYSTEM, action="agent.tool.called", target="x")
+    with pytest.raises(RefusedStatement):
+        async with database.tenant(two_tenants[0]) as s:
+            await s.delete(AuditRow)
+    async with database.tenant(two_tenants[0], erasing=True) as s:
+        for refused in (s.update(UserRow, values={"role": "admin"}), s.insert(UserRow(id=new_id()))):
+            with pytest.raises(RefusedStatement):
+                await refused
+        s._session.expunge_all()
+        assert await s.delete(AuditRow) == 1
+        assert await s.delete(UserRow) == 3
+        with pytest.raises(RuntimeError):
+            s.seal_secret("users", "x", new_id(), Secret("x"))
+    async with database.tenant(two_tenants[1]) as s:
+        assert len(await s.all(select(AuditRow))) == 1
+        assert len(await s.all(select(UserRow))) == 3
+
+
+async def test_nothing_is_erased_under_an_empty_id(database: Database) -> None:
+    with pytest.raises(UnknownTenant):
+        async with database.tenant(TenantId(""), erasing=True):
+            pass
 
 
 async def test_a_row_of_another_tenant_is_not_written(database: Database, two_tenants: TwoTenants) -> None:
@@ -175,7 +234,6 @@ async def test_a_secret_saved_a_moment_ago_is_redacted_everywhere_from_then_on(
     database: Database, two_tenants: TwoTenants
 ) -> None:
     from store.connections import connections, disconnect, save_connection
-    from store.redaction import Secret
 
     async with database.tenant(two_tenants[0]) as s:
         assert s.redactor.redact("hunter2-of-acme") == "hunter2-of-acme"
@@ -192,7 +250,6 @@ async def test_a_secret_saved_a_moment_ago_is_redacted_everywhere_from_then_on(
 
 async def test_a_rolled_back_secret_is_forgotten(database: Database, two_tenants: TwoTenants) -> None:
     from store.connections import save_connection
-    from store.redaction import Secret
 
     async def interrupted() -> None:
         async with database.tenant(two_tenants[0]) as s:
