@@ -61,7 +61,7 @@ def migrate_databases() -> int:
     make_data_folder(settings)
 
     async def run() -> None:
-        await migrate(settings.content_url)
+        await migrate(settings.maintenance_url)
         await migrate_keyring(settings.keys_url)
 
     asyncio.run(run())

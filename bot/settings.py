@@ -31,6 +31,7 @@ class Settings(BaseSettings):
 
     data: Annotated[Path, Field(description="Folder of databases and keys.")] = Path("var")
     database_url: Annotated[str | None, Field(description="postgresql://... instead of SQLite files in DATA.")] = None
+    owner_url: Annotated[str | None, Field(description="The same database, by the login that owns its tables.")] = None
     keyring_url: Annotated[str | None, Field(description="Where the wrapped keys live; apart from the database.")] = (
         None
     )
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
     def content_url(self) -> str:
         """SQLAlchemy URL of the content database."""
         return _async_url(self.database_url) if self.database_url else f"sqlite+aiosqlite:///{self.data}/autoheal.db"
+
+    @property
+    def maintenance_url(self) -> str:
+        """SQLAlchemy URL of the content database for migrations and upkeep: by the tables' owner."""
+        return _async_url(self.owner_url) if self.owner_url else self.content_url
 
     @property
     def keys_url(self) -> str:
