@@ -5,9 +5,11 @@ secret are let be: placeholders, variables, words of prose, counters, digests an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import ahocorasick
 import re2
 
 
@@ -19,25 +21,54 @@ class Span(NamedTuple):
     kind: str
 
 
+class Rule(NamedTuple):
+    """Where `cue`, an expression of google-re2, does not occur, `find` would find nothing and is not asked."""
+
+    cue: str
+    find: Callable[[str], Iterator[Span]]
+    reach: int = 192
+    """Characters around the cue that `find` needs to see."""
+
+
+def automaton(words: Iterable[str]) -> Any:
+    """Of Aho and Corasick: its `iter(text)` gives the last place and the length of each word in a text."""
+    made = ahocorasick.Automaton()
+    for word in words:
+        made.add_word(word, len(word))
+    made.make_automaton()
+    return made
+
+
+def lowered(text: str) -> str:
+    """ASCII letters in lower case, every character in its place."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
 def group(found: Any, name: str, kind: str) -> Span:
     """The span of a named group; re2's matches know numbers only."""
     start, end = found.span(found.re.groupindex[name])
     return Span(start, end, kind)
 
 
-_PASSWORDS = "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort passin"
+_PASSWORDS = (
+    "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort pswrd passin"
+)
 _PASSWORD_NOUNS = tuple(_PASSWORDS.split())
 _SECRET_NOUNS = ["secret", "token", "apikey", "credential", "credentials", "bearer"]
 _WEAK_NOUNS = ["key", "api", "auth", "oauth", "signature", "nonce", "salt", "srt", "seed", "login"]
 """Words that also name harmless things: what stands under them must look random."""
-_NOUN = "|".join(sorted((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS), key=len, reverse=True))
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_NOUNS = automaton((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS))
 _OPENING = r"(?:[(\[{]?[ \t]*[a-zA-Z]{0,2}\\?(?:'''|\"\"\"|&quot;|[\"'`])|>`?'|[(])?"
-_NAME_AND_SEPARATOR = re2.compile(
-    rf"([A-Za-z0-9_.$-]*(?i:{_NOUN})[A-Za-z0-9_.-]*)"
-    rf"(\\?[\"'`\])]{{0,3}}[ \t]*(?:=>|:=|->|===?|!=|=|:|\|\||\?=|,)[ \t\r\n]*{_OPENING}"
-    r"|[\"']{0,3}(?:[ \t]|\\t)+(?:(?:is|was|to|by|as|=>|,)[ \t]+)?\\?[\"'`]"
-    r"|[\"']{0,3}[ \t]+(?:(?:is|was|to|by)[ \t]+)?|>)"
+_REST_OF_NAME = re.compile(r"[A-Za-z0-9_.-]*+")
+_SEPARATOR = re.compile(
+    rf"\\?[\"'`\])]{{0,3}}[ \t]*+(?:=>|:=|->|===?|!=|=|:|\|\||\?=|,)[ \t\r\n]*+{_OPENING}"
+    r"|[\"']{0,3}(?:[ \t]|\\t)++(?:(?:is|was|to|by|as|=>|,)[ \t]++)?\\?[\"'`]"
+    r"|[\"']{0,3}[ \t]++(?:(?:is|was|to|by)[ \t]++)?|>"
 )
+"""Possessive throughout, so that a long run of spaces or letters is walked once."""
+_IN_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-")
+_LONGEST_NAME = 120
 _OPEN_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]*$")
 _JUDGED = 256
 """Characters by which a value is judged; all of it is the secret. Without a limit a line of names takes square time."""
@@ -49,12 +80,11 @@ _SQL = re2.compile(
     r"\s+'?(?P<value>[^'\s;]{4,})"
 )
 _QUOTED_PHRASE = re2.compile(
-    r"(?i)(?:password|passphrase|passwd|pwd)[\"']?\s*(?:=|:|=>)\s*"
+    r"(?i)(?:password|passphrase|passwd|pwd)[\"']?\s*(?:value=|=>|=|:)\s*"
     r"(?:\"(?P<double>[^\"\n]{6,80})\"|'(?P<single>[^'\n]{6,80})')"
 )
-_AWS_SECRET = re2.compile(
-    r"(?i)(?:aws|amazon|secret|access)[^\n]{0,30}?[\"'=:\s>]+(?P<value>[A-Za-z0-9+/]{40})(?:[^A-Za-z0-9+/=]|$)"
-)
+_AWS_SECRET = re2.compile(r"[A-Za-z0-9+/]{40,}=?")
+_AWS_BEFORE = re.compile(r"(?i)(?:aws|amazon|secret|access)[^\n]{0,30}?[\"'=:\s>]+$")
 
 _WORDS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _HARMLESS = (
@@ -67,7 +97,7 @@ _HARMLESS_WORDS = frozenset(_HARMLESS.split())
 _NO_VALUE = re.compile(
     r"(?i)[$%#@]?[{(<\[].*|\$[A-Z_a-z]\w*|%\w+%|[*x•.#_-]+|<.*|.*\[redacted.*|redacted|null|none|nil|true|false|"
     r"undefined|empty|yes|no|changeme|os\.\w+.*|process\.env.*|getenv.*|env\..*|vault:.*|ssm:.*|arn:aws:.*|file:.*|"
-    r"!\w+|\w+[({\[].*|(?:self|this|config|settings|request|args|props|ctx|params)\.\w[\w.]*|string|str|int|bytes|bool|"
+    r"![A-Za-z]+|\w+[({\[].*|(?:self|this|config|settings|request|args|props|ctx|params)\.\w[\w.]*|string|str|int|bytes|bool|"
     r"required|optional|masked|hidden|sensitive|encrypted|authentication|reset|changed|expired|invalid|incorrect|wrong|"
     r"missing|policy|rotation|rotated|stored|manager|field|input|value|hash|for|from|and|or|is|was|not|must|may|should|"
     r"has|https?://.*|/[a-z][\w.-]*(?:/[\w.-]+)*|\./.*|\d{1,3}(?:ms|s|m|h|d|kb|mb|gb|%)?|-----.*|0x[0-9a-f]{1,16}"
@@ -79,24 +109,49 @@ _PHRASE = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){3,}")
 
 
 def find_pairs(text: str) -> Iterator[Span]:
-    until = 0
+    until = done = 0
     values = _Values(text)
-    for found in _NAME_AND_SEPARATOR.finditer(text):
-        if found.start() < until or not values.begins(found.end()):
+    for last, length in _NOUNS.iter(lowered(text)):
+        if last < done:
             continue
-        if _OPEN_PLACEHOLDER.search(text, max(0, found.start() - 60), found.start()):
+        rest = _REST_OF_NAME.match(text, last + 1)
+        done = rest.end() if rest else last + 1
+        found = _SEPARATOR.match(text, done)
+        if found is None or not values.begins(found.end()):
+            continue
+        name_at = _start_of_name(text, last + 1 - length)
+        if name_at < until or _OPEN_PLACEHOLDER.search(text, max(0, name_at - 60), name_at):
             continue  # the kind in a placeholder is no name
-        name, separator = found.group(1), found.group(2)
-        value = values.trimmed(found.end(), separator)
-        kind = _kind_of_pair(name, separator, value[:_JUDGED])
+        start, separator = found.end(), found.group()
+        value = values.trimmed(start, separator)
+        kind = _kind_of_pair(text[name_at:done], separator, value[:_JUDGED])
         if kind is not None:
-            until = found.end() + len(value)
-            yield Span(found.end(), until, kind)
-    for expression, kind in ((_SQL, "password"), (_AWS_SECRET, "aws_secret_key")):
-        for found in expression.finditer(text):
-            value = found.group("value")
-            if is_value(value) and not _SINGLE_WORD.fullmatch(value) and looks_random(value, least=8):
-                yield group(found, "value", kind)
+            until = start + len(value)
+            yield Span(start, until, kind)
+
+
+def _start_of_name(text: str, at: int) -> int:
+    first = max(0, at - _LONGEST_NAME)
+    while at > first and text[at - 1] in _IN_NAME:
+        at -= 1
+    return at
+
+
+def _of_sql(text: str) -> Iterator[Span]:
+    for found in _SQL.finditer(text):
+        value = found.group("value")
+        if is_value(value) and not _SINGLE_WORD.fullmatch(value) and looks_random(value, least=8):
+            yield group(found, "value", "password")
+
+
+def _of_aws(text: str) -> Iterator[Span]:
+    for found in _AWS_SECRET.finditer(text):
+        before = text[max(0, found.start() - 50) : found.start()]
+        if len(found.group()) == 40 and looks_random(found.group()) and _AWS_BEFORE.search(before):
+            yield Span(found.start(), found.end(), "aws_secret_key")
+
+
+def _quoted_phrases(text: str) -> Iterator[Span]:
     for found in _QUOTED_PHRASE.finditer(text):
         name = "double" if found.group("double") is not None else "single"
         if is_value(found.group(name)):
@@ -105,7 +160,9 @@ def find_pairs(text: str) -> Iterator[Span]:
 
 def is_secret_name(name: str, value: str) -> bool:
     """Whether `value`, as it stands under `name` in an object, is a secret by its name."""
-    return any(span.end - span.start >= len(value) * 0.9 for span in find_pairs(f'"{name}": "{value}"'))
+    return any(
+        span.end - span.start >= len(value) * 0.9 for rule in RULES for span in rule.find(f'"{name}": "{value}"')
+    )
 
 
 class _Values:
@@ -148,40 +205,56 @@ def _is_quoted(separator: str) -> bool:
 
 
 def _kind_of_pair(name: str, separator: str, value: str) -> str | None:  # noqa: PLR0911 - a list of exclusions
-    if not is_value(value):
-        return None
-    words = [word.lower() for word in _WORDS_OF_NAME.findall(name)]
-    strength = _strength(name, words)
+    strength, words = _strength(name) if len(name) <= _LONGEST_NAME else _strength.__wrapped__(name)
     if strength is None or words[-1] in _HARMLESS_WORDS:
         return None
     quoted = _is_quoted(separator)
     if "," in separator and not quoted:
         return None
     if not separator.strip("\"'` \t") and not quoted and not name.startswith("-"):
-        bare = _BARE_TOKEN.fullmatch(value) and looks_random(value) and not _UUID.fullmatch(value)
-        return "secret" if strength == "secret" and bare else None
+        bare = strength == "secret" and _BARE_TOKEN.fullmatch(value) and looks_random(value)
+        return "secret" if bare and not _UUID.fullmatch(value) and is_value(value) else None
+    if not is_value(value):
+        return None
     if strength == "password":
         if ":" in separator and not quoted and value.isalpha() and (value.islower() or value.istitle()):
             return None
         return "password" if len(value) >= 4 and not (words[-1] in ("pass", "pw") and value.isdigit()) else None
-    if _HARMLESS_WORDS & set(words):
+    if not _HARMLESS_WORDS.isdisjoint(words):
         return None
     if _PHRASE.fullmatch(value) and (quoted or "=" in separator):
         return "secret"
     if strength == "weak":
-        return "secret" if looks_random(value) and not (len(words) == 1 and _UUID.fullmatch(value)) else None
+        return "secret" if _is_under_weak_name(name, words, separator, value) else None
     return "secret" if _looks_secret(value) else None
 
 
-def _strength(name: str, words: list[str]) -> str | None:
-    """Long nouns count anywhere in a name, short ones among its last two words, weak ones last."""
-    lowered = name.lower()
-    if any(noun in lowered for noun in ("password", "passwd", "passphrase", "passwort", "passcode")):
+def _is_under_weak_name(name: str, words: tuple[str, ...], separator: str, value: str) -> bool:
+    if words[-1] == "auth" and name.isupper() and separator == "=" and not value.isalnum():  # an environment variable
+        return len(value) >= 8 and not _DOTTED.fullmatch(value)
+    return looks_random(value) and not (len(words) == 1 and _UUID.fullmatch(value))
+
+
+def is_harmless_name(name: str) -> bool:
+    """Whether a word of the name says that what stands under it is no secret: an id, a hash, a path."""
+    return not _HARMLESS_WORDS.isdisjoint(word.lower() for word in _WORDS_OF_NAME.findall(name))
+
+
+@lru_cache(4096)
+def _strength(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """And the name's words. Long nouns count anywhere in it, short ones among its last two words, weak ones last."""
+    lower = name.lower()
+    words = tuple(word.lower() for word in _WORDS_OF_NAME.findall(name))
+    return _strength_of(lower, words), words
+
+
+def _strength_of(name: str, words: tuple[str, ...]) -> str | None:
+    if any(noun in name for noun in ("password", "passwd", "passphrase", "passwort", "passcode")):
         return "password"
     last = words[-2:]
     if any(word in _PASSWORD_NOUNS for word in last):
         return "password"
-    if any(noun in lowered for noun in ("secret", "token", "apikey", "api_key", "api-key", "credential", "accesskey")):
+    if any(noun in name for noun in ("secret", "token", "apikey", "api_key", "api-key", "credential", "accesskey")):
         return "secret"
     if any(word.endswith(("passwd", "pwd")) for word in last):
         return "password"
@@ -212,3 +285,11 @@ def looks_random(value: str, *, least: int = 12) -> bool:
 
 def _mixed(value: str) -> bool:
     return value.lower() != value and value.upper() != value
+
+
+RULES = (
+    Rule(rf"(?i){'|'.join((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS))}", find_pairs),
+    Rule(_SQL.pattern, _of_sql),
+    Rule(r"(?i)aws|amazon|secret|access", _of_aws),
+    Rule(_QUOTED_PHRASE.pattern, _quoted_phrases),
+)

@@ -5,16 +5,22 @@ import copy
 import gzip
 import json
 import pickle
+import re
 import urllib.parse
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+import re2
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store import secret_finder
 from store.redaction import Redacted, RedactionFailed, Redactor, Secret
+from store.secret_cue import cue_of
+from store.secret_finder import find_secrets
+from store.secret_formats import FORMATS
 
 PLAIN = Redactor()
 TOKEN = "ghp_" + "a1B2" * 9
@@ -147,6 +153,49 @@ def test_a_text_that_cannot_be_read_fails_closed_and_is_not_quoted() -> None:
     with pytest.raises(RedactionFailed) as caught:
         PLAIN.redact("hunter2 \ud800 password=hunter2")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line_length", [90, 100_000])
+def test_a_secret_is_found_wherever_it_lies_in_a_long_text(line_length: int) -> None:
+    filler = "2026-11-05 02:41:08 INFO checkout: GET /cart 200 in 12 ms "
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 90 + "-----END PRIVATE KEY-----"
+    long_token = "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiJhYmMifQ" * 400 + ".c2lnbmF0dXJl"
+    for secret in (TOKEN, "password=hunter22x", key, long_token, "card 4111 1111 1111 1111"):
+        for before in range(1_900, 2_200, 23):
+            text = (filler * 80)[:before].replace(" INFO", "\n" if line_length == 90 else " INFO")
+            whole = f"{text} {secret} {filler * 60}"
+            redacted = PLAIN.redact(whole)
+            assert redacted.startswith(text)
+            assert redacted.endswith(filler * 60)
+            assert len(redacted) < len(text) + 1 + 50 + 1 + 60 * len(filler)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(FORMATS)), st.data())
+def test_every_format_is_noticed_by_its_cue(kind: str, data: st.DataObject) -> None:
+    form = data.draw(st.sampled_from(FORMATS[kind]))
+    secret = data.draw(st.from_regex(re.compile(form, re.ASCII), fullmatch=True).filter(str.isprintable))
+    assert any(span.kind == kind for span in find_secrets(f"x {secret} y")), secret
+
+
+def test_a_cue_that_is_not_distinctive_is_refused() -> None:
+    assert cue_of(r"\bghp_[A-Za-z0-9]{36}\b") == r"\bghp_[A-Za-z0-9]{4}"
+    with pytest.raises(ValueError, match="distinctive"):
+        cue_of(r"\b[0-9a-f]{32}-us[0-9]")
+
+
+def test_a_pass_that_failed_lets_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = re2.Set.SearchSet()
+    empty.Add("never")
+    empty.Compile()
+    monkeypatch.setattr(secret_finder, "_SET", empty)
+    with pytest.raises(RedactionFailed):
+        PLAIN.redact("password=hunter2")
+
+
+def test_the_data_of_a_kubernetes_secret_goes() -> None:
+    manifest = "apiVersion: v1\nkind: Secret\ndata:\n  tls: QWxhZGRpbjpvcGVuc2VzYW1l\nmetadata: x\n"
+    assert "QWxhZGRpbjpvcGVuc2VzYW1l" not in PLAIN.redact(manifest)
 
 
 def test_redacted_text_survives_copies_but_not_a_trip_to_another_process() -> None:

@@ -1,0 +1,65 @@
+"""Clouds, hosting, databases as a service and vaults."""
+
+FORMATS: dict[str, tuple[str, ...]] = {
+    "aws_access_key_id": (
+        r"(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|APKA)[A-Z0-9]{16}\b",
+        r"\bA3T[A-Z0-9]{17}\b",
+    ),
+    "aws_bedrock_key": (
+        r"\bABSK[A-Za-z0-9+/]{100,}={0,2}",
+        r"bedrock-api-key-[A-Za-z0-9+/=_-]{20,}",
+    ),
+    "google_key": (
+        r"AIza[A-Za-z0-9_-]{35}",
+        r"\bya29\.[A-Za-z0-9_.-]{20,}",
+        r"GOCSPX-[A-Za-z0-9_-]{20,}",
+        r"\b1//0[A-Za-z0-9_-]{30,}",
+    ),
+    "digitalocean_token": (r"do[opr]_v1_[0-9a-f]{64}",),
+    "doppler_token": (r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]+\.)?[A-Za-z0-9]{40,44}",),
+    "databricks_token": (r"\bdapi[0-9a-h]{32}(?:-[0-9])?\b",),
+    "hashicorp_token": (
+        r"\bhv[sbr]\.[A-Za-z0-9_-]{20,}",
+        r"\bs\.[A-Za-z]*[0-9][A-Za-z0-9]{20,}\b",
+        r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",
+    ),
+    "cloudflare_token": (
+        r"\bcf(?:at|ut|k)_[A-Za-z0-9_-]{36,}",
+        r"\bv1\.0-[0-9a-f]{24}-[0-9a-f]{146}",
+    ),
+    "azure_secret": (r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",),
+    "age_key": (r"AGE-SECRET-KEY-1[0-9A-Z]{58}",),
+    "planetscale_token": (r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{30,}",),
+    "pulumi_token": (r"\bpul-[0-9a-f]{40}\b",),
+    "heroku_key": (r"HRKU-[A-Za-z0-9_-]{36,}",),
+    "flyio_token": (
+        r"\bfm[12][arb]?_[A-Za-z0-9+/=_,-]{60,}",
+        r"\bfo1_[A-Za-z0-9_-]{43}",
+    ),
+    "alibaba_key": (r"\bLTAI[A-Za-z0-9]{12,22}\b",),
+    "tencent_key": (r"\bAKID[A-Za-z0-9]{32}\b",),
+    "yandex_key": (
+        r"\bt1\.[A-Za-z0-9_-]+={0,2}\.[A-Za-z0-9_-]{80,}={0,2}",
+        r"\bYC[A-Za-z0-9_-]{38}\b",
+        r"\bAQVN[A-Za-z0-9_-]{35,38}",
+    ),
+    "openshift_token": (r"sha256~[A-Za-z0-9_-]{43}",),
+    "tailscale_key": (r"tskey-[a-z]+-[A-Za-z0-9-]{16,}",),
+    "supabase_key": (r"\bsb(?:p|_secret|_publishable)_[A-Za-z0-9_]{20,}",),
+    "vercel_token": (r"\bvc[pkiar]_[A-Za-z0-9]{24,}",),
+    "netlify_token": (r"\bnf[pcoub]_[A-Za-z0-9_-]{36,}",),
+    "neon_key": (r"\bnapi_[a-z0-9]{60,}",),
+    "scalingo_token": (r"\btk-us-[A-Za-z0-9_-]{48}",),
+    "terraform_token": (r"\btfe-[A-Za-z0-9]{40,}",),
+    "clickhouse_key": (r"\b4b1d[A-Za-z0-9]{38}\b",),
+    "confluent_key": (r"\bcflt[A-Za-z0-9+/]{60}",),
+    "nats_seed": (r"\bS[UAONCX][A-Z2-9]{50,56}\b",),
+    "defined_key": (r"dnkey-[a-z0-9_=-]{20,}",),
+    "1password_key": (
+        r"\bA3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+        r"\bops_ey[A-Za-z0-9+/=_-]{100,}",
+    ),
+    "infracost_key": (r"\bico-[A-Za-z0-9]{32}",),
+    "swarm_token": (r"\bSWMTKN-[0-9]-[A-Za-z0-9-]{40,}",),
+    "linode_token": (r"\bv1\.[a-f0-9]{64}\b",),
+}
