@@ -86,6 +86,7 @@ class PostgresEventDays:
         self._clock = clock
         self._wait_ms = int(wait_s * 1000)
         self._known: set[date] = set()
+        self._is_laid = False
 
     async def ensure(self, until: date) -> None:
         today = self._clock().astimezone(UTC).date()
@@ -119,6 +120,7 @@ class PostgresEventDays:
                 _EVENTS.c.time >= after[0],  # the planner leaves out days by this one only
                 tuple_(_EVENTS.c.time, _EVENTS.c.id) > tuple_(*after, types=(_EVENTS.c.time.type, _EVENTS.c.id.type)),
             )
+        await self._make_missing(set())
         async with reading(acting(self._engine, for_tenant(tenant_id))).begin() as connection:
             return [_event(row) for row in await connection.execute(statement)]
 
@@ -140,6 +142,7 @@ class PostgresEventDays:
             return [day for day, _, _ in await _partitions(connection)]
 
     async def delete_tenant(self, tenant_id: TenantId) -> int:
+        await self._make_missing(set())
         async with acting(self._engine, for_tenant(tenant_id, erasing=True)).begin() as connection:
             result = await connection.execute(delete(_EVENTS).where(_EVENTS.c.tenant_id == tenant_id))
             return int(result.rowcount)
@@ -149,7 +152,8 @@ class PostgresEventDays:
         await self._owner_engine.dispose()
 
     async def _make_missing(self, days: set[date]) -> None:
-        if missing := days - self._known:
+        missing = days - self._known
+        if missing or not self._is_laid:
             await self._make(missing)
 
     async def _make(self, days: Iterable[date]) -> None:
@@ -165,6 +169,7 @@ class PostgresEventDays:
                 await connection.execute(text(f"ALTER TABLE {_name(day)} ENABLE ROW LEVEL SECURITY"))
                 await connection.execute(text(f"REVOKE ALL ON {_name(day)} FROM PUBLIC, {APP}, {ERASER}"))
         self._known |= wanted
+        self._is_laid = True
 
     async def _detach(self, connection: AsyncConnection, day: date, *, leaving: bool) -> None:
         """`leaving`: an earlier DETACH was interrupted between its two transactions."""

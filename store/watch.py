@@ -1,0 +1,91 @@
+"""Looks at the tenants whose audit log grew, and tells their admins what looks suspicious: within a minute."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from store import audit, events
+from store.audit_heads import Head, heads
+from store.errors import StoreError
+from store.ids import TenantId
+from store.session import Database
+from store.suspicion import LOOK_BACK, SHORTLY, Suspicion, judge
+
+_log: Final = logging.getLogger(__name__)
+MANY_UNKNOWN: Final = 20
+
+
+class TellsAdmins(Protocol):
+    """How a tenant's admins are told; filled in from above."""
+
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
+        """Once per key and admin, however often it is called."""
+
+
+class Watch:
+    """One a process. `refused` counts refused requests since the start, by reason: those that no tenant can be told."""
+
+    def __init__(
+        self, db: Database, tells: TellsAdmins, *, refused: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        self._db = db
+        self._tells = tells
+        self._refused = refused
+        self._seen: dict[TenantId, int] = {}
+        self._told: set[tuple[TenantId, str]] = set()
+        self._unknown: list[tuple[datetime, int]] = []
+
+    async def look(self) -> int:
+        """Judges what is new. Returns how many alerts were raised. A tenant that cannot be read hinders no other."""
+        self._watch_unknown()
+        raised = 0
+        for head in await heads(self._db):
+            if self._seen.get(head.tenant_id) == head.sequence:
+                continue
+            try:
+                raised += await self._look_at(head)
+            except StoreError as exc:
+                _log.warning("action=watch.unreadable tenant=%s kind=%s", head.tenant_id, type(exc).__name__)
+            self._seen[head.tenant_id] = head.sequence
+        return raised
+
+    async def _look_at(self, head: Head) -> int:
+        now = self._db.now()
+        async with self._db.tenant(head.tenant_id, readonly=True) as s:
+            entries = await audit.recent(s, now - LOOK_BACK)
+        raised = 0
+        for suspicion in judge(entries, now):
+            key = f"{suspicion.rule}:{now:%Y%m%dT%H}"
+            raised += await self._raise(head.tenant_id, key, suspicion)
+            if (head.tenant_id, key) not in self._told:
+                text = f"*Suspicious activity.* {suspicion.sentence} The audit log has the entries."
+                await self._tells.tell_admins(head.tenant_id, key=f"alert:{key}", text=text)
+                self._told.add((head.tenant_id, key))
+        return raised
+
+    async def _raise(self, tenant_id: TenantId, key: str, suspicion: Suspicion) -> bool:
+        async with self._db.tenant(tenant_id) as s:
+            await s.head()  # the lock: two processes raise it once
+            if await audit.trail(s, target=f"alert:{key}", limit=1):
+                return False
+            details = {"rule": suspicion.rule, "about": suspicion.about, "count": suspicion.count}
+            await events.emit(s, "ai.autoheal.alert.raised.v1", f"alert:{key}", details, actor=audit.SYSTEM)
+            await audit.record(
+                s, actor=audit.SYSTEM, action="system.alert.raised", target=f"alert:{key}", details=details
+            )
+        _log.warning("action=alert.raised tenant=%s rule=%s count=%s", tenant_id, suspicion.rule, suspicion.count)
+        return True
+
+    def _watch_unknown(self) -> None:
+        """Forged requests name no tenant that could be believed: the operator hears of them, in the log."""
+        now, total = self._db.now(), sum(self._refused().get(f"refused_{why}", 0) for why in _UNKNOWN)
+        self._unknown = [(at, count) for at, count in self._unknown if at > now - SHORTLY] or [(now, 0)]
+        since = total - self._unknown[0][1]
+        self._unknown.append((now, total))
+        if since >= MANY_UNKNOWN:
+            _log.error("action=requests.forged count=%s minutes=%s", since, SHORTLY // timedelta(minutes=1))
+            self._unknown = [(now, total)]
+
+
+_UNKNOWN: Final = ("forged", "unknown_workspace")

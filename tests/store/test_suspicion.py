@@ -1,0 +1,151 @@
+"""Each rule strikes at its count and not before; the alert is raised once an hour and told."""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from store import audit
+from store.audit import Actor, trail
+from store.event_days import open_event_days
+from store.events import events
+from store.ids import TenantId
+from store.session import Database
+from store.watch import Watch
+
+ADMIN, MEMBER, SYSTEM = (Actor(type="user", id="u-admin"), Actor(type="user", id="u-member"), audit.SYSTEM)
+Entry = tuple[Actor, str, str, dict[str, Any]]
+
+
+class Told:
+    def __init__(self) -> None:
+        self.messages: dict[tuple[TenantId, str], str] = {}
+
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
+        self.messages.setdefault((tenant, key), text)
+
+
+async def _record(database: Database, tenant_id: TenantId, *entries: Entry) -> None:
+    async with database.tenant(tenant_id) as s:
+        for actor, action, target, details in entries:
+            await audit.record(s, actor=actor, action=action, target=target, details=details)
+
+
+def _times(count: int, actor: Actor, action: str, target: str = "x", **details: Any) -> list[Entry]:
+    return [(actor, action, target, details)] * count
+
+
+CASES: dict[str, tuple[list[Entry], list[Entry]]] = {
+    "bad_signatures": (
+        _times(4, SYSTEM, "slack.request.refused", reason="stale"),
+        _times(1, SYSTEM, "slack.request.refused", reason="replayed"),
+    ),
+    "bad_logins": (
+        _times(4, SYSTEM, "web.login.refused", "account-1", reason="password"),
+        _times(1, SYSTEM, "api.token.refused", "account-1"),
+    ),
+    "probes": (
+        [*_times(2, MEMBER, "slack.access.refused"), *_times(1, ADMIN, "slack.access.refused")],
+        _times(1, MEMBER, "api.access.refused"),
+    ),
+    "mass_export": (
+        [*_times(2, ADMIN, "api.export.created"), *_times(2, MEMBER, "operator.events.exported")],
+        _times(1, ADMIN, "api.export.downloaded"),
+    ),
+    "role_used_at_once": (
+        [
+            (SYSTEM, "system.role.granted", "u-admin", {"role": "admin"}),
+            (ADMIN, "api.role.granted", "u-member", {"role": "admin"}),
+            (MEMBER, "slack.approval.refused", "x", {}),
+        ],
+        _times(1, MEMBER, "slack.approval.approved"),
+    ),
+    "many_remediations": (_times(4, SYSTEM, "agent.effect.started"), _times(1, SYSTEM, "agent.effect.started")),
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+async def test_a_rule_strikes_at_its_count(sqlite_database: Database, two_tenants: Any, rule: str) -> None:
+    a, b = two_tenants
+    before, last = CASES[rule]
+    told = Told()
+    watch = Watch(sqlite_database, told)
+    await _record(sqlite_database, a, *before)
+    assert await watch.look() == 0
+    await _record(sqlite_database, b, *last)  # another tenant's deeds do not count here
+    assert await watch.look() == 0
+    await _record(sqlite_database, a, *last)
+    assert await watch.look() == 1
+    assert [(tenant, key.split(":")[1]) for tenant, key in told.messages] == [(a, rule)]
+
+
+async def test_one_write_past_the_wall_is_enough(sqlite_database: Database, two_tenants: Any) -> None:
+    told = Told()
+    await _record(sqlite_database, two_tenants[0], (MEMBER, "slack.access.refused", "x", {"reason": "wall"}))
+    assert await Watch(sqlite_database, told).look() == 1
+
+
+async def test_slow_failures_are_no_attack(sqlite_database: Database, two_tenants: Any, clock: Any) -> None:
+    watch = Watch(sqlite_database, Told())
+    for _ in range(20):
+        await _record(sqlite_database, two_tenants[0], (SYSTEM, "web.login.refused", "account-1", {}))
+        assert await watch.look() == 0
+        clock.advance(timedelta(minutes=3))
+
+
+async def test_an_alert_is_one_event_one_entry_one_message_an_hour(
+    database: Database, two_tenants: Any, clock: Any, store_place: Any
+) -> None:
+    a = two_tenants[0]
+    told, burst = Told(), _times(5, SYSTEM, "agent.effect.started")
+    await _record(database, a, *burst)
+    assert await Watch(database, told).look() == 1
+    restarted = Watch(database, told)
+    assert await restarted.look() == 0
+    await _record(database, a, *burst)
+    assert await restarted.look() == 0
+    assert len(told.messages) == 1
+    clock.advance(timedelta(hours=1))
+    await _record(database, a, *burst)
+    assert await restarted.look() == 1
+    assert len(told.messages) == 2
+    days = open_event_days(store_place.url, clock=clock)
+    async with database.tenant(a) as s:
+        raised = [entry for entry in await trail(s) if entry.action == "system.alert.raised"]
+        found = await events(s, clock() - timedelta(hours=2), clock() + timedelta(seconds=1), days=days)
+    await days.close()
+    assert [entry.details["rule"] for entry in raised] == ["many_remediations"] * 2
+    assert [event.get_type() for event in found] == ["ai.autoheal.alert.raised.v1"] * 2
+
+
+async def test_a_message_that_a_crash_kept_back_is_told_later(sqlite_database: Database, two_tenants: Any) -> None:
+    class Dead(Told):
+        async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
+            raise ConnectionError
+
+    await _record(sqlite_database, two_tenants[0], *_times(5, SYSTEM, "agent.effect.started"))
+    with pytest.raises(ConnectionError):
+        await Watch(sqlite_database, Dead()).look()
+    told = Told()
+    assert await Watch(sqlite_database, told).look() == 0
+    assert "5 remediations" in next(iter(told.messages.values()))
+
+
+async def test_forged_requests_of_nobody_reach_the_operators_log(
+    sqlite_database: Database, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts: Counter[str] = Counter()
+    watch = Watch(sqlite_database, Told(), refused=lambda: counts)
+    await watch.look()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(19):
+            counts["refused_forged"] += 1
+            clock.advance(timedelta(seconds=20))
+            await watch.look()
+        assert "requests.forged" not in caplog.text
+        counts["refused_unknown_workspace"] += 1
+        await watch.look()
+        await watch.look()
+    assert caplog.text.count("action=requests.forged count=20") == 1
