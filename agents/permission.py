@@ -17,32 +17,50 @@ class Permission(StrEnum):
     """An action that a role allows."""
 
     READ = "read"
+    OWN = "own"
     INVESTIGATE = "investigate"
     APPROVE_MEDIUM = "approve_medium"
     APPROVE_HIGH = "approve_high"
     CONNECT = "connect"
     SET_POLICY = "set_policy"
+    MANAGE_PEOPLE = "manage_people"
+    READ_RECORDS = "read_records"
+    EXPORT = "export"
 
 
-_MEMBER: Final = frozenset({Permission.READ, Permission.INVESTIGATE, Permission.APPROVE_MEDIUM})
+_VIEWER: Final = frozenset({Permission.READ, Permission.OWN})
+_MEMBER: Final = _VIEWER | {Permission.INVESTIGATE, Permission.APPROVE_MEDIUM}
 GRANTS: Final = {
-    Role.VIEWER: frozenset({Permission.READ}),
+    Role.VIEWER: _VIEWER,
     Role.MEMBER: _MEMBER,
-    Role.ADMIN: _MEMBER | {Permission.APPROVE_HIGH, Permission.CONNECT, Permission.SET_POLICY},
+    Role.ADMIN: _MEMBER
+    | {
+        Permission.APPROVE_HIGH,
+        Permission.CONNECT,
+        Permission.SET_POLICY,
+        Permission.MANAGE_PEOPLE,
+        Permission.READ_RECORDS,
+        Permission.EXPORT,
+    },
 }
+"""`own` is about oneself: profile, sessions, tokens. `read_records` is about the audit log and the events."""
 _NEEDS: Final = {
     Permission.READ: "a viewer, member or admin",
+    Permission.OWN: "a viewer, member or admin",
     Permission.INVESTIGATE: "a member or admin",
     Permission.APPROVE_MEDIUM: "a member or admin",
     Permission.APPROVE_HIGH: "an admin, and not the person who asked",
     Permission.CONNECT: "an admin",
     Permission.SET_POLICY: "an admin",
+    Permission.MANAGE_PEOPLE: "an admin",
+    Permission.READ_RECORDS: "an admin",
+    Permission.EXPORT: "an admin",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A known caller inside one tenant. Made by `handlers/caller.py` only."""
+    """A known caller inside one tenant. Made by `handlers/caller.py` and `handlers/credential.py` only."""
 
     tenant_id: TenantId
     user_id: UserId

@@ -17,8 +17,8 @@ def test_a_refusal_names_the_role_and_who_may(role: Role, permission: Permission
         assert "member" in answer.reason or "admin" in answer.reason
 
 
-def test_viewers_only_read_and_admins_carry_everything() -> None:
-    assert GRANTS[Role.VIEWER] == {Permission.READ}
+def test_viewers_only_read_and_mind_their_own_and_admins_carry_everything() -> None:
+    assert GRANTS[Role.VIEWER] == {Permission.READ, Permission.OWN}
     assert GRANTS[Role.VIEWER] < GRANTS[Role.MEMBER] < GRANTS[Role.ADMIN] == frozenset(Permission)
 
 
