@@ -99,6 +99,11 @@ class Connector:
         self.config = config
         self.context = context
 
+    @classmethod
+    def variables(cls, _config: Any) -> Mapping[str, str]:
+        """Environment variables that the settings name as `env:NAME` in places of their own, by credential field."""
+        return {}
+
     async def start(self) -> None:
         """Begin background work, if any. Called once, in the running loop."""
 

@@ -179,9 +179,8 @@ def _section(path: Path, name: str, raw: Mapping[str, Any]) -> ConnectorSection:
         config = connector.config_model.model_validate({k: v for k, v in raw.items() if k not in credentials})
     except ValidationError as exc:
         raise OperatorFileError(_explain(path, exc, prefix=("connectors", name))) from exc
-    return ConnectorSection(
-        name=name, config=config, credentials={k: v.removeprefix("env:") for k, v in credentials.items()}
-    )
+    variables = {key: value.removeprefix("env:") for key, value in credentials.items()}
+    return ConnectorSection(name=name, config=config, credentials={**variables, **connector.variables(config)})
 
 
 def _explain(path: Path, error: ValidationError, prefix: Sequence[str] = ()) -> str:

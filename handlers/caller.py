@@ -132,12 +132,19 @@ class Caller:
         """After an installation or a setting changed."""
         self._workspaces.clear()
 
-    async def person(self, workspace: Workspace, actor: Actor, channel_id: str | None) -> Person | Denied:
+    async def person(
+        self, workspace: Workspace, actor: Actor, channel_id: str | None, *, ask_slack: bool = False
+    ) -> Person | Denied:
         """The caller inside the tenant. First contact makes a full member a user with the tenant's role for new people.
+
+        What Slack said of somebody is remembered for some minutes; `ask_slack` asks anew, for whoever decides: the
+        account may just have been deactivated.
 
         Raises what Slack's client raises when Slack cannot be asked, so that the work is tried again rather than
         refused.
         """
+        if ask_slack:
+            self._profiles.drop((workspace.tenant_id, actor.user_id))
         refusal = await self._refuse_identity(workspace, actor) or await self._refuse_channel(
             workspace, actor, channel_id
         )
@@ -250,6 +257,9 @@ class _Remembered(Generic[Key, Value]):
         self._entries.move_to_end(key)
         if len(self._entries) > _MOST_REMEMBERED:
             self._entries.popitem(last=False)
+
+    def drop(self, key: Key) -> None:
+        self._entries.pop(key, None)
 
     def clear(self) -> None:
         self._entries.clear()

@@ -107,7 +107,8 @@ class Receiver:
         arrival: FromPerson,
     ) -> None:
         reply = self._reply_to(workspace.tenant_id, stored.id, arrival)
-        person = await self._caller.person(workspace, arrival.actor, reply.channel_id)
+        decides = isinstance(arrival, ButtonClick | ModalSubmission)
+        person = await self._caller.person(workspace, arrival.actor, reply.channel_id, ask_slack=decides)
         if isinstance(person, Denied):
             await self._refuse(workspace.tenant_id, stored, arrival, reply, person)
             return

@@ -75,7 +75,7 @@ class Command(BaseModel):
     undo: str | None = None
     timeout_s: float = Field(default=30.0, gt=0, le=600)
     max_output_bytes: int = Field(default=64_000, ge=100, le=4_000_000)
-    environment: Mapping[str, str] = Field(default_factory=dict)
+    environment: Mapping[str, str] = Field(default_factory=dict)  # "env:NAME" hands over a variable of ours
     folder: Path | None = None
 
     @field_validator("argv")
@@ -132,6 +132,11 @@ class Commands(Connector):
         super().__init__(config, context)
         for command in config.command:
             context.require_declared(command.services, key=f"connectors.commands.command {command.name}: services")
+
+    @classmethod
+    def variables(cls, config: CommandsConfig) -> Mapping[str, str]:
+        named = [value for command in config.command for value in command.environment.values()]
+        return {value: value.removeprefix("env:") for value in named if value.startswith("env:")}
 
     async def check(self) -> Check:
         problems = []
@@ -234,11 +239,15 @@ class Commands(Connector):
     async def _run(self, command: Command, parameters: Mapping[str, str], environment: Mapping[str, str]) -> Finished:
         return await run(
             self._fill(command, parameters),
-            environment={**_MINIMAL, **command.environment, **environment},
+            environment={**_MINIMAL, **self._given(command), **environment},
             timeout_s=command.timeout_s,
             max_bytes=command.max_output_bytes,
             folder=command.folder,
         )
+
+    def _given(self, command: Command) -> dict[str, str]:
+        secrets = self.context.credentials
+        return {k: secrets[v].reveal() if v in secrets else v for k, v in command.environment.items()}
 
     async def _read(self, command: Command, parameters: Mapping[str, str]) -> tuple[str, bool]:
         """What a read printed and whether it was cut. Raises Unavailable with the end of what the program said."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.connector import Service
+from agents.connectors.commands import Commands
 from agents.operator_file import OperatorFileError, build_connectors, load
 from agents.outbound import Outbound
 from store.redaction import Secret
@@ -97,6 +98,29 @@ async def test_connectors_are_built_from_their_sections(tmp_path: Path, outbound
     assert connectors[0].context.credentials["token"].reveal() == "t0ken"
     assert connectors[0].context.credentials["username"].reveal() == "stored"
     assert connectors[1].context.credentials == {}
+
+
+async def test_a_command_gets_a_secret_by_the_name_of_a_variable(tmp_path: Path, outbound: Outbound) -> None:
+    text = (
+        MINIMAL
+        + """
+[[connectors.commands.command]]
+name = "status"
+action = "read_target"
+argv = ["/usr/bin/env"]
+risk = "read"
+environment = {DEPLOY_TOKEN = "env:DEPLOY_TOKEN", REGION = "us"}
+"""
+    )
+    file = load(written(tmp_path, text))
+    with pytest.raises(OperatorFileError, match="DEPLOY_TOKEN, which is not set"):
+        build_connectors(file, outbound=outbound, now=now, environment={})
+    (commands,) = build_connectors(file, outbound=outbound, now=now, environment={"DEPLOY_TOKEN": "d3ploy-s3cret"})
+    assert isinstance(commands, Commands)
+    assert [secret.reveal() for secret in commands.context.credentials.values()] == ["d3ploy-s3cret"]
+    assert "d3ploy" not in repr(commands.config) + repr(file)
+    done = await commands._run(commands.config.command[0], {"service": "checkout"}, {})
+    assert {"DEPLOY_TOKEN=d3ploy-s3cret", "REGION=us"} <= set(done.output.decode().splitlines())
 
 
 async def test_without_sections_there_are_no_connectors(tmp_path: Path, outbound: Outbound) -> None:

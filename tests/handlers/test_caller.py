@@ -103,6 +103,15 @@ async def test_slack_is_asked_once_about_a_person_until_that_is_old(slack: Slack
     assert len(slack.workspace.calls("users.info")) == 2
 
 
+async def test_whoever_decides_is_looked_up_anew(slack: Slack) -> None:
+    known = await workspace_of(slack)
+    assert not isinstance(await slack.caller.person(known, Actor(user_id="U0MIA"), "C0INCIDENTS"), Denied)
+    slack.workspace.deactivate("U0MIA")
+    assert not isinstance(await slack.caller.person(known, Actor(user_id="U0MIA"), "C0INCIDENTS"), Denied)
+    deciding = await slack.caller.person(known, Actor(user_id="U0MIA"), "C0INCIDENTS", ask_slack=True)
+    assert isinstance(deciding, Denied)
+
+
 async def test_a_channel_that_slack_calls_shared_in_the_event_is_refused_without_asking(slack: Slack) -> None:
     known = await workspace_of(slack)
     refused = await slack.caller.person(known, Actor(user_id="U0MIA", shared_outside=True), "C0INCIDENTS")

@@ -23,6 +23,7 @@ class User:
     is_restricted: bool = False
     is_bot: bool = False
     is_stranger: bool = False
+    deleted: bool = False
 
     def to_api(self) -> Json:
         """The shape of `users.info`."""
@@ -30,7 +31,7 @@ class User:
             "id": self.id,
             "team_id": self.team_id,
             "name": self.name,
-            "deleted": False,
+            "deleted": self.deleted,
             "color": self.color.removeprefix("#"),
             "real_name": self.real_name,
             "tz": "Etc/UTC",

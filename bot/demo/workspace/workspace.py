@@ -8,6 +8,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from aiohttp import web
@@ -234,6 +235,11 @@ class Workspace:
     async def open_home(self, user: str, tab: Literal["home", "messages"] = "home") -> None:
         """Enter the app's Home, which sends `app_home_opened`."""
         self._events.home_opened(self._state.user(user), tab)
+
+    def deactivate(self, user: str) -> None:
+        """As when somebody leaves the company: Slack calls the account deleted."""
+        person = self._state.user(user)
+        self._state.users[person.id] = replace(person, deleted=True)
 
     def invite(self, user: str, channel: str) -> None:
         """Add the app to a channel, which sends `member_joined_channel`."""
