@@ -67,6 +67,14 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(postgresql_readonly=True)
 
 
+async def empty_log(engine: AsyncEngine) -> None:
+    """SQLite: moves the write-ahead log into the file and cuts it off, as far as readers allow."""
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        if driver is not None:
+            await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     connection.create_function("cur_tenant", 0, connection.acting.get)
@@ -82,6 +90,8 @@ def _begin_sqlite(connection: Connection) -> None:
     if whom is not None:
         raw: Any = connection.connection.dbapi_connection
         raw.act_for(whom.sqlite)
+        if whom.sqlite.startswith("erase:"):  # what is erased is overwritten, not only unlinked
+            raw.cursor().execute("PRAGMA secure_delete=ON")
     connection.exec_driver_sql(f"BEGIN {options.get('begin', 'IMMEDIATE')}")
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from store.engine import empty_log
 from store.errors import NoShredLedger, UnknownTenant
 from store.ids import TenantId, new_id
 from store.key_provider import KeyProvider, MasterKeys
@@ -192,15 +193,8 @@ class Keyring:
                 gone += int(getattr(result, "rowcount", 0))
             await _set_mark(session, ledger.mark)
         if gone and self._engine.dialect.name == "sqlite":
-            await self._empty_the_log()
+            await empty_log(self._engine)  # it still holds the deleted pages
         return gone
-
-    async def _empty_the_log(self) -> None:
-        """SQLite's write-ahead log still holds the deleted pages."""
-        async with self._engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            if driver is not None:
-                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # Keys
 

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from store import vault
-from store.engine import BUSY_TIMEOUT_S, create_engine, reading
+from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
 from store.errors import StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
@@ -316,6 +316,11 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    async def empty_log(self) -> None:
+        """SQLite's write-ahead log still holds what was deleted; PostgreSQL's is its server's."""
+        if self.dialect == "sqlite":
+            await empty_log(self._engine)
 
     def forget(self, tenant_id: TenantId) -> None:
         """Drops the tenant's keys and secrets from memory."""

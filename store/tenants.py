@@ -1,5 +1,6 @@
 """Tenants, their settings, and the Slack workspace that routes to each."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +19,20 @@ from store.users import Role
 
 ModelChoice = Literal["claude", "offline", "none"]
 Autonomy = Literal["suggest", "approve"]
+Status = Literal["active", "frozen", "closing", "closed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant:
+    """Slack was uninstalled at `frozen_at`; from `closes_at` on the data is deleted; at `closed_at` it was gone."""
+
     id: TenantId
     name: str
     created_at: datetime
+    status: Status = "active"
+    frozen_at: datetime | None = None
+    closes_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,8 @@ class SlackInstall:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantSettings:
-    """`open_threads`: channels where a thread is answered without a mention.
+    """`open_threads`: channels where a thread is answered without a mention. `audit_channel`: where the signed head
+    of the audit log is posted each day.
 
     `autonomy`: suggest names a remedy without a button, approve offers it behind one.
     """
@@ -56,6 +65,7 @@ class TenantSettings:
     new_member_role: Role
     triage_channels: tuple[str, ...]
     open_threads: tuple[str, ...]
+    audit_channel: str | None
 
 
 class SettingsChange(TypedDict, total=False):
@@ -66,6 +76,7 @@ class SettingsChange(TypedDict, total=False):
     new_member_role: Role
     triage_channels: Sequence[str]
     open_threads: Sequence[str]
+    audit_channel: str | None
 
 
 async def create_tenant(db: Database, *, name: str) -> TenantId:
@@ -92,14 +103,34 @@ async def create_tenant(db: Database, *, name: str) -> TenantId:
     return tenant_id
 
 
-async def list_tenants(db: Database) -> list[Tenant]:
+async def list_tenants(db: Database, *statuses: Status) -> list[Tenant]:
+    """Those with one of these statuses; without any, the active ones, which alone may be worked for."""
     async with db.across_tenants("list tenants", readonly=True) as session:
-        rows = await session.scalars(select(TenantRow).order_by(TenantRow.created_at, TenantRow.id))
-        return [Tenant(id=TenantId(row.id), name=row.name, created_at=row.created_at) for row in rows]
+        rows = await session.scalars(
+            select(TenantRow)
+            .where(TenantRow.status.in_(statuses or ("active",)))
+            .order_by(TenantRow.created_at, TenantRow.id)
+        )
+        return [_tenant(row) for row in rows]
 
 
-async def tenant_for_slack(db: Database, *, enterprise_id: str | None, team_id: str | None) -> TenantId | None:
-    """The tenant of a workspace: its own installation first, then one on its whole enterprise."""
+async def find_tenant(db: Database, tenant_id: str) -> Tenant | None:
+    """Whatever its status; None for what was never a tenant."""
+    try:
+        wanted = str(uuid.UUID(tenant_id))
+    except ValueError:
+        return None
+    async with db.across_tenants("look up a tenant", readonly=True) as session:
+        row = await session.get(TenantRow, wanted)
+        return None if row is None else _tenant(row)
+
+
+async def tenant_for_slack(
+    db: Database, *, enterprise_id: str | None, team_id: str | None, frozen_too: bool = False
+) -> TenantId | None:
+    """The tenant of a workspace: its own installation first, then one on its whole enterprise. Frozen and closing ones
+    have none, unless they are asked for.
+    """
     by_team = and_(
         SlackInstallRow.team_id == (team_id or ""),
         SlackInstallRow.team_id != "",
@@ -113,7 +144,8 @@ async def tenant_for_slack(db: Database, *, enterprise_id: str | None, team_id: 
     async with db.across_tenants("route a Slack request", readonly=True) as session:
         found = await session.scalar(
             select(SlackInstallRow.tenant_id)
-            .where(or_(by_team, by_enterprise))
+            .join(TenantRow, TenantRow.id == SlackInstallRow.tenant_id)
+            .where(or_(by_team, by_enterprise), *([] if frozen_too else [TenantRow.status == "active"]))
             .order_by(SlackInstallRow.is_enterprise_install)
             .limit(1)
         )
@@ -150,6 +182,22 @@ async def save_install(s: TenantSession, install: SlackInstall) -> None:
     await s.secrets_changed()
 
 
+async def destroy_tokens(s: TenantSession) -> int:
+    """Takes the token and its scopes out of every installation, which stays to know the workspace by. Returns how many
+    there were.
+    """
+    destroyed = 0
+    for row in await s.all(select(SlackInstallRow)):
+        if s.open_secret("slack_installs", "bot_token", row.id, row.bot_token).reveal():
+            row.bot_token = s.seal_secret("slack_installs", "bot_token", row.id, Secret(""))
+            row.scopes = ()
+            destroyed += 1
+    if destroyed:
+        await s.save()
+        await s.secrets_changed()
+    return destroyed
+
+
 async def load_install(s: TenantSession) -> SlackInstall | None:
     """The newest installation."""
     rows = await s.all(select(SlackInstallRow).order_by(SlackInstallRow.installed_at.desc()).limit(1))
@@ -168,6 +216,7 @@ async def settings(s: TenantSession) -> TenantSettings:
         new_member_role=Role(row.new_member_role),
         triage_channels=row.triage_channels,
         open_threads=row.open_threads,
+        audit_channel=row.audit_channel or None,
     )
 
 
@@ -188,6 +237,26 @@ async def update_settings(s: TenantSession, **changes: Unpack[SettingsChange]) -
     if values:
         await s.update(TenantSettingsRow, TenantSettingsRow.id == s.tenant_id, values=values)
     return await settings(s)
+
+
+def _tenant(row: TenantRow) -> Tenant:
+    return Tenant(
+        id=TenantId(row.id),
+        name=row.name,
+        created_at=row.created_at,
+        status=_status(row.status),
+        frozen_at=row.frozen_at,
+        closes_at=row.closes_at,
+        closed_at=row.closed_at,
+    )
+
+
+def _status(value: str) -> Status:
+    match value:
+        case "active" | "frozen" | "closing" | "closed":
+            return value
+        case _:
+            raise ValueError(f"unknown status {value!r} of a tenant")
 
 
 def _cap(value: float) -> float:
