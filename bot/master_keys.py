@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -61,21 +63,51 @@ async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
         yield MasterKeys(current, *known.values())
 
 
-async def keep_engine_key(keys: MasterKeys, path: Path, key: bytes) -> None:
+async def keep_engine_key(keys: MasterKeys, path: Path, key: bytes, *, purpose: str = "engine") -> None:
     """Replaces the file in one move. Its first line names the provider, unless that is the local file."""
-    wrapped = await keys.wrap(key, context=_ENGINE)
+    await asyncio.to_thread(_replace, path, await _wrapped(keys, key, purpose))
+
+
+async def account_secret(keys: MasterKeys, path: Path) -> bytes:
+    """What password hashes and the index of e-mails are keyed by; made at the first use, by one of several who try.
+
+    Whoever loses the file loses every password and finds no account any more: back it up with the databases.
+    """
+    if not path.exists():
+        content = await _wrapped(keys, secrets.token_bytes(32), "accounts")
+        await asyncio.to_thread(_create, path, content)
+    return await read_engine_key(keys, path, purpose="accounts")
+
+
+async def _wrapped(keys: MasterKeys, key: bytes, purpose: str) -> bytes:
+    wrapped = await keys.wrap(key, context={"purpose": purpose})
     named = b"" if keys.name == LocalFileKeys.name else keys.name.encode() + b"\n"
-    await asyncio.to_thread(_replace, path, named + wrapped)
+    return named + wrapped
 
 
-async def read_engine_key(keys: MasterKeys, path: Path) -> bytes:
+async def read_engine_key(keys: MasterKeys, path: Path, *, purpose: str = "engine") -> bytes:
     """Raises WrongMasterKey and what key services raise."""
     content = await asyncio.to_thread(path.read_bytes)
     first, _, rest = content.partition(b"\n")
     name = first.decode("ascii", "replace")
     if name in _SERVICES:
-        return await keys.named(name).unwrap(rest, context=_ENGINE)
-    return await keys.named(LocalFileKeys.name).unwrap(content, context=_ENGINE)
+        return await keys.named(name).unwrap(rest, context={"purpose": purpose})
+    return await keys.named(LocalFileKeys.name).unwrap(content, context={"purpose": purpose})
+
+
+def _create(path: Path, content: bytes) -> None:
+    """A whole file or none; the first of several stays."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -85,5 +117,4 @@ def _replace(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-_ENGINE: Final = {"purpose": "engine"}
 _SERVICES: Final = frozenset({"aws-kms", "vault"})

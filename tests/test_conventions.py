@@ -12,7 +12,8 @@ from agents import connectors, remediations, workflows
 from agents.connector import discover_connectors
 from agents.remediation import discover_remediations
 from agents.workflow import discover_workflows
-from handlers import buttons, commands, modals
+from handlers import api, buttons, commands, modals
+from handlers.api_resource import discover_resources
 from handlers.button import discover_buttons
 from handlers.command import discover_commands
 from handlers.modal import discover_modals
@@ -25,6 +26,7 @@ FOLDERS = (
     (commands, "COMMAND", discover_commands),
     (buttons, "BUTTON", discover_buttons),
     (modals, "MODAL", discover_modals),
+    (api, "RESOURCE", discover_resources),
 )
 MODULES = [
     pytest.param(folder, name, constant, id=f"{folder.__name__}.{name}")

@@ -1,0 +1,97 @@
+"""What `autoheal account` does: invitations by the operator of the process, recorded in the organisation's audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from bot.assemble import open_database
+from bot.master_keys import account_secret
+from bot.settings import SettingsError, load_settings
+from store import accounts, audit, events, invitations
+from store.account_keys import AccountKeys
+from store.accounts import read_email
+from store.ids import TenantId, UserId
+from store.session import Database
+from store.tenants import list_tenants
+from store.users import Role
+
+_OPERATOR = audit.Actor(type="system", id="operator")
+
+
+def invite(email: str, *, role: str, tenant: str | None, user: str | None) -> int:
+    """Exit code 0. Raises SettingsError, AddressTaken, NotFound."""
+
+    async def run() -> None:
+        settings = load_settings()
+        address = _address(email)
+        async with open_database(settings) as (db, master_keys):
+            keys = AccountKeys.derived_from(await account_secret(master_keys, settings.data / "accounts.key"))
+            async with db.tenant(await _tenant(db, tenant)) as s:
+                token, made = await invitations.invite(
+                    s,
+                    keys,
+                    email=address,
+                    role=Role(role),
+                    invited_by=None,
+                    user_id=None if user is None else UserId(_uuid(user)),
+                )
+                words = {"role": made.role.value}
+                await events.emit(s, "ai.autoheal.invitation.created.v1", made.id, words, actor=_OPERATOR)
+                await audit.record(
+                    s, actor=_OPERATOR, action="operator.invitation.created", target=made.id, details=words
+                )
+        print(f"Invitation token: {token.reveal()}")  # noqa: T201 -- for the person who asked
+        print(f"For {address} as {made.role.value}, once, until {made.expires_at:%Y-%m-%d %H:%M} UTC.")  # noqa: T201
+        where = settings.public_url or "http://127.0.0.1:3000"
+        print(f"Accept it: POST {where}/api/invitations/accept with token, first_name, last_name, password.")  # noqa: T201
+
+    asyncio.run(run())
+    return 0
+
+
+def forget(email: str, *, tenant: str | None) -> int:
+    """Exit code 0. The user with role and history stays. Raises SettingsError."""
+
+    async def run() -> None:
+        settings = load_settings()
+        address = _address(email)
+        async with open_database(settings) as (db, master_keys):
+            keys = AccountKeys.derived_from(await account_secret(master_keys, settings.data / "accounts.key"))
+            tenant_id = await _tenant(db, tenant)
+            found = await accounts.find_candidate(db, keys, address, tenant_id=tenant_id)
+            if found is None:
+                raise SettingsError("nobody has an account with this address there")
+            async with db.tenant(tenant_id) as s:
+                await accounts.delete_account(s, found.user_id)
+                await events.emit(s, "ai.autoheal.account.deleted.v1", found.user_id, actor=_OPERATOR)
+                await audit.record(s, actor=_OPERATOR, action="operator.account.deleted", target=found.user_id)
+        print(f"Deleted. Invite anew with: autoheal account invite EMAIL --user {found.user_id}")  # noqa: T201
+
+    asyncio.run(run())
+    return 0
+
+
+def _address(email: str) -> str:
+    address = read_email(email)
+    if address is None:
+        raise SettingsError("this is not an e-mail address")
+    return address
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as exc:
+        raise SettingsError(f"{text!r} is not an id") from exc
+
+
+async def _tenant(db: Database, wanted: str | None) -> TenantId:
+    known = [one.id for one in await list_tenants(db)]
+    if wanted is None and len(known) == 1:
+        return known[0]
+    if wanted is None:
+        raise SettingsError("name the organisation: --tenant ID; `autoheal tenant` lists them")
+    if wanted not in known:
+        raise SettingsError(f"there is no tenant {wanted}; `autoheal tenant` lists them")
+    return TenantId(wanted)
