@@ -85,3 +85,15 @@ class AddressTaken(StoreError):
 
 class CorruptAnchors(StoreError):
     """The file of signed audit heads, or the key to check it with, was changed. Compare it with a copy of it."""
+
+
+class BadBackup(StoreError):
+    """A backup is damaged, cut off, changed, another deployment's, or of a newer version. Nothing was changed."""
+
+
+class RestoreRefused(StoreError):
+    """The place is not empty, is in use, or lacks what a restore needs. Nothing was changed."""
+
+
+class MissingProgram(StoreError):
+    """`pg_dump`, `pg_restore` or `psql` of the server's version is not installed here."""
