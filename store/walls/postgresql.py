@@ -34,8 +34,15 @@ _MAKE_ROLES = "\n".join(
 
 def build(connection: Connection) -> None:
     make_roles(connection)
-    schema = str(connection.scalar(text("SELECT quote_ident(current_schema())"))).replace("%", "%%")
-    connection.exec_driver_sql("\n".join(_statements(schema)))
+    schema = str(connection.scalar(text("SELECT quote_ident(current_schema())")))
+    present = _lines(
+        connection,
+        "SELECT quote_ident(policyname), tablename FROM pg_policies"
+        " WHERE schemaname = current_schema() AND tablename = ANY(:tables)",
+        tables=[walled.table for walled in walled_tables()],
+    )
+    drops = [f"DROP POLICY {policy} ON {table};" for policy, table in present]
+    connection.exec_driver_sql("\n".join((*drops, *_statements(schema))).replace("%", "%%"))
 
 
 def make_roles(connection: Connection) -> None:
@@ -77,7 +84,6 @@ def _of_table(walled: Walled) -> Iterator[str]:
     yield f"ALTER TABLE {walled.table} FORCE ROW LEVEL SECURITY;"
     for name, rule in _policies(walled).items():
         to = "CURRENT_USER" if name == _OWNER else name
-        yield f"DROP POLICY IF EXISTS {name} ON {walled.table};"
         yield f"CREATE POLICY {name} ON {walled.table} TO {to} USING ({rule}) WITH CHECK ({rule});"
 
 
