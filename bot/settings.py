@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     vault_namespace: str | None = None
     vault_token: SecretStr | None = None
 
+    event_days: Annotated[int, Field(ge=1, le=90, description="Days that events are kept; the promise is 90.")] = 90
+    audit_days: Annotated[
+        int | None, Field(ge=30, description="Days that audit entries are kept; unset: as long as the tenant.")
+    ] = None
+    anchor_file: Annotated[
+        Path | None, Field(description="Signed heads of the audit logs; best where the database's login cannot write.")
+    ] = None
+
     operator_file: Annotated[Path | None, Field(description="TOML with services and connectors of this host.")] = None
     mode: Annotated[Literal["socket", "http"], Field(description="How Slack reaches us.")] = "socket"
     http_host: str = "127.0.0.1"
@@ -135,6 +143,11 @@ class Settings(BaseSettings):
     def maintenance_url(self) -> str:
         """SQLAlchemy URL of the content database for migrations and upkeep: by the tables' owner."""
         return _async_url(self.owner_url) if self.owner_url else self.content_url
+
+    @property
+    def anchor_path(self) -> Path:
+        """Where signed heads of the audit logs are appended."""
+        return self.anchor_file or self.data / "audit-heads.jsonl"
 
     @property
     def keys_url(self) -> str:

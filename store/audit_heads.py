@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Final, Protocol
 
 from sqlalchemy import select
 
-from store import audit
+from store import audit, tenants
 from store.anchors import Anchor, AnchorFile, Signer, forged
-from store.errors import UnknownTenant
+from store.errors import StoreError, UnknownTenant
 from store.ids import TenantId
 from store.schema import TenantHeadRow
 from store.session import Database
@@ -45,6 +46,13 @@ async def heads(db: Database) -> list[Head]:
         return [Head(tenant_id=TenantId(tenant), sequence=number, hash=digest) for tenant, number, digest in rows]
 
 
+class PostsHeads(Protocol):
+    """How a signed head reaches a tenant's own channel; filled in from above."""
+
+    async def post_head(self, tenant: TenantId, *, key: str, channel: str, text: str) -> None:
+        """Once per key, however often it is called."""
+
+
 class Anchoring:
     """Signs heads that moved and appends them to the file. One a process."""
 
@@ -54,6 +62,7 @@ class Anchoring:
         self.file = file
         self.latest: dict[TenantId, Anchor] = {}
         self._was_read = False
+        self._posted: dict[TenantId, date] = {}
 
     async def anchor(self) -> list[Anchor]:
         """The heads that were signed now. A head that does not continue the signed one is reported, not signed."""
@@ -70,6 +79,25 @@ class Anchoring:
             await asyncio.to_thread(self.file.append, moved)
             self.latest |= {anchor.tenant_id: anchor for anchor in moved}
         return moved
+
+    async def post(self, posts: PostsHeads) -> int:
+        """Posts the newest signed head of each tenant that named a channel for it, once a day. Returns how many."""
+        today, posted = self._db.now().date(), 0
+        for tenant_id, anchor in list(self.latest.items()):
+            if self._posted.get(tenant_id) == today:
+                continue
+            try:
+                async with self._db.tenant(tenant_id, readonly=True) as s:
+                    channel = (await tenants.settings(s)).audit_channel
+            except StoreError as exc:  # frozen or closed: nobody listens
+                _log.info("action=audit.head.not_posted tenant=%s kind=%s", tenant_id, type(exc).__name__)
+                channel = None
+            if channel is not None:
+                head = f"entry {anchor.sequence}, hash `{anchor.hash}`, signed at {anchor.at}: `{anchor.signature}`"
+                await posts.post_head(tenant_id, key=f"audit-head:{today}", channel=channel, text=f"Audit log: {head}")
+                posted += 1
+            self._posted[tenant_id] = today
+        return posted
 
     def _moved(self, head: Head) -> bool:
         known = self.latest.get(head.tenant_id)
@@ -88,8 +116,8 @@ async def verify_chains(
     only: TenantId | None = None,
     shredded: Collection[str] = (),
 ) -> list[Finding]:
-    """One finding a tenant, of all that are in the database or in the anchors. `shredded`: tenants whose keys were
-    destroyed, so that nobody expects them. Raises CorruptAnchors.
+    """One finding a tenant, of all that are in the database or in the anchors. `shredded`: tenants in the ledger of
+    destroyed keys; those that have no key left are not expected. Raises CorruptAnchors.
     """
     unsigned = {anchor.tenant_id for anchor in forged(anchors, public_pem)}
     present = {head.tenant_id for head in await heads(db)}
@@ -99,13 +127,21 @@ async def verify_chains(
         own = [anchor for anchor in anchors if anchor.tenant_id == tenant_id]
         if tenant_id in unsigned:
             findings.append(_bad(tenant_id, "a signed head was forged or changed: its signature is not ours"))
-        elif tenant_id in shredded:
+        elif tenant_id in shredded and not await _has_keys(db, tenant_id):
             findings.append(Finding(tenant_id=tenant_id, ok=True, sentence="closed: its keys are destroyed"))
         elif tenant_id not in present and own:
             findings.append(_bad(tenant_id, "its head is gone, though heads were signed and it was never closed"))
         else:
             findings.append(await _verify(db, tenant_id, own))
     return findings
+
+
+async def _has_keys(db: Database, tenant_id: TenantId) -> bool:
+    try:
+        await db.keyring.data_keys(tenant_id)
+    except UnknownTenant:
+        return False
+    return True
 
 
 async def _verify(db: Database, tenant_id: TenantId, anchors: Sequence[Anchor]) -> Finding:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.anchors import SEED_LENGTH, Anchor, AnchorFile, Signer
 from store.audit import EMPTY_CHAIN, Actor, link, record
 from store.audit_heads import Anchoring, Finding, heads, verify_chains
-from store.ids import TenantId
+from store.ids import TenantId, new_id
 from store.schema import Base
 from store.session import Database
 from tests.conftest import past_the_walls
@@ -148,7 +148,17 @@ async def test_a_chain_that_vanished_is_missed_unless_its_keys_were_shredded(
     assert not found[a].ok
     assert "never closed" in found[a].sentence
     findings = await verify_chains(database, anchor_file.read(), signer.public_pem, shredded={a})
-    assert all(finding.ok for finding in findings)
+    assert not all(finding.ok for finding in findings)  # one of its keys was rotated away; it lives
+
+
+async def test_a_closed_tenant_is_not_missed(
+    sqlite_database: Database, signer: Signer, anchor_file: AnchorFile, clock: Any
+) -> None:
+    closed = TenantId(new_id())
+    anchor_file.append([signer.anchor(closed, 3, bytes(32), clock())])
+    for shredded, ok in ((frozenset[str](), False), (frozenset({closed}), True)):
+        findings = await verify_chains(sqlite_database, anchor_file.read(), signer.public_pem, shredded=shredded)
+        assert [(finding.tenant_id, finding.ok) for finding in findings] == [(closed, ok)]
 
 
 async def test_anchors_that_others_signed_or_changed_are_forged(

@@ -1,0 +1,31 @@
+"""What the store itself has to say to people in Slack: alerts to the admins, signed heads to the audit channel.
+
+Each goes out under a key, so that saying it again says it once.
+"""
+
+from handlers.answer import Mouth
+from handlers.blocks.message import said
+from store import users
+from store.ids import TenantId
+from store.session import Database
+
+
+class Notices:
+    """Implements `store.watch.TellsAdmins` and `store.audit_heads.PostsHeads`."""
+
+    def __init__(self, db: Database, mouth: Mouth) -> None:
+        self._db = db
+        self._mouth = mouth
+
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
+        """A direct message to each admin who is in Slack."""
+        async with self._db.tenant(tenant, readonly=True) as s:
+            found = await users.admins(s)
+        for admin in found:
+            if admin.slack_user_id:
+                await self._mouth.post(
+                    tenant, key=f"{key}:{admin.id}", channel=admin.slack_user_id, thread_ts=None, message=said(text)
+                )
+
+    async def post_head(self, tenant: TenantId, *, key: str, channel: str, text: str) -> None:
+        await self._mouth.post(tenant, key=key, channel=channel, thread_ts=None, message=said(text))
