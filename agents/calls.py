@@ -95,6 +95,7 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
     if _times_asked(case, call) > rt.budget.max_repeats:
         return _result(call, "this call was already answered; use the earlier result", is_error=True)
     output, is_error, source = await _call(tools.get(call["name"]), call)
+    rt.meter.tool_called(source, "unknown_tool" if call["name"] not in tools else "error" if is_error else "ok")
     if call["name"] not in tools:
         await _record_refusal(rt, tenant, case, call)
     try:

@@ -30,7 +30,8 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
     if checked.problems and not final:
         return list(checked.problems)
     async with rt.db.tenant(tenant) as s:
-        await store_verdict(s, case, _verdict(rt, case, checked, toolbox))
+        await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
+    rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
     return None
 
 
@@ -40,7 +41,8 @@ async def abstain(rt: Runtime, tenant: TenantId, case: Case, headline: str) -> N
     toolbox = rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     async with rt.db.tenant(tenant) as s:
-        await store_verdict(s, case, _verdict(rt, case, checked, toolbox))
+        await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
+    rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
 
 
 async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:

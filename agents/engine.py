@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ _INTERACTIVE_POLL_S: Final = 0.05
 _WORD_MAX: Final = 200
 _WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_UNFINISHED: Final = ("PENDING", "ENQUEUED", "DELAYED")
 _BATCH: Final = 200
 
 StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "before" | "after")
@@ -161,7 +163,15 @@ class Engine:
 
     def _register(self, workflow: Workflow, runtime: Runtime) -> Callable[..., Coroutine[Any, Any, str]]:
         async def body(*arguments: str) -> str:
-            return await workflow.body(_DbosRun(self), runtime, *arguments)
+            started, outcome = time.monotonic(), "failed"
+            try:
+                outcome = await workflow.body(_DbosRun(self), runtime, *arguments)
+            except asyncio.CancelledError:
+                outcome = "interrupted"
+                raise
+            finally:
+                runtime.meter.workflow_ended(workflow.name, outcome, time.monotonic() - started)
+            return outcome
 
         body.__name__ = body.__qualname__ = workflow.name
         return DBOS.workflow(name=workflow.name)(body)
@@ -184,6 +194,18 @@ class Engine:
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
+
+    async def cancel_all(self, prefix: str, *, keep: str) -> int:
+        async def stop() -> int:
+            found = await DBOS.list_workflows_async(
+                workflow_id_prefix=prefix, status=list(_UNFINISHED), load_input=False, load_output=False
+            )
+            ids = [workflow.workflow_id for workflow in found if workflow.workflow_id != keep]
+            if ids:
+                await DBOS.cancel_workflows_async(ids)
+            return len(ids)
+
+        return int(await _outside_workflows(stop()))
 
     async def forget_finished(self, before: datetime) -> int:
         """Delete the rows of workflows that ended before this time, in batches: the engine itself keeps them."""

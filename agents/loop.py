@@ -215,6 +215,10 @@ async def _commit(rt: Runtime, tenant: TenantId, investigation: InvestigationId,
             tool_calls=len(tool_uses(answer.content)),
             turns=1,
         )
+    usage = answer.usage
+    rt.meter.model_called(
+        answer.model, input_tokens=usage.total_input, output_tokens=usage.output, cost_usd=answer.cost_usd
+    )
 
 
 async def _append(s: Any, investigation: InvestigationId, *, role: str, content: Any, meta: dict[str, Any]) -> None:

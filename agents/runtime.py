@@ -10,6 +10,7 @@ from typing import Protocol
 
 from agents.budget import Budget
 from agents.evidence_pool import EvidencePool
+from agents.meter import Meter, Unmetered
 from agents.model import ChatModel
 from agents.reporter import Reporter
 from agents.toolbox import Toolbox
@@ -56,3 +57,4 @@ class Runtime:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds; only for short waits inside a step
     budget: Budget = field(default_factory=Budget)
     pace: Pace = field(default_factory=Pace)
+    meter: Meter = field(default_factory=Unmetered)

@@ -5,13 +5,14 @@ A wrong or missing one stops the start with its name and what to do.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.redaction import Secret
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AUTOHEAL_", env_file=None, extra="ignore", frozen=True)
 
     data: Annotated[Path, Field(description="Folder of databases and keys.")] = Path("var")
+    database_tls: Annotated[
+        Literal["verify", "off"], Field(description="Whether a PostgreSQL on another host must prove itself by TLS.")
+    ] = "verify"
     database_url: Annotated[str | None, Field(description="postgresql://... instead of SQLite files in DATA.")] = None
     owner_url: Annotated[str | None, Field(description="The same database, by the login that owns its tables.")] = None
     keyring_url: Annotated[str | None, Field(description="Where the wrapped keys live; apart from the database.")] = (
@@ -60,6 +64,21 @@ class Settings(BaseSettings):
     mode: Annotated[Literal["socket", "http"], Field(description="How Slack reaches us.")] = "socket"
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=3000, ge=0, le=65535)
+    web: Annotated[bool, Field(description="Listen in Socket Mode too: API, health, metrics.")] = False
+    public_url: Annotated[str | None, Field(description="https://host as people reach it.")] = None
+    trusted_proxies: Annotated[str, Field(description="Addresses whose X-Forwarded headers are believed.")] = ""
+    tls_certificate: Annotated[Path | None, Field(description="PEM chain to serve TLS with.")] = None
+    tls_key: Annotated[Path | None, Field(description="PEM key of the certificate.")] = None
+    metrics_token: SecretStr | None = None
+
+    smtp_host: Annotated[str | None, Field(description="Server that takes our e-mail; unset: none is sent.")] = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "off"], Field(description="How; off is for a server on this host alone.")
+    ] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: Annotated[str | None, Field(description="Address that our e-mail comes from.")] = None
 
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
@@ -102,6 +121,28 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_url", "owner_url", "keyring_url")
+    @classmethod
+    def _database_tls(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("database_tls") != "off" and not is_verified(url):
+            raise ValueError(
+                "the server is on another host, so add ?sslmode=verify-full (and sslrootcert=FILE for a private CA); "
+                "or set AUTOHEAL_DATABASE_TLS=off where the network itself is encrypted"
+            )
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("is https://host, without a path")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("starts with https://: passwords do not travel in the clear")
+        return f"{parts.scheme}://{parts.netloc}"
+
     @field_validator("vault_address")
     @classmethod
     def _vault_address(cls, address: str | None) -> str | None:
@@ -118,6 +159,33 @@ class Settings(BaseSettings):
     @property
     def former_key_arns(self) -> tuple[str, ...]:
         return _parts(self.kms_former_key_arns)
+
+    def require_web(self) -> None:
+        """What listening needs. Raises SettingsError naming each variable."""
+        wrong = []
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            wrong.append("AUTOHEAL_TLS_CERTIFICATE and AUTOHEAL_TLS_KEY go together: set both")
+        is_local = self.http_host in _LOOPBACK
+        behind_proxy = self.public_url is not None and self.public_url.startswith("https://")
+        if not is_local and self.tls_certificate is None and not behind_proxy:
+            wrong.append(
+                f"AUTOHEAL_HTTP_HOST={self.http_host} is reachable from elsewhere: set AUTOHEAL_TLS_CERTIFICATE and "
+                "AUTOHEAL_TLS_KEY, or AUTOHEAL_PUBLIC_URL=https://... of the proxy that does TLS"
+            )
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+
+    def require_mail(self) -> None:
+        """What sending needs where a server is set. Raises SettingsError naming each variable."""
+        wrong = []
+        if self.smtp_from is None:
+            wrong.append("AUTOHEAL_SMTP_FROM is not set: the address that our e-mail comes from")
+        if self.smtp_tls == "off" and self.smtp_host not in _LOOPBACK:
+            wrong.append("AUTOHEAL_SMTP_TLS=off is for a server on this host alone: use starttls or tls")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            wrong.append("AUTOHEAL_SMTP_USER and AUTOHEAL_SMTP_PASSWORD go together: set both or none")
+        if self.smtp_host is not None and wrong:
+            raise SettingsError("\n".join(wrong))
 
     def require_keys(self) -> None:
         """What the chosen key provider needs. Raises SettingsError naming each missing variable."""
@@ -200,6 +268,19 @@ def _line(place: tuple[int | str, ...], message: str) -> str:
     name = str(place[0]) if place else "settings"
     variable = name if name.isupper() else f"AUTOHEAL_{name.upper()}"
     return f"{variable}: {message.removeprefix('Value error, ')}"
+
+
+def is_verified(url: str) -> bool:
+    """Whether a database is on this host, or libpq will verify its certificate and name (TLS 1.2 is its least)."""
+    if not url.startswith("postgres"):
+        return True
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    hosts = ",".join(query.get("host", [parts.netloc.rpartition("@")[2]])).split(",")
+    names = [host if host.startswith("/") else urlsplit(f"//{host}").hostname or "" for host in hosts]
+    local = all(not name or name.startswith(("/", "%2f", "%2F")) or name in _LOOPBACK for name in names)
+    mode = query.get("sslmode", [os.environ.get("PGSSLMODE", "")])[-1]
+    return local or mode == "verify-full"
 
 
 def _parts(value: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
@@ -84,10 +85,17 @@ class SignatureCheck(AsyncMiddleware):
 class HandOver(AsyncMiddleware):
     """The one handler: gives the payload to the intake and answers Slack as soon as it is written down."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, acknowledged: Callable[[float], None]) -> None:
         self._intake = intake
+        self._acknowledged = acknowledged
 
     async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Next) -> BoltResponse | None:  # noqa: A002, ARG002 - Bolt's names
+        started = time.perf_counter()
+        answer = await self._take(req)
+        self._acknowledged(time.perf_counter() - started)
+        return answer
+
+    async def _take(self, req: AsyncBoltRequest) -> BoltResponse:
         taken = await self._intake.take(
             req.body,
             over_http=req.mode != "socket_mode",
@@ -116,8 +124,12 @@ def build_app(
     api_url: str,
     signing_secret: Secret | None,
     clock: Callable[[], float],
+    acknowledged: Callable[[float], None] = lambda _seconds: None,
 ) -> AsyncApp:
-    """`clock` is epoch seconds. Without a signing secret every HTTP request is refused, as Socket Mode needs none."""
+    """`clock` is epoch seconds; `acknowledged` is told how many seconds each acknowledgement took.
+
+    Without a signing secret every HTTP request is refused, as Socket Mode needs none.
+    """
     app = AsyncApp(
         name="autoheal",
         logger=_LOGGER,
@@ -130,7 +142,7 @@ def build_app(
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
     )
-    app.use(HandOver(intake))
+    app.use(HandOver(intake, acknowledged))
     return app
 
 
