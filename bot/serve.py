@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agents.operator_file import OperatorFileError
@@ -14,7 +15,9 @@ from bot.assemble import make_data_folder, serving
 from bot.logs import log_to_stderr
 from bot.settings import SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
+from bot.upkeep import event_days
 from store.errors import StoreError
+from store.event_days import DAYS_AHEAD
 from store.migrations import migrate, migrate_keyring
 
 _SWITCH_S: Final = 0.001
@@ -63,6 +66,8 @@ def migrate_databases() -> int:
     async def run() -> None:
         await migrate(settings.maintenance_url)
         await migrate_keyring(settings.keys_url)
+        async with event_days(settings) as days:
+            await days.ensure((datetime.now(UTC) + timedelta(days=DAYS_AHEAD)).date())
 
     asyncio.run(run())
     print("Both databases are at this version.")  # noqa: T201 -- for the person who ran it
