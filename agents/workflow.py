@@ -92,6 +92,9 @@ class Queue(Protocol):
     async def cancel(self, workflow_id: str) -> None:
         """Cancel a workflow and interrupt its preemptible step."""
 
+    async def cancel_all(self, prefix: str, *, keep: str) -> int:
+        """Cancel all unfinished workflows whose id begins so, but not `keep`; returns how many there were."""
+
 
 def workflow_id(tenant: str, kind: str, *ids: str) -> str:
     """`t:{tenant}:{kind}:{id}...`: a tenant's work is found by prefix."""

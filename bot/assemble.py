@@ -46,6 +46,7 @@ from handlers.delivery import Delivery
 from handlers.intake import Intake
 from handlers.receiver import Receiver
 from handlers.thread import SlackThread
+from handlers.uninstall import Uninstall
 from store import inbox
 from store.ids import InboxId, TenantId
 from store.key_provider import MasterKeys
@@ -260,7 +261,13 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         office = Office(
             db=db, desk=FrontDesk(runtime), mouth=delivery, clients=clients, toolbox_for=toolbox_for, clock=now
         )
-        receiver.receiver = Receiver(office=office, caller=caller)
+
+        def forget(tenant: TenantId) -> None:
+            clients.forget(tenant)
+            caller.forget()
+
+        uninstall = Uninstall(db=db, queue=engine, forget=forget)
+        receiver.receiver = Receiver(office=office, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
         await engine.start(runtime)
         stack.push_async_callback(engine.stop)

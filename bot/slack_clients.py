@@ -25,8 +25,8 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from store import audit, events, tenants, users
-from store.errors import NotFound
+from store import audit, erasure, events, tenants, users
+from store.errors import NotFound, TenantFrozen
 from store.ids import TenantId
 from store.redaction import Secret
 from store.session import Database
@@ -113,9 +113,16 @@ class TenantClients:
             known = self._tokens[tenant] = (self._clock(), await self._token(tenant))
         return make_client(self._session, self._api_url, known[1])
 
+    def forget(self, tenant: TenantId) -> None:
+        """Its token, after it was destroyed."""
+        self._tokens.pop(tenant, None)
+
     async def _token(self, tenant: TenantId) -> Secret:
-        async with self._db.tenant(tenant, readonly=True) as s:
-            install = await tenants.load_install(s)
+        try:
+            async with self._db.tenant(tenant, readonly=True) as s:
+                install = await tenants.load_install(s)
+        except TenantFrozen:
+            install = None
         if install is None or not install.bot_token.reveal():
             self._tokens.pop(tenant, None)
             raise NotFound("Slack is not connected for this tenant")
@@ -149,7 +156,9 @@ async def adopt_workspace(
             f"SLACK_BOT_TOKEN was refused by Slack ({code}): reinstall the app and copy the Bot User OAuth Token again"
         ) from exc
     team_id, enterprise_id = str(answer["team_id"]), str(answer.get("enterprise_id") or "") or None
-    tenant = await tenants.tenant_for_slack(db, enterprise_id=enterprise_id, team_id=team_id)
+    tenant = await tenants.tenant_for_slack(db, enterprise_id=enterprise_id, team_id=team_id, frozen_too=True)
+    if tenant is not None:
+        tenant = await _welcome_back(db, tenant)
     if tenant is None:
         tenant = await tenants.create_tenant(db, name=str(answer.get("team") or team_id))
     await _keep_install(
@@ -170,6 +179,16 @@ async def adopt_workspace(
     return Adopted(
         tenant_id=tenant, team_id=team_id, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"])
     )
+
+
+async def _welcome_back(db: Database, tenant: TenantId) -> TenantId | None:
+    """A tenant that was frozen works again. None for one whose data is being deleted: the workspace begins anew."""
+    try:
+        await erasure.restore(db, tenant)
+    except TenantFrozen:
+        await erasure.close(db, tenant, actor=audit.SYSTEM, days=None)
+        return None
+    return tenant
 
 
 async def _keep_install(db: Database, tenant: TenantId, install: SlackInstall) -> None:

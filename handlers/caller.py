@@ -22,6 +22,7 @@ from handlers.answer import SlackClients
 from handlers.arrival import Actor
 from handlers.payload import Origin
 from store import tenants, users
+from store.errors import TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.session import Database
 from store.users import Role
@@ -105,9 +106,12 @@ class Caller:
         return found
 
     async def workspace_of(self, tenant: TenantId) -> Workspace | None:
-        """Read from the store."""
-        async with self._db.tenant(tenant, readonly=True) as s:
-            install, settings = await tenants.load_install(s), await tenants.settings(s)
+        """Read from the store. None once it is uninstalled."""
+        try:
+            async with self._db.tenant(tenant, readonly=True) as s:
+                install, settings = await tenants.load_install(s), await tenants.settings(s)
+        except (TenantFrozen, UnknownTenant):
+            return None
         if install is None or not install.bot_token.reveal():
             return None
         return Workspace(

@@ -20,6 +20,7 @@ from handlers.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, Me
 from handlers.caller import Workspace
 from handlers.payload import Origin, Parsed, Unreadable, parse
 from store import audit, inbox
+from store.errors import TenantFrozen
 from store.ids import InboxId, TenantId
 from store.redaction import RedactionFailed
 from store.session import Database
@@ -99,6 +100,8 @@ class Intake:
     ) -> Recorded | Repeated | Nothing | Refused:
         try:
             written = await self._write_down(tenant, parsed)
+        except TenantFrozen:  # uninstalled in this moment: what was known of the workspace is out of date
+            return self._refuse("unknown_workspace", tenant=tenant)
         except RedactionFailed:
             await self._audit_refusal(tenant, "unredactable")
             return self._refuse("unredactable", tenant=tenant)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import replace
 
 from agents.permission import Denied, Permission, Person, check
 from handlers import home, mentions
@@ -34,10 +33,10 @@ from handlers.caller import Caller, Workspace
 from handlers.command import CommandCall, find_command
 from handlers.commands.help import help_text
 from handlers.modal import Submission, discover_modals, read_metadata
-from store import audit, events, inbox, investigations, tenants
+from handlers.uninstall import Uninstall
+from store import audit, inbox
 from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
-from store.redaction import Secret
 
 FromPerson = Message | Command | ButtonClick | ModalSubmission | HomeOpened
 
@@ -49,13 +48,14 @@ _OLD_BUTTON = "I do not know this button any more; it may belong to an earlier v
 class Receiver:
     """`agents.runtime.Receiver` for Slack."""
 
-    def __init__(self, *, office: Office, caller: Caller) -> None:
+    def __init__(self, *, office: Office, caller: Caller, uninstall: Uninstall) -> None:
         self._office = office
         self._caller = caller
+        self._uninstall = uninstall
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
         """Handle one arrival and mark it. Never raises for a failed handling; raises when the store cannot be read."""
-        async with self._office.db.tenant(tenant, readonly=True) as s:
+        async with self._office.db.tenant(tenant, readonly=True, frozen_too=True) as s:
             stored = await inbox.arrival(s, inbox_id)
         if stored is None or stored.state in ("done", "failed"):
             return
@@ -72,19 +72,19 @@ class Receiver:
                 extra={"action": "receiver.failed", "tenant": tenant, "inbox": inbox_id, "reference": reference},
             )
             await self._apologise(tenant, stored, arrival, reference)
-        async with self._office.db.tenant(tenant) as s:
+        async with self._office.db.tenant(tenant, frozen_too=True) as s:
             await inbox.mark(s, inbox_id, "failed" if reference else "done", note=reference)
 
     async def _handle(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival) -> None:
         if isinstance(arrival, Uninstalled):
-            await self._revoke(tenant)
+            await self._uninstall.leave(tenant, stored)
             return
         workspace = await self._caller.workspace_of(tenant)
         if workspace is None:
             return  # uninstalled in the meantime: there is no way to answer
         if isinstance(arrival, TokensRevoked):
             if workspace.bot_user_id in arrival.bot_user_ids:
-                await self._revoke(tenant)
+                await self._uninstall.leave(tenant, stored)
         elif isinstance(arrival, MemberJoined):
             await self._greet(workspace, stored, arrival)
         elif isinstance(arrival, Message) and arrival.actor.bot_id:
@@ -227,18 +227,6 @@ class Receiver:
             thread_ts=None,
         )
         await reply.privately(person.reason if isinstance(person, Denied) else help_text(person.role))
-
-    async def _revoke(self, tenant: TenantId) -> None:
-        """The token is destroyed and what runs is stopped. What was stored stays until the tenant is erased."""
-        async with self._office.db.tenant(tenant) as s:
-            install = await tenants.load_install(s)
-            if install is not None and install.bot_token.reveal():
-                await tenants.save_install(s, replace(install, bot_token=Secret(""), scopes=()))
-                for run in await investigations.running_investigations(s):
-                    await investigations.request_stop(s, run.id, None)
-                await events.emit(s, "ai.autoheal.app.uninstalled.v1", "slack")
-                await audit.record(s, actor=audit.SYSTEM, action="slack.app.uninstalled", target="slack")
-        self._caller.forget()
 
     async def _apologise(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival, reference: str) -> None:
         if not isinstance(arrival, Message | Command | ButtonClick | ModalSubmission) or arrival.actor.bot_id:

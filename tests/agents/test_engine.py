@@ -195,6 +195,19 @@ async def test_cancel_interrupts_a_wait(engine: Engine, book: Book) -> None:
 
 
 @module_loop
+async def test_all_of_a_prefix_is_cancelled_but_what_is_kept(engine: Engine, book: Book) -> None:
+    for name in ("t:acme:one", "t:acme:two", "t:globex:one"):
+        await engine.enqueue("waits", workflow_id=name, arguments=(name,))
+    assert await engine.cancel_all("t:acme:", keep="t:acme:two") == 1
+    assert await engine.cancel_all("t:acme:", keep="t:acme:two") == 0
+    for name in ("t:acme:two", "t:globex:one"):
+        for key in ("1", "2"):
+            await engine.send(name, "topic", "word", key=f"{name}{key}")
+        assert await book.ended(name, 2) == ["word", "word"]
+    assert "t:acme:one" not in book.done
+
+
+@module_loop
 async def test_a_second_engine_on_the_folder_is_refused(engine: Engine, folder: Path) -> None:
     code = (
         "import asyncio, sys; from agents.slot import SlotTaken, take_slot\n"

@@ -27,7 +27,7 @@ from handlers.intake import Intake
 from store import inbox, tenants, users
 from store.audit import trail
 from store.engine import create_engine
-from store.errors import NotFound
+from store.errors import NotFound, TenantFrozen
 from store.ids import InboxId, TenantId
 from store.redaction import Secret
 from store.schema import InboxRow
@@ -342,12 +342,30 @@ async def test_uninstalling_destroys_the_token_and_stops_what_runs(slack: Slack)
     await slack.handled(1)
     slack.workspace.uninstall()
     await slack.handled(2)
-    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+    async with slack.db.tenant(slack.tenant, readonly=True, frozen_too=True) as s:
         install = await load_install(s)
         actions = [entry.action for entry in await trail(s)]
     assert install is not None
     assert install.bot_token.reveal() == ""
     assert actions.count("slack.app.uninstalled") == 1
+    assert any(":investigate:" in one for one in slack.engine.cancelled)
+    with pytest.raises(TenantFrozen):
+        async with slack.db.tenant(slack.tenant):
+            pass
+
+
+async def test_installing_again_brings_the_tenant_back(slack: Slack) -> None:
+    slack.workspace.uninstall()
+    await slack.until(lambda: slack.intake.counts.total() >= 2)
+    await slack.handled(1)
+    assert await tenants.tenant_for_slack(slack.db, enterprise_id=None, team_id="T0AUTOHEAL") is None
+    slack.workspace._state.installed = True
+    token = Secret(slack.workspace.bot_token)
+    again = await adopt_workspace(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
+    assert again.tenant_id == slack.tenant
+    slack.caller.forget()
+    await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.until(lambda: slack.engine.of("investigate"))
 
 
 async def test_a_dropped_connection_is_opened_again_and_events_flow(slack: Slack) -> None:

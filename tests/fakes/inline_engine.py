@@ -73,6 +73,16 @@ class InlineEngine:
         if (task := self._runs[workflow_id].task) is not None:
             task.cancel()
 
+    async def cancel_all(self, prefix: str, *, keep: str) -> int:
+        running = [
+            one
+            for one, run in self._runs.items()
+            if one.startswith(prefix) and one != keep and run.task is not None and not run.task.done()
+        ]
+        for one in running:
+            await self.cancel(one)
+        return len(running)
+
     async def settle(self) -> None:
         """Until every run has ended or waits for a person."""
         while moving := [

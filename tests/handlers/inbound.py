@@ -35,6 +35,7 @@ from handlers.caller import Workspace as KnownWorkspace
 from handlers.delivery import Delivery
 from handlers.intake import Intake
 from handlers.receiver import Receiver
+from handlers.uninstall import Uninstall
 from store.approvals import Approval, propose, set_message
 from store.approvals import approval as approval_by_id
 from store.audit import trail
@@ -86,6 +87,7 @@ class SmallEngine:
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     failing: bool = False
     handled: int = 0
+    cancelled: list[str] = field(default_factory=list)
     _keys: set[str] = field(default_factory=set)
 
     async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
@@ -105,6 +107,10 @@ class SmallEngine:
 
     async def cancel(self, workflow_id: str) -> None:
         raise AssertionError("nothing is cancelled here")
+
+    async def cancel_all(self, prefix: str, *, keep: str) -> int:
+        self.cancelled = sorted(one for one in self.started if one.startswith(prefix) and one != keep)
+        return len(self.cancelled)
 
     def of(self, kind: str) -> list[tuple[str, ...]]:
         return [arguments for workflow_id, arguments in self.started.items() if f":{kind}:" in workflow_id]
@@ -188,7 +194,9 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
         toolbox_for=lambda _: toolbox,
         clock=clock,
     )
-    receiver = Receiver(office=office, caller=caller)
+    receiver = Receiver(
+        office=office, caller=caller, uninstall=Uninstall(db=db, queue=engine, forget=lambda _: caller.forget())
+    )
     engine.receive = receiver.receive
     intake = Intake(db=db, workspaces=caller, queue=engine)
     app = build_app(intake=intake, session=session, api_url=workspace.api_url, signing_secret=None, clock=time.time)

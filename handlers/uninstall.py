@@ -1,0 +1,56 @@
+"""Slack was uninstalled: everything stops at once, and the tenant is frozen until it comes back or is closed.
+
+Slack sends `tokens_revoked` and `app_uninstalled`, in any order and perhaps late. One that was sent before the app was
+installed again is old news and does nothing. https://docs.slack.dev/reference/events/app_uninstalled
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from agents.workflow import workflow_id
+from handlers.intake import RECEIVE
+from store import erasure, tenants
+from store.audit import Actor
+from store.ids import TenantId
+from store.inbox import StoredArrival
+from store.session import Database
+
+log = logging.getLogger("autoheal.uninstall")
+
+SLACK: Final = Actor(type="system", id="slack")
+
+
+class CancelsWork(Protocol):
+    """What leaving needs of the engine."""
+
+    async def cancel_all(self, prefix: str, *, keep: str) -> int: ...
+
+
+class Uninstall:
+    """`forget` drops what other parts keep in memory of a tenant: its token, its workspace."""
+
+    def __init__(self, *, db: Database, queue: CancelsWork, forget: Callable[[TenantId], None]) -> None:
+        self._db = db
+        self._queue = queue
+        self._forget = forget
+
+    async def leave(self, tenant: TenantId, news: StoredArrival) -> None:
+        """Safe to repeat."""
+        async with self._db.tenant(tenant, readonly=True, frozen_too=True) as s:
+            install = await tenants.load_install(s)
+        if install is not None and install.bot_token.reveal() and install.installed_at > news.received_at:
+            log.info("old news", extra={"action": "uninstall.outdated", "tenant": tenant})
+            return
+        frozen = await erasure.freeze(self._db, tenant, actor=SLACK, keep=news.id)
+        own = workflow_id(tenant, RECEIVE, news.id)
+        cancelled = await self._queue.cancel_all(workflow_id(tenant, ""), keep=own)
+        self._forget(tenant)
+        if frozen:
+            log.warning(
+                "uninstalled: the tenant is frozen, and closed in %s days",
+                erasure.FREEZE_FOR.days,
+                extra={"action": "uninstall.frozen", "tenant": tenant, "cancelled": cancelled},
+            )
