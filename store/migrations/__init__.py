@@ -49,6 +49,21 @@ def head(which: Which) -> str:
     return revision
 
 
+def revision_of(connection: Connection, which: Which) -> str | None:
+    """Where the database stands; None for one without tables. Raises SchemaMismatch for one that this version does not
+    know.
+    """
+    return _revision(connection, which)
+
+
+def knows(which: Which, revision: str) -> bool:
+    """False for a revision of a newer version."""
+    try:
+        return _scripts(which).get_revision(revision) is not None
+    except (CommandError, ResolutionError):
+        return False
+
+
 async def require_current(engine: AsyncEngine) -> None:
     """Raises SchemaMismatch unless the content database is exactly at this version's schema."""
     await _require(engine, "content")

@@ -1,0 +1,259 @@
+"""Putting a backup back: proved first, drafted beside, shredded again, migrated, and only then moved into its place.
+
+SQLite: the files that are in the place go into a folder `replaced-...` beside them, for 30 days. PostgreSQL: each
+database is changed in one transaction, so that a failure leaves it as it was; what was there is gone afterwards.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import sqlite3
+import tarfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Table, func, inspect, select
+
+from store.backups.archive import KEYRING_TABLES, PARTS, Backup, Backups, Part, Place, drafts, programs_for
+from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
+from store.backups.sealed_file import SealedReader, sync_folder
+from store.engine import create_engine
+from store.errors import BadBackup, NoShredLedger, RestoreRefused
+from store.keyring import Keyring, KeyringBase
+from store.migrations import knows, migrate, migrate_keyring
+from store.schema import Base
+from store.shredding import ShredLedger
+from store.walls.acting import owning
+from store.walls.postgresql import make_roles
+
+_FIRST_TABLES: Final[dict[Part, Table]] = {
+    "content": Base.metadata.tables["tenants"],
+    "keyring": KeyringBase.metadata.tables["data_keys"],
+}
+_OF_SQLITE: Final = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """`shredded` keys were in the backup and were destroyed again; `set_aside` is where the former files are."""
+
+    backup: Backup
+    shredded: int
+    set_aside: Path | None
+
+
+async def restore(backups: Backups, backup: Backup, *, replace: bool = False) -> Restored:
+    """No other process may use the place. Raises RestoreRefused, BadBackup, NoShredLedger, BrokenShredLedger,
+    MissingProgram and what the key provider raises; then nothing was changed, except that a failure between the two
+    databases of PostgreSQL says so.
+    """
+    place = backups.place
+    for part in PARTS:
+        if part in backup.schemas and not knows(part, backup.schemas[part]):
+            raise BadBackup(
+                f"backup {backup.id} has schema {backup.schemas[part]}, which this version does not know: install the "
+                "version that made it, or a newer one. Nothing was changed"
+            )
+    await _require_ledger(backups)
+    if not await _is_empty(place):
+        if not replace:
+            raise RestoreRefused(
+                "the place is not empty: restore into an empty one, or replace what is there with --replace. Nothing "
+                "was changed"
+            )
+        if place.deployment is not None and backup.deployment not in (None, place.deployment):
+            raise BadBackup(
+                f"backup {backup.id} is of another deployment ({backup.deployment}): it does not replace this one's "
+                "data; restore it into an empty place. Nothing was changed"
+            )
+    with drafts(place.work, "restore") as folder:
+        for part in PARTS:
+            await asyncio.to_thread(_unpack, await backups.open(backup, part), folder, part)
+        if place.sqlite_file("content") is not None:
+            return await _into_files(backups, backup, folder)
+        return await _into_server(backups, backup, folder)
+
+
+async def _require_ledger(backups: Backups) -> None:
+    """It must be there, and be the one that the keyring in the place knows, where there is one."""
+    place = backups.place
+    if await asyncio.to_thread(ShredLedger(place.ledger).read) is None:
+        raise NoShredLedger(
+            f"no ledger, no restore: the shred ledger {place.ledger} is missing. Put its newest copy there, or name its "
+            "place in AUTOHEAL_SHRED_LEDGER: without it, keys that were shredded would come back. Nothing was changed"
+        )
+    file = place.sqlite_file("keyring")
+    if file is not None and not file.exists():
+        return
+    engine = create_engine(place.keyring_url, pool_size=1)
+    try:
+        async with owning(engine).connect() as connection:
+            marked = await connection.run_sync(lambda sync: inspect(sync).has_table("shred_mark"))
+        if marked:
+            await Keyring(engine, backups.masters, backups.clock, place.ledger).ledger()
+    finally:
+        await engine.dispose()
+
+
+async def _is_empty(place: Place) -> bool:
+    """Without a tenant and without a key."""
+    for part in PARTS:
+        file = place.sqlite_file(part)
+        if file is not None and not (file.exists() and file.stat().st_size):
+            continue
+        engine = create_engine(place.url(part), pool_size=1)
+        try:
+            async with owning(engine).connect() as connection:
+                if await connection.run_sync(_holds_rows, part):
+                    return False
+        finally:
+            await engine.dispose()
+    return True
+
+
+def _holds_rows(connection: Connection, part: Part) -> bool:
+    table = _FIRST_TABLES[part]
+    return inspect(connection).has_table(table.name) and bool(
+        connection.scalar(select(func.count()).select_from(table))
+    )
+
+
+def _unpack(reader: SealedReader, folder: Path, part: Part) -> None:
+    """All of it is proved before anything else happens."""
+    target = folder / part
+    target.mkdir(mode=0o700)
+    with tarfile.open(fileobj=reader, mode="r|") as tar:  # type: ignore[call-overload]  # it only reads
+        for member in tar:
+            source = tar.extractfile(member)
+            if source is None or Path(member.name).name != member.name or member.name.startswith("."):
+                raise BadBackup(f"the {part} part holds {member.name!r}, which no backup holds. Nothing was changed")
+            file = target / member.name
+            file.touch(0o600)
+            with file.open("wb") as out:
+                shutil.copyfileobj(source, out)
+    reader.drain()
+
+
+# SQLite
+
+
+async def _into_files(backups: Backups, backup: Backup, folder: Path) -> Restored:
+    place = backups.place
+    drafted = {part: folder / part / f"{part}.db" for part in PARTS}
+    for part, file in drafted.items():
+        await asyncio.to_thread(_require_sound, file, part)
+    await migrate(f"sqlite:///{drafted['content']}")
+    shredded = await _shred_again(backups, f"sqlite:///{drafted['keyring']}")
+    moves = {file: target for part, file in drafted.items() if (target := place.sqlite_file(part)) is not None}
+    content = place.sqlite_file("content")
+    if content is not None:
+        moves[folder / "content" / "events.db"] = content.with_name("events.db")
+    moves |= {folder / "content" / name: target for name, target in place.files.items()}
+    return Restored(
+        backup=backup,
+        shredded=shredded,
+        set_aside=await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}"),
+    )
+
+
+async def _shred_again(backups: Backups, url: str) -> int:
+    """Before anything can load a key: what the ledger names is destroyed in the restored keyring too."""
+    await migrate_keyring(url)
+    keyring = Keyring(create_engine(url, pool_size=1), backups.masters, backups.clock, backups.place.ledger)
+    try:
+        return await keyring.admit()
+    finally:
+        await keyring.close()
+
+
+def _require_sound(file: Path, part: Part) -> None:
+    if not file.exists():
+        raise BadBackup(f"the {part} part is of another kind of database than this place. Nothing was changed")
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise BadBackup(f"the database in the {part} part is damaged: use another backup. Nothing was changed")
+
+
+def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
+    """Former files go aside, drafted ones into their place. A crash in between loses none: they are in one or the other."""
+    former = [target.with_name(target.name + suffix) for target in moves.values() for suffix in _OF_SQLITE]
+    former += [path.with_name(path.name + suffix) for path in place.transient for suffix in _OF_SQLITE]
+    present = [path for path in former if path.exists()]
+    aside = _new_folder(place.work, name) if present else None
+    for path in present:
+        shutil.move(path, (aside or place.work) / path.name)
+    for draft, target in moves.items():
+        if draft.exists():
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.move(draft, target)
+            sync_folder(target.parent)
+    return aside
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    for number in itertools.count(1):
+        folder = parent / f"{name}-{number}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+    raise AssertionError
+
+
+# PostgreSQL
+
+
+async def _into_server(backups: Backups, backup: Backup, folder: Path) -> Restored:
+    place = backups.place
+    dumps = {part: folder / part / f"{part}.pgdump" for part in PARTS}
+    for part, dump in dumps.items():
+        if not dump.exists():
+            raise BadBackup(f"the {part} part is of another kind of database than this place. Nothing was changed")
+    engine = create_engine(place.content_url, pool_size=1)
+    try:
+        async with owning(engine).begin() as connection:
+            await connection.run_sync(make_roles)
+    finally:
+        await engine.dispose()
+    await _put_back(place, "content", dumps["content"], after="SELECT 1")
+    try:
+        await _put_back(place, "keyring", dumps["keyring"], after=await _forget_shredded(place.ledger))
+    except RestoreRefused as exc:
+        raise RestoreRefused(
+            f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore again"
+        ) from exc
+    await migrate(place.content_url)
+    return Restored(backup=backup, shredded=await _shred_again(backups, place.keyring_url), set_aside=None)
+
+
+async def _put_back(place: Place, part: Part, dump: Path, *, after: str) -> None:
+    programs, schema = await programs_for(place, part)
+    lines = await asyncio.to_thread(programs.contents, dump)
+    ours = {name for name in Base.metadata.tables if "." not in name} | {"autoheal_content_schema"}
+    names = {
+        *(ours if part == "content" else KEYRING_TABLES),
+        *(name for told, name in tables_in(lines) if told == schema),
+    }
+    schemas = (EVENTS_SCHEMA, *place.transient_schemas) if part == "content" else ()
+    before = " ".join(
+        (
+            *(f"DROP SCHEMA IF EXISTS {_quoted(one)} CASCADE;" for one in schemas),
+            *(f"DROP TABLE IF EXISTS {_quoted(schema)}.{_quoted(name)} CASCADE;" for name in sorted(names)),
+        )
+    )
+    await asyncio.to_thread(programs.restore, dump, restorable(lines), before=before, after=after)
+
+
+async def _forget_shredded(ledger: Path) -> str:
+    """In the same transaction: no moment in which a shredded key is there again."""
+    found = await asyncio.to_thread(ShredLedger(ledger).read)
+    tenants = sorted({str(uuid.UUID(tenant)) for tenant in found.tenants}) if found else []
+    listed = ", ".join(f"'{tenant}'" for tenant in tenants)
+    return f"DELETE FROM data_keys WHERE tenant_id IN ({listed})" if tenants else "SELECT 1"  # noqa: S608 - UUIDs
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
