@@ -1,4 +1,4 @@
-"""What `autoheal account` does: invitations by the operator of the process, recorded in the organisation's audit log."""
+"""What `autoheal account` does: invitations by the operator, recorded in the audit log of the organisation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import asyncio
 from uuid import UUID
 
 from bot.assemble import open_database
-from bot.master_keys import account_secret
 from bot.settings import SettingsError, load_settings
+from bot.web_side import open_account_keys
 from store import accounts, audit, events, invitations
-from store.account_keys import AccountKeys
 from store.accounts import read_email
 from store.ids import TenantId, UserId
 from store.session import Database
@@ -26,7 +25,7 @@ def invite(email: str, *, role: str, tenant: str | None, user: str | None) -> in
         settings = load_settings()
         address = _address(email)
         async with open_database(settings) as (db, master_keys):
-            keys = AccountKeys.derived_from(await account_secret(master_keys, settings.data / "accounts.key"))
+            keys = await open_account_keys(settings, master_keys)
             async with db.tenant(await _tenant(db, tenant)) as s:
                 token, made = await invitations.invite(
                     s,
@@ -57,7 +56,7 @@ def forget(email: str, *, tenant: str | None) -> int:
         settings = load_settings()
         address = _address(email)
         async with open_database(settings) as (db, master_keys):
-            keys = AccountKeys.derived_from(await account_secret(master_keys, settings.data / "accounts.key"))
+            keys = await open_account_keys(settings, master_keys)
             tenant_id = await _tenant(db, tenant)
             found = await accounts.find_candidate(db, keys, address, tenant_id=tenant_id)
             if found is None:

@@ -1,0 +1,69 @@
+"""What people and programs reach over HTTP besides Slack, joined: the office of the API, and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from bot.master_keys import account_secret
+from bot.metrics import Backlog, Metrics
+from bot.settings import Settings
+from bot.web_app import build_web_app
+from handlers.api_app import build_api
+from handlers.api_resource import ApiOffice
+from handlers.withdrawal import Withdrawal
+from store.account_keys import AccountKeys
+from store.backlog import arrivals_waiting, relay_lag
+from store.event_days import EventDays
+from store.key_provider import MasterKeys
+from store.passwords import Passwords
+from store.redaction import Secret
+from store.session import Database
+from store.sign_in import SignIn
+from store.throttle import Throttle
+
+
+async def open_account_keys(settings: Settings, keys: MasterKeys) -> AccountKeys:
+    """Made at the first use. Raises WrongMasterKey and what key services raise."""
+    return AccountKeys.derived_from(await account_secret(keys, settings.data / "accounts.key"))
+
+
+async def build_web_side(
+    settings: Settings,
+    *,
+    db: Database,
+    keys: MasterKeys,
+    days: EventDays,
+    metrics: Metrics,
+    slack: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """`slack`: its routes in HTTP mode, none in Socket Mode."""
+    account_keys = await open_account_keys(settings, keys)
+    passwords = Passwords(account_keys.pepper)
+    office = ApiOffice(
+        db=db,
+        days=days,
+        keys=account_keys,
+        passwords=passwords,
+        sign_in=SignIn(db=db, keys=account_keys, passwords=passwords, throttle=Throttle(db.now)),
+        disconnecting=Withdrawal(db),
+        public_url=settings.public_url,
+    )
+
+    async def backlog() -> Backlog:
+        lag: timedelta = await relay_lag(db)
+        return Backlog(queued=await arrivals_waiting(db), relay_lag_s=lag.total_seconds())
+
+    async def page() -> bytes:
+        return await metrics.text(backlog)
+
+    token = settings.metrics_token
+    return build_web_app(
+        slack=slack,
+        api=build_api(office),
+        metrics=page,
+        metrics_token=Secret(token.get_secret_value()) if token else None,
+    )
