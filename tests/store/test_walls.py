@@ -58,7 +58,7 @@ async def changed(connection: AsyncConnection, statement: Any) -> int:
     try:
         async with connection.begin_nested():
             result = await connection.execute(statement)
-            return int(result.rowcount)
+            return 1 if result.rowcount == -1 else int(result.rowcount)  # an insert is not always counted
     except DBAPIError as exc:
         assert any(part in str(exc) for part in REFUSED.split("|")), exc  # noqa: PT017 - its text is the point
         return -1
