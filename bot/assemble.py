@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,11 +15,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from agents.budget import Budget
 from agents.connector import Compute, Connector
@@ -28,6 +22,7 @@ from agents.engine import Engine, EngineSettings
 from agents.errors import NotPermitted
 from agents.evidence_pool import EvidencePool
 from agents.front_desk import FrontDesk
+from agents.meter import Unmetered
 from agents.offline_model import OfflineModel
 from agents.operator_file import OperatorFile, build_connectors
 from agents.operator_file import load as load_operator_file
@@ -35,19 +30,23 @@ from agents.outbound import Outbound
 from agents.runtime import Pace, Runtime
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
+from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
 from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
 from bot.timetable import Timetable
+from bot.upkeep import open_upkeep
 from handlers.answer import Office
 from handlers.caller import Caller
 from handlers.delivery import Delivery
 from handlers.intake import Intake
+from handlers.notices import Notices
 from handlers.receiver import Receiver
 from handlers.thread import SlackThread
 from handlers.uninstall import Uninstall
 from store import inbox
+from store.event_days import EventDays
 from store.ids import InboxId, TenantId
 from store.key_provider import MasterKeys
 from store.migrations import migrate, migrate_keyring
@@ -56,6 +55,7 @@ from store.session import Database
 
 if TYPE_CHECKING:
     from agents.claude_model import ClaudeModel
+    from bot.metrics import Metrics
 
 log = logging.getLogger("autoheal.assemble")
 
@@ -225,6 +225,9 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
     What is taken from Slack is written down first; the engine recovers what an earlier process left.
     """
     settings.require_slack()
+    metrics = measure(settings)
+    if metrics is not None:
+        settings.require_web()
     bot_token = Secret(settings.slack_bot_token.get_secret_value()) if settings.slack_bot_token else Secret("")
     async with AsyncExitStack() as stack:
         db, keys = await stack.enter_async_context(open_database(settings))
@@ -256,6 +259,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
             clock=now,
             budget=Budget(max_usd=settings.run_usd, max_wall=timedelta(minutes=settings.run_minutes)),
             pace=pace(settings),
+            meter=metrics or Unmetered(),
         )
         caller = Caller(db=db, clients=clients, clock=now)
         office = Office(
@@ -269,16 +273,23 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         uninstall = Uninstall(db=db, queue=engine, forget=forget)
         receiver.receiver = Receiver(office=office, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
+        upkeep = await stack.enter_async_context(
+            open_upkeep(settings, db, keys, Notices(db, delivery), refused=lambda: intake.counts)
+        )
         await engine.start(runtime)
         stack.push_async_callback(engine.stop)
         stack.push_async_callback(thread.close)
         timetable = Timetable()
         timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
         timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
+        upkeep.plan(timetable)
+        timetable.every(HOUSEKEEPING_EVERY, lambda: keep_house(db, upkeep.days), name="housekeeping")
         timetable.start()
         stack.callback(timetable.stop)
         await sweep(db, engine)
-        await stack.enter_async_context(listening(settings, intake, session))
+        await stack.enter_async_context(
+            listening(settings, intake, session, db=db, keys=keys, days=upkeep.days, metrics=metrics)
+        )
         stack.push_async_callback(intake.settle)
         warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
         stack.callback(warming.cancel)
@@ -287,8 +298,17 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
 
 
 @asynccontextmanager
-async def listening(settings: Settings, intake: Intake, session: aiohttp.ClientSession) -> AsyncIterator[None]:
-    """Slack's side: Socket Mode, or signed HTTP on `http_host:http_port`."""
+async def listening(
+    settings: Settings,
+    intake: Intake,
+    session: aiohttp.ClientSession,
+    *,
+    db: Database,
+    keys: MasterKeys,
+    days: EventDays,
+    metrics: Metrics | None,
+) -> AsyncIterator[None]:
+    """Slack's side: Socket Mode, or signed HTTP. With `metrics` the web side on `http_host:http_port` too."""
     secret = settings.slack_signing_secret
     app = build_app(
         intake=intake,
@@ -296,40 +316,31 @@ async def listening(settings: Settings, intake: Intake, session: aiohttp.ClientS
         api_url=settings.slack_api_url,
         signing_secret=Secret(secret.get_secret_value()) if secret else None,
         clock=time.time,
+        **({} if metrics is None else {"acknowledged": metrics.acknowledged}),
     )
-    if settings.mode == "socket":
-        token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else ""
-        socket = SocketMode(app, app_token=Secret(token), session=session, api_url=settings.slack_api_url)
-        await socket.start()
-        try:
-            yield
-        finally:
-            await socket.stop()
-        return
-    web = Starlette(routes=[*routes(app), Route("/healthz", healthy)])
-    config = uvicorn.Config(web, host=settings.http_host, port=settings.http_port, log_level="warning", lifespan="off")
-    server = Server(config)
-    running = asyncio.create_task(server.serve())
-    try:
-        while not server.started and not running.done():  # noqa: ASYNC110 -- uvicorn tells it by an attribute only
-            await asyncio.sleep(0.02)
-        yield
-    finally:
-        server.should_exit = True
-        await running
+    async with AsyncExitStack() as stack:
+        if metrics is not None:
+            from bot.web_app import serving_web  # noqa: PLC0415 -- half a second of imports, only where it listens
+            from bot.web_side import build_web_side  # noqa: PLC0415 -- as above
 
-
-class Server(uvicorn.Server):
-    """Leaves signals to the process that embeds it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+            slack = routes(app) if settings.mode == "http" else ()
+            web = await build_web_side(settings, db=db, keys=keys, days=days, metrics=metrics, slack=slack)
+            await stack.enter_async_context(serving_web(web, settings))
+        if settings.mode == "socket":
+            token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else ""
+            socket = SocketMode(app, app_token=Secret(token), session=session, api_url=settings.slack_api_url)
+            await socket.start()
+            stack.push_async_callback(socket.stop)
         yield
 
 
-async def healthy(_request: Request) -> Response:
-    """For a load balancer: the process answers."""
-    return PlainTextResponse("ok")
+def measure(settings: Settings) -> Metrics | None:
+    """None where nothing listens, so that nobody could read them."""
+    if settings.mode == "socket" and not settings.web:
+        return None
+    from bot.metrics import Metrics  # noqa: PLC0415 -- only where they are read
+
+    return Metrics()
 
 
 async def forget_finished(engine: Engine) -> None:

@@ -13,7 +13,7 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,16 +22,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from bot.settings import Settings, SettingsError
 from store.redaction import Secret
-
-if TYPE_CHECKING:
-    from bot.settings import Settings
 
 _STARTED_POLL_S: Final = 0.02
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-class NotListening(Exception):
+class NotListening(SettingsError):
     """The address cannot be listened on: it is in use, or the certificate cannot be read. The log says which."""
 
 

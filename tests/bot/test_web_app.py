@@ -1,6 +1,6 @@
 """What listens: routes, the guard of the metrics, TLS, and how it says that it cannot."""
 
-import datetime
+import datetime as dt
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -70,15 +70,15 @@ async def test_metrics_are_for_this_host_or_for_who_has_the_token(
 def _certificate(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -101,7 +101,7 @@ async def test_with_a_certificate_tls_1_2_is_the_least(tmp_path: Path) -> None:
                 assert (await client.get(f"https://localhost:{port}/healthz")).text == "ok"
         old = ssl.create_default_context(cafile=str(certificate))
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         async with httpx2.AsyncClient(verify=old) as client:
             with pytest.raises(httpx2.ConnectError):
@@ -123,10 +123,10 @@ async def test_a_port_in_use_and_a_certificate_that_is_none_are_said(tmp_path: P
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"http_host": "0.0.0.0"}, "AUTOHEAL_PUBLIC_URL"),
+        ({"http_host": "192.0.2.1"}, "AUTOHEAL_PUBLIC_URL"),
         ({"tls_certificate": "x.pem"}, "go together"),
-        ({"http_host": "0.0.0.0", "public_url": "https://autoheal.example"}, None),
-        ({"http_host": "0.0.0.0", "tls_certificate": "x.pem", "tls_key": "y.pem"}, None),
+        ({"http_host": "192.0.2.1", "public_url": "https://autoheal.example"}, None),
+        ({"http_host": "192.0.2.1", "tls_certificate": "x.pem", "tls_key": "y.pem"}, None),
         ({}, None),
     ],
 )
