@@ -1,0 +1,182 @@
+"""What the checks work with: the real deployment, opened as `autoheal serve` opens it, and two synthetic tenants in it.
+
+The synthetic tenants share every Slack id and e-mail address. They are closed at the end, whatever happened; when that
+fails the report says so and the next run closes what is left.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bot.assemble import now, open_database
+from bot.logs import JsonLines
+from bot.master_keys import account_secret
+from bot.settings import Settings
+from bot.upkeep import event_days, open_signer
+from bot.verify.canary import Lookout, Sighting, make_canary
+from bot.verify.finding import Broken
+from bot.verify.raw import Looked, files_in, look_at_files, look_at_postgres
+from store import erasure
+from store.account_keys import AccountKeys
+from store.anchors import Signer
+from store.audit import SYSTEM
+from store.engine import create_engine
+from store.errors import StoreError
+from store.event_days import EventDays
+from store.event_relay import relay
+from store.ids import TenantId
+from store.key_provider import MasterKeys
+from store.session import Database
+from store.tenants import create_tenant, list_tenants
+from store.users import Role, User, ensure_user
+
+NAME: Final = "synthetic tenant of autoheal verify"
+SLACK_IDS: Final = ("U0VERIFYADMIN", "U0VERIFYMEMBER", "U0VERIFYVIEWER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthetic:
+    """A tenant made for this run, with an admin, a member and a viewer."""
+
+    id: TenantId
+    people: Mapping[Role, User]
+
+
+@dataclass(kw_only=True)
+class Site:
+    settings: Settings
+    db: Database
+    keys: MasterKeys
+    days: EventDays
+    signer: Signer
+    account_keys: AccountKeys
+    one: Synthetic
+    other: Synthetic
+    clock: Callable[[], datetime] = now
+    planted: dict[str, Any] = field(default_factory=dict)
+    canaries: dict[str, str] = field(default_factory=dict)
+    logged: io.StringIO = field(default_factory=io.StringIO)
+    looked: Looked | None = None
+    sightings: list[Sighting] = field(default_factory=list)
+
+    def canary(self, name: str) -> str:
+        """A secret of this run by name; the same for the same name."""
+        return self.canaries.setdefault(name, make_canary(name.split(maxsplit=1)[0].lower()))
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.db.dialect == "sqlite"
+
+    @property
+    def raw_url(self) -> str:
+        """The owner's URL for drivers that know no SQLAlchemy."""
+        return self.owner_url.replace("postgresql+psycopg://", "postgresql://")
+
+    @property
+    def owner_url(self) -> str:
+        return self.settings.maintenance_url
+
+    @asynccontextmanager
+    async def as_owner(self) -> AsyncIterator[Any]:
+        """A raw connection of the login that owns the tables, past every wall; committed at the end."""
+        engine = create_engine(self.owner_url, pool_size=1)
+        try:
+            async with engine.connect() as connection:
+                yield connection
+                await connection.commit()
+        finally:
+            await engine.dispose()
+
+    async def look(self) -> None:
+        """Search the whole deployment for every canary planted so far. Events are moved to their days first."""
+        await relay(self.db, self.days)
+        lookout = Lookout(self.canaries)
+        folders = [self.settings.data, *([])]
+        found = look_at_files(lookout, files_in(*folders))
+        places, size = found.places, found.size
+        if not self.is_sqlite:
+            tables = await look_at_postgres(lookout, self.raw_url)
+            places, size = places + tables.places, size + tables.size
+        log = self.logged.getvalue().encode()
+        size += lookout.look("the log of this process", [log])
+        self.looked = Looked(places=(*places, "the log of this process"), size=size)
+        self.sightings = lookout.sightings
+
+    def require_unseen(self, *names: str) -> str:
+        """None of these canaries lies anywhere readable. Returns what was looked at. Raises Broken."""
+        if self.looked is None:
+            raise RuntimeError("nobody looked yet")
+        seen = [sighting for sighting in self.sightings if sighting.canary in names]
+        if seen:
+            first = seen[0]
+            raise Broken(f"{first.canary} lies readable ({first.shape}) in {first.where}")
+        return (
+            f"{len(self.looked.places)} files and tables, {self.looked.size / 1e6:.1f} MB, {len(names)} planted values"
+        )
+
+
+def require(condition: object, sentence: str) -> None:
+    """Raises Broken with the sentence."""
+    if not condition:
+        raise Broken(sentence)
+
+
+@asynccontextmanager
+async def open_site(settings: Settings) -> AsyncIterator[Site]:
+    """Raises what opening the store raises."""
+    async with open_database(settings) as (db, keys), event_days(settings) as days:
+        logged = io.StringIO()
+        handler = logging.StreamHandler(logged)
+        handler.setFormatter(JsonLines(settings.secrets))
+        root = logging.getLogger()
+        root.addHandler(handler)
+        try:
+            await close_left_over(db, days)
+            secret = await account_secret(keys, settings.data / "accounts.key")
+            yield Site(
+                settings=settings,
+                db=db,
+                keys=keys,
+                days=days,
+                signer=await open_signer(settings, keys),
+                account_keys=AccountKeys.derived_from(secret),
+                one=await _synthetic(db),
+                other=await _synthetic(db),
+                logged=logged,
+            )
+        finally:
+            with suppress(StoreError):  # the runner asks `left_over` afterwards, and says so
+                await close_left_over(db, days)
+            root.removeHandler(handler)
+
+
+async def close_left_over(db: Database, days: EventDays) -> None:
+    """Closes every synthetic tenant, those of interrupted runs too."""
+    for tenant in await list_tenants(db, "active", "frozen", "closing"):
+        if tenant.name == NAME:
+            await erasure.close(db, tenant.id, actor=SYSTEM, days=days, now=True)
+
+
+async def left_over(db: Database) -> bool:
+    return any(tenant.name == NAME for tenant in await list_tenants(db, "active", "frozen", "closing"))
+
+
+async def _synthetic(db: Database) -> Synthetic:
+    tenant_id = await create_tenant(db, name=NAME)
+    people = {}
+    async with db.tenant(tenant_id) as s:
+        for slack_id, role in zip(SLACK_IDS, (Role.ADMIN, Role.MEMBER, Role.VIEWER), strict=True):
+            people[role] = await ensure_user(s, slack_user_id=slack_id, role=role)
+    return Synthetic(id=tenant_id, people=people)
+
+
+def path_of(settings: Settings) -> Path:
+    """Where reports are kept."""
+    return settings.data / "verifications"
