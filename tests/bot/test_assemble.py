@@ -98,6 +98,10 @@ async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_re
             headers = signed(fresh)
             assert [await send(fresh, headers) for _ in range(2)] == [200, 401]
             assert (await http.get("/healthz")).status_code == 200
+            assert (await http.get("/api/me")).status_code == 401
+            metrics = (await http.get("/metrics")).text
+            assert 'autoheal_workflow_runs_total{outcome="concluded",workflow="investigate"} 1.0' in metrics
+            assert "autoheal_ack_seconds_count" in metrics
         assert '"reason": "forged"' in served.said
     async with store_of(data) as store:
         (tenant,) = await list_tenants(store)

@@ -75,16 +75,76 @@ def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://u@h/db", "postgres://u@h/db", "postgresql+psycopg://u@h/db"], ids=["long", "short", "driver"]
+    "url",
+    ["postgresql://u@localhost/db", "postgres://u@localhost/db", "postgresql+psycopg://u@localhost/db"],
+    ids=["long", "short", "driver"],
 )
 def test_every_spelling_of_postgresql_means_the_driver_that_is_installed(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("AUTOHEAL_DATABASE_URL", url)
     settings = load_settings()
-    assert settings.content_url == "postgresql+psycopg://u@h/db"
+    assert settings.content_url == "postgresql+psycopg://u@localhost/db"
     assert settings.engine_url == settings.content_url
     assert settings.keys_url.startswith("sqlite")  # the keyring stays apart unless it is moved too
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "accepted"),
+    [
+        ("postgresql://u@db.example/a", "verify", False),
+        ("postgresql://u@db.example/a?sslmode=require", "verify", False),
+        ("postgresql://u@db.example/a?sslmode=verify-full", "verify", True),
+        ("postgresql://u@db.example/a", "off", True),
+        ("postgresql://u@localhost:5432/a", "verify", True),
+        ("postgresql://u@[::1]/a", "verify", True),
+        ("postgresql:///a", "verify", True),
+        ("postgresql://u@/a?host=/run/postgresql", "verify", True),
+        ("postgresql://u@localhost/a?host=db.example", "verify", False),
+        ("postgresql://u@localhost,db.example/a", "verify", False),
+        ("postgresql://u@localhost.evil.example/a", "verify", False),
+    ],
+)
+def test_a_database_on_another_host_proves_itself_or_nothing_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    tls: str,
+    accepted: bool,  # noqa: FBT001 -- a table
+) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    monkeypatch.setenv("AUTOHEAL_DATABASE_TLS", tls)
+    for name in ("AUTOHEAL_DATABASE_URL", "AUTOHEAL_OWNER_URL", "AUTOHEAL_KEYRING_URL"):
+        monkeypatch.setenv(name, url)
+        if accepted:
+            load_settings()
+            continue
+        with pytest.raises(SettingsError, match=f"{name}: .*sslmode=verify-full.*AUTOHEAL_DATABASE_TLS=off"):
+            load_settings()
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("url", ["http://autoheal.example", "autoheal.example", "https://autoheal.example/app"])
+def test_the_public_address_is_https_and_a_host(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AUTOHEAL_PUBLIC_URL", url)
+    with pytest.raises(SettingsError, match="AUTOHEAL_PUBLIC_URL"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "AUTOHEAL_SMTP_FROM"),
+        ({"SMTP_FROM": "a@b.cc", "SMTP_TLS": "off"}, "AUTOHEAL_SMTP_TLS=off"),
+        ({"SMTP_FROM": "a@b.cc", "SMTP_USER": "u"}, "go together"),
+    ],
+)
+def test_mail_does_not_travel_in_the_clear(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], says: str) -> None:
+    load_settings().require_mail()
+    monkeypatch.setenv("AUTOHEAL_SMTP_HOST", "smtp.example")
+    for name, value in given.items():
+        monkeypatch.setenv(f"AUTOHEAL_{name}", value)
+    with pytest.raises(SettingsError, match=says):
+        load_settings().require_mail()
 
 
 def test_content_keys_and_engine_are_files_of_their_own() -> None:
