@@ -28,8 +28,9 @@ def tenant(tenant_id: str | None, changes: Sequence[str]) -> int:
     async def run() -> None:
         async with open_database(load_settings()) as (db, _):
             if tenant_id is None:
-                for known in await list_tenants(db):
-                    print(f"{known.id}  {known.name}")  # noqa: T201 -- for the person who asked
+                for known in await list_tenants(db, "active", "frozen", "closing"):
+                    status = "" if known.status == "active" else f"  ({known.status})"
+                    print(f"{known.id}  {known.name}{status}")  # noqa: T201 -- for the person who asked
                 return
             shown = await _change(db, await _find(db, tenant_id), parse_changes(changes))
             for name, value in asdict(shown).items():

@@ -38,6 +38,7 @@ FAMILIES = frozenset(
 # Bot scopes by method and kind of conversation in which it is called: https://docs.slack.dev/reference/methods
 METHOD_SCOPES: dict[str, set[str]] = {
     "apps_connections_open": set(),  # an app-level token with connections:write, which no manifest grants
+    "auth_revoke": set(),
     "auth_test": set(),
     "users_conversations": {"channels:read", "groups:read"},
     "chat_appendStream": {"chat:write"},
