@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents.case import load_case
 from agents.errors import AgentError, Unavailable
 from agents.healing import Healed, Reading, criteria, judge_readings, read_indicator
-from agents.permission import Denied, check_approval
+from agents.permission import Denied, Person, check_approval
 from agents.remediation import (
     Impossible,
     Plan,
@@ -154,18 +154,18 @@ async def replan(
     approval: Approval,
     *,
     arguments: dict[str, str] | None = None,
-    requested_by: str | None = None,
+    requested_by: Person | None = None,
 ) -> Approval | Impossible | None:
     """Read the target again and store the new plan under the same approval, undecided. None once it has ended.
 
-    `requested_by` is the Slack id of whoever asks for other arguments; the new plan is theirs.
+    `requested_by` is whoever asks for other arguments; the new plan is theirs.
     """
     old = Plan.model_validate(approval.plan)
     reason = PlanReason(
         cause=old.cause,
         confidence=old.confidence,
         evidence=old.evidence,
-        requested_by=requested_by or old.requested_by,
+        requested_by=requested_by.slack_user_id if requested_by else old.requested_by,
         healing=old.healing,
     )
     if approval.undo_of is not None and arguments is None:
@@ -175,7 +175,7 @@ async def replan(
     if isinstance(plan, Impossible):
         return plan
     async with rt.db.tenant(tenant) as s:
-        return await approvals.replace_plan(
+        replaced = await approvals.replace_plan(
             s,
             approval.id,
             plan=plan.model_dump(mode="json"),
@@ -183,6 +183,13 @@ async def replan(
             preview_read_at=plan.read_at,
             risk=plan.risk.value,
         )
+        if replaced is not None:
+            actor = Actor(type="user", id=requested_by.user_id) if requested_by else Actor(type="agent", id="autoheal")
+            action = f"{'slack' if requested_by else 'agent'}.approval.replanned"
+            details = {"plan_hash": replaced.plan_hash}
+            await events.emit(s, "ai.autoheal.approval.replanned.v1", approval.id, details, actor=actor)
+            await audit.record(s, actor=actor, action=action, target=approval.id, details=details)
+        return replaced
 
 
 async def _undo_plan(rt: Runtime, tenant: TenantId, undone: ApprovalId, reason: PlanReason) -> Plan | Impossible:
@@ -250,13 +257,19 @@ async def _stale(rt: Runtime, tenant: TenantId, approval: Approval) -> Recheck:
         why = replaced.reason if isinstance(replaced, Impossible) else "it had ended"
         async with rt.db.tenant(tenant) as s:
             outcome = {"word": "failed", "detail": str(s.redactor.redact(why))[:500]}
-            await approvals.advance(
+            ended = await approvals.advance(
                 s,
                 approval.id,
                 to=ApprovalState.FAILED,
                 expect={ApprovalState.PROPOSED, ApprovalState.APPROVED},
                 outcome=outcome,
             )
+            if ended:
+                actor = Actor(type="agent", id="autoheal")
+                await events.emit(s, "ai.autoheal.approval.cancelled.v1", approval.id, actor=actor)
+                await audit.record(
+                    s, actor=actor, action="agent.approval.cancelled", target=approval.id, details=outcome
+                )
         return Recheck.ENDED
     return Recheck.STALE
 
@@ -415,6 +428,7 @@ async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: s
         if moved:
             if state is ApprovalState.HEALED:
                 await incidents.set_incident_status(s, approval.incident_id, "mitigated")
+                await events.emit(s, "ai.autoheal.incident.mitigated.v1", approval.incident_id, {"by": approval_id})
             await events.emit(s, f"ai.autoheal.remediation.{word}.v1", approval_id, {"last": outcome["last"]})
             actor = Actor(type="agent", id="autoheal")
             details = {"word": word, "last": outcome["last"]}

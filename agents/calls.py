@@ -112,10 +112,11 @@ async def _store(
     rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any], output: ToolOutput, *, source: str, is_error: bool
 ) -> Artifact:
     """The result as an artifact, redacted. Raises RedactionFailed: then nothing was stored."""
+    run = case.investigation.id
     async with rt.db.tenant(tenant) as s:
-        return await artifacts.save_artifact(
+        stored = await artifacts.save_artifact(
             s,
-            investigation_id=case.investigation.id,
+            investigation_id=run,
             tool_use_id=call["id"],
             tool=_tool_name(call),
             arguments=call["input"],
@@ -124,6 +125,10 @@ async def _store(
             is_error=is_error,
             facts={**output.facts, "summary": output.summary, **({"gap": output.gap} if output.gap else {})},
         )
+        details = {"tool": _tool_name(call), "artifact": stored.number, "is_error": is_error}
+        actor = Actor(type="agent", id=run)
+        await audit.record(s, actor=actor, action="agent.tool.called", target=run, details=details)
+        return stored
 
 
 def _times_asked(case: Case, call: dict[str, Any]) -> int:

@@ -53,6 +53,8 @@ class FrontDesk:
                     thread_ts=ask.thread_ts,
                     opened_by=person.user_id,
                 )
+                await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
+                await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
             last = await investigations.latest_investigation(s, incident.id)
             busy = sum(1 for r in await investigations.running_investigations(s) if r.status == "running")
             conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
@@ -255,14 +257,12 @@ class FrontDesk:
             person.tenant_id,
             found,
             arguments={**arguments, "service": target},
-            requested_by=person.slack_user_id,
+            requested_by=person,
         )
         if isinstance(replaced, Impossible):
             return NothingToDo(reason=replaced.reason)
         if replaced is None:
             return await self._already(person, found)
-        async with self._rt.db.tenant(person.tenant_id) as s:
-            await self._noted(s, person, "approval.replanned", approval, {"plan_hash": replaced.plan_hash})
         await self._rt.reporter.approval_changed(person.tenant_id, approval)
         return Done()
 

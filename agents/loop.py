@@ -23,7 +23,8 @@ from agents.case import Case, load_case, read_case, tool_uses
 from agents.model import ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
 from agents.runtime import Runtime
 from agents.toolbox import Toolbox
-from store import conversations, investigations, tenants
+from store import audit, conversations, events, investigations, tenants
+from store.audit import Actor
 from store.ids import InvestigationId, TenantId
 from store.investigations import Content, ModelMessage
 from store.redaction import Redacted
@@ -58,6 +59,7 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         spent = await investigations.spent_today(s)
         chat = await conversations.chat(s, run.conversation_id)
         model, because = _choose_model(rt, settings.model, remaining_today(float(settings.daily_usd_cap), spent))
+        is_new = run.status == "queued"
         await investigations.set_status(s, investigation, "running", model=model)
         tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
         opening = _opening(
@@ -71,6 +73,12 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
             content=[{"type": "text", "text": opening}],
             meta={"kind": "opening", "system": _system_prompt(), "tools": tools, "offline_because": because},
         )
+        if is_new:
+            actor, details = Actor(type="agent", id=investigation), {"model": model}
+            await events.emit(s, "ai.autoheal.investigation.started.v1", investigation, details, actor=actor)
+            await audit.record(
+                s, actor=actor, action="agent.investigation.started", target=investigation, details=details
+            )
 
 
 async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
@@ -183,6 +191,10 @@ async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -
         await _append(
             s, case.investigation.id, role="system", content=note, meta={"kind": "offline", "because": because}
         )
+        run = case.investigation.id
+        actor = Actor(type="agent", id=run)
+        await events.emit(s, "ai.autoheal.model.fell_back.v1", run, actor=actor)
+        await audit.record(s, actor=actor, action="agent.model.fell_back", target=run, details={"because": because})
 
 
 async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, conclude_because: str | None) -> None:
@@ -215,6 +227,9 @@ async def _commit(rt: Runtime, tenant: TenantId, investigation: InvestigationId,
             tool_calls=len(tool_uses(answer.content)),
             turns=1,
         )
+        details = {"turn": turn, "model": answer.model, "stop_reason": answer.stop_reason}
+        actor = Actor(type="agent", id=investigation)
+        await audit.record(s, actor=actor, action="agent.model.called", target=investigation, details=details)
     usage = answer.usage
     rt.meter.model_called(
         answer.model, input_tokens=usage.total_input, output_tokens=usage.output, cost_usd=answer.cost_usd

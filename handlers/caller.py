@@ -21,7 +21,7 @@ from agents.permission import Denied, Person
 from handlers.answer import SlackClients
 from handlers.arrival import Actor
 from handlers.payload import Origin
-from store import tenants, users
+from store import audit, events, tenants, users
 from store.errors import TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.session import Database
@@ -169,7 +169,12 @@ class Caller:
             user = await users.user_by_slack(s, slack_user_id)
         if user is None:
             async with self._db.tenant(tenant) as s:
+                is_new = await users.user_by_slack(s, slack_user_id) is None
                 user = await users.ensure_user(s, slack_user_id=slack_user_id, role=role)
+                if is_new:
+                    words = {"role": user.role.value}
+                    await events.emit(s, "ai.autoheal.user.added.v1", user.id, words, actor=audit.SYSTEM)
+                    await audit.record(s, actor=audit.SYSTEM, action="slack.user.added", target=user.id, details=words)
         return Person(tenant_id=tenant, user_id=user.id, slack_user_id=user.slack_user_id, role=user.role)
 
     async def _refuse_identity(self, workspace: Workspace, actor: Actor) -> Denied | None:

@@ -11,7 +11,7 @@ from agents.permission import Denied, Person
 from handlers.answer import Office
 from handlers.blocks import text as t
 from handlers.button import Click, read_value
-from store import approvals
+from store import approvals, audit
 from store.approvals import Approval, Decision
 from store.ids import ApprovalId
 
@@ -27,7 +27,18 @@ async def read_approval(person: Person, value: str, office: Office) -> Approval 
     if parts is None:
         return None
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        return await approvals.approval(s, ApprovalId(parts[0]))
+        found = await approvals.approval(s, ApprovalId(parts[0]))
+    if found is None:
+        await note_probe(person, "approval", office)
+    return found
+
+
+async def note_probe(person: Person, what: str, office: Office) -> None:
+    """An id that this organisation does not have: an old link, or somebody who tries out those of others."""
+    async with office.db.tenant(person.tenant_id) as s:
+        actor = audit.Actor(type="user", id=person.user_id)
+        details = {"reason": "unknown_id"}
+        await audit.record(s, actor=actor, action="slack.access.refused", target=what, details=details)
 
 
 async def decide(click: Click, office: Office, decision: Decision) -> None:

@@ -35,6 +35,7 @@ from handlers.commands.help import help_text
 from handlers.modal import Submission, discover_modals, read_metadata
 from handlers.uninstall import Uninstall
 from store import audit, inbox
+from store.errors import CrossTenantWrite, RefusedStatement
 from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
 
@@ -60,19 +61,20 @@ class Receiver:
         if stored is None or stored.state in ("done", "failed"):
             return
         arrival = ARRIVAL.validate_python(stored.payload)
-        reference = None
+        reference, hit_the_wall = None, False
         try:
             await self._handle(tenant, stored, arrival)
-        except (
-            Exception
-        ):  # the outer guard of everything that arrives: the text stays in the log, people get a reference
-            reference = secrets.token_hex(4)
+        except Exception as exc:  # the outer guard of everything that arrives: people get a reference only
+            reference, hit_the_wall = secrets.token_hex(4), isinstance(exc, (CrossTenantWrite, RefusedStatement))
             log.exception(
                 "not handled",
                 extra={"action": "receiver.failed", "tenant": tenant, "inbox": inbox_id, "reference": reference},
             )
             await self._apologise(tenant, stored, arrival, reference)
         async with self._office.db.tenant(tenant, frozen_too=True) as s:
+            if hit_the_wall:
+                actor, details = audit.Actor(type="user", id=_sender(arrival)), {"reason": "wall"}
+                await audit.record(s, actor=actor, action="slack.access.refused", target=stored.kind, details=details)
             await inbox.mark(s, inbox_id, "failed" if reference else "done", note=reference)
 
     async def _handle(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival) -> None:
@@ -266,3 +268,8 @@ class Receiver:
             thread_ts=thread_ts,
             response_url=response_url,
         )
+
+
+def _sender(arrival: Arrival) -> str:
+    actor: Actor | None = getattr(arrival, "actor", None)
+    return "unknown" if actor is None else actor.user_id or actor.bot_id or "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.permission import Person
 from handlers.answer import Office
 from handlers.button import read_value
+from handlers.decision import note_probe
 from store import conversations, investigations
 from store.conversations import Conversation
 from store.ids import InvestigationId
@@ -20,7 +21,10 @@ async def read_run(person: Person, value: str, office: Office) -> Investigation 
     if parts is None:
         return None
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        return await investigations.investigation(s, InvestigationId(parts[0]))
+        found = await investigations.investigation(s, InvestigationId(parts[0]))
+    if found is None:
+        await note_probe(person, "investigation", office)
+    return found
 
 
 async def run_of_thread(person: Person, office: Office, *, channel_id: str, thread_ts: str) -> Investigation | None:

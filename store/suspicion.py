@@ -25,6 +25,7 @@ MANY_REMEDIATIONS: Final = 5
 _BAD_SIGNATURE: Final = frozenset({"forged", "stale", "replayed", "bad_signature"})
 _EXPORTS: Final = frozenset({"export.created", "export.downloaded", "events.exported", "audit.exported"})
 _NEEDS_A_ROLE: Final = frozenset({"approval", "connection", "export", "invitation", "role", "settings", "token"})
+_PROBES: Final = frozenset({"unknown_id", "wall"})
 _REFUSALS: Final = frozenset({"refused", "failed"})
 
 
@@ -71,7 +72,7 @@ def _bad_logins(entries: Sequence[AuditEntry]) -> Suspicion | None:
 
 def _probes(entries: Sequence[AuditEntry]) -> Suspicion | None:
     """One write past the tenant wall is enough; an id that is nobody's may be an old link."""
-    tries = [entry for entry in entries if _is(entry, {"access.refused"})]
+    tries = [e for e in entries if _is(e, {"access.refused"}) and e.details.get("reason") in _PROBES]
     walls = [entry.actor.id for entry in tries if entry.details.get("reason") == "wall"]
     if walls:
         return Suspicion(rule="probes", about=walls[0], count=len(walls))

@@ -14,7 +14,7 @@ from agents.approval import Recheck
 from agents.healing import Healed
 from agents.runtime import Runtime
 from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
-from store import approvals, conversations, incidents, investigations
+from store import approvals, audit, conversations, events, incidents, investigations
 from store.approvals import ApprovalState
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
 from store.redaction import Redacted
@@ -155,6 +155,9 @@ async def _go_on(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> None:
                 requested_by=last.requested_by,
                 attempt=last.attempt + 1,
             )
+            actor, details = audit.Actor(type="agent", id=last.id), {"incident": incident.id, "after": a}
+            await events.emit(s, "ai.autoheal.investigation.queued.v1", next_id, details, actor=actor)
+            await audit.record(s, actor=actor, action="agent.investigation.requested", target=next_id, details=details)
             return next_id
 
     following = await run.step("go on", next_run)

@@ -47,8 +47,8 @@ CASES: dict[str, tuple[list[Entry], list[Entry]]] = {
         _times(1, SYSTEM, "api.token.refused", "account-1"),
     ),
     "probes": (
-        [*_times(2, MEMBER, "slack.access.refused"), *_times(1, ADMIN, "slack.access.refused")],
-        _times(1, MEMBER, "api.access.refused"),
+        [*_times(2, MEMBER, "slack.access.refused", reason="unknown_id"), *_times(1, ADMIN, "slack.access.refused")],
+        _times(1, MEMBER, "api.access.refused", reason="unknown_id"),
     ),
     "mass_export": (
         [*_times(2, ADMIN, "api.export.created"), *_times(2, MEMBER, "operator.events.exported")],
