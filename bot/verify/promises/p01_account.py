@@ -20,35 +20,7 @@ class Account(Promise):
     title = "Accounts, password hashes, authentication tokens, sessions"
 
     async def plant(self, site: Site) -> None:
-        password = Secret(site.canary("password"))
-        hashed = await Passwords(site.account_keys.pepper).hash(password)
-        site.planted["password hash"] = hashed
-        site.planted["e-mail"] = email = f"{site.canary('account e-mail')}@example.org"
-        for synthetic in (site.one, site.other):
-            user = synthetic.people[Role.ADMIN]
-            async with site.db.tenant(synthetic.id) as s:
-                await accounts.create_account(
-                    s,
-                    site.account_keys,
-                    user_id=user.id,
-                    email=email,
-                    first_name=site.canary("first name"),
-                    last_name=site.canary("last name"),
-                    password_hash=hashed,
-                )
-        user = site.one.people[Role.ADMIN]
-        async with site.db.tenant(site.one.id) as s:
-            started = await web_sessions.start_session(
-                s, user.id, ip="203.0.113.77", user_agent=site.canary("user agent")
-            )
-            token, _ = await api_tokens.create_token(
-                s, user.id, name="verify", scopes=["read"], lifetime=timedelta(hours=1)
-            )
-        require(started is not None, "a session could not be started for a synthetic account")
-        if started is not None:
-            site.canaries["session token"] = started[0].reveal()
-            site.planted["session"] = started[1]
-        site.canaries["API token"] = token.reveal()
+        await plant_account(site)
 
     async def check(self, site: Site) -> Proved:
         hashed = site.planted["password hash"].reveal()
@@ -69,6 +41,39 @@ class Account(Promise):
             sentence="names and addresses are sealed, the password is a bcrypt hash, tokens are kept as digests only",
             observed=(looked, f"bcrypt at cost {COST}"),
         )
+
+
+async def plant_account(site: Site) -> None:
+    """An account in each synthetic tenant under one address, a session, a token; once a run."""
+    if "password hash" in site.planted:
+        return
+    password = Secret(site.canary("password"))
+    hashed = await Passwords(site.account_keys.pepper).hash(password)
+    site.planted["password hash"] = hashed
+    site.planted["e-mail"] = email = f"{site.canary('account e-mail')}@example.org"
+    for synthetic in (site.one, site.other):
+        user = synthetic.people[Role.ADMIN]
+        async with site.db.tenant(synthetic.id) as s:
+            await accounts.create_account(
+                s,
+                site.account_keys,
+                user_id=user.id,
+                email=email,
+                first_name=site.canary("first name"),
+                last_name=site.canary("last name"),
+                password_hash=hashed,
+            )
+    user = site.one.people[Role.ADMIN]
+    async with site.db.tenant(site.one.id) as s:
+        started = await web_sessions.start_session(s, user.id, ip="203.0.113.77", user_agent=site.canary("user agent"))
+        token, _ = await api_tokens.create_token(
+            s, user.id, name="verify", scopes=["read"], lifetime=timedelta(hours=1)
+        )
+    require(started is not None, "a session could not be started for a synthetic account")
+    if started is not None:
+        site.canaries["session token"] = started[0].reveal()
+        site.planted["session"] = started[1]
+    site.canaries["API token"] = token.reveal()
 
 
 PROMISE = Account()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.verify.promise import Promise, Proved
+from bot.verify.promises.p01_account import plant_account
 from bot.verify.site import Site, require
 from store import web_sessions
 from store.redaction import Secret
@@ -14,10 +15,7 @@ class Device(Promise):
     title = "Addresses, user agents, session tokens and times are recorded"
 
     async def plant(self, site: Site) -> None:
-        if "session" not in site.planted:  # P1 plants one; alone, this check plants its own
-            from bot.verify.promises.p01_account import PROMISE as ACCOUNT  # noqa: PLC0415 -- only then
-
-            await ACCOUNT.plant(site)
+        await plant_account(site)
 
     async def check(self, site: Site) -> Proved:
         session = site.planted["session"]
