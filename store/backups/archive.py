@@ -30,6 +30,7 @@ from store.walls.acting import owning
 
 KEEP_FOR: Final = timedelta(days=30)
 FORMAT: Final = 1
+MASTER_KEY: Final = "master.key"
 Part = Literal["content", "keyring"]
 PARTS: Final[tuple[Part, ...]] = ("content", "keyring")
 KEYRING_TABLES: Final = (*(table.name for table in KeyringBase.metadata.sorted_tables), "autoheal_keyring_schema")
@@ -38,20 +39,28 @@ _NAME: Final = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{8})\.backup")
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a deployment's data live. `content_url` is by the login that owns the tables. `files` are further ones that
-    a restore needs, by the name under which they are archived; `transient` is what a restore sets aside.
+    """Where a deployment's data live. `content_url` is by the login that owns the tables; `transient` files and schemas
+    are what a restore sets aside.
     """
 
     content_url: str
     keyring_url: str
     ledger: Path
     work: Path
-    """A folder of this deployment's own, for drafts; with SQLite the one of the databases."""
+    """The deployment's own folder, for drafts; its `*.key` files (wrapped, but for the master key) are kept with the
+    keyring.
+    """
     deployment: str | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
     transient: Sequence[Path] = ()
     transient_schemas: Sequence[str] = ()
     programs: Sequence[Path] = ()
+
+    @property
+    def key_files(self) -> list[Path]:
+        """Never the master key: whoever held it beside the keyring would hold everything."""
+        return [
+            path for path in sorted(self.work.glob("*.key")) if path.name != MASTER_KEY and path not in self.transient
+        ]
 
     def url(self, part: Part) -> str:
         return self.content_url if part == "content" else self.keyring_url
@@ -174,8 +183,8 @@ class Backups:
             events = source.with_name("events.db")
             if part == "content" and events.exists():
                 members["events.db"] = await asyncio.to_thread(_copy_sqlite, events, draft / "events.db")
-        if part == "content":
-            members |= {name: path for name, path in self.place.files.items() if path.exists()}
+        if part == "keyring":
+            members |= {path.name: path for path in self.place.key_files}
         return members
 
     async def _dump(self, part: Part, draft: Path) -> Path:

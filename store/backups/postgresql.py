@@ -56,19 +56,22 @@ class Programs:
             raise BadBackup(f"the dump in this backup cannot be read: {exc}") from exc
         return [line for line in listed.splitlines() if line and not line.startswith(";")]
 
-    def restore(self, dump: Path, lines: Sequence[str], *, before: str, after: str) -> None:
-        """`before`, the chosen lines of the contents, `after`: in one transaction; a failure changes nothing."""
+    def restore(self, dump: Path, lines: Sequence[str], *, before: str, after: str) -> str:
+        """`before`, the chosen lines of the contents, `after`: in one transaction; a failure changes nothing.
+
+        Returns the one value that `after` selects.
+        """
         chosen = dump.with_suffix(".list")
         chosen.write_text("\n".join(lines) + "\n")
         script = dump.with_suffix(".sql")
         script.touch(0o600)
         self._run("pg_restore", ["--no-owner", f"--use-list={chosen}", f"--file={script}", str(dump)])
         psql = [
-            "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null",
+            "--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction",
             f"--command={before}", f"--file={script}", f"--command={after}",
         ]  # fmt: skip
         try:
-            self._run("psql", psql)
+            return self._run("psql", psql).split()[-1]
         finally:
             script.unlink()
             chosen.unlink()

@@ -18,7 +18,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, func, inspect, select
 
-from store.backups.archive import KEYRING_TABLES, PARTS, Backup, Backups, Part, Place, drafts, programs_for
+from store.backups.archive import KEYRING_TABLES, MASTER_KEY, PARTS, Backup, Backups, Part, Place, drafts, programs_for
 from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
 from store.backups.sealed_file import SealedReader, sync_folder
 from store.engine import create_engine
@@ -152,7 +152,7 @@ async def _into_files(backups: Backups, backup: Backup, folder: Path) -> Restore
     content = place.sqlite_file("content")
     if content is not None:
         moves[folder / "content" / "events.db"] = content.with_name("events.db")
-    moves |= {folder / "content" / name: target for name, target in place.files.items()}
+    moves |= _key_files(place, folder)
     return Restored(
         backup=backup,
         shredded=shredded,
@@ -194,6 +194,10 @@ def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
     return aside
 
 
+def _key_files(place: Place, folder: Path) -> dict[Path, Path]:
+    return {path: place.work / path.name for path in (folder / "keyring").glob("*.key") if path.name != MASTER_KEY}
+
+
 def _new_folder(parent: Path, name: str) -> Path:
     for number in itertools.count(1):
         folder = parent / f"{name}-{number}"
@@ -220,16 +224,19 @@ async def _into_server(backups: Backups, backup: Backup, folder: Path) -> Restor
         await engine.dispose()
     await _put_back(place, "content", dumps["content"])
     try:
-        await _put_back(place, "keyring", dumps["keyring"])
+        shredded = await _put_back(place, "keyring", dumps["keyring"])
     except RestoreRefused as exc:
         raise RestoreRefused(
             f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore again"
         ) from exc
     await migrate(place.content_url)
-    return Restored(backup=backup, shredded=await _shred_again(backups, place.keyring_url), set_aside=None)
+    shredded += await _shred_again(backups, place.keyring_url)
+    aside = await asyncio.to_thread(_swap, place, _key_files(place, folder), f"replaced-{backup.id}")
+    return Restored(backup=backup, shredded=shredded, set_aside=aside)
 
 
-async def _put_back(place: Place, part: Part, dump: Path) -> None:
+async def _put_back(place: Place, part: Part, dump: Path) -> int:
+    """Returns how many restored keys were destroyed again."""
     programs, schema = await programs_for(place, part)
     lines = await asyncio.to_thread(programs.contents, dump)
     ours = {name for name in Base.metadata.tables if "." not in name} | {"autoheal_content_schema"}
@@ -244,8 +251,8 @@ async def _put_back(place: Place, part: Part, dump: Path) -> None:
             *(f"DROP TABLE IF EXISTS {_quoted(schema)}.{_quoted(name)} CASCADE;" for name in sorted(names)),
         )
     )
-    after = "SELECT 1" if part == "content" else await _forget_shredded(place.ledger, f"{_quoted(schema)}.data_keys")
-    await asyncio.to_thread(programs.restore, dump, restorable(lines), before=before, after=after)
+    after = "SELECT 0" if part == "content" else await _forget_shredded(place.ledger, f"{_quoted(schema)}.data_keys")
+    return int(await asyncio.to_thread(programs.restore, dump, restorable(lines), before=before, after=after))
 
 
 async def _forget_shredded(ledger: Path, table: str) -> str:
@@ -253,7 +260,9 @@ async def _forget_shredded(ledger: Path, table: str) -> str:
     found = await asyncio.to_thread(ShredLedger(ledger).read)
     tenants = sorted({str(uuid.UUID(tenant)) for tenant in found.tenants}) if found else []
     listed = ", ".join(f"'{tenant}'" for tenant in tenants)
-    return f"DELETE FROM {table} WHERE tenant_id IN ({listed})" if tenants else "SELECT 1"  # noqa: S608 - UUIDs
+    if not tenants:
+        return "SELECT 0"
+    return f"WITH gone AS (DELETE FROM {table} WHERE tenant_id IN ({listed}) RETURNING 1) SELECT count(*) FROM gone"  # noqa: S608 - UUIDs
 
 
 def _quoted(name: str) -> str:
