@@ -1,6 +1,5 @@
 """What listens: routes, the guard of the metrics, TLS, and how it says that it cannot."""
 
-import datetime as dt
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,16 +7,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bot.settings import Settings, SettingsError
 from bot.web_app import NotListening, build_web_app, serving_web
 from store.redaction import Secret
+from tests.fakes.certificate import make_certificate
 
 
 async def _metrics() -> bytes:
@@ -67,31 +63,8 @@ async def test_metrics_are_for_this_host_or_for_who_has_the_token(
         assert (await client.get("/metrics", headers=headers)).status_code == status
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "chain.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, private
-
-
 async def test_with_a_certificate_tls_1_2_is_the_least(tmp_path: Path) -> None:
-    certificate, private = _certificate(tmp_path)
+    certificate, private = make_certificate(tmp_path)
     settings = Settings(http_port=0, tls_certificate=certificate, tls_key=private)
     async with serving_web(build_web_app(), settings) as port:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

@@ -57,6 +57,7 @@ TABLE: Final[dict[str, Row]] = {
     "PATCH /organisation": Row(access=Permission.SET_POLICY, body={"daily_usd_cap": 5}),
     "GET /connections": Row(access=Permission.CONNECT),
     "DELETE /connections/{connection_id}": Row(access=Permission.CONNECT, past=(404,)),
+    "POST /unsubscribe": Row(access=PUBLIC, query="?ticket=x", past=(404,)),
     "GET /audit": Row(access=RECORDS),
     "GET /events": Row(access=RECORDS, query=RANGE),
 }
