@@ -1,0 +1,36 @@
+"""Settings of a deployment on each database, for `autoheal verify`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.settings import Settings
+
+
+@pytest.fixture
+def sqlite_settings(sqlite_place: Any, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The databases are copies of migrated ones, under the names that a data folder has."""
+    folder = Path(sqlite_place.key_file).parent
+    (folder / "store.db").rename(folder / "autoheal.db")
+    return _settings(monkeypatch, folder)
+
+
+@pytest.fixture
+def postgres_settings(postgres_place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    return _settings(
+        monkeypatch, tmp_path / "data", database_url=postgres_place.url, keyring_url=postgres_place.keyring_url
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Each test that asks for it runs on both databases."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
+
+
+def _settings(monkeypatch: pytest.MonkeyPatch, data: Path, **values: Any) -> Settings:
+    for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    return Settings(data=data, web=True, **values)
