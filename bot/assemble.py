@@ -32,6 +32,7 @@ from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key
+from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
 from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
@@ -283,6 +284,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
         timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
         upkeep.plan(timetable)
+        DailyBackup(settings=settings, backups=await backups_of(settings, keys)).plan(timetable)
         timetable.every(HOUSEKEEPING_EVERY, lambda: keep_house(db, upkeep.days), name="housekeeping")
         timetable.start()
         stack.callback(timetable.stop)

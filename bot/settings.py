@@ -60,6 +60,14 @@ class Settings(BaseSettings):
         Path | None, Field(description="Signed heads of the audit logs; best where the database's login cannot write.")
     ] = None
 
+    backups: Annotated[
+        Literal["daily", "operator"],
+        Field(description="Who makes them; `operator` where the database's provider does."),
+    ] = "daily"
+    backup_folder: Annotated[Path | None, Field(description="Where backups go; unset: DATA/backups.")] = None
+    backup_at: Annotated[int, Field(ge=0, le=23, description="Hour in UTC from which the day's backup is due.")] = 3
+    postgres_programs: Annotated[Path | None, Field(description="Folder of pg_dump, pg_restore and psql.")] = None
+
     operator_file: Annotated[Path | None, Field(description="TOML with services and connectors of this host.")] = None
     mode: Annotated[Literal["socket", "http"], Field(description="How Slack reaches us.")] = "socket"
     http_host: str = "127.0.0.1"
@@ -211,6 +219,11 @@ class Settings(BaseSettings):
     def maintenance_url(self) -> str:
         """SQLAlchemy URL of the content database for migrations and upkeep: by the tables' owner."""
         return _async_url(self.owner_url) if self.owner_url else self.content_url
+
+    @property
+    def backup_path(self) -> Path:
+        """The folder of the backups."""
+        return self.backup_folder or self.data / "backups"
 
     @property
     def anchor_path(self) -> Path:
