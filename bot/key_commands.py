@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.assemble import now, open_database
-from bot.master_keys import UNFIT, keep_engine_key, open_master_keys, read_engine_key
+from bot.master_keys import UNFIT, open_master_keys, rewrap_files
 from bot.settings import Settings, SettingsError
 from store import audit, rotation
 from store.engine import create_engine
@@ -127,9 +127,7 @@ async def _begin_anew(settings: Settings) -> str:
 
 async def _rewrap(settings: Settings, db: Database, keys: MasterKeys) -> str:
     done = await db.keyring.rewrap()
-    engine_key = settings.data / "engine.key"
-    if engine_key.exists():
-        await keep_engine_key(keys, engine_key, await read_engine_key(keys, engine_key))
+    await rewrap_files(keys, settings.data)
     if done.done:
         for tenant in await list_tenants(db):
             async with db.tenant(tenant.id) as s:

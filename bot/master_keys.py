@@ -22,6 +22,8 @@ from store.redaction import Secret
 log = logging.getLogger("autoheal.keys")
 
 UNFIT: Final = "the master key is a file: fit for a trial, not for production, where AUTOHEAL_KEYS is aws-kms or vault"
+WRAPPED_FILES: Final = {"engine.key": "engine", "audit.key": "engine", "accounts.key": "accounts"}
+"""Keys of the data folder beside the master key, each wrapped by it, and for what."""
 
 
 @asynccontextmanager
@@ -73,10 +75,22 @@ async def account_secret(keys: MasterKeys, path: Path) -> bytes:
 
     Whoever loses the file loses every password and finds no account any more: back it up with the databases.
     """
-    if not path.exists():
+    if not await asyncio.to_thread(path.exists):
         content = await _wrapped(keys, secrets.token_bytes(32), "accounts")
         await asyncio.to_thread(_create, path, content)
     return await read_engine_key(keys, path, purpose="accounts")
+
+
+async def rewrap_files(keys: MasterKeys, folder: Path) -> int:
+    """The wrapped keys of the data folder, under the newest master key. Returns how many there are. Safe to repeat."""
+    found = 0
+    for name, purpose in WRAPPED_FILES.items():
+        path = folder / name
+        if await asyncio.to_thread(path.exists):
+            secret = await read_engine_key(keys, path, purpose=purpose)
+            await keep_engine_key(keys, path, secret, purpose=purpose)
+            found += 1
+    return found
 
 
 async def _wrapped(keys: MasterKeys, key: bytes, purpose: str) -> bytes:

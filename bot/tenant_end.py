@@ -8,13 +8,12 @@ from typing import Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.assemble import now as clock
 from bot.assemble import open_database
 from bot.settings import Settings, SettingsError
 from bot.slack_clients import EgressRefused, guarded_session, make_client
+from bot.upkeep import event_days
 from store import audit, erasure, tenants
 from store.errors import StoreError
-from store.event_days import open_event_days
 from store.ids import TenantId
 from store.session import Database
 from store.tenants import find_tenant
@@ -40,11 +39,8 @@ async def close(settings: Settings, tenant_id: str, *, now: bool) -> list[str]:
         told = [await _revoke(settings, db, known.id)] if known.status == "active" else []
         if not now:
             return [*told, *await _freeze(db, known)]
-        days = open_event_days(settings.content_url, clock=clock)
-        try:
+        async with event_days(settings) as days:
             closed = await erasure.close(db, known.id, actor=OPERATOR, days=days, now=True)
-        finally:
-            await days.close()
     rows = f"{sum(closed.rows.values())} rows in {len(closed.rows)} tables"
     done = f"Closed. {closed.keys} data keys were destroyed; then {rows} and {closed.events} events were deleted."
     memory = (

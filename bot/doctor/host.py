@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.slot import SlotTaken, take_slot
 from bot.doctor.finding import Finding, note, ok, problem
-from bot.settings import Settings
+from bot.master_keys import UNFIT, open_master_keys, read_engine_key
+from bot.settings import Settings, SettingsError
 from store.engine import create_engine
 from store.errors import StoreError
 from store.local_keys import LocalFileKeys
 from store.migrations import require_current, require_current_keyring
+from store.shredding import ShredLedger
 
 
 async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
@@ -38,8 +40,42 @@ async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
         yield problem(subject, f"{folder}: {exc.strerror}", "let this user write it, or set AUTOHEAL_DATA")
         return
     yield ok(subject, f"{folder} can be written")
-    async for finding in _keys(folder):
+    keys = _keys(folder) if settings.keys == "local" else _key_service(settings)
+    async for finding in keys:
         yield finding
+    yield await _ledger(settings)
+
+
+async def _key_service(settings: Settings) -> AsyncIterator[Finding]:
+    """Wraps and unwraps something, and opens what is wrapped in this folder."""
+    subject = f"master key in {settings.keys}"
+    try:
+        async with open_master_keys(settings) as keys:
+            probe = await keys.wrap(b"doctor", context={"purpose": "doctor"})
+            await keys.unwrap(probe, context={"purpose": "doctor"})
+            engine = settings.data / "engine.key"
+            if engine.exists():
+                await read_engine_key(keys, engine)
+    except (StoreError, SettingsError) as exc:
+        yield problem(subject, str(exc), "as it says; nothing was changed")
+        return
+    yield ok(subject, "wraps and unwraps")
+    if (settings.data / "master.key").exists():
+        yield note(subject, "master.key is still there: after `autoheal keys rewrap` it is not needed any more")
+
+
+async def _ledger(settings: Settings) -> Finding:
+    """The shred ledger can be read and is unbroken; whether it is the keyring's own is seen at the start."""
+    subject, path = "shred ledger", settings.ledger_path
+    try:
+        found = ShredLedger(path).read()
+    except StoreError as exc:
+        return problem(subject, str(exc), "as it says")
+    except OSError as exc:
+        return problem(subject, f"{path}: {exc.strerror}", "let this user read it")
+    if found is None:
+        return note(subject, f"{path} will be begun with the keyring, if that is new")
+    return ok(subject, f"{path} is unbroken and names {len(found.entries)} destroyed keys; keep a copy elsewhere")
 
 
 async def _keys(folder: Path) -> AsyncIterator[Finding]:
@@ -62,6 +98,7 @@ async def _keys(folder: Path) -> AsyncIterator[Finding]:
         return
     mode = stat.S_IMODE(path.stat().st_mode)
     yield ok(subject, f"{path} has mode {mode:04o} and opens this folder's data")
+    yield note(subject, UNFIT)
 
 
 async def check_databases(settings: Settings) -> AsyncIterator[Finding]:

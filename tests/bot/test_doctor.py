@@ -234,6 +234,48 @@ async def test_a_key_file_that_does_not_fit_the_data_is_a_problem(
     assert line_of(lines, "master key").startswith(Mark.PROBLEM)
 
 
+async def test_a_master_key_in_a_file_is_named_as_unfit_for_production(
+    connected: object, look: Examine, tmp_path: Path
+) -> None:
+    LocalFileKeys(tmp_path / "data" / "master.key")
+    _, lines = await look()
+    assert any(line.startswith(Mark.NOTE) and "not for production" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"AUTOHEAL_KEYS": "aws-kms"}, "AUTOHEAL_KMS_KEY_ARN is not set"),
+        (
+            {
+                "AUTOHEAL_KEYS": "vault",
+                "AUTOHEAL_VAULT_ADDRESS": "http://127.0.0.1:1",
+                "AUTOHEAL_VAULT_KEY": "autoheal",
+                "AUTOHEAL_VAULT_TOKEN": "hvs.planted",
+            },
+            "start it, unseal it",
+        ),
+    ],
+)
+async def test_a_key_service_is_tried(
+    connected: Callable[..., None], look: Examine, tmp_path: Path, given: dict[str, str], words: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    connected(**given)
+    code, lines = await look()
+    assert code == 1
+    assert words in line_of(lines, f"master key in {given['AUTOHEAL_KEYS']}")
+    assert "hvs.planted" not in "\n".join(lines)
+
+
+async def test_a_shred_ledger_that_was_changed_is_a_problem(connected: object, look: Examine, tmp_path: Path) -> None:
+    LocalFileKeys(tmp_path / "data" / "master.key")
+    (tmp_path / "data" / "shred-ledger.jsonl").write_text("{}\n")
+    code, lines = await look()
+    assert code == 1
+    assert "changed at line 1" in line_of(lines, "shred ledger")
+
+
 async def test_a_lost_key_file_is_not_quietly_made_anew(connected: object, look: Examine, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "keyring.db").touch()

@@ -8,6 +8,7 @@ import pytest
 from agents.engine import EngineSettings
 from bot.assemble import engine_settings, open_database
 from bot.cli import main
+from bot.master_keys import account_secret, open_master_keys
 from bot.settings import Settings, SettingsError, load_settings
 from store import audit
 from store.connections import connections, save_connection
@@ -67,6 +68,14 @@ def _engine_key() -> EngineSettings:
     async def read() -> EngineSettings:
         async with open_database(load_settings()) as (_, keys):
             return await engine_settings(load_settings(), keys)
+
+    return asyncio.run(read())
+
+
+def _account_secret() -> bytes:
+    async def read() -> bytes:
+        async with open_master_keys(load_settings()) as keys:
+            return await account_secret(keys, load_settings().data / "accounts.key")
 
     return asyncio.run(read())
 
@@ -169,12 +178,14 @@ async def test_a_keyring_moves_from_the_file_to_kms_and_needs_the_file_no_more(
     monkeypatch.setenv("AUTOHEAL_KMS_KEY_ARN", arn)
     monkeypatch.setenv("AUTOHEAL_KMS_ENDPOINT", f"http://{host}:{port}")
     before = (await asyncio.to_thread(_engine_key)).key
+    accounts = await asyncio.to_thread(_account_secret)
     assert await called("rotate-master") == 2
     assert "AUTOHEAL_KMS_FORMER_KEY_ARNS" in capsys.readouterr().err
     assert await called("rewrap") == 0
     assert "1 data keys were wrapped anew by aws-kms" in capsys.readouterr().out
     (tmp_path / "master.key").unlink()
     assert (await asyncio.to_thread(_engine_key)).key == before
+    assert await asyncio.to_thread(_account_secret) == accounts
     async with open_database(load_settings()) as (db, _), db.tenant(tenant, readonly=True) as s:
         assert len(await connections(s)) == 1
     assert not (tmp_path / "master.key").exists()
