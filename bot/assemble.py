@@ -37,7 +37,7 @@ from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
 from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
 from bot.timetable import Timetable
-from bot.upkeep import open_upkeep
+from bot.upkeep import Upkeep, open_upkeep
 from handlers.answer import Office
 from handlers.caller import Caller
 from handlers.delivery import Delivery
@@ -47,6 +47,7 @@ from handlers.receiver import Receiver
 from handlers.thread import SlackThread
 from handlers.uninstall import Uninstall
 from store import inbox
+from store.account_upkeep import forget_ended
 from store.event_days import EventDays
 from store.ids import InboxId, TenantId
 from store.key_provider import MasterKeys
@@ -56,12 +57,14 @@ from store.session import Database
 
 if TYPE_CHECKING:
     from agents.claude_model import ClaudeModel
+    from bot.mailing import Mailing
     from bot.metrics import Metrics
 
 log = logging.getLogger("autoheal.assemble")
 
 SWEEP_EVERY: Final = timedelta(seconds=3)
 FORGET_EVERY: Final = timedelta(hours=1)
+TIDY_EVERY: Final = timedelta(hours=6)
 ENGINE_KEEPS: Final = timedelta(days=7)
 SWEEP_OLDER: Final = timedelta(seconds=5)
 
@@ -246,12 +249,13 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
         thread = SlackThread(db, delivery, Sources(toolbox_for))
+        mailing = await open_mail(settings, db, keys, metrics)
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
         runtime = Runtime(
             db=db,
             queue=engine,
-            reporter=thread,
+            reporter=thread if mailing is None else mailing.reporter(thread),
             receiver=receiver,
             claude=claude(settings),
             offline=OfflineModel(),
@@ -274,18 +278,15 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         uninstall = Uninstall(db=db, queue=engine, forget=forget)
         receiver.receiver = Receiver(office=office, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
+        notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
         upkeep = await stack.enter_async_context(
-            open_upkeep(settings, db, keys, Notices(db, delivery), refused=lambda: intake.counts)
+            open_upkeep(settings, db, keys, notices, refused=lambda: intake.counts)
         )
         await engine.start(runtime)
         stack.push_async_callback(engine.stop)
         stack.push_async_callback(thread.close)
-        timetable = Timetable()
-        timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
-        timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
-        upkeep.plan(timetable)
-        DailyBackup(settings=settings, backups=await backups_of(settings, keys)).plan(timetable)
-        timetable.every(HOUSEKEEPING_EVERY, lambda: keep_house(db, upkeep.days), name="housekeeping")
+        backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
+        timetable = plan_work(db, engine, upkeep, backup, mailing)
         timetable.start()
         stack.callback(timetable.stop)
         await sweep(db, engine)
@@ -297,6 +298,20 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         stack.callback(warming.cancel)
         log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
         yield adopted
+
+
+def plan_work(db: Database, engine: Engine, upkeep: Upkeep, backup: DailyBackup, mailing: Mailing | None) -> Timetable:
+    """What is done in passing while the process serves."""
+    timetable = Timetable()
+    timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
+    timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
+    timetable.every(TIDY_EVERY, lambda: forget_ended(db), name="forget ended sessions")
+    timetable.every(HOUSEKEEPING_EVERY, lambda: keep_house(db, upkeep.days), name="housekeeping")
+    upkeep.plan(timetable)
+    backup.plan(timetable)
+    if mailing is not None:
+        mailing.plan(timetable)
+    return timetable
 
 
 @asynccontextmanager
@@ -343,6 +358,15 @@ def measure(settings: Settings) -> Metrics | None:
     from bot.metrics import Metrics  # noqa: PLC0415 -- only where they are read
 
     return Metrics()
+
+
+async def open_mail(settings: Settings, db: Database, keys: MasterKeys, metrics: Metrics | None) -> Mailing | None:
+    """None where no mail server is set."""
+    if settings.smtp_host is None:
+        return None
+    from bot.mailing import open_mailing  # noqa: PLC0415 -- imported only where mail is sent
+
+    return await open_mailing(settings, db, keys, metrics)
 
 
 async def forget_finished(engine: Engine) -> None:

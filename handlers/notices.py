@@ -22,7 +22,7 @@ class Notices:
         async with self._db.tenant(tenant, readonly=True) as s:
             found = await users.admins(s)
         for admin in found:
-            if admin.slack_user_id:
+            if admin.is_in_slack:
                 await self._mouth.post(
                     tenant, key=f"{key}:{admin.id}", channel=admin.slack_user_id, thread_ts=None, message=said(text)
                 )

@@ -34,6 +34,10 @@ class User:
     role_changed_at: datetime
     deleted_at: datetime | None = None
 
+    @property
+    def is_in_slack(self) -> bool:
+        return not self.slack_user_id.startswith(("web:", "gone:"))
+
 
 async def ensure_user(s: TenantSession, *, slack_user_id: str, role: Role) -> User:
     """The user, created with `role` at first contact; an existing role stays. Safe to repeat."""

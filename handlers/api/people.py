@@ -84,7 +84,7 @@ async def delete_person(user_id: UUID, call: Call, office: Office) -> Done:
 def _colleague(user: User, own: Account | None) -> Colleague:
     return Colleague(
         user_id=user.id,
-        slack_user_id=None if user.slack_user_id.startswith("web:") else user.slack_user_id,
+        slack_user_id=user.slack_user_id if user.is_in_slack else None,
         role=user.role,
         email=own.email if own else None,
         first_name=own.first_name if own else None,

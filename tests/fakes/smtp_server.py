@@ -26,11 +26,17 @@ class SmtpServer:
     taken: list[tuple[str, str, EmailMessage]] = field(default_factory=list)
     seen_in_clear: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    dialogues: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            await _Dialogue(self, reader, writer).run()
-        writer.transport.abort()
+        plain = writer.transport
+        self.dialogues.add(cast("asyncio.Task[None]", asyncio.current_task()))
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                await _Dialogue(self, reader, writer).run()
+        finally:
+            writer.transport.abort()
+            plain.abort()
 
 
 class _Dialogue:
@@ -135,4 +141,7 @@ async def mail_server(server: SmtpServer) -> AsyncIterator[SmtpServer]:
         yield server
     finally:
         listener.close()
+        for dialogue in server.dialogues:
+            dialogue.cancel()
+        await asyncio.gather(*server.dialogues, return_exceptions=True)
         await listener.wait_closed()
