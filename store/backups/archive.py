@@ -23,6 +23,7 @@ from store.backups.postgresql import EVENTS_SCHEMA, Programs
 from store.backups.sealed_file import Header, SealedReader, SealedWriter, read_header, require_undamaged
 from store.engine import create_engine, parse_url
 from store.errors import BadBackup, NotFound, RestoreRefused
+from store.event_days.sqlite import event_files
 from store.key_provider import KeyProvider, MasterKeys
 from store.keyring import KeyringBase
 from store.migrations import revision_of
@@ -180,9 +181,8 @@ class Backups:
             members[f"{part}.pgdump"] = await self._dump(part, draft)
         else:
             members[f"{part}.db"] = await asyncio.to_thread(_copy_sqlite, source, draft / f"{part}.db")
-            events = source.with_name("events.db")
-            if part == "content" and events.exists():
-                members["events.db"] = await asyncio.to_thread(_copy_sqlite, events, draft / "events.db")
+            for day in event_files(source) if part == "content" else ():
+                members[day.name] = await asyncio.to_thread(_copy_sqlite, day, draft / day.name)
         if part == "keyring":
             members |= {path.name: path for path in self.place.key_files}
         return members

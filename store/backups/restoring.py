@@ -23,6 +23,7 @@ from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
 from store.backups.sealed_file import SealedReader, sync_folder
 from store.engine import create_engine
 from store.errors import BadBackup, NoShredLedger, RestoreRefused
+from store.event_days.sqlite import event_files
 from store.keyring import Keyring, KeyringBase
 from store.migrations import knows, migrate, migrate_keyring
 from store.schema import Base
@@ -151,7 +152,9 @@ async def _into_files(backups: Backups, backup: Backup, folder: Path) -> Restore
     moves = {file: target for part, file in drafted.items() if (target := place.sqlite_file(part)) is not None}
     content = place.sqlite_file("content")
     if content is not None:
-        moves[folder / "content" / "events.db"] = content.with_name("events.db")
+        names = {file.name for file in event_files(content)}  # the days that are there now go aside
+        names |= {file.name for file in (folder / "content").glob("events-*.db")}
+        moves |= {folder / "content" / name: content.with_name("events") / name for name in sorted(names)}
     moves |= _key_files(place, folder)
     return Restored(
         backup=backup,

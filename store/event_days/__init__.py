@@ -1,6 +1,6 @@
 """The events of the last days, one partition a UTC day, so that a day is forgotten by dropping it.
 
-One interface, two backends: a range-partitioned table on PostgreSQL; on SQLite a file of its own, with a table a day.
+One interface, two backends: a range-partitioned table on PostgreSQL; on SQLite a folder of its own, with a file a day.
 Data stays sealed as `store/events.py` sealed it; nothing here needs a key. Why partitions: docs/operating.md.
 """
 
@@ -71,7 +71,7 @@ class EventDays(Protocol):
 
 
 def open_event_days(url: str, *, clock: Callable[[], datetime], owner_url: str | None = None) -> EventDays:
-    """For the content database `url`. SQLite: `events.db` in the same folder. PostgreSQL: in the same database, where
+    """For the content database `url`. SQLite: the folder `events` beside it. PostgreSQL: in the same database, where
     `owner_url` names the login that owns the tables, if `url` does not.
     """
     parsed = parse_url(url)
@@ -80,7 +80,7 @@ def open_event_days(url: str, *, clock: Callable[[], datetime], owner_url: str |
 
         if not parsed.database:
             raise ValueError("events need a database that is a file")
-        return SqliteEventDays(Path(parsed.database).with_name("events.db"), clock=clock)
+        return SqliteEventDays(Path(parsed.database).with_name("events"), clock=clock)
     from store.event_days.postgresql import PostgresEventDays  # noqa: PLC0415 - as above
 
     return PostgresEventDays(url, owner_url=owner_url or url, clock=clock)

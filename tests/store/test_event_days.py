@@ -115,38 +115,61 @@ async def test_expiry_of_nothing_is_no_error(days: EventDays, clock: Any) -> Non
 async def test_a_dropped_day_leaves_no_byte_in_any_file(sqlite_place: Any, clock: Any) -> None:
     canary = b"canary-of-a-day-that-ends"
     folder = Path(sqlite_place.url.removeprefix("sqlite:///")).parent
-    days = SqliteEventDays(folder / "events.db", clock=clock)
+    days = SqliteEventDays(folder / "events", clock=clock)
     await days.append([event(A, clock(), n, data=canary * 50) for n in range(200)])
     await days.append([event(A, clock() + timedelta(days=1), n) for n in range(200)])
-    assert any(canary in path.read_bytes() for path in folder.glob("events.db*"))
-    size = (folder / "events.db").stat().st_size
+    assert any(canary in path.read_bytes() for path in folder.rglob("*.db*"))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [folder / "events", *folder.glob("events/*")])
     await days.expire(clock().date() + timedelta(days=1))
-    assert not any(canary in path.read_bytes() for path in folder.glob("events.db*"))
-    assert (folder / "events.db").stat().st_size < size / 2
-    assert (folder / "events.db").stat().st_mode & 0o077 == 0
+    assert not any(canary in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-async def test_a_crash_between_drop_and_vacuum_is_mended(sqlite_place: Any, clock: Any) -> None:
-    path = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events.db")
-    days = SqliteEventDays(path, clock=clock)
-    await days.append([event(A, clock(), n, data=bytes(500)) for n in range(500)])
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"DROP TABLE day_{clock():%Y%m%d}")
-        assert connection.execute("PRAGMA freelist_count").fetchone()[0] > 10
-    assert await days.expire(clock().date() + timedelta(days=1)) == []
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 0
+async def test_a_deleted_tenant_leaves_no_byte_in_any_file(sqlite_place: Any, clock: Any) -> None:
+    canary = b"canary-of-a-tenant-that-leaves"
+    folder = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events")
+    days = SqliteEventDays(folder, clock=clock)
+    await days.append([event(A, clock(), n, data=canary * 5) for n in range(200)] + [event(B, clock())])
+    await days.delete_tenant(A)
+    assert not any(canary in path.read_bytes() for path in folder.glob("*"))
+
+
+@pytest.mark.parametrize("left", ["events-{}.db-wal", "events-{}.db"])
+async def test_a_crash_amid_the_dropping_is_mended(sqlite_place: Any, clock: Any, left: str) -> None:
+    folder = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events")
+    days = SqliteEventDays(folder, clock=clock)
+    await days.append([event(A, clock())])
+    day = clock().date()
+    content = (folder / f"events-{day:%Y%m%d}.db").read_bytes()
+    (folder / f"events-{day:%Y%m%d}.db").unlink()
+    (folder / left.format(f"{day:%Y%m%d}")).write_bytes(content)
+    assert await days.inventory() == [day]  # what is still on the disk is told
+    assert await days.expire(day + timedelta(days=1)) == [day]
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_day_that_a_crash_left_empty_is_made(sqlite_place: Any, clock: Any) -> None:
+    folder = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events")
+    days = SqliteEventDays(folder, clock=clock)
+    folder.mkdir()
+    (folder / f"events-{clock():%Y%m%d}.db").touch()
+    assert await _all(days, A) == []
+    await days.append([first := event(A, clock())])
+    assert await _all(days, A) == [first]
 
 
 async def test_a_raw_write_is_refused_by_the_file(sqlite_place: Any, clock: Any) -> None:
-    path = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events.db")
-    days = SqliteEventDays(path, clock=clock)
+    folder = Path(sqlite_place.url.removeprefix("sqlite:///")).with_name("events")
+    days = SqliteEventDays(folder, clock=clock)
     await days.append([event(A, clock())])
-    with sqlite3.connect(path) as connection:
+    with sqlite3.connect(folder / f"events-{clock():%Y%m%d}.db") as connection:
         connection.create_function("cur_tenant", 0, lambda: B)
-        for statement in ("DELETE FROM {}", "UPDATE {} SET subject = 'y'", "INSERT INTO {} SELECT * FROM {}"):
+        for statement in (
+            "DELETE FROM events",
+            "UPDATE events SET type = 'y'",
+            "INSERT INTO events SELECT * FROM events",
+        ):
             with pytest.raises(sqlite3.IntegrityError, match=r"another tenant|do not change"):
-                connection.execute(statement.replace("{}", f"day_{clock():%Y%m%d}"))
+                connection.execute(statement)
 
 
 # PostgreSQL
