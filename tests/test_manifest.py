@@ -50,6 +50,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "chat_update": {"chat:write"},
     "conversations_history": {"channels:history", "groups:history", "im:history"},
     "conversations_info": {"channels:read", "groups:read"},  # never asked about a direct message
+    "conversations_members": {"channels:read", "groups:read"},  # nor this
     "conversations_open": {"im:write"},
     "conversations_replies": {"channels:history", "groups:history", "im:history"},
     "users_info": {"users:read"},

@@ -5,6 +5,7 @@ from agents.tool import Risk
 from handlers.answer import Office, thread_link
 from handlers.blocks import text as t
 from handlers.command import Command, CommandCall
+from handlers.visibility import visible_channels
 from store.approvals import Approval, ApprovalState, open_approvals
 
 MOST_LISTED = 10
@@ -24,10 +25,13 @@ class Approvals(Command):
                 for one in await open_approvals(s)
                 if one.state is ApprovalState.PROPOSED and one.expires_at > office.clock()
             ]
+        client = await office.clients.client_for(tenant)
+        asked = [one.message_channel for one in waiting]
+        seen = await visible_channels(client, asked, call.person.slack_user_id, here=call.channel_id)
+        waiting = [one for one in waiting if one.message_channel in seen]
         if not waiting:
             await call.reply.privately("Nothing waits for a decision.")
             return
-        client = await office.clients.client_for(tenant)
         lines = ["Waiting for a decision:"]
         for one in waiting[:MOST_LISTED]:
             name = t.prose(str(one.plan.get("title") or one.remediation), 120)

@@ -12,6 +12,20 @@ async def test_open_incidents_are_listed_with_links(slack: Slack) -> None:
     assert "|#1> checkout is failing: open since 5 Nov 02:41 UTC" in told
 
 
+async def test_a_private_channels_incident_is_for_its_members(slack: Slack) -> None:
+    await stored_run(slack)
+    channel = slack.workspace.channels["incidents"]
+    channel.is_private = True
+    channel.members.discard(slack.workspace.users["mia"].id)
+    await slack.workspace.slash("mia", "checkout-team", "/autoheal incidents")
+    await slack.handled(1)
+    assert slack.private("checkout-team", "mia") == ["No incident is open."]
+    channel.members.add(slack.workspace.users["mia"].id)
+    await slack.workspace.slash("mia", "checkout-team", "/autoheal incidents")
+    await slack.handled(2)
+    assert "checkout is failing" in slack.private("checkout-team", "mia")[1]
+
+
 async def test_none_is_said_as_such(slack: Slack) -> None:
     await slack.workspace.slash("mia", "incidents", "/autoheal incidents")
     await slack.handled(1)
