@@ -139,7 +139,7 @@ def _is_address(host: Any) -> bool:
 
 
 @pytest.fixture(scope="session")
-def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both databases, migrated once and copied for each test."""
     folder = tmp_path_factory.mktemp("sqlite-template")
     _run(migrate, f"sqlite:///{folder / 'store.db'}")
@@ -149,9 +149,9 @@ def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_place(_migrated_sqlite: Path, tmp_path: Path) -> StorePlace:
+def sqlite_place(migrated_sqlite: Path, tmp_path: Path) -> StorePlace:
     folder = tmp_path / "store"
-    shutil.copytree(_migrated_sqlite, folder)
+    shutil.copytree(migrated_sqlite, folder)
     return StorePlace(
         url=f"sqlite:///{folder / 'store.db'}",
         keyring_url=f"sqlite:///{folder / 'keyring.db'}",
