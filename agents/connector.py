@@ -214,6 +214,14 @@ class RiskRated(Protocol):
     def risk(self, action: str, service: str) -> Risk: ...
 
 
+@runtime_checkable
+class Revocable(Protocol):
+    """A connector whose credential can be withdrawn at the vendor, as an OAuth grant can."""
+
+    async def revoke(self) -> None:
+        """Ends the grant there. Safe to repeat. Raises AgentError."""
+
+
 @cache
 def discover_connectors() -> dict[str, type[Connector]]:
     """All connectors by name. Raises TypeError for a module without `CONNECTOR` or whose name is not its file's."""
