@@ -41,7 +41,6 @@ _WORD_MAX: Final = 200
 _WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _UNFINISHED: Final = ("PENDING", "ENQUEUED", "DELAYED")
-_UNFINISHED: Final = ("PENDING", "ENQUEUED", "DELAYED")
 _BATCH: Final = 200
 
 StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "before" | "after")
@@ -195,18 +194,6 @@ class Engine:
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
-
-    async def cancel_all(self, prefix: str, *, keep: str) -> int:
-        async def stop() -> int:
-            found = await DBOS.list_workflows_async(
-                workflow_id_prefix=prefix, status=list(_UNFINISHED), load_input=False, load_output=False
-            )
-            ids = [workflow.workflow_id for workflow in found if workflow.workflow_id != keep]
-            if ids:
-                await DBOS.cancel_workflows_async(ids)
-            return len(ids)
-
-        return int(await _outside_workflows(stop()))
 
     async def cancel_all(self, prefix: str, *, keep: str) -> int:
         async def stop() -> int:
