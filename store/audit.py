@@ -91,9 +91,9 @@ async def record(
     return _entry(s, row)
 
 
-async def trail(s: TenantSession, *, target: str | None = None, limit: int = 1000) -> list[AuditEntry]:
-    """The entries about a target, or all of them; oldest first."""
-    statement = select(AuditRow).order_by(AuditRow.sequence).limit(limit)
+async def trail(s: TenantSession, *, target: str | None = None, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
+    """The entries about a target, or all of them, with a sequence above `after`; oldest first."""
+    statement = select(AuditRow).where(AuditRow.sequence > after).order_by(AuditRow.sequence).limit(limit)
     if target is not None:
         statement = statement.where(AuditRow.target == target)
     return [_entry(s, row) for row in await s.all(statement)]
