@@ -9,11 +9,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from store.event_days import DAYS_AHEAD, EventDays, StoredEvent, open_event_days
 from store.event_days.postgresql import PostgresEventDays
 from store.event_days.sqlite import SqliteEventDays
 from store.ids import TenantId, new_id
+from store.migrations import migrate
+from tests.conftest import StorePlace
+from tests.store.test_walls import two_logins
+
+__all__ = ["two_logins"]
 
 KEPT = timedelta(days=90)
 PARENT = "autoheal_events.event_days"
@@ -231,3 +237,22 @@ async def test_the_application_reaches_the_parent_only_and_its_tenant_only(
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
             connection.rollback()
+
+
+async def test_a_login_that_owns_nothing_serves_beside_the_owner(
+    two_logins: tuple[StorePlace, StorePlace], clock: Any
+) -> None:
+    landlord, lodger = two_logins
+    await migrate(landlord.url)
+    days = PostgresEventDays(lodger.url, owner_url=landlord.url, clock=clock)
+    await days.append([event(A, clock()), mine := event(B, clock())])
+    assert await days.delete_tenant(A) == 1
+    assert (await _all(days, A), await _all(days, B)) == ([], [mine])
+    alone = PostgresEventDays(lodger.url, owner_url=lodger.url, clock=clock)
+    assert await _all(alone, B) == [mine]  # reading and appending to days that are made needs no owner
+    await alone.append([event(B, clock())])
+    with pytest.raises(ProgrammingError):
+        await alone.append([event(B, clock() + timedelta(days=1))])
+    assert await days.expire(clock().date() + timedelta(days=1)) == [clock().date()]
+    await alone.close()
+    await days.close()
