@@ -16,9 +16,10 @@ from sqlalchemy import select
 
 from store import events
 from store.errors import UnknownTenant
-from store.event_days import EventDays
+from store.event_days import Cursor, EventDays, StoredEvent
 from store.export.registry import ELSEWHERE, TABLES, Exported, kept_back
 from store.ids import TenantId
+from store.schema import EventOutboxRow
 from store.session import Database
 from store.tenants import find_tenant
 
@@ -27,6 +28,7 @@ __all__ = ["ELSEWHERE", "FORMAT", "TABLES", "Exported", "export_csv", "export_js
 FORMAT: Final = 1
 _PAGE: Final = 50
 """Rows a transaction: an artifact may have megabytes."""
+_EVENTS_A_PAGE: Final = 500
 _EVENT_COLUMNS: Final = ("id", "time", "type", "subject", "sequence", "actortype", "actorid", "data")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -104,14 +106,22 @@ async def _pages(db: Database, tenant_id: TenantId, table: Exported) -> AsyncIte
 
 
 async def _events(db: Database, tenant_id: TenantId, days: EventDays) -> AsyncIterator[list[Row]]:
-    page: list[Row] = []
-    async for event in events.stream(db, tenant_id, _BEGINNING, db.now() + timedelta(days=1), days=days):
-        told = json.loads(events.as_json(event))
-        page.append({column: told.get(column) for column in _EVENT_COLUMNS})
-        if len(page) == _PAGE:
-            yield page
-            page = []
-    yield page
+    """By time; those that wait in the outbox come last, each once: an event moves from there to its day, never back."""
+    async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
+        waiting = [events.stored(row) for row in await s.all(select(EventOutboxRow).order_by(EventOutboxRow.sequence))]
+    seen = {event.id for event in waiting}
+    until = db.now() + timedelta(days=1)
+    after: Cursor | None = None
+    while page := await days.query(tenant_id, _BEGINNING, until, limit=_EVENTS_A_PAGE, after=after):
+        yield await _told(db, tenant_id, [event for event in page if event.id not in seen])
+        after = (page[-1].time, page[-1].id)
+    yield await _told(db, tenant_id, waiting)
+
+
+async def _told(db: Database, tenant_id: TenantId, page: Sequence[StoredEvent]) -> list[Row]:
+    async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
+        told = [json.loads(events.as_json(events.cloud_event(s, event))) for event in page]
+    return [{column: event.get(column) for column in _EVENT_COLUMNS} for event in told]
 
 
 async def _one(pages: Sequence[list[Row]]) -> AsyncIterator[list[Row]]:
