@@ -65,6 +65,7 @@ class Site:
     logged: io.StringIO = field(default_factory=io.StringIO)
     looked: Looked | None = None
     sightings: list[Sighting] = field(default_factory=list)
+    at_end: list[Callable[[], object]] = field(default_factory=list)
 
     def canary(self, name: str) -> str:
         """A secret of this run by name; the same for the same name."""
@@ -98,7 +99,7 @@ class Site:
         """Search the whole deployment for every canary planted so far. Events are moved to their days first."""
         await relay(self.db, self.days)
         lookout = Lookout(self.canaries)
-        folders = [self.settings.data, *([])]
+        folders = [self.settings.data, self.settings.backup_path]
         found = look_at_files(lookout, files_in(*folders))
         places, size = found.places, found.size
         if not self.is_sqlite:
@@ -140,7 +141,7 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
         try:
             await close_left_over(db, days)
             secret = await account_secret(keys, settings.data / "accounts.key")
-            yield Site(
+            site = Site(
                 settings=settings,
                 db=db,
                 keys=keys,
@@ -151,6 +152,11 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
                 other=await _synthetic(db),
                 logged=logged,
             )
+            try:
+                yield site
+            finally:
+                for clean_up in site.at_end:
+                    clean_up()
         finally:
             with suppress(StoreError):  # the runner asks `left_over` afterwards, and says so
                 await close_left_over(db, days)

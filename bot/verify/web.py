@@ -9,7 +9,7 @@ from typing import Final
 import httpx2
 
 from bot.metrics import Metrics
-from bot.verify.site import Site
+from bot.verify.site import Site, Synthetic
 from bot.web_side import build_web_side
 
 URL: Final = "https://verify.invalid"
@@ -27,15 +27,15 @@ async def browser(site: Site) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @asynccontextmanager
-async def signed_in(site: Site) -> AsyncIterator[httpx2.AsyncClient]:
-    """The admin of the first synthetic tenant, whose account `P1` made, through the front door."""
+async def signed_in(site: Site, synthetic: Synthetic) -> AsyncIterator[httpx2.AsyncClient]:
+    """The admin of a synthetic tenant, whose account `P1` made, through the front door."""
     async with browser(site) as client:
         answer = await client.post(
             "/api/session",
             json={
                 "email": site.planted["e-mail"],
                 "password": site.canary("password"),
-                "organisation": site.one.id,
+                "organisation": synthetic.id,
             },
         )
         answer.raise_for_status()

@@ -19,7 +19,7 @@ class Cookies(Promise):
     async def check(self, site: Site) -> Seen:
         if not _listens(site):
             return NotApplicable(setting="AUTOHEAL_WEB", sentence="no page and no API is served, so no cookie is set")
-        async with signed_in(site) as client:
+        async with signed_in(site, site.one) as client:
             cookies = site.planted["set-cookie"]
             answer = await client.get("/api/session")
         require(len(cookies) == 1, f"signing in sets {len(cookies)} cookies")

@@ -1,0 +1,108 @@
+"""A backup of the real deployment, put back in a place of its own, for the checks of backups and of closing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from bot.safekeeping import backups_of
+from bot.verify.site import Site
+from store.backups import Backup, Backups, Place, restore
+from store.session import Database
+
+KEPT: Final = timedelta(days=30)
+
+
+class NoPlace(Exception):
+    """The login may not make a database to restore into."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """`backups` knows the real place, and a folder of the drill's own below the data folder."""
+
+    backups: Backups
+    backup: Backup
+
+
+async def begin_drill(site: Site) -> Drill:
+    """Once a run: everything planted so far is in it."""
+    if (known := site.planted.get("drill")) is not None:
+        drill: Drill = known
+        return drill
+    real = await backups_of(site.settings, site.keys)
+    folder = site.settings.data / f"drill-{secrets.token_hex(4)}"
+    site.at_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+    backups = Backups(real.place, folder, site.keys, site.clock)
+    site.planted["drill"] = drill = Drill(backups=backups, backup=await backups.create())
+    return drill
+
+
+@asynccontextmanager
+async def restored(site: Site, drill: Drill) -> AsyncIterator[Database]:
+    """The backup in an empty place with the deployment's own shred ledger, opened. Raises NoPlace, BadBackup."""
+    async with _empty_place(site, drill) as place:
+        await restore(Backups(place, drill.backups.folder, site.keys, site.clock), drill.backup)
+        db = await Database.open(
+            place.content_url,
+            keyring_url=place.keyring_url,
+            keys=site.keys,
+            ledger=place.ledger,
+            clock=site.clock,
+            pool_size=2,
+        )
+        try:
+            await db.keyring.admit()
+            yield db
+        finally:
+            await db.close()
+
+
+@asynccontextmanager
+async def _empty_place(site: Site, drill: Drill) -> AsyncIterator[Place]:
+    work = drill.backups.folder / f"place-{secrets.token_hex(4)}"
+    work.mkdir(mode=0o700)
+    made: list[str] = []
+    urls = {}
+    try:
+        for part, url in (("content", site.owner_url), ("keyring", site.settings.keys_url)):
+            if url.startswith("sqlite"):
+                urls[part] = f"sqlite:///{work / ('autoheal.db' if part == 'content' else 'keyring.db')}"
+                continue
+            name = f"autoheal_drill_{secrets.token_hex(6)}"
+            await asyncio.to_thread(_make_database, _plain(url), name)
+            made.append(name)
+            urls[part] = make_url(url).set(database=name).render_as_string(hide_password=False)
+        place = drill.backups.place
+        yield replace(place, content_url=urls["content"], keyring_url=urls["keyring"], work=work, transient=())
+    finally:
+        for name in made:
+            await asyncio.to_thread(_drop_database, site.raw_url, name)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _make_database(url: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise NoPlace from exc
+
+
+def _drop_database(url: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _plain(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://")

@@ -1,0 +1,78 @@
+"""P15: backups are made, can be put back, and are forgotten after 30 days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from bot.safekeeping import backups_of
+from bot.verify.drill import KEPT, NoPlace, begin_drill, restored
+from bot.verify.promise import Promise, Proved
+from bot.verify.site import Site, require
+from store import conversations
+from store.backups import Backups
+
+_FRESH: Final = timedelta(days=2)
+
+
+class BackupsKept(Promise):
+    id = "P15"
+    title = "Backups are kept 30 days, and restoring is tested"
+
+    async def plant(self, site: Site) -> None:
+        async with site.db.tenant(site.other.id) as s:
+            talk = await conversations.conversation(s, channel_id="C0VERIFY15", thread_ts="1700000000.001500")
+            require(talk is not None, "a conversation could not be stored")
+            if talk is None:
+                return
+            text = s.redactor.redact(f"backed up {site.canary('backed up message')}")
+            await conversations.record_chat(
+                s, talk.id, slack_ts="1700000000.001500", slack_user_id=None, kind="user", text=text
+            )
+        site.planted["P15"] = talk.id
+        await begin_drill(site)
+
+    async def check(self, site: Site) -> Proved:
+        drill = await begin_drill(site)
+        await drill.backups.prove(drill.backup)
+        unseen = []
+        try:
+            async with restored(site, drill) as db, db.tenant(site.other.id, readonly=True) as s:
+                chat = await conversations.chat(s, site.planted["P15"])
+            back = any(site.canary("backed up message") in message.text for message in chat)
+            require(back, "what was backed up is not in the restored database")
+        except NoPlace:
+            unseen.append("a restore: the owner's login may not make a database for it; the archive was read instead")
+        await self._forgotten(site)
+        unseen += await self._schedule(site)
+        looked = site.require_unseen("backed up message")
+        return Proved(
+            sentence="a backup of now was made, read back and put back; one of 31 days ago would be deleted",
+            observed=(f"backup {drill.backup.id}, {drill.backup.bytes / 1e6:.1f} MB", looked),
+            not_observed=tuple(unseen),
+        )
+
+    async def _forgotten(self, site: Site) -> None:
+        drill = await begin_drill(site)
+        later = Backups(drill.backups.place, drill.backups.folder / "later", site.keys, lambda: site.clock() + KEPT)
+        old = Backups(drill.backups.place, later.folder, site.keys, lambda: site.clock() - timedelta(days=1, minutes=1))
+        await old.create()
+        await later.expire()
+        require(not await later.known(), "a backup that is older than 30 days was not deleted")
+
+    async def _schedule(self, site: Site) -> list[str]:
+        """What the deployment's own folder says."""
+        if site.settings.backups != "daily":
+            return [f"AUTOHEAL_BACKUPS={site.settings.backups}: the operator's own backups"]
+        known = await (await backups_of(site.settings, site.keys)).known()
+        now = site.clock()
+        too_old = [one for one in known if now - one.created_at > KEPT + _FRESH]
+        require(not too_old, f"backup {too_old[0].id if too_old else ''} is older than 30 days: does serve run?")
+        if not known:
+            return ["a scheduled backup: `autoheal serve` has made none yet"]
+        newest = max(one.created_at for one in known)
+        require(now - newest < _FRESH, f"the newest backup is of {newest:%Y-%m-%d}: does `autoheal serve` run?")
+        return []
+
+
+PROMISE = BackupsKept()
