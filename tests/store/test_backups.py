@@ -12,12 +12,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic.runtime.environment import EnvironmentContext
+from sqlalchemy import Connection
 
-from store import users
+from store import events, migrations, users
 from store.backups import KEEP_FOR, Backups, Place, restore
 from store.backups.postgresql import Programs
 from store.backups.sealed_file import SealedReader, SealedWriter, require_undamaged
-from store.engine import parse_url
+from store.engine import create_engine, parse_url
 from store.errors import (
     BadBackup,
     MissingProgram,
@@ -27,9 +29,14 @@ from store.errors import (
     UnknownTenant,
     WrongMasterKey,
 )
-from store.ids import TenantId
+from store.event_days import open_event_days
+from store.event_relay import relay
+from store.ids import TenantId, new_id
 from store.local_keys import LocalFileKeys
 from store.session import Database
+from store.shredding import ShredLedger
+from store.tenants import list_tenants
+from store.walls.acting import owning
 from tests.conftest import Clock, StorePlace, seed_tenant
 
 _ALL = "SELECT * FROM {}"
@@ -328,3 +335,93 @@ def test_pieces_of_a_sealed_file_cannot_be_left_out_or_reordered(tmp_path: Path)
         path.write_bytes(whole[:start] + harmed)
         with pytest.raises(BadBackup):
             SealedReader(path, key).drain()
+
+
+async def migrate_to(url: str, revision: str) -> None:
+    """As an earlier version left the content database."""
+
+    def upgrade(connection: Connection) -> None:
+        scripts = migrations._scripts("content")
+        with EnvironmentContext(
+            migrations._config("content"),
+            scripts,
+            fn=lambda current, _context: scripts._upgrade_revs(revision, current),
+            destination_rev=revision,
+        ) as environment:
+            environment.configure(connection=connection, version_table="autoheal_content_schema", render_as_batch=True)
+            environment.run_migrations()
+
+    engine = create_engine(url, pool_size=1)
+    async with owning(engine).begin() as connection:
+        await connection.run_sync(upgrade)
+    await engine.dispose()
+
+
+async def test_a_backup_of_an_earlier_version_is_migrated_when_it_is_put_back(tmp_path: Path, clock: Clock) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    found = StorePlace(
+        url=f"sqlite:///{old / 'store.db'}",
+        keyring_url=f"sqlite:///{old / 'keyring.db'}",
+        key_file=tmp_path / "master.key",
+    )
+    await migrate_to(found.url, "0001")
+    await migrations.migrate_keyring(found.keyring_url)
+    tenant = new_id()
+    with sqlite3.connect(old / "store.db") as lite:
+        lite.execute(
+            "INSERT INTO tenants (id, name, created_at) VALUES (?, 'Acme', '2026-01-01 00:00:00.000000')",
+            (tenant.replace("-", ""),),
+        )
+    ledger = tmp_path / "ledger.jsonl"
+    ShredLedger(ledger).begin(clock())
+    made = await Backups(place_of(found, ledger, old), tmp_path / "b", LocalFileKeys(found.key_file), clock).create()
+    assert made.schemas["content"] == "0001"
+    new = tmp_path / "new"
+    there = replace(found, url=f"sqlite:///{new / 'store.db'}", keyring_url=f"sqlite:///{new / 'keyring.db'}")
+    await restore(Backups(place_of(there, ledger, new), tmp_path / "b", LocalFileKeys(found.key_file), clock), made)
+    db = await Database.open(
+        there.url, keyring_url=there.keyring_url, keys=LocalFileKeys(found.key_file), ledger=ledger, clock=clock
+    )
+    assert [one.name for one in await list_tenants(db)] == ["Acme"]
+    await db.close()
+
+
+@pytest.mark.slow
+async def test_a_login_that_is_no_superuser_dumps_and_puts_back_every_tenants_rows(
+    postgres_server: str, tmp_path: Path, clock: Clock
+) -> None:
+    with psycopg.connect(postgres_server, autocommit=True) as full:
+        full.execute("CREATE ROLE keeper LOGIN CREATEROLE PASSWORD 'keeper'")
+        full.execute("CREATE DATABASE kept OWNER keeper")
+        full.execute("CREATE DATABASE again OWNER keeper")
+    query = postgres_server.partition("?")[2]
+    places = {}
+    for name in ("kept", "again"):
+        url = f"postgresql://keeper:keeper@/{name}?{query}"
+        places[name] = StorePlace(url=url, keyring_url=url, key_file=tmp_path / "master.key")
+    kept, again = places["kept"], places["again"]
+    await migrations.migrate(kept.url)
+    await migrations.migrate_keyring(kept.url)
+    ledger = tmp_path / "ledger.jsonl"
+    keys = LocalFileKeys(kept.key_file)
+    db = await Database.open(kept.url, keyring_url=kept.url, keys=keys, ledger=ledger, clock=clock)
+    days = open_event_days(kept.url, clock=clock)
+    for name in ("Acme", "Globex"):
+        tenant = await seed_tenant(db, name)
+        async with db.tenant(tenant) as s:
+            await events.emit(s, "ai.autoheal.app.installed.v1", "slack")
+    await relay(db, days)
+    await days.close()
+    await db.close()
+    assert sum(map(len, past_row_security(kept, postgres_server).values())) > 12
+    made = await Backups(place_of(kept, ledger, tmp_path / "one"), tmp_path / "b", keys, clock).create()
+    there = Backups(place_of(again, ledger, tmp_path / "two"), tmp_path / "b", keys, clock)
+    for replaces in (False, True):
+        await restore(there, made, replace=replaces)
+        assert past_row_security(again, postgres_server) == past_row_security(kept, postgres_server)
+
+
+def past_row_security(found: StorePlace, server: str) -> Rows:
+    name = "kept" if "/kept?" in found.url else "again"
+    return rows_of(replace(found, url=server.replace("/postgres?", f"/{name}?")))
