@@ -58,6 +58,7 @@ TABLE: Final[dict[str, Row]] = {
     "GET /connections": Row(access=Permission.CONNECT),
     "DELETE /connections/{connection_id}": Row(access=Permission.CONNECT, past=(404,)),
     "POST /unsubscribe": Row(access=PUBLIC, query="?ticket=x", past=(404,)),
+    "GET /export": Row(access=Permission.EXPORT),
     "GET /audit": Row(access=RECORDS),
     "GET /events": Row(access=RECORDS, query=RANGE),
 }
