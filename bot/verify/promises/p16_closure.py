@@ -13,6 +13,7 @@ from bot.verify.site import Site, require
 from store import erasure
 from store.audit import SYSTEM
 from store.engine import create_engine
+from store.erasure import deletion_order
 from store.errors import StoreError, UnknownTenant
 from store.tenants import find_tenant
 from store.walls.acting import owning
@@ -59,7 +60,7 @@ class Closure(Promise):
         left = []
         try:
             async with owning(engine).connect() as connection:
-                for entity in erasure.deletion_order():
+                for entity in deletion_order():
                     table = class_mapper(entity).local_table
                     count = select(func.count()).select_from(table).where(table.c.tenant_id == site.one.id)
                     if await connection.scalar(count):

@@ -14,11 +14,13 @@ from bot import web_app
 from bot.settings import Settings
 from bot.verify import runner, site
 from bot.verify.promise import discover_promises
-from bot.verify.promises import p09_audit, p14_event_retention, p20_verification
+from bot.verify.promises import p09_audit, p14_event_retention, p16_closure, p20_verification
 from bot.verify.site import Site
-from store import audit, conversations, events, session, web_sessions
+from store import audit, conversations, erasure, events, session, web_sessions
+from store.backups import Backups
 from store.engine import create_engine
 from store.redaction import Redacted, Redactor, Secret
+from store.schema import AuditRow
 from store.users import Role
 from store.walls.acting import owning
 
@@ -218,6 +220,54 @@ async def events_for_ever(monkeypatch: pytest.MonkeyPatch, settings: Settings) -
     monkeypatch.setattr(p14_event_retention, "retire_events", keep)
 
 
+@breaks("P12", "did not end somebody's mail")
+async def an_opt_out_that_does_nothing(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    async def ignored(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr("handlers.api.unsubscribe.accounts.change_account", ignored)
+
+
+@breaks("P15", "is not in the restored database")
+async def backups_of_an_empty_database(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(conversations, "chat", _empty)
+
+
+@breaks("P15", "was not deleted")
+async def backups_for_ever(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(Backups, "expire", _empty)
+
+
+@breaks("P16", "still hold rows of a closed tenant")
+async def closing_that_forgets_a_table(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    order = erasure.deletion_order
+
+    def shorter() -> Any:
+        return (entity for entity in order() if entity is not AuditRow)
+
+    monkeypatch.setattr(p16_closure, "deletion_order", lambda: list(order()))
+    monkeypatch.setattr(erasure, "deletion_order", shorter)
+
+
+@breaks("P16", "a backup brings a closed tenant back")
+async def a_restore_without_the_ledger(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Nothing is shredded again: neither by the restore nor when the keyring opens."""
+
+    async def nothing(*_: Any, **__: Any) -> int:
+        return 0
+
+    monkeypatch.setattr("store.keyring.Keyring.admit", nothing)
+    monkeypatch.setattr("store.backups.restoring._shred_again", nothing)
+
+
+@breaks("P17", "the last admin could be deleted")
+async def the_last_admin_may_go(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    async def gone(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr("handlers.api.me.remove_user", gone)
+
+
 @breaks("P20", "passes for signed")
 async def signatures_nobody_checks(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(p20_verification, "check_report", lambda *_: {})
@@ -225,6 +275,10 @@ async def signatures_nobody_checks(monkeypatch: pytest.MonkeyPatch, settings: Se
 
 async def _allow(*_: Any, **__: Any) -> None:
     return None
+
+
+async def _empty(*_: Any, **__: Any) -> list[Any]:
+    return []
 
 
 @pytest.mark.parametrize("case", BREAKS)
@@ -244,7 +298,8 @@ async def _is_found(case: str, settings: Settings, monkeypatch: pytest.MonkeyPat
     promise, says, how = BREAKS[case]
     with monkeypatch.context() as broken:
         await how(broken, settings)
-        report = (await runner.verify(settings, runner.chosen([promise])))["report"]
+        with_mail = settings.model_copy(update={"smtp_host": "127.0.0.1", "smtp_from": "ah@example.org"})
+        report = (await runner.verify(with_mail, runner.chosen([promise])))["report"]
     (finding,) = report["findings"]
     assert finding["outcome"] == "failed"
     assert says in finding["sentence"]
