@@ -37,6 +37,7 @@ from store.session import Database
 from store.shredding import ShredLedger
 from store.tenants import list_tenants
 from store.walls.acting import owning
+from store.walls.postgresql import ROLES
 from tests.conftest import Clock, StorePlace, seed_tenant
 
 _ALL = "SELECT * FROM {}"
@@ -217,8 +218,18 @@ def of_a_newer_version(path: Path) -> None:
     path.write_bytes(re.sub(rb'("schema": ")\w', rb"\1z", path.read_bytes(), count=1))
 
 
-@pytest.mark.parametrize("part", ["content", "keyring"])
-@pytest.mark.parametrize("harm", [cut_off, flip_a_bit, swap_for_other_text, of_a_newer_version])
+HARMS = (cut_off, flip_a_bit, swap_for_other_text, of_a_newer_version)
+
+
+@pytest.mark.parametrize(
+    ("store_place", "part", "harm"),
+    [
+        *(("sqlite", part, harm) for part in ("content", "keyring") for harm in HARMS),
+        ("postgres", "content", flip_a_bit),
+        ("postgres", "keyring", cut_off),
+    ],
+    indirect=["store_place"],
+)
 async def test_a_damaged_backup_stops_and_loses_nothing(
     db: Database, backups: Backups, store_place: StorePlace, part: Any, harm: Callable[[Path], None]
 ) -> None:
@@ -389,10 +400,11 @@ async def test_a_backup_of_an_earlier_version_is_migrated_when_it_is_put_back(tm
 
 @pytest.mark.slow
 async def test_a_login_that_is_no_superuser_dumps_and_puts_back_every_tenants_rows(
-    postgres_server: str, tmp_path: Path, clock: Clock
+    postgres_server: str, _migrated_postgres: str, tmp_path: Path, clock: Clock
 ) -> None:
     with psycopg.connect(postgres_server, autocommit=True) as full:
-        full.execute("CREATE ROLE keeper LOGIN CREATEROLE PASSWORD 'keeper'")
+        full.execute("CREATE ROLE keeper LOGIN PASSWORD 'keeper'")
+        full.execute(f"GRANT {', '.join(ROLES)} TO keeper WITH INHERIT FALSE, SET TRUE".encode())
         full.execute("CREATE DATABASE kept OWNER keeper")
         full.execute("CREATE DATABASE again OWNER keeper")
     query = postgres_server.partition("?")[2]
