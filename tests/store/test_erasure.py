@@ -21,7 +21,7 @@ from store.keyring import Keyring
 from store.local_keys import LocalFileKeys
 from store.migrations import migrate
 from store.redaction import Secret
-from store.schema import Base, Owned, TenantRow
+from store.schema import Base, Owned
 from store.session import Database
 from store.tenants import SlackInstall, find_tenant, list_tenants, load_install, save_install, tenant_for_slack
 from store.users import Role, ensure_user
@@ -311,4 +311,3 @@ def test_every_table_of_a_tenant_is_deleted() -> None:
     owned = {mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
     assert set(deletion_order()) == owned
     assert len(list(deletion_order())) == len(owned)
-    assert TenantRow not in owned
