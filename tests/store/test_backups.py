@@ -399,8 +399,9 @@ async def test_a_backup_of_an_earlier_version_is_migrated_when_it_is_put_back(tm
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_migrated_postgres")
 async def test_a_login_that_is_no_superuser_dumps_and_puts_back_every_tenants_rows(
-    postgres_server: str, _migrated_postgres: str, tmp_path: Path, clock: Clock
+    postgres_server: str, tmp_path: Path, clock: Clock
 ) -> None:
     with psycopg.connect(postgres_server, autocommit=True) as full:
         full.execute("CREATE ROLE keeper LOGIN PASSWORD 'keeper'")
