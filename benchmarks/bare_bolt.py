@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from pathlib import Path
 
 import uvicorn
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
@@ -17,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.assemble import Server
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
+
+from bot.web_app import Server
 
 
 async def authorize(**_context: object) -> AuthorizeResult:

@@ -27,6 +27,8 @@ from typing import Any, Final
 
 import psycopg
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
+
 from store.event_days import StoredEvent
 from store.event_days.postgresql import PostgresEventDays
 from store.event_days.sqlite import SqliteEventDays, event_files

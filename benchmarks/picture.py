@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.bot.demo.workspace.chromium import Page, chromium  # noqa: E402 -- the path must be set first
+from tests.bot.demo.workspace.chromium import Page, chromium
 
 DESKTOP, PHONE = (1440, 900), (390, 844)
 SHARPNESS = 1.0

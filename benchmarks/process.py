@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
+
 from bot.demo.workspace import Workspace
 from bot.manifest import load_manifest
 

@@ -26,6 +26,8 @@ import re2
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
+
 from store.redaction import Redactor, Secret
 
 PIECE = 65_536

@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
 from bot.demo.shop import SCENARIOS
 from bot.demonstration import Result, open_stage, run_scenario
