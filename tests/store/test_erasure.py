@@ -225,7 +225,15 @@ async def test_the_operator_can_close_at_once(
         await close(database, new_id(), actor=OPERATOR, days=None, now=True)  # type: ignore[arg-type] # never a tenant
 
 
-@pytest.mark.parametrize("where", ["_apply", "_delete_rows", "_delete_batch", "_leave_tombstone"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "_apply",
+        "_delete_batch",
+        pytest.param("_delete_rows", marks=pytest.mark.slow),
+        pytest.param("_leave_tombstone", marks=pytest.mark.slow),
+    ],
+)
 async def test_closing_goes_on_after_a_crash_anywhere(  # noqa: PLR0917 -- fixtures
     database: Database, busy: Any, two_tenants: Any, store_place: Any, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
