@@ -17,14 +17,18 @@ from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.upkeep import open_signer
 from bot.verify.report import fingerprint
+from store import audit, events
 from store.backups import Backup, Backups, Place, restore
-from store.errors import StoreError
+from store.errors import StoreError, UnknownTenant
 from store.key_provider import MasterKeys
+from store.session import Database
+from store.tenants import list_tenants
 
 log = logging.getLogger("autoheal.backups")
 
 LOOK_EVERY: Final = timedelta(hours=1)
 ENGINE_SCHEMA: Final = "dbos"
+_OPERATOR: Final = audit.Actor(type="system", id="operator")
 
 MISSING_FROM_BACKUPS: Final = """\
 In no backup, by intent: the master key, the shred ledger and the signed audit heads. Keep copies of them elsewhere:
@@ -119,6 +123,7 @@ async def put_back(settings: Settings, backup_id: str, *, replace: bool) -> list
         try:
             told = await _before_replacing(settings, backups) if replace else []
             done = await restore(backups, chosen, replace=replace)
+            await _record(settings, backups, chosen)
         finally:
             await slot.release()
     told.append(f"Restored {done.backup.id}, of {done.backup.created_at:%Y-%m-%d %H:%M} UTC.")
@@ -128,6 +133,29 @@ async def put_back(settings: Settings, backup_id: str, *, replace: bool) -> list
         told.append(f"What was there before is in {done.set_aside}, and is deleted after 30 days.")
     told.append("Work that was under way then does not go on. Start `autoheal serve`, then run `autoheal verify`.")
     return told
+
+
+async def _record(settings: Settings, backups: Backups, restored: Backup) -> None:
+    """In each tenant's audit log, which went back with everything else: signed heads of later entries stay, and show
+    what is missing since.
+    """
+    db = await Database.open(
+        settings.content_url,
+        keyring_url=settings.keys_url,
+        keys=backups.masters,
+        ledger=settings.ledger_path,
+        clock=backups.clock,
+    )
+    try:
+        for tenant in await list_tenants(db, "active", "frozen"):
+            try:
+                async with db.tenant(tenant.id, frozen_too=True) as s:
+                    await audit.record(s, actor=_OPERATOR, action="operator.backup.restored", target=restored.id)
+                    await events.emit(s, "ai.autoheal.backup.restored.v1", restored.id, actor=_OPERATOR)
+            except UnknownTenant:  # its keys were shredded again
+                log.info("restored without keys", extra={"action": "backup.restored", "tenant": tenant.id})
+    finally:
+        await db.close()
 
 
 async def _before_replacing(settings: Settings, backups: Backups) -> list[str]:

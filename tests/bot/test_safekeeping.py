@@ -11,6 +11,7 @@ from bot.cli import main
 from bot.safekeeping import DailyBackup, open_backups
 from bot.settings import Settings, load_settings
 from bot.timetable import Timetable
+from store import audit
 from store.ids import TenantId
 from store.tenants import create_tenant, list_tenants
 
@@ -74,6 +75,8 @@ async def test_a_person_makes_lists_and_puts_back(
     assert await called("restore", "latest", "--replace") == 0
     assert "deleted after 30 days" in capsys.readouterr().out
     assert await names() == ["Acme"]
+    async with open_database(load_settings()) as (db, _), db.tenant(tenant, readonly=True) as s:
+        assert (await audit.trail(s))[-1].action == "operator.backup.restored"
     assert await called("restore", "20200101T000000Z-00000000") == 2
     assert "backup list" in capsys.readouterr().err
     assert await called("expire") == 0
