@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents.connector import ConnectorContext, Revocable, discover_connectors
 from agents.errors import AgentError
 from agents.failure import log_failure
-from agents.outbound import Outbound
+from agents.outbound import EgressPolicy, Outbound
 from agents.permission import Person
 from store import approvals, audit, connections, events, investigations
 from store.approvals import ApprovalState
@@ -36,11 +36,11 @@ Upstream = Literal["revoked", "refused", "not_offered"]
 
 
 class Consent:
-    """`outbound` is the one way out, by which a connector revokes."""
+    """`egress` is the operator's, by which a connector reaches its vendor to revoke."""
 
-    def __init__(self, *, db: Database, outbound: Outbound, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, db: Database, egress: EgressPolicy, now: Callable[[], datetime]) -> None:
         self._db = db
-        self._outbound = outbound
+        self._egress = egress
         self._now = now
 
     async def disconnect(self, person: Person, connection: ConnectionId, *, source: str) -> bool:
@@ -74,7 +74,8 @@ class Consent:
         kind = discover_connectors().get(known.connector)
         if kind is None or not issubclass(kind, Revocable):
             return "not_offered"
-        context = ConnectorContext(services=(), outbound=self._outbound, now=self._now, credentials=credentials)
+        outbound = Outbound(self._egress)
+        context = ConnectorContext(services=(), outbound=outbound, now=self._now, credentials=credentials)
         try:
             connector = kind(kind.config_model.model_validate(known.config), context)
             async with asyncio.timeout(REVOKE_S):
@@ -82,6 +83,8 @@ class Consent:
         except (AgentError, ValidationError, TimeoutError) as exc:
             log_failure(log, "consent.not_revoked", exc, connector=known.connector)
             return "refused"
+        finally:
+            await outbound.close()
         return "revoked"
 
 

@@ -8,13 +8,15 @@ from datetime import timedelta
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from agents.consent import Consent
+from agents.operator_file import load as load_operator_file
+from agents.outbound import EgressPolicy
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
 from bot.settings import Settings
 from bot.web_app import build_web_app
 from handlers.api_app import build_api
 from handlers.api_resource import ApiOffice
-from handlers.withdrawal import Withdrawal
 from store.account_keys import AccountKeys
 from store.backlog import arrivals_waiting, relay_lag
 from store.event_days import EventDays
@@ -29,6 +31,11 @@ from store.throttle import Throttle
 async def open_account_keys(settings: Settings, keys: MasterKeys) -> AccountKeys:
     """Made at the first use. Raises WrongMasterKey and what key services raise."""
     return AccountKeys.derived_from(await account_secret(keys, settings.data / "accounts.key"))
+
+
+def _egress(settings: Settings) -> EgressPolicy:
+    """The operator's. Raises OperatorFileError."""
+    return EgressPolicy() if settings.operator_file is None else load_operator_file(settings.operator_file).egress
 
 
 async def build_web_side(
@@ -49,7 +56,7 @@ async def build_web_side(
         keys=account_keys,
         passwords=passwords,
         sign_in=SignIn(db=db, keys=account_keys, passwords=passwords, throttle=Throttle(db.now)),
-        disconnecting=Withdrawal(db),
+        disconnecting=Consent(db=db, egress=_egress(settings), now=db.now),
         public_url=settings.public_url,
     )
 

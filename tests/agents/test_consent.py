@@ -8,7 +8,7 @@ from agents import consent
 from agents.connector import Connector, ConnectorConfig, Revocable
 from agents.consent import Consent
 from agents.errors import Unavailable
-from agents.outbound import EgressPolicy, Outbound
+from agents.outbound import EgressPolicy
 from agents.permission import Person
 from store import approvals, audit, connections, investigations
 from store.connections import save_connection
@@ -49,11 +49,7 @@ async def disconnect(db: Database, tenant: TenantId, connection: ConnectionId) -
         admin = await user_by_slack(s, "U0ADMIN")
     assert admin is not None
     person = Person(tenant_id=tenant, user_id=admin.id, slack_user_id="U0ADMIN", role=Role.ADMIN)
-    outbound = Outbound(EgressPolicy())
-    try:
-        return await Consent(db=db, outbound=outbound, now=db.now).disconnect(person, connection, source="api")
-    finally:
-        await outbound.close()
+    return await Consent(db=db, egress=EgressPolicy(), now=db.now).disconnect(person, connection, source="api")
 
 
 async def connected(db: Database, tenant: TenantId, connector: str = "pager") -> ConnectionId:

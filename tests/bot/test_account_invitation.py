@@ -8,10 +8,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from agents.consent import Consent
+from agents.outbound import EgressPolicy
 from bot.cli import main
 from handlers.api_app import build_api
 from handlers.api_resource import ApiOffice
-from handlers.withdrawal import Withdrawal
 from store import audit
 from store.account_keys import AccountKeys
 from store.ids import TenantId
@@ -68,7 +69,7 @@ async def _accept(data: Path, token: str) -> list[int]:
         keys=keys,
         passwords=passwords,
         sign_in=SignIn(db=db, keys=keys, passwords=passwords, throttle=Throttle(db.now)),
-        disconnecting=Withdrawal(db),
+        disconnecting=Consent(db=db, egress=EgressPolicy(), now=db.now),
         public_url=URL,
     )
     transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(office))]))

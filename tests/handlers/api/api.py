@@ -13,7 +13,6 @@ from starlette.routing import Mount
 from handlers.api_app import build_api
 from handlers.api_resource import ApiOffice
 from handlers.credential import COOKIE
-from handlers.withdrawal import Withdrawal
 from store import api_tokens, web_sessions
 from store.ids import TenantId, UserId
 from store.session import Database
@@ -67,10 +66,20 @@ class Api:
 
 
 async def open_api(db: Database, tenant: TenantId) -> Api:
-    people = [
+    """With people of its own."""
+    return serve_api(db, tenant, await make_people(db, tenant))
+
+
+async def make_people(db: Database, tenant: TenantId) -> tuple[UserId, UserId, UserId]:
+    """An admin, a member and a viewer, `<role>@acme.example`."""
+    admin, member, viewer = [
         (await make_account(db, tenant, email=f"{role.value}@acme.example", role=role)).user_id
         for role in (Role.ADMIN, Role.MEMBER, Role.VIEWER)
     ]
+    return admin, member, viewer
+
+
+def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, UserId]) -> Api:
     office = ApiOffice(
         db=db,
         days=NoDays(),  # type: ignore[arg-type] # only the query is used
