@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_
 
 from store import walls
 from store.engine import create_engine
@@ -149,6 +150,51 @@ async def test_another_program_cannot_write_to_the_file(sqlite_place: StorePlace
     with pytest.raises(sqlite3.OperationalError, match="cur_tenant"):
         other.execute("DELETE FROM users")
     other.close()
+
+
+# Reads on SQLite, which no trigger sees
+
+
+class Reads:
+    """What SQLite's own authorizer says each statement reads: tables, and those whose tenant it asks for."""
+
+    def __init__(self) -> None:
+        self.statement, self.seen = "", dict[str, dict[str, set[str]]]()
+
+    def attach(self, raw: Any, _record: object) -> None:
+        connection = raw._connection
+        await_(connection._execute(connection._conn.set_authorizer, self._authorize))
+
+    def begins(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statement = statement
+
+    def _authorize(self, action: int, table: str | None, column: str | None, _db: Any, inner: str | None) -> int:
+        if action == sqlite3.SQLITE_READ and table and inner is None:  # not what a trigger reads
+            self.seen.setdefault(self.statement, {}).setdefault(table, set()).add(column or "")
+        return sqlite3.SQLITE_OK
+
+
+async def test_every_statement_of_a_session_asks_for_the_tenant_of_each_table_it_reads(
+    sqlite_place: StorePlace, clock: Clock
+) -> None:
+    from tests.store.test_worlds import OPERATIONS, Choices, World, answered, observed
+
+    db = await open_store(sqlite_place, clock)
+    reads = Reads()
+    event.listen(db._engine.sync_engine, "connect", reads.attach)
+    event.listen(db._engine.sync_engine, "before_cursor_execute", reads.begins)
+    await db._engine.dispose()
+    world = World(db=db, tenants={"A": await seed_tenant(db, "Acme")})
+    for name in ("starts a thread", "opens an incident", "investigates", "finds", "proposes", "invites", *OPERATIONS):
+        await answered(world, "A", OPERATIONS[name][1], Choices(a=0, b=0, known=new_id()))
+    await observed(world, "A")
+    await db.close()
+    owned = {table.name for table in tables()}
+    asked = [(sql, table, columns) for sql, read in reads.seen.items() for table, columns in read.items()]
+    assert {table for _, table, _ in asked} >= owned
+    for sql, table, columns in asked:
+        if table in owned and not sql.startswith("INSERT"):  # which reads what it returns
+            assert "tenant_id" in columns, sql
 
 
 # One connection after another
