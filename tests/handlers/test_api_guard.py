@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from handlers.api_app import HSTS
+from handlers.credential import COOKIE
 from store.session import Database
 from tests.handlers.api.api import OWN_PAGE, Api, open_api
+from tests.store.accounts import GOOD
 
 CANARY = "Canary-in-the-mine"
 
@@ -88,3 +90,19 @@ async def test_the_description_covers_every_operation_and_says_who_may(api: Api)
     operations = [one for path in described["paths"].values() for one in path.values()]
     assert all("Permission: " in one["description"] or "Anybody." in one["description"] for one in operations)
     assert len({one["operationId"] for one in operations}) == len(operations)
+
+
+async def test_the_whole_way_on_both_databases(database: Database, two_tenants: Any) -> None:
+    api = await open_api(database, two_tenants[0])
+    async with api.nobody(**OWN_PAGE) as client:
+        mia = {"email": "admin@acme.example", "password": GOOD.reveal()}
+        assert (await client.post("/session", json=mia)).status_code == 200
+        assert COOKIE in client.cookies
+        made = (await client.post("/tokens", json={"name": "CI", "scopes": ["read"]})).json()
+        invited = await client.post("/invitations", json={"email": "raj@acme.example"})
+        assert invited.status_code == 201
+        async with api.nobody(authorization=f"Bearer {made['token']}") as program:
+            assert (await program.get("/organisation")).json()["name"] == "Acme"
+        assert (await client.delete(f"/people/{api.viewer}")).status_code == 200
+        assert (await client.delete("/session")).status_code == 200
+        assert (await client.get("/session")).status_code == 401

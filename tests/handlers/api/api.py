@@ -10,6 +10,8 @@ import httpx2
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from agents.consent import Consent
+from agents.outbound import EgressPolicy
 from handlers.api_app import build_api
 from handlers.api_resource import ApiOffice
 from handlers.credential import COOKIE
@@ -86,7 +88,7 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         keys=KEYS,
         passwords=cheap_passwords(),
         sign_in=sign_in_over(db),
-        disconnecting=Withdrawal(db),
+        disconnecting=Consent(db=db, egress=EgressPolicy(), now=db.now),
         public_url=URL,
     )
     app = Starlette(routes=[Mount("/api", build_api(office))])

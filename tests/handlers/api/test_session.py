@@ -4,10 +4,9 @@ from typing import Any
 
 from handlers.credential import COOKIE
 from store.redaction import Secret
-from store.session import Database
 from store.users import Role, remove_user, set_role
 from store.web_sessions import find_session
-from tests.handlers.api.api import OWN_PAGE, Api, error, open_api
+from tests.handlers.api.api import OWN_PAGE, Api, error
 from tests.store.accounts import GOOD
 
 MIA = {"email": "admin@acme.example", "password": GOOD.reveal()}
@@ -85,18 +84,3 @@ async def test_the_session_of_a_deleted_person_is_worth_nothing(api: Api) -> Non
             await remove_user(s, api.member)
         answer = await client.get("/session")
     assert error(answer) == "not_signed_in"
-
-
-async def test_the_whole_way_on_both_databases(database: Database, two_tenants: Any) -> None:
-    api = await open_api(database, two_tenants[0])
-    async with api.nobody(**OWN_PAGE) as client:
-        cookie = cookie_of(await client.post("/session", json=MIA))
-        client.headers["cookie"] = f"{COOKIE}={cookie}"
-        made = (await client.post("/tokens", json={"name": "CI", "scopes": ["read"]})).json()
-        invited = await client.post("/invitations", json={"email": "raj@acme.example"})
-        assert invited.status_code == 201
-        async with api.nobody(authorization=f"Bearer {made['token']}") as program:
-            assert (await program.get("/organisation")).json()["name"] == "Acme"
-        assert (await client.delete(f"/people/{api.viewer}")).status_code == 200
-        assert (await client.delete("/session")).status_code == 200
-        assert (await client.get("/session")).status_code == 401
