@@ -26,7 +26,7 @@ from store.tenants import list_tenants
 
 log = logging.getLogger("autoheal.backups")
 
-LOOK_EVERY: Final = timedelta(hours=1)
+LOOK_EVERY: Final = timedelta(minutes=10)
 ENGINE_SCHEMA: Final = "dbos"
 _OPERATOR: Final = audit.Actor(type="system", id="operator")
 
@@ -64,14 +64,14 @@ async def backups_of(settings: Settings, keys: MasterKeys) -> Backups:
 
 @dataclass(frozen=True, kw_only=True)
 class DailyBackup:
-    """Looks every hour whether the day's backup is still to be made: a process that was down makes it up."""
+    """Looks from time to time whether the day's backup is still to be made: a process that was down makes it up."""
 
     settings: Settings
     backups: Backups
 
     def plan(self, timetable: Timetable) -> None:
         if self.settings.backups == "daily":
-            timetable.every(LOOK_EVERY, self.keep, name="back up", at_start=True)
+            timetable.every(LOOK_EVERY, self.keep, name="back up")
 
     async def keep(self) -> Backup | None:
         """The day's backup, when it is due; and forgets those that are too old."""

@@ -35,6 +35,10 @@ _FIRST_TABLES: Final[dict[Part, Table]] = {
     "content": Base.metadata.tables["tenants"],
     "keyring": KeyringBase.metadata.tables["data_keys"],
 }
+_TABLES_OF: Final[dict[Part, frozenset[str]]] = {
+    "content": frozenset(Base.metadata.tables),
+    "keyring": frozenset(KeyringBase.metadata.tables),
+}
 _OF_SQLITE: Final = ("", "-wal", "-shm", "-journal")
 
 
@@ -117,10 +121,15 @@ async def _is_empty(place: Place) -> bool:
 
 
 def _holds_rows(connection: Connection, part: Part) -> bool:
+    """Raises RestoreRefused where the tables are another program's: a restore drops those that it brings."""
     table = _FIRST_TABLES[part]
-    return inspect(connection).has_table(table.name) and bool(
-        connection.scalar(select(func.count()).select_from(table))
-    )
+    present = set(inspect(connection).get_table_names())
+    if f"autoheal_{part}_schema" not in present and present & _TABLES_OF[part]:
+        raise RestoreRefused(
+            f"the {part} database holds tables of the same names that are not Autoheal's: use another database or "
+            "schema. Nothing was changed"
+        )
+    return table.name in present and bool(connection.scalar(select(func.count()).select_from(table)))
 
 
 def _unpack(reader: SealedReader, folder: Path, part: Part) -> None:

@@ -247,6 +247,26 @@ async def test_a_damaged_backup_stops_and_loses_nothing(
     assert list(backups.place.work.iterdir()) == []
 
 
+async def test_tables_of_another_program_are_left_alone(
+    db: Database, backups: Backups, elsewhere: StorePlace, tmp_path: Path
+) -> None:
+    await seed_tenant(db, "Acme")
+    made = await backups.create()
+    there = place_of(elsewhere, backups.place.ledger, tmp_path / "there")
+    file = there.sqlite_file("content")
+    if file is not None:
+        file.parent.mkdir()
+        with sqlite3.connect(file) as lite:
+            lite.execute("CREATE TABLE notes (mine TEXT)")
+    else:
+        with psycopg.connect(elsewhere.url) as full:
+            full.execute("CREATE TABLE notes (mine TEXT)")
+    before = rows_of(elsewhere)
+    with pytest.raises(RestoreRefused, match="not Autoheal's"):
+        await restore(Backups(there, backups.folder, backups.masters, backups.clock), made, replace=True)
+    assert rows_of(elsewhere) == before
+
+
 async def test_without_its_ledger_nothing_is_restored(db: Database, backups: Backups, store_place: StorePlace) -> None:
     tenant = await seed_tenant(db, "Acme")
     made = await backups.create()
