@@ -31,7 +31,7 @@ from agents.runtime import Pace, Runtime
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
-from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key
+from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, warn_if_unfit
 from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
@@ -235,6 +235,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
     bot_token = Secret(settings.slack_bot_token.get_secret_value()) if settings.slack_bot_token else Secret("")
     async with AsyncExitStack() as stack:
         db, keys = await stack.enter_async_context(open_database(settings))
+        warn_if_unfit(keys)
         session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
         adopted = await adopt_workspace(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
         db.keep_out(settings.secrets)

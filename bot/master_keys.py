@@ -22,6 +22,14 @@ from store.redaction import Secret
 log = logging.getLogger("autoheal.keys")
 
 UNFIT: Final = "the master key is a file: fit for a trial, not for production, where AUTOHEAL_KEYS is aws-kms or vault"
+
+
+def warn_if_unfit(keys: MasterKeys) -> None:
+    """In the log of a start."""
+    if keys.name == LocalFileKeys.name:
+        log.warning(UNFIT, extra={"action": "keys.local"})
+
+
 WRAPPED_FILES: Final = {"engine.key": "engine", "audit.key": "engine", "accounts.key": "accounts"}
 """Keys of the data folder beside the master key, each wrapped by it, and for what."""
 
@@ -60,8 +68,6 @@ async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
             stack.push_async_callback(vault.close)
             known["vault"] = vault
         current = known.pop(settings.keys)
-        if settings.keys == "local":
-            log.warning(UNFIT, extra={"action": "keys.local"})
         yield MasterKeys(current, *known.values())
 
 
