@@ -133,3 +133,29 @@ async def test_what_was_acknowledged_but_never_queued_is_handled_at_the_next_sta
     async with serving(tmp_path / "log", http_settings(workspace, data, port)):
         await workspace.wait_for(lambda w: answered(w, thread), timeout=60)
     assert sum("No fault found" in m.text for m in workspace.messages(CHANNEL, thread)) == 1
+
+
+@pytest.mark.slow
+async def test_in_socket_mode_the_web_side_listens_where_it_is_asked_to(port: int, tmp_path: Path) -> None:
+    workspace = Workspace(load_manifest())
+    await workspace.start()
+    try:
+        settings = settings_for(
+            workspace,
+            tmp_path / "data",
+            AUTOHEAL_WEB="true",
+            AUTOHEAL_HTTP_PORT=str(port),
+            AUTOHEAL_METRICS_TOKEN="planted",
+        )
+        async with (
+            serving(tmp_path / "log", settings),
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            assert (await http.get("/healthz")).status_code == 200
+            assert (await http.post("/slack/events")).status_code == 404
+            assert (await http.get("/api/session")).status_code == 401
+            assert (await http.get("/metrics")).status_code == 403
+            metrics = await http.get("/metrics", headers={"authorization": "Bearer planted"})
+            assert "autoheal_queued 0.0" in metrics.text
+    finally:
+        await workspace.stop()
