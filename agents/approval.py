@@ -184,11 +184,13 @@ async def replan(
             risk=plan.risk.value,
         )
         if replaced is not None:
-            actor = Actor(type="user", id=requested_by.user_id) if requested_by else Actor(type="agent", id="autoheal")
-            action = f"{'slack' if requested_by else 'agent'}.approval.replanned"
             details = {"plan_hash": replaced.plan_hash}
-            await events.emit(s, "ai.autoheal.approval.replanned.v1", approval.id, details, actor=actor)
-            await audit.record(s, actor=actor, action=action, target=approval.id, details=details)
+            await events.emit(s, "ai.autoheal.approval.replanned.v1", approval.id, details)
+            if requested_by is not None:
+                actor = Actor(type="user", id=requested_by.user_id)
+                await audit.record(
+                    s, actor=actor, action="slack.approval.replanned", target=approval.id, details=details
+                )
         return replaced
 
 
