@@ -96,6 +96,7 @@ async def test_a_token_is_found_by_its_secret_and_the_store_does_not_hold_it(
         row = (await s.all(select(ApiTokenRow)))[0]
         assert token.reveal() not in repr(vars(row))
         assert b"CI" not in row.name
+        assert s.redactor.redact(f"use {token.reveal()}, not mine") == "use [redacted:autoheal_token], not mine"
     assert api_tokens.is_token(token.reveal())
     assert (await api_tokens.find_token(database, token)) == web_sessions.Found(
         tenant_id=two_tenants[0], row_id=shown.id
