@@ -26,9 +26,7 @@ class TellsAdmins(Protocol):
 class Watch:
     """One a process. `refused` counts refused requests since the start, by reason: those that no tenant can be told."""
 
-    def __init__(
-        self, db: Database, tells: TellsAdmins, *, refused: Callable[[], Mapping[str, int]] = dict
-    ) -> None:
+    def __init__(self, db: Database, tells: TellsAdmins, *, refused: Callable[[], Mapping[str, int]] = dict) -> None:
         self._db = db
         self._tells = tells
         self._refused = refused

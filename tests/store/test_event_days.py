@@ -54,8 +54,9 @@ async def _all(days: EventDays, tenant_id: TenantId) -> list[StoredEvent]:
 
 async def test_120_days_pass_and_90_remain(days: EventDays, clock: Any) -> None:
     written: list[StoredEvent] = []
-    for _ in range(120):
-        await days.ensure(clock().date() + timedelta(days=DAYS_AHEAD))
+    for number in range(120):
+        if number % 7 == 0:  # the job that makes days may be late by a week, and no event is
+            await days.ensure(clock().date() + timedelta(days=DAYS_AHEAD))
         batch = [event(tenant_id, clock()) for tenant_id in (A, B)]
         written += batch
         await days.append(batch)
