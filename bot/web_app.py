@@ -26,6 +26,8 @@ from bot.settings import Settings, SettingsError
 from store.redaction import Secret
 
 _STARTED_POLL_S: Final = 0.02
+_PARTING_S: Final = 10
+"""How long a stop waits for answers that are still being read, such as an export."""
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -59,6 +61,7 @@ async def serving_web(app: ASGIApp, settings: Settings) -> AsyncIterator[int]:
         log_level="warning",
         lifespan="off",
         server_header=False,
+        timeout_graceful_shutdown=_PARTING_S,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or "",
         ssl_certfile=settings.tls_certificate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -49,7 +50,7 @@ async def build_web_side(
 ) -> Starlette:
     """`slack`: its routes in HTTP mode, none in Socket Mode."""
     account_keys = await open_account_keys(settings, keys)
-    passwords = Passwords(account_keys.pepper)
+    passwords = await asyncio.to_thread(Passwords, account_keys.pepper)  # it hashes once, a quarter of a second
     office = ApiOffice(
         db=db,
         days=days,
