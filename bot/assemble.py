@@ -38,6 +38,7 @@ from bot.slack_app import SocketMode, build_app, routes
 from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
 from bot.timetable import Timetable
 from bot.upkeep import Upkeep, open_upkeep
+from bot.verify.daily import DailyVerification
 from handlers.answer import Office
 from handlers.caller import Caller
 from handlers.delivery import Delivery
@@ -288,6 +289,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(db, engine, upkeep, backup, mailing)
+        DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()
         stack.callback(timetable.stop)
         await sweep(db, engine)

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         Literal["daily", "operator"],
         Field(description="Who makes them; `operator` where the database's provider does."),
     ] = "daily"
+    verify: Annotated[Literal["daily", "off"], Field(description="Whether serve proves the promises once a day.")] = (
+        "daily"
+    )
     backup_folder: Annotated[Path | None, Field(description="Where backups go; unset: DATA/backups.")] = None
     backup_at: Annotated[int, Field(ge=0, le=23, description="Hour in UTC from which the day's backup is due.")] = 3
     postgres_programs: Annotated[Path | None, Field(description="Folder of pg_dump, pg_restore and psql.")] = None

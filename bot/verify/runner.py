@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,8 @@ from bot.verify.attestations import attested
 from bot.verify.finding import Broken, Finding
 from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Proved, Seen, discover_promises
 from bot.verify.report import canonical, fingerprint, make_report, sign_report
-from bot.verify.site import Site, close_left_over, left_over, open_site, path_of
+from bot.verify.reports import name_of, path_of
+from bot.verify.site import Site, close_left_over, left_over, open_site
 
 log = logging.getLogger("autoheal.verify")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -155,10 +157,10 @@ def _commit() -> str | None:
 
 def _keep(folder: Path, report: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = report["report"]["at"].replace("-", "").replace(":", "")[:15]
+    name = name_of(datetime.fromisoformat(report["report"]["at"]))
     draft = folder / f".{name}.draft"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(canonical(report) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / f"{name}Z.json")
+    draft.replace(folder / name)

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from bot.assemble import now, open_database
@@ -181,8 +180,3 @@ async def _synthetic(db: Database) -> Synthetic:
         for slack_id, role in zip(SLACK_IDS, (Role.ADMIN, Role.MEMBER, Role.VIEWER), strict=True):
             people[role] = await ensure_user(s, slack_user_id=slack_id, role=role)
     return Synthetic(id=tenant_id, people=people)
-
-
-def path_of(settings: Settings) -> Path:
-    """Where reports are kept."""
-    return settings.data / "verifications"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.report import BadReport, canonical, check_report, make_report, sign_report
-from bot.verify.site import Site, path_of, require
+from bot.verify.reports import path_of, times
+from bot.verify.site import Site, require
 
 _DAILY: Final = timedelta(days=2)
 _LOOKED_BACK: Final = timedelta(days=30)
@@ -23,13 +24,13 @@ class Verification(Promise):
 
     async def check(self, site: Site) -> Proved:
         self._signature(site)
-        times = sorted(_time(path) for path in path_of(site.settings).glob("*Z.json"))
+        kept = times(path_of(site.settings))
         now = site.clock()
-        gaps = [later - earlier for earlier, later in itertools.pairwise([*times, now]) if now - later < _LOOKED_BACK]
+        gaps = [later - earlier for earlier, later in itertools.pairwise([*kept, now]) if now - later < _LOOKED_BACK]
         longest = max(gaps, default=timedelta(0))
         unseen = () if longest <= _DAILY else (f"{longest.days} days without a report, as when nothing was running",)
         return Proved(
-            sentence=f"a changed report is refused; {len(times)} reports are kept",
+            sentence=f"a changed report is refused; {len(kept)} reports are kept",
             observed=("a report, signed, changed, checked",),
             not_observed=unseen,
         )
@@ -47,10 +48,6 @@ class Verification(Promise):
             except BadReport:
                 return
         require(condition=False, sentence="a changed report passes for signed")
-
-
-def _time(path: Path) -> datetime:
-    return datetime.strptime(path.stem, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 PROMISE = Verification()
