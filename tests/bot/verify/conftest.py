@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bot.settings import Settings
+from tests.conftest import postgres_programs
 
 
 @pytest.fixture
@@ -19,7 +20,11 @@ def sqlite_settings(sqlite_place: Any, monkeypatch: pytest.MonkeyPatch) -> Setti
 @pytest.fixture
 def postgres_settings(postgres_place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return _settings(
-        monkeypatch, tmp_path / "data", database_url=postgres_place.url, keyring_url=postgres_place.keyring_url
+        monkeypatch,
+        tmp_path / "data",
+        database_url=postgres_place.url,
+        keyring_url=postgres_place.keyring_url,
+        postgres_programs=postgres_programs()[0],
     )
 
 
