@@ -5,8 +5,9 @@
 Each side holds two days with as many events each, 300 bytes of ciphertext in every one; one day goes, through
 `EventDays.expire` on one side and `DELETE ... WHERE time < ...` on the other, which finds them through an index. On
 SQLite the plain table is in a file that zeroes what is deleted and then shrinks, for a dropped day leaves nothing
-either. PostgreSQL is a server of this run's own, with its default settings; the VACUUM that
-makes the deleted rows' space usable again is told beside and not counted.
+either. PostgreSQL is a server of this run's own, with its default settings. There a deleted row
+stays in its page until VACUUM, so that counts too (`delete_only_s` is without it); the plain table has the indexes
+that one without partitions needs: the primary key, by time, and by sequence.
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ async def _on_postgresql(url: str, count: int) -> dict[str, float]:
         connection.execute("CREATE TABLE plain (LIKE autoheal_events.event_days INCLUDING ALL)")
         connection.execute("INSERT INTO plain TABLE autoheal_events.event_days")
         connection.execute("CREATE INDEX ON plain (time)")
+        connection.execute("CREATE INDEX ON plain (tenant_id, sequence)")
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
         await days.inventory()  # both sides have their connection
@@ -135,12 +137,12 @@ async def _on_postgresql(url: str, count: int) -> dict[str, float]:
         drop_s = time.perf_counter() - start
         connection.execute("CHECKPOINT")
         delete_s = _timed(lambda: connection.execute("DELETE FROM plain WHERE time < %s", (SECOND,)))
-        vacuum_s = _timed(lambda: connection.execute("VACUUM plain"))
+        vacuumed_s = delete_s + _timed(lambda: connection.execute("VACUUM plain"))
         left = connection.execute("SELECT (SELECT count(*) FROM plain), count(*) FROM autoheal_events.event_days")
         if left.fetchone() != (count, count):
             raise RuntimeError("the two sides did not forget the same day")
     await days.close()
-    return {"drop_s": round(drop_s, 4), "delete_s": delete_s, "vacuum_s": vacuum_s}
+    return {"drop_s": round(drop_s, 4), "delete_only_s": delete_s, "delete_s": round(vacuumed_s, 4)}
 
 
 _FILL: Final = """
