@@ -78,9 +78,7 @@ async def restore(backups: Backups, backup: Backup, *, replace: bool = False) ->
     with drafts(place.work, "restore") as folder:
         for part in PARTS:
             await asyncio.to_thread(_unpack, await backups.open(backup, part), folder, part)
-        if place.sqlite_file("content") is not None:
-            return await _into_files(backups, backup, folder)
-        return await _into_server(backups, backup, folder)
+        return await _into_place(backups, backup, folder)
 
 
 async def _require_ledger(backups: Backups) -> None:
@@ -148,28 +146,35 @@ def _unpack(reader: SealedReader, folder: Path, part: Part) -> None:
     reader.drain()
 
 
-# SQLite
-
-
-async def _into_files(backups: Backups, backup: Backup, folder: Path) -> Restored:
+async def _into_place(backups: Backups, backup: Backup, folder: Path) -> Restored:
+    """Each part into its own kind of database. Files are made ready first and moved last: until then they change
+    nothing.
+    """
     place = backups.place
-    drafted = {part: folder / part / f"{part}.db" for part in PARTS}
-    for part, file in drafted.items():
-        await asyncio.to_thread(_require_sound, file, part)
-    await migrate(f"sqlite:///{drafted['content']}")
-    shredded = await _shred_again(backups, f"sqlite:///{drafted['keyring']}")
-    moves = {file: target for part, file in drafted.items() if (target := place.sqlite_file(part)) is not None}
-    content = place.sqlite_file("content")
-    if content is not None:
-        names = {file.name for file in event_files(content)}  # the days that are there now go aside
+    files = {part: file for part in PARTS if (file := place.sqlite_file(part)) is not None}
+    drafted = {part: folder / part / (f"{part}.db" if part in files else f"{part}.pgdump") for part in PARTS}
+    for part, draft in drafted.items():
+        if not draft.exists():
+            raise BadBackup(f"the {part} part is of another kind of database than this place. Nothing was changed")
+        if part in files:
+            await asyncio.to_thread(_require_sound, draft, part)
+    shredded = 0
+    if "content" in files:
+        await migrate(f"sqlite:///{drafted['content']}")
+    if "keyring" in files:
+        shredded += await _shred_again(backups, f"sqlite:///{drafted['keyring']}")
+    shredded += await _into_servers(backups, {part: draft for part, draft in drafted.items() if part not in files})
+    moves = {drafted[part]: file for part, file in files.items()}
+    if "content" in files:
+        names = {file.name for file in event_files(files["content"])}  # the days that are there now go aside
         names |= {file.name for file in (folder / "content").glob("events-*.db")}
-        moves |= {folder / "content" / name: content.with_name("events") / name for name in sorted(names)}
+        moves |= {folder / "content" / name: files["content"].with_name("events") / name for name in sorted(names)}
     moves |= _key_files(place, folder)
-    return Restored(
-        backup=backup,
-        shredded=shredded,
-        set_aside=await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}"),
-    )
+    aside = await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}")
+    return Restored(backup=backup, shredded=shredded, set_aside=aside)
+
+
+# SQLite
 
 
 async def _shred_again(backups: Backups, url: str) -> int:
@@ -183,8 +188,6 @@ async def _shred_again(backups: Backups, url: str) -> int:
 
 
 def _require_sound(file: Path, part: Part) -> None:
-    if not file.exists():
-        raise BadBackup(f"the {part} part is of another kind of database than this place. Nothing was changed")
     with contextlib.closing(sqlite3.connect(file)) as connection:
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise BadBackup(f"the database in the {part} part is damaged: use another backup. Nothing was changed")
@@ -222,29 +225,30 @@ def _new_folder(parent: Path, name: str) -> Path:
 # PostgreSQL
 
 
-async def _into_server(backups: Backups, backup: Backup, folder: Path) -> Restored:
-    place = backups.place
-    dumps = {part: folder / part / f"{part}.pgdump" for part in PARTS}
-    for part, dump in dumps.items():
-        if not dump.exists():
-            raise BadBackup(f"the {part} part is of another kind of database than this place. Nothing was changed")
-    engine = create_engine(place.content_url, pool_size=1)
-    try:
-        async with owning(engine).begin() as connection:
-            await connection.run_sync(make_roles)
-    finally:
-        await engine.dispose()
-    await _put_back(place, "content", dumps["content"])
-    try:
-        shredded = await _put_back(place, "keyring", dumps["keyring"])
-    except RestoreRefused as exc:
-        raise RestoreRefused(
-            f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore again"
-        ) from exc
-    await migrate(place.content_url)
-    shredded += await _shred_again(backups, place.keyring_url)
-    aside = await asyncio.to_thread(_swap, place, _key_files(place, folder), f"replaced-{backup.id}")
-    return Restored(backup=backup, shredded=shredded, set_aside=aside)
+async def _into_servers(backups: Backups, dumps: Mapping[Part, Path]) -> int:
+    """Those parts whose place is a server. Returns how many restored keys were destroyed again."""
+    place, shredded = backups.place, 0
+    if "content" in dumps:
+        engine = create_engine(place.content_url, pool_size=1)
+        try:
+            async with owning(engine).begin() as connection:
+                await connection.run_sync(make_roles)
+        finally:
+            await engine.dispose()
+        await _put_back(place, "content", dumps["content"])
+    if "keyring" in dumps:
+        try:
+            shredded += await _put_back(place, "keyring", dumps["keyring"])
+        except RestoreRefused as exc:
+            raise RestoreRefused(
+                f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore "
+                "again"
+            ) from exc
+    if "content" in dumps:
+        await migrate(place.content_url)
+    if "keyring" in dumps:
+        shredded += await _shred_again(backups, place.keyring_url)
+    return shredded
 
 
 async def _put_back(place: Place, part: Part, dump: Path) -> int:

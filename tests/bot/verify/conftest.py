@@ -1,11 +1,13 @@
 """Settings of a deployment on each database, for `autoheal verify`."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.settings import Settings
+from store.migrations import migrate_keyring
 from tests.conftest import postgres_programs
 
 
@@ -19,13 +21,13 @@ def sqlite_settings(sqlite_place: Any, monkeypatch: pytest.MonkeyPatch) -> Setti
 
 @pytest.fixture
 def postgres_settings(postgres_place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    return _settings(
-        monkeypatch,
-        tmp_path / "data",
-        database_url=postgres_place.url,
-        keyring_url=postgres_place.keyring_url,
-        postgres_programs=postgres_programs()[0],
+    """As by default on PostgreSQL: the keyring is a file."""
+    found = _settings(
+        monkeypatch, tmp_path / "data", database_url=postgres_place.url, postgres_programs=postgres_programs()[0]
     )
+    found.data.mkdir()
+    asyncio.run(migrate_keyring(found.keys_url))
+    return found
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
