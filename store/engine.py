@@ -7,16 +7,21 @@ transaction control is switched off for that.
 Both: the database is told at each BEGIN for whom the transaction acts (`store.walls`), and forgets it at its end.
 """
 
+import asyncio
+import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_
 
 from store.one_trip import one_trip_sqlite
 from store.walls.acting import ACTS_FOR, Acting
 
 BUSY_TIMEOUT_S = 15
+_TRY_AGAIN_S = 0.02
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}",
     "PRAGMA journal_mode=WAL",
@@ -80,8 +85,22 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.create_function("cur_tenant", 0, connection.acting.get)
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
-        cursor.execute(pragma)
+        _run_in_turn(cursor, pragma)
     cursor.close()
+
+
+def _run_in_turn(cursor: Any, pragma: str) -> None:
+    """SQLite does not wait for its turn to change the journal of a new file that others open as well, so we do."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute(pragma)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            await_(asyncio.sleep(_TRY_AGAIN_S))
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

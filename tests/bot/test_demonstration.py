@@ -159,7 +159,8 @@ async def until_gone(pids: set[int]) -> set[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads the tree of processes from /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_after_the_end_no_process_and_no_port_is_left(tmp_path: Path, number: signal.Signals) -> None:
     async with demo(tmp_path) as (process, url):
         everybody = tree(process.pid)
