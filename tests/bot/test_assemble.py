@@ -78,6 +78,7 @@ def answered(workspace: Workspace, thread: str) -> bool:
     return any("No fault found" in m.text for m in workspace.messages(CHANNEL, thread))
 
 
+@pytest.mark.slow
 async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_refused(
     workspace: Workspace, port: int, tmp_path: Path
 ) -> None:

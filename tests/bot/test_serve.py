@@ -96,6 +96,7 @@ async def test_a_stop_in_the_middle_of_an_investigation_is_clean_and_the_next_st
     assert workspace.violations == []
 
 
+@pytest.mark.slow
 async def test_when_claude_is_overloaded_the_offline_investigator_takes_over_and_the_thread_says_so(
     workspace: Workspace, tmp_path: Path
 ) -> None:
