@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,11 +34,15 @@ class Settings(BaseSettings):
     database_tls: Annotated[
         Literal["verify", "off"], Field(description="Whether a PostgreSQL on another host must prove itself by TLS.")
     ] = "verify"
-    database_url: Annotated[str | None, Field(description="postgresql://... instead of SQLite files in DATA.")] = None
-    owner_url: Annotated[str | None, Field(description="The same database, by the login that owns its tables.")] = None
-    keyring_url: Annotated[str | None, Field(description="Where the wrapped keys live; apart from the database.")] = (
-        None
-    )
+    database_url: Annotated[
+        str | None, Field(description="postgresql://... instead of SQLite files in DATA.", repr=False)
+    ] = None
+    owner_url: Annotated[
+        str | None, Field(description="The same database, by the login that owns its tables.", repr=False)
+    ] = None
+    keyring_url: Annotated[
+        str | None, Field(description="Where the wrapped keys live; apart from the database.", repr=False)
+    ] = None
     shred_ledger: Annotated[Path | None, Field(description="Which keys were destroyed; apart from the keyring.")] = None
 
     keys: Annotated[Literal["local", "aws-kms", "vault"], Field(description="Who holds the master key.")] = "local"
@@ -247,8 +251,10 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[Secret]:
-        """All secrets among the settings that are set."""
-        return [Secret(value.get_secret_value()) for _, value in self if isinstance(value, SecretStr)]
+        """All secrets among the settings that are set, the passwords in addresses of databases included."""
+        plain = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        urls = [urlsplit(url) for url in (self.database_url, self.owner_url, self.keyring_url) if url]
+        return [Secret(text) for text in (*plain, *(unquote(url.password) for url in urls if url.password))]
 
     @property
     def healing(self) -> tuple[timedelta, timedelta, timedelta]:

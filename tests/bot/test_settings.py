@@ -74,6 +74,13 @@ def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "planted" not in repr(load_settings())
 
 
+def test_the_password_in_a_databases_address_is_a_secret_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOHEAL_DATABASE_URL", "postgresql://autoheal:pl%40nted-secret@localhost/autoheal")
+    settings = load_settings()
+    assert "nted-secret" not in repr(settings)
+    assert "pl@nted-secret" in [secret.reveal() for secret in settings.secrets]
+
+
 @pytest.mark.parametrize(
     "url",
     ["postgresql://u@localhost/db", "postgres://u@localhost/db", "postgresql+psycopg://u@localhost/db"],
