@@ -6,6 +6,7 @@ A refusal is JSON with a closed word, a sentence and a reference id: no exceptio
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
@@ -31,11 +32,13 @@ log = logging.getLogger("autoheal.api")
 
 MOST_BYTES: Final = 64 * 1024
 """Of one request's body."""
+BODY_S: Final = 10.0
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _UNKNOWN_CALLER: Final = Problem(401, "not_signed_in", "Sign in, or send an API token.")
 _FOREIGN_PAGE: Final = Problem(403, "foreign_origin", "This request does not come from this site's own pages.")
 _TOO_LARGE: Final = Problem(413, "too_large", f"A request has at most {MOST_BYTES} bytes.")
+_TOO_SLOW: Final = Problem(408, "too_slow", "The request did not come in time.")
 _NO_LENGTH: Final = Problem(411, "no_length", "A request with a body says its length.")
 _SCOPE: Final = Problem(403, "scope", "This token's scopes do not cover that.")
 _BROWSER_ONLY: Final = Problem(403, "browser_only", "That needs a person who signed in, not a token.")
@@ -68,6 +71,7 @@ async def _answer(
     request: Request, operation: Operation, original: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
     try:
+        await _read_body(request)
         await _admit(request, operation)
         return await original(request)
     except Missing as missing:
@@ -96,8 +100,9 @@ def say(problem: Problem, *, reference: str | None = None, fields: list[dict[str
 
 
 async def _admit(request: Request, operation: Operation) -> None:
-    """Leaves the call in the request's state, or raises Problem. Nothing of the body was read."""
-    _check_size(request)
+    """Leaves the call in the request's state, or raises Problem. The body is here already: whoever holds it back could
+    else act with rights that were taken meanwhile.
+    """
     office: ApiOffice = request.app.state.office
     origin = Origin(ip=request.client.host if request.client else "", user_agent=request.headers.get("user-agent", ""))
     if operation.access == PUBLIC:
@@ -123,11 +128,24 @@ async def _admit(request: Request, operation: Operation) -> None:
         raise _SCOPE
 
 
+async def _read_body(request: Request) -> None:
+    """All of it, soon, and no more than is allowed. It stays with the request."""
+    _check_size(request)
+    try:
+        async with asyncio.timeout(BODY_S):
+            body = await request.body()
+    except TimeoutError:
+        raise _TOO_SLOW from None
+    if len(body) > MOST_BYTES:
+        raise _TOO_LARGE
+
+
 def _check_size(request: Request) -> None:
+    """With both headers a server would believe the chunks, whatever the length says."""
+    if "transfer-encoding" in request.headers:
+        raise _NO_LENGTH
     length = request.headers.get("content-length")
     if length is None:
-        if "transfer-encoding" in request.headers:
-            raise _NO_LENGTH
         return
     if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > MOST_BYTES:
         raise _TOO_LARGE

@@ -52,7 +52,7 @@ class Candidate:
 def read_email(text: str) -> str | None:
     """The address as it is kept; None for what is not one."""
     email = normal_email(text)
-    return email if len(email) <= MOST_EMAIL and _EMAIL.fullmatch(email) else None
+    return email if len(email) <= MOST_EMAIL and _EMAIL.fullmatch(email) and "=?" not in email else None
 
 
 def read_name(text: str) -> str | None:

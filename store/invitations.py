@@ -56,6 +56,8 @@ async def invite(
         known = await user(s, user_id)
         if known is None or known.deleted_at is not None:
             raise NotFound("no such user")
+        if await s.one(AccountRow, AccountRow.id == user_id) is not None:
+            raise AddressTaken("this person has an account already")
         role = known.role
     await s.delete(InvitationRow, InvitationRow.email_index == index, InvitationRow.used_at.is_(None))
     token, row_id, now = Secret(secrets.token_urlsafe(32)), new_id(), s.now()

@@ -101,6 +101,8 @@ class SignIn:
         fits = await self._passwords.matches(password, hashed)
         if fits:
             self._throttle.succeeded(key, origin.ip)
+        elif hashed is not None:
+            await self._record_refusal(Candidate(tenant_id=tenant_id, user_id=user_id))
         return fits
 
     async def _hash(self, candidate: Candidate) -> tuple[Secret | None, datetime | None]:

@@ -23,7 +23,7 @@ MANY_EXPORTS: Final = 3
 MANY_REMEDIATIONS: Final = 5
 
 _BAD_SIGNATURE: Final = frozenset({"forged", "stale", "replayed", "bad_signature"})
-_EXPORTS: Final = frozenset({"export.created", "export.downloaded", "events.exported", "audit.exported"})
+_EXPORTS: Final = frozenset({"export.created", "export.requested", "events.exported", "audit.exported"})
 _NEEDS_A_ROLE: Final = frozenset({"approval", "connection", "export", "invitation", "role", "settings", "token"})
 _PROBES: Final = frozenset({"unknown_id", "wall"})
 _REFUSALS: Final = frozenset({"refused", "failed"})

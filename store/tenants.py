@@ -231,7 +231,7 @@ async def update_settings(s: TenantSession, **changes: Unpack[SettingsChange]) -
     if "autonomy" in changes:
         values["autonomy"] = _autonomy(changes["autonomy"])
     if "new_member_role" in changes:
-        values["new_member_role"] = Role(changes["new_member_role"])
+        values["new_member_role"] = _new_member_role(changes["new_member_role"])
     if "daily_usd_cap" in changes:
         values["daily_usd_cap"] = _cap(changes["daily_usd_cap"])
     if values:
@@ -257,6 +257,13 @@ def _status(value: str) -> Status:
             return value
         case _:
             raise ValueError(f"unknown status {value!r} of a tenant")
+
+
+def _new_member_role(value: str) -> Role:
+    role = Role(value)
+    if role is Role.ADMIN:
+        raise ValueError("new people are viewers or members: whoever writes first would be an admin")
+    return role
 
 
 def _cap(value: float) -> float:

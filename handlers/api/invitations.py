@@ -163,6 +163,7 @@ RESOURCE = Resource(
             run=invite,
             answer=NewInvitation,
             status=201,
+            in_browser_only=True,  # else a token could make itself an admin
         ),
         Operation(
             method="DELETE",

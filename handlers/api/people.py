@@ -103,6 +103,7 @@ RESOURCE = Resource(
             access=Permission.MANAGE_PEOPLE,
             run=assign_role,
             answer=Colleague,
+            in_browser_only=True,  # else a token could make its holder an admin
         ),
         Operation(
             method="DELETE",

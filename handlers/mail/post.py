@@ -66,6 +66,9 @@ class PostOffice:
                 sent += await self._send(tenant, mail_id)
             except StoreError as exc:  # a tenant that is frozen or closed meanwhile
                 log_failure(log, "mail.failed", exc, tenant=tenant)
+            except Exception as exc:  # noqa: BLE001 -- the outer guard of one mail: it never comes back
+                log_failure(log, "mail.failed", exc, tenant=tenant)
+                await self._give_up(tenant, mail_id)
         return sent
 
     async def _send(self, tenant: TenantId, mail_id: str) -> bool:
@@ -87,6 +90,11 @@ class PostOffice:
             return False
         await self._end(tenant, mail, "sent", "")
         return True
+
+    async def _give_up(self, tenant: TenantId, mail_id: str) -> None:
+        async with self._db.tenant(tenant) as s:
+            await mails.end_mail(s, mail_id, "failed")
+        self._ended("failed")
 
     async def _end(self, tenant: TenantId, mail: Mail, state: str, why: str) -> None:
         async with self._db.tenant(tenant) as s:

@@ -7,7 +7,8 @@ import pytest
 from handlers.api_app import HSTS
 from handlers.credential import COOKIE
 from store.session import Database
-from tests.handlers.api.api import OWN_PAGE, Api, open_api
+from store.users import Role, set_role
+from tests.handlers.api.api import OWN_PAGE, Api, error, open_api
 from tests.store.accounts import GOOD
 
 CANARY = "Canary-in-the-mine"
@@ -66,6 +67,24 @@ async def test_what_is_too_large_is_not_read(api: Api) -> None:
         assert (await client.post("/session", json={"email": "x" * 70_000})).status_code == 413
         assert (await client.post("/session", content=endless())).status_code == 411
         assert (await client.post("/session", content=b"{}", headers={"content-length": "9e9"})).status_code == 413
+        both = {"content-length": "2", "transfer-encoding": "chunked"}
+        assert (await client.post("/session", content=endless(), headers=both)).status_code == 411
+
+
+async def test_rights_that_are_taken_while_the_body_is_held_back_are_gone(api: Api) -> None:
+    admitted: list[bytes] = [b'{"email": "friend@acme.example", "role": "admin"}']
+
+    async def held_back() -> Any:
+        yield admitted[0][:10]
+        async with api.db.tenant(api.tenant) as s:
+            await set_role(s, api.member, Role.ADMIN)
+            await set_role(s, api.admin, Role.VIEWER)
+        yield admitted[0][10:]
+
+    async with api.browser(api.admin) as client:
+        headers = {"content-length": str(len(admitted[0])), "content-type": "application/json"}
+        answer = await client.post("/invitations", content=held_back(), headers=headers)
+    assert (answer.status_code, error(answer)) == (403, "role")
 
 
 async def test_our_bug_is_a_reference_and_the_log_has_it_too(

@@ -52,7 +52,7 @@ CASES: dict[str, tuple[list[Entry], list[Entry]]] = {
     ),
     "mass_export": (
         [*_times(2, ADMIN, "api.export.created"), *_times(2, MEMBER, "operator.events.exported")],
-        _times(1, ADMIN, "api.export.downloaded"),
+        _times(1, ADMIN, "api.export.requested"),
     ),
     "role_used_at_once": (
         [

@@ -40,10 +40,10 @@ TABLE: Final[dict[str, Row]] = {
     "PUT /me/password": Row(access=OWN, body={**WRONG_PASSWORD, "new_password": "x"}, past=(403,), browser_only=True),
     "POST /me/deletion": Row(access=OWN, body=WRONG_PASSWORD, past=(403,), browser_only=True),
     "GET /people": Row(access=PEOPLE),
-    "PATCH /people/{user_id}": Row(access=PEOPLE, body={"role": "member"}, past=(404,)),
+    "PATCH /people/{user_id}": Row(access=PEOPLE, body={"role": "member"}, past=(404,), browser_only=True),
     "DELETE /people/{user_id}": Row(access=PEOPLE, past=(404,)),
     "GET /invitations": Row(access=PEOPLE),
-    "POST /invitations": Row(access=PEOPLE, body={"email": "new@acme.example"}, past=(201,)),
+    "POST /invitations": Row(access=PEOPLE, body={"email": "new@acme.example"}, past=(201,), browser_only=True),
     "DELETE /invitations/{invitation_id}": Row(access=PEOPLE, past=(404,)),
     "POST /invitations/accept": Row(
         access=PUBLIC, body={"token": "t", "first_name": "A", "last_name": "B", "password": "x"}, past=(404,)

@@ -108,6 +108,16 @@ async def test_a_refused_message_hinders_no_other(sqlite_database: Database, two
     assert {await state(sqlite_database, tenant) for tenant in two_tenants} == {("failed", 1), ("sent", 1)}
 
 
+async def test_a_mail_that_cannot_be_built_is_given_up_and_hinders_no_other(
+    sqlite_database: Database, two_tenants: Any
+) -> None:
+    await write(sqlite_database, two_tenants[0], await make_account(sqlite_database, two_tenants[0]))
+    line = Outbox(IndexError("a header that the library chokes on"))
+    assert await office(sqlite_database, line).send_due() == 0
+    assert (await state(sqlite_database, two_tenants[0]))[0] == "failed"
+    assert accounts.read_email("=?x?q??=@b.cc") is None
+
+
 async def test_a_sender_that_died_gives_the_mail_back(database: Database, two_tenants: Any, clock: Any) -> None:
     mia = await make_account(database, two_tenants[0])
     await write(database, two_tenants[0], mia)
