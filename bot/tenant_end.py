@@ -25,8 +25,9 @@ REMAINS: Final = """\
 What Autoheal cannot delete: the messages and charts that it posted stay in Slack, and so do the messages that people
 wrote to it. They belong to the workspace; delete them there, or let its retention do it. Until an admin removes the
 app under Manage apps, its name stays in Slack's list.
-Backups made before now still hold the rows. What was encrypted in them cannot be read any more, by anybody, because the
-keys are destroyed; ids, times and names of services are gone when the last of these backups expires, within 30 days.
+Backups made before now still hold the rows, and those of the keyring the wrapped keys. No restore brings them back,
+because the shred ledger destroys the keys again; who holds such backups and the master key could read them past
+Autoheal, until the last of them expires, within 30 days.
 Kept for good: this tenant's id with its dates, and the shred ledger."""
 
 

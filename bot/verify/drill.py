@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,11 +17,15 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from bot.safekeeping import backups_of
+from bot.settings import Settings
 from bot.verify.site import Site
 from store.backups import Backup, Backups, Place, restore
 from store.session import Database
 
 KEPT: Final = timedelta(days=30)
+_FOLDER: Final = "drill-"
+_PREFIX: Final = "autoheal_drill_"
+_LONGEST_S: Final = 3600.0
 
 
 class NoPlace(Exception):
@@ -41,7 +46,7 @@ async def begin_drill(site: Site) -> Drill:
         drill: Drill = known
         return drill
     real = await backups_of(site.settings, site.keys)
-    folder = site.settings.data / f"drill-{secrets.token_hex(4)}"
+    folder = site.settings.data / f"{_FOLDER}{secrets.token_hex(4)}"
     site.at_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))
     backups = Backups(real.place, folder, site.keys, site.clock)
     site.planted["drill"] = drill = Drill(backups=backups, backup=await backups.create())
@@ -72,23 +77,41 @@ async def restored(site: Site, drill: Drill) -> AsyncIterator[Database]:
 async def _empty_place(site: Site, drill: Drill) -> AsyncIterator[Place]:
     work = drill.backups.folder / f"place-{secrets.token_hex(4)}"
     work.mkdir(mode=0o700)
-    made: list[str] = []
+    made: list[tuple[str, str]] = []
     urls = {}
     try:
         for part, url in (("content", site.owner_url), ("keyring", site.settings.keys_url)):
             if url.startswith("sqlite"):
                 urls[part] = f"sqlite:///{work / ('autoheal.db' if part == 'content' else 'keyring.db')}"
                 continue
-            name = f"autoheal_drill_{secrets.token_hex(6)}"
+            name = f"{_PREFIX}{int(time.time()):x}_{secrets.token_hex(4)}"
             await asyncio.to_thread(_make_database, _plain(url), name)
-            made.append(name)
+            made.append((_plain(url), name))
             urls[part] = make_url(url).set(database=name).render_as_string(hide_password=False)
         place = drill.backups.place
         yield replace(place, content_url=urls["content"], keyring_url=urls["keyring"], work=work, transient=())
     finally:
-        for name in made:
-            await asyncio.to_thread(_drop_database, site.raw_url, name)
+        for url, name in made:
+            await asyncio.to_thread(_drop_database, url, name)
         shutil.rmtree(work, ignore_errors=True)
+
+
+async def remove_left_over(settings: Settings) -> None:
+    """What a run that was killed left: folders and databases of drills that began more than an hour ago."""
+    limit = time.time() - _LONGEST_S
+    for folder in settings.data.glob(f"{_FOLDER}*"):
+        if folder.stat().st_mtime < limit:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    for url in {_plain(url) for url in (settings.maintenance_url, settings.keys_url) if not url.startswith("sqlite")}:
+        await asyncio.to_thread(_drop_old_databases, url, limit)
+
+
+def _drop_old_databases(url: str, limit: float) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SELECT datname FROM pg_database WHERE datname ~ %s", (f"^{_PREFIX}[0-9a-f]+_",))
+        for (name,) in found.fetchall():
+            if int(name.removeprefix(_PREFIX).partition("_")[0], 16) < limit:
+                _drop_database(url, name)
 
 
 def _make_database(url: str, name: str) -> None:

@@ -22,10 +22,11 @@ _TABLES: Final = """
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """How much was looked at: files and tables by name, and bytes."""
+    """How much was looked at: files and tables by name, and bytes. `skipped`: tables that no login may read."""
 
     places: tuple[str, ...]
     size: int
+    skipped: tuple[str, ...] = ()
 
 
 def files_in(*folders: Path) -> list[Path]:
@@ -44,26 +45,31 @@ def look_at_files(lookout: Lookout, paths: Iterable[Path]) -> Looked:
     return Looked(places=tuple(places), size=size)
 
 
-async def look_at_postgres(lookout: Lookout, url: str) -> Looked:
-    """Every table of the database that this login can read, partitions and the engine's own included, as COPY writes
-    it: byte strings come as hexadecimal digits, which the lookout knows.
+async def look_at_postgres(lookout: Lookout, urls: Iterable[str]) -> Looked:
+    """Every table that one of the logins can read, partitions and the engine's own included, as COPY writes it: byte
+    strings come as hexadecimal digits, which the lookout knows.
     """
-    return await asyncio.to_thread(_look_at_postgres, lookout, url)
+    looks = [await asyncio.to_thread(_look_at_postgres, lookout, url) for url in urls]
+    places = {place for look in looks for place in look.places}
+    skipped = {place for look in looks for place in look.skipped} - places
+    return Looked(places=tuple(sorted(places)), size=sum(look.size for look in looks), skipped=tuple(sorted(skipped)))
 
 
 def _look_at_postgres(lookout: Lookout, url: str) -> Looked:
-    places, size = [], 0
+    places, skipped, size = [], [], 0
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('app.door', 'owner', true)")
+        name = connection.info.dbname
         for schema, table in connection.execute(_TABLES).fetchall():
             command = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(schema, table))
             try:
                 with connection.transaction(), connection.cursor().copy(command) as copy:
                     size += lookout.look(f"table {schema}.{table}", (bytes(chunk) for chunk in copy))
             except psycopg.errors.InsufficientPrivilege:
+                skipped.append(f"{name}: {schema}.{table}")
                 continue
-            places.append(f"{schema}.{table}")
-    return Looked(places=tuple(places), size=size)
+            places.append(f"{name}: {schema}.{table}")
+    return Looked(places=tuple(places), size=size, skipped=tuple(skipped))
 
 
 def _read(path: Path) -> Iterator[bytes]:

@@ -19,11 +19,13 @@ from agents.failure import log_failure
 from bot.assemble import now
 from bot.settings import Settings
 from bot.verify.attestations import attested
+from bot.verify.drill import remove_left_over
 from bot.verify.finding import Broken, Finding
 from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Proved, Seen, discover_promises
 from bot.verify.report import canonical, fingerprint, make_report, sign_report
 from bot.verify.reports import name_of, path_of
 from bot.verify.site import Site, close_left_over, left_over, open_site
+from store.errors import StoreError
 
 log = logging.getLogger("autoheal.verify")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -45,6 +47,7 @@ def chosen(only: Sequence[str]) -> dict[str, Promise]:
 
 async def verify(settings: Settings, promises: Mapping[str, Promise]) -> dict[str, Any]:
     """The signed report, also written to the folder of reports. Raises what opening the store raises."""
+    await remove_left_over(settings)
     async with open_site(settings) as site:
         findings = await judge(site, promises)
         signer, db = site.signer, site.db
@@ -66,7 +69,7 @@ async def judge(site: Site, promises: Mapping[str, Promise]) -> list[Finding]:
     for name, promise in promises.items():
         try:
             await promise.plant(site)
-        except Broken as exc:
+        except (Broken, StoreError) as exc:
             trouble[name] = _finding(promise, "failed", str(exc))
         except Exception as exc:  # noqa: BLE001 -- the outer guard of a check: the others go on
             trouble[name] = _finding(promise, "failed", _unexpected(promise, exc))
@@ -77,7 +80,7 @@ async def judge(site: Site, promises: Mapping[str, Promise]) -> list[Finding]:
 async def _judge(site: Site, promise: Promise) -> Finding:
     try:
         seen = await promise.check(site)
-    except Broken as exc:
+    except (Broken, StoreError) as exc:  # a refusal of the store says what to do
         return _finding(promise, "failed", str(exc))
     except Exception as exc:  # noqa: BLE001 -- the outer guard of a check: what cannot be observed is not proved
         return _finding(promise, "failed", _unexpected(promise, exc))

@@ -75,9 +75,9 @@ class Site:
         return self.db.dialect == "sqlite"
 
     @property
-    def raw_url(self) -> str:
-        """The owner's URL for drivers that know no SQLAlchemy."""
-        return self.owner_url.replace("postgresql+psycopg://", "postgresql://")
+    def skipped(self) -> tuple[str, ...]:
+        """Tables that were not looked at."""
+        return self.looked.skipped if self.looked else ()
 
     @property
     def owner_url(self) -> str:
@@ -101,12 +101,17 @@ class Site:
         folders = [self.settings.data, self.settings.backup_path]
         found = look_at_files(lookout, files_in(*folders))
         places, size = found.places, found.size
-        if not self.is_sqlite:
-            tables = await look_at_postgres(lookout, self.raw_url)
-            places, size = places + tables.places, size + tables.size
+        skipped: tuple[str, ...] = ()
+        settings = self.settings
+        urls = {url for url in (self.owner_url, settings.content_url, settings.keys_url) if "sqlite" not in url}
+        if urls:
+            tables = await look_at_postgres(
+                lookout, sorted(url.replace("postgresql+psycopg://", "postgresql://") for url in urls)
+            )
+            places, size, skipped = places + tables.places, size + tables.size, tables.skipped
         log = self.logged.getvalue().encode()
         size += lookout.look("the log of this process", [log])
-        self.looked = Looked(places=(*places, "the log of this process"), size=size)
+        self.looked = Looked(places=(*places, "the log of this process"), size=size, skipped=skipped)
         self.sightings = lookout.sightings
 
     def require_unseen(self, *names: str) -> str:

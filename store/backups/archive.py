@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.backups.postgresql import EVENTS_SCHEMA, Programs
@@ -30,6 +31,8 @@ from store.migrations import revision_of
 from store.walls.acting import owning
 
 KEEP_FOR: Final = timedelta(days=30)
+LONGEST_RUN: Final = timedelta(days=1)
+"""Drafts that are older were left by a run that was killed."""
 FORMAT: Final = 1
 MASTER_KEY: Final = "master.key"
 Part = Literal["content", "keyring"]
@@ -211,9 +214,12 @@ class Backups:
         for backup in old:
             for path in backup.parts.values():
                 path.unlink()
-        leftovers = [*self.folder.glob("*/.*.draft"), *self.place.work.glob("replaced-*")]
-        for path in leftovers:
-            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+        killed = self.clock() - LONGEST_RUN
+        leftovers = [(path, before) for path in self.place.work.glob("replaced-*")]
+        leftovers += [(path, killed) for path in self.folder.glob("*/.*.draft")]
+        leftovers += [(path, killed) for name in (".backup-*", ".restore-*") for path in self.place.work.glob(name)]
+        for path, limit in leftovers:
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < limit:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         return old
 
@@ -235,9 +241,20 @@ async def programs_for(place: Place, part: Part) -> tuple[Programs, str]:
     try:
         async with owning(engine).connect() as connection:
             major, schema = await _major_and_schema(connection)
+        async with owning(engine).connect() as connection:
+            beside = await _beside_the_server(connection)
     finally:
         await engine.dispose()
-    return Programs(place.url(part), major, place.programs), schema
+    return Programs(place.url(part), major, (*place.programs, *beside)), schema
+
+
+async def _beside_the_server(connection: AsyncConnection) -> list[Path]:
+    """Where the server's own programs are, if it tells and is on this host."""
+    try:
+        told = await connection.scalar(text("SELECT setting FROM pg_config WHERE name = 'BINDIR'"))
+    except ProgrammingError:  # it tells superusers only
+        return []
+    return [Path(told)] if told else []
 
 
 async def _major_and_schema(connection: AsyncConnection) -> tuple[int, str]:

@@ -50,7 +50,11 @@ class Credentials(Promise):
         return Proved(
             sentence="no credential is readable in databases, write-ahead logs, job store, log or backups",
             observed=(looked,),
-            not_observed=(*unseen, "the log that the serving process wrote to its own standard error"),
+            not_observed=(
+                *unseen,
+                *(f"table {name}" for name in site.skipped),
+                "the log that the serving process wrote to its own standard error",
+            ),
         )
 
 

@@ -53,7 +53,10 @@ class Audit(Promise):
         return Proved(
             sentence=f"{checked} chains are unbroken, an edit past the application shows, refused logins raise alarm",
             observed=(looked, "an entry of a synthetic tenant, edited by raw SQL and put back"),
-            not_observed=("the message about an alarm in Slack",),
+            not_observed=(
+                "the message about an alarm in Slack",
+                *(() if site.planted["anchors"] else ("signed heads: `autoheal serve` has signed none yet",)),
+            ),
         )
 
     async def _all_chains(self, site: Site) -> int:
@@ -63,6 +66,7 @@ class Audit(Promise):
         findings = await verify_chains(site.db, anchors, site.signer.public_pem, shredded=shredded)
         broken = [finding for finding in findings if not finding.ok]
         require(not broken, f"the audit log of {broken[0].tenant_id if broken else ''} was changed")
+        site.planted["anchors"] = len(anchors)
         return len(findings)
 
     async def _tampering_shows(self, site: Site) -> None:

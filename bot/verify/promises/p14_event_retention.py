@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
 from store.event_days import StoredEvent
 from store.ids import new_id
 from store.retention import EVENTS_KEPT, retire_events
+
+_GRACE: Final = timedelta(days=3)
+"""A process that was down for a weekend is no broken promise yet; the run below forgets what is over."""
 
 
 class EventRetention(Promise):
@@ -18,6 +22,10 @@ class EventRetention(Promise):
     async def plant(self, site: Site) -> None:
         kept = timedelta(days=site.settings.event_days)
         require(kept <= EVENTS_KEPT, f"AUTOHEAL_EVENT_DAYS is {site.settings.event_days}; the policy promises 90")
+        days = await site.days.inventory()
+        limit = (site.clock() - kept).date() - _GRACE
+        over = [day for day in days if day < limit]
+        require(not over, f"events of {over[0] if over else ''} are still stored: does `autoheal serve` run?")
         canary = site.canary("old event")
         old, young = site.clock() - kept - timedelta(days=1), site.clock() - kept + timedelta(days=1)
         await site.days.append(

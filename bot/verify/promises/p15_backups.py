@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +12,7 @@ from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
 from store import conversations
 from store.backups import Backups
+from store.backups.archive import PARTS
 
 _FRESH: Final = timedelta(days=2)
 
@@ -36,26 +38,31 @@ class BackupsKept(Promise):
         drill = await begin_drill(site)
         await drill.backups.prove(drill.backup)
         unseen = []
+        put_back = " and put back"
         try:
             async with restored(site, drill) as db, db.tenant(site.other.id, readonly=True) as s:
                 chat = await conversations.chat(s, site.planted["P15"])
             back = any(site.canary("backed up message") in message.text for message in chat)
             require(back, "what was backed up is not in the restored database")
         except NoPlace:
+            put_back = ""
             unseen.append("a restore: the owner's login may not make a database for it; the archive was read instead")
         await self._forgotten(site)
         unseen += await self._schedule(site)
         looked = site.require_unseen("backed up message")
         return Proved(
-            sentence="a backup of now was made, read back and put back; one of 31 days ago would be deleted",
+            sentence=f"a backup of now was made, read back{put_back}; one of 31 days ago would be deleted",
             observed=(f"backup {drill.backup.id}, {drill.backup.bytes / 1e6:.1f} MB", looked),
             not_observed=tuple(unseen),
         )
 
     async def _forgotten(self, site: Site) -> None:
+        """In a folder of its own: with a clock ahead, the real one's leftovers would go too."""
         drill = await begin_drill(site)
-        later = Backups(drill.backups.place, drill.backups.folder / "later", site.keys, lambda: site.clock() + KEPT)
-        old = Backups(drill.backups.place, later.folder, site.keys, lambda: site.clock() - timedelta(days=1, minutes=1))
+        folder = drill.backups.folder / "later"
+        place = replace(drill.backups.place, work=folder)
+        later = Backups(place, folder, site.keys, lambda: site.clock() + KEPT)
+        old = Backups(place, folder, site.keys, lambda: site.clock() - timedelta(days=1, minutes=1))
         await old.create()
         await later.expire()
         require(not await later.known(), "a backup that is older than 30 days was not deleted")
@@ -64,7 +71,10 @@ class BackupsKept(Promise):
         """What the deployment's own folder says."""
         if site.settings.backups != "daily":
             return [f"AUTOHEAL_BACKUPS={site.settings.backups}: the operator's own backups"]
-        known = await (await backups_of(site.settings, site.keys)).known()
+        kept = await (await backups_of(site.settings, site.keys)).known()
+        known = [one for one in kept if one.fault is None and len(one.parts) == len(PARTS)]
+        faulty = [one for one in kept if one.fault is not None]
+        require(not faulty, f"backup {faulty[0].id if faulty else ''} cannot be read")
         now = site.clock()
         too_old = [one for one in known if now - one.created_at > KEPT + _FRESH]
         require(not too_old, f"backup {too_old[0].id if too_old else ''} is older than 30 days: does serve run?")

@@ -46,11 +46,16 @@ class Closure(Promise):
         else:
             require(condition=False, sentence="a closed tenant can still be opened")
         unseen = ["what was posted in Slack stays there: it is the workspace's own"]
-        unseen += await self._restored(site)
+        without_restore = await self._restored(site)
+        unseen += without_restore
+        backup = "" if without_restore else "; a backup from before cannot be read"
         return Proved(
             sentence=f"{sum(closed.rows.values())} rows, {closed.keys} keys and {closed.events} events of a synthetic "
-            "tenant were destroyed; a backup from before cannot be read",
-            observed=(f"{len(closed.rows)} tables", "a restore of a backup from before the closing"),
+            f"tenant were destroyed{backup}",
+            observed=(
+                f"{len(closed.rows)} tables",
+                *(() if without_restore else ("a restore of a backup from before the closing",)),
+            ),
             not_observed=tuple(unseen),
         )
 

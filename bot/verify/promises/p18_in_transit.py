@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import warnings
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ class InTransit(Promise):
         if public.scheme == "https":
             version, hsts = await asyncio.to_thread(_ask, public.hostname or "", public.port or 443)
             require(version in _MODERN, f"{public.hostname} answers with {version}")
+            old = await asyncio.to_thread(_takes_old_versions, public.hostname or "", public.port or 443)
+            require(not old, f"{public.hostname} still speaks TLS 1.1 or older")
             require(hsts, f"{public.hostname} sends no Strict-Transport-Security header")
             return Proved(
                 sentence=f"{public.hostname} answers with {version} and HSTS; {database}",
@@ -75,6 +78,26 @@ def _ask(host: str, port: int) -> tuple[str, bool]:
     except (OSError, ssl.SSLError) as exc:
         require(condition=False, sentence=f"{host} cannot be reached by TLS 1.2 or later ({type(exc).__name__})")
         raise
+
+
+def _takes_old_versions(host: str, port: int) -> bool:
+    """Offers TLS 1.0 and 1.1 only, with every cipher that this side still knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # asking for them is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout=_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except (OSError, ssl.SSLError):
+        return False
 
 
 PROMISE = InTransit()

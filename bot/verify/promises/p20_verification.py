@@ -28,7 +28,8 @@ class Verification(Promise):
         now = site.clock()
         gaps = [later - earlier for earlier, later in itertools.pairwise([*kept, now]) if now - later < _LOOKED_BACK]
         longest = max(gaps, default=timedelta(0))
-        unseen = () if longest <= _DAILY else (f"{longest.days} days without a report, as when nothing was running",)
+        unseen: tuple[str, ...] = () if kept else ("that it is done regularly: this is the first report",)
+        unseen += () if longest <= _DAILY else (f"{longest.days} days without a report, as when nothing was running",)
         return Proved(
             sentence=f"a changed report is refused; {len(kept)} reports are kept",
             observed=("a report, signed, changed, checked",),
