@@ -103,14 +103,18 @@ class MemberJoined(_Frozen):
 
 
 class Uninstalled(_Frozen):
+    """`event_time` is when it happened, as Slack says: seconds since 1970. A delivery may come hours later."""
+
     kind: Literal["uninstalled"] = "uninstalled"
+    event_time: int | None = None
 
 
 class TokensRevoked(_Frozen):
-    """`bot_user_ids` are those whose bot tokens no longer work."""
+    """`bot_user_ids` are those whose bot tokens no longer work. `event_time` as in `Uninstalled`."""
 
     kind: Literal["tokens_revoked"] = "tokens_revoked"
     bot_user_ids: tuple[str, ...] = ()
+    event_time: int | None = None
 
 
 Arrival = Annotated[

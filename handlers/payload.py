@@ -106,6 +106,7 @@ class _Event(_Lax):
 
 class _EventCallback(_Lax):
     event_id: str
+    event_time: int | None = None
     team_id: str = ""
     enterprise_id: str | None = None
     is_ext_shared_channel: bool | None = None
@@ -288,12 +289,12 @@ def _member_joined(callback: _EventCallback) -> Arrival | None:
     return MemberJoined(actor=_actor(callback), channel_id=event.channel, inviter=event.inviter)
 
 
-def _uninstalled(_: _EventCallback) -> Arrival:
-    return Uninstalled()
+def _uninstalled(callback: _EventCallback) -> Arrival:
+    return Uninstalled(event_time=callback.event_time)
 
 
 def _tokens_revoked(callback: _EventCallback) -> Arrival:
-    return TokensRevoked(bot_user_ids=tuple(callback.event.tokens.bot))
+    return TokensRevoked(bot_user_ids=tuple(callback.event.tokens.bot), event_time=callback.event_time)
 
 
 EVENTS: Final[Mapping[str, Callable[[_EventCallback], Arrival | None]]] = {

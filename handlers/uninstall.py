@@ -1,16 +1,19 @@
 """Slack was uninstalled: everything stops at once, and the tenant is frozen until it comes back or is closed.
 
-Slack sends `tokens_revoked` and `app_uninstalled`, in any order and perhaps late. One that was sent before the app was
-installed again is old news and does nothing. https://docs.slack.dev/reference/events/app_uninstalled
+Slack sends `tokens_revoked` and `app_uninstalled`, in any order and perhaps late: it tries again for hours what was
+not taken. One that happened before the app was installed again is old news and does nothing; Slack's `event_time` says
+when that was. https://docs.slack.dev/reference/events/app_uninstalled https://docs.slack.dev/apis/events-api/
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 from agents.workflow import workflow_id
+from handlers.arrival import ARRIVAL, TokensRevoked, Uninstalled
 from handlers.intake import RECEIVE
 from store import erasure, tenants
 from store.audit import Actor
@@ -41,7 +44,7 @@ class Uninstall:
         """Safe to repeat."""
         async with self._db.tenant(tenant, readonly=True, frozen_too=True) as s:
             install = await tenants.load_install(s)
-        if install is not None and install.bot_token.reveal() and install.installed_at > news.received_at:
+        if install is not None and install.bot_token.reveal() and _happened_before(news, install.installed_at):
             log.info("old news", extra={"action": "uninstall.outdated", "tenant": tenant})
             return
         frozen = await erasure.freeze(self._db, tenant, actor=SLACK, keep=news.id)
@@ -54,3 +57,11 @@ class Uninstall:
                 erasure.FREEZE_FOR.days,
                 extra={"action": "uninstall.frozen", "tenant": tenant, "cancelled": cancelled},
             )
+
+
+def _happened_before(news: StoredArrival, installed_at: datetime) -> bool:
+    """By whole seconds, as Slack tells them: what happened in the second of the installation came after it."""
+    arrival = ARRIVAL.validate_python(news.payload)
+    if isinstance(arrival, Uninstalled | TokensRevoked) and arrival.event_time is not None:
+        return arrival.event_time < int(installed_at.timestamp())
+    return news.received_at < installed_at

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.arrival import ARRIVAL, ButtonClick, ChannelMessage, Command, Mention, ModalSubmission, TokensRevoked
+from handlers.arrival import (
+    ARRIVAL,
+    ButtonClick,
+    ChannelMessage,
+    Command,
+    Mention,
+    ModalSubmission,
+    TokensRevoked,
+    Uninstalled,
+)
 from handlers.payload import Parsed, Unreadable, parse, read_text
 
 
@@ -123,6 +132,12 @@ def test_a_command_without_a_trigger_is_told_apart_by_its_content() -> None:
 def test_revoked_tokens_name_the_bots() -> None:
     found = parsed(event(type="tokens_revoked", tokens={"oauth": ["U1"], "bot": ["U0BOT"]})).arrival
     assert found == TokensRevoked(bot_user_ids=("U0BOT",))
+
+
+def test_an_uninstall_says_when_it_happened() -> None:
+    for fields, kind in (({"type": "app_uninstalled"}, Uninstalled), ({"type": "tokens_revoked"}, TokensRevoked)):
+        assert parsed(event(**fields) | {"event_time": 1_790_000_000}).arrival == kind(event_time=1_790_000_000)
+        assert parsed(event(**fields)).arrival == kind()
 
 
 def test_a_known_kind_in_an_unknown_shape_is_unreadable() -> None:

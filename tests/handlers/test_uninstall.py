@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from handlers.arrival import Uninstalled
+import pytest
+
+from handlers.arrival import TokensRevoked, Uninstalled
 from handlers.uninstall import SLACK, Uninstall
 from store import erasure, inbox, tenants
 from store.ids import InboxId, TenantId
@@ -21,10 +23,11 @@ class Cancels:
         return 1
 
 
-async def news(slack: Slack) -> StoredArrival:
-    payload = Uninstalled().model_dump(mode="json")
+async def news(slack: Slack, what: Uninstalled | TokensRevoked | None = None) -> StoredArrival:
+    told = what or Uninstalled()
+    payload = told.model_dump(mode="json", exclude_none=True)
     written = await Inbox(slack.db).record(
-        slack.tenant, Arrival(source="slack", external_id="Ev0GONE", kind="uninstalled", payload=payload)
+        slack.tenant, Arrival(source="slack", external_id="Ev0GONE", kind=told.kind, payload=payload)
     )
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         stored = await inbox.arrival(s, written.inbox_id)
@@ -58,6 +61,22 @@ async def test_an_uninstall_before_the_last_installation_is_old_news(slack: Slac
     assert known is not None
     assert known.status == "active"
     assert cancels.asked == []
+
+
+@pytest.mark.parametrize("kind", [Uninstalled, TokensRevoked])
+@pytest.mark.parametrize(("seconds", "status"), [(-1, "active"), (0, "frozen"), (1, "frozen")])
+async def test_when_it_happened_counts_and_not_when_it_came(
+    slack: Slack, kind: type[Uninstalled | TokensRevoked], seconds: int, status: str
+) -> None:
+    installed = slack.db.now() - timedelta(hours=1)
+    async with slack.db.tenant(slack.tenant) as s:
+        await s.update(SlackInstallRow, values={"installed_at": installed})
+    stored = await news(slack, kind(event_time=int(installed.timestamp()) + seconds))
+    assert stored.received_at > installed
+    await Uninstall(db=slack.db, queue=Cancels(), forget=lambda _: None).leave(slack.tenant, stored)
+    known = await find_tenant(slack.db, slack.tenant)
+    assert known is not None
+    assert known.status == status
 
 
 async def test_what_was_written_down_before_is_not_handled_after(slack: Slack) -> None:
