@@ -52,7 +52,6 @@ class Workspace:
     open_threads: tuple[str, ...]
     allow_external_channels: bool
     new_member_role: Role
-    installer_slack_id: str
 
 
 class _EnterpriseUser(BaseModel):
@@ -123,7 +122,6 @@ class Caller:
             open_threads=settings.open_threads,
             allow_external_channels=settings.allow_external_channels,
             new_member_role=settings.new_member_role,
-            installer_slack_id=install.installer_slack_id,
         )
 
     async def _find_workspace(self, origin: Origin) -> Workspace | None:
@@ -139,7 +137,8 @@ class Caller:
     async def person(
         self, workspace: Workspace, actor: Actor, channel_id: str | None, *, ask_slack: bool = False
     ) -> Person | Denied:
-        """The caller inside the tenant. First contact makes a full member a user with the tenant's role for new people.
+        """The caller inside the tenant. First contact makes a full member a user with the tenant's role for new people;
+        the installer becomes an admin, and who was deleted before a viewer.
 
         What Slack said of somebody is remembered for some minutes; `ask_slack` asks anew, for whoever decides: the
         account may just have been deactivated.
@@ -154,9 +153,7 @@ class Caller:
         )
         if refusal is not None:
             return refusal
-        is_installer = actor.user_id == workspace.installer_slack_id
-        role = Role.ADMIN if is_installer else workspace.new_member_role
-        return await self._known_user(workspace.tenant_id, actor.user_id, role)
+        return await self._known_user(workspace.tenant_id, actor.user_id, workspace.new_member_role)
 
     async def alert_source(self, workspace: Workspace) -> Person:
         """Who asks when an alert in a triage channel does: Autoheal itself, as a member. Admins chose the channel;
@@ -169,6 +166,9 @@ class Caller:
             user = await users.user_by_slack(s, slack_user_id)
         if user is None:
             async with self._db.tenant(tenant) as s:
+                install = await tenants.load_install(s)  # not from memory: a deleted installer is none any more
+                if install is not None and install.installer_slack_id == slack_user_id:
+                    role = Role.ADMIN
                 is_new = await users.user_by_slack(s, slack_user_id) is None
                 user = await users.ensure_user(s, slack_user_id=slack_user_id, role=role)
                 if is_new:

@@ -1,9 +1,13 @@
 """People of a tenant and their roles. A user is a Slack user id and a role: no names, no addresses.
 
-Somebody who is not in Slack has `web:<id>` in place of a Slack id; somebody who was deleted has `gone:<id>`: the row
-stays, because audit and history point to it, and says nothing of the person any more.
+Somebody who is not in Slack has `web:<id>` in place of a Slack id. Of somebody who was deleted the row stays, because
+audit and history point to it, with a marker in place of the Slack id: `gone:` and the first 32 hex digits of SHA-256
+over `<tenant id>|<Slack id>`. It names nobody and differs from tenant to tenant, but lets a returner be recognised:
+deleting oneself must not be a way to more rights. It has no key, so whoever holds the database and a Slack id can check
+that one. A second deletion of the same person leaves `gone:<row id>`, for the marker is there already.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,7 +44,16 @@ class User:
 
 
 async def ensure_user(s: TenantSession, *, slack_user_id: str, role: Role) -> User:
-    """The user, created with `role` at first contact; an existing role stays. Safe to repeat."""
+    """The user, created with `role` at first contact; an existing role stays. Safe to repeat.
+
+    Whoever was deleted and comes back is a viewer until an admin says otherwise.
+    """
+    known = await user_by_slack(s, slack_user_id)
+    if known is not None:
+        return known
+    await s.head()  # a deletion under way is waited for, so that its marker is seen
+    if await _was_removed(s, slack_user_id):
+        role = Role.VIEWER
     await s.insert_if_absent(
         UserRow,
         {
@@ -55,6 +68,14 @@ async def ensure_user(s: TenantSession, *, slack_user_id: str, role: Role) -> Us
     if found is None:
         raise NotFound("the user vanished")
     return found
+
+
+async def _was_removed(s: TenantSession, slack_user_id: str) -> bool:
+    return await user_by_slack(s, _marker(s, slack_user_id)) is not None
+
+
+def _marker(s: TenantSession, slack_user_id: str) -> str:
+    return f"gone:{hashlib.sha256(f'{s.tenant_id}|{slack_user_id}'.encode()).hexdigest()[:32]}"
 
 
 async def add_web_user(s: TenantSession, *, role: Role) -> User:
@@ -106,15 +127,16 @@ async def set_role(s: TenantSession, user_id: UserId, role: Role) -> User:
 async def remove_user(s: TenantSession, user_id: UserId) -> None:
     """Deletes what tells who this was: account, sessions, tokens, mail, Slack id, also as author of stored messages.
 
-    The row keeps its id for what points to it. Raises LastAdmin, NotFound; the last admin can never be deleted, however
-    many try at once.
+    The row keeps its id for what points to it, and a marker by which a returner is known. Raises LastAdmin, NotFound;
+    the last admin can never be deleted, however many try at once.
     """
     await s.head()
     row = await _person(s, user_id)
     await _keep_one_admin(s, row)
     await delete_account(s, user_id)
     await _end_invitations_by(s, user_id)
-    slack_id, gone = row.slack_user_id, f"gone:{row.id}"
+    slack_id = row.slack_user_id
+    gone = f"gone:{row.id}" if await _was_removed(s, slack_id) else _marker(s, slack_id)
     await s.update(ChatMessageRow, ChatMessageRow.slack_user_id == slack_id, values={"slack_user_id": gone})
     await s.update(SlackInstallRow, SlackInstallRow.installer_slack_id == slack_id, values={"installer_slack_id": ""})
     row.slack_user_id, row.role = gone, Role.VIEWER

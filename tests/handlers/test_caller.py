@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from agents.permission import Denied, Person
+from agents.toolbox import Toolbox
 from handlers.arrival import Actor
 from handlers.caller import Profile, Workspace, refuse_profile
 from handlers.payload import Origin
+from store.audit import trail
 from store.ids import TenantId
-from store.users import Role, set_role, user_by_slack
+from store.session import Database
+from store.users import Role, remove_user, set_role, user_by_slack
 from tests.conftest import Clock
-from tests.handlers.inbound import Slack, workspace_of
+from tests.handlers.inbound import Slack, run_slack, set_person, workspace_of
 
 OURS = Workspace(
     tenant_id=TenantId("t"),
@@ -23,7 +26,6 @@ OURS = Workspace(
     open_threads=(),
     allow_external_channels=False,
     new_member_role=Role.MEMBER,
-    installer_slack_id="U0OLGA",
 )
 
 
@@ -65,6 +67,28 @@ async def test_the_installer_is_admin_and_others_get_the_tenants_role(slack: Sla
     assert isinstance(olga, Person)
     assert isinstance(raj, Person)
     assert (olga.role, raj.role) == (Role.ADMIN, Role.VIEWER)
+
+
+async def test_whoever_was_deleted_returns_as_a_viewer_though_the_workspace_is_remembered(
+    database: Database, clock: Clock, toolbox: Toolbox
+) -> None:
+    async with run_slack(database, clock, toolbox) as slack:
+        await set_person(slack, "mia", Role.ADMIN)
+        await set_person(slack, "raj", Role.VIEWER)
+        known = await slack.caller.workspace(Origin(team_id=slack.workspace.team_id))
+        assert known is not None
+        for slack_user_id in ("U0OLGA", "U0RAJ"):
+            before = await slack.caller.person(known, Actor(user_id=slack_user_id), None)
+            assert isinstance(before, Person)
+            async with slack.db.tenant(slack.tenant) as s:
+                await remove_user(s, before.user_id)
+            after = await slack.caller.person(known, Actor(user_id=slack_user_id), None)
+            assert isinstance(after, Person)
+            assert after.user_id != before.user_id
+            assert after.role == Role.VIEWER
+        async with slack.db.tenant(slack.tenant, readonly=True) as s:
+            added = [entry.details for entry in await trail(s) if entry.action == "slack.user.added"]
+    assert added == [{"role": "viewer"}] * 2
 
 
 async def test_a_changed_role_holds_at_once(slack: Slack) -> None:

@@ -20,7 +20,6 @@ WORKSPACE = Workspace(
     open_threads=("C0OPEN",),
     allow_external_channels=False,
     new_member_role=Role.MEMBER,
-    installer_slack_id="",
 )
 PERSON, ALERTER, SELF = Actor(user_id="U1"), Actor(user_id="U9", bot_id="B9"), Actor(user_id=BOT, bot_id="B0")
 

@@ -1,6 +1,7 @@
 """Accounts, and what becomes of them, on both databases."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 import pytest
@@ -90,7 +91,8 @@ async def test_a_deleted_person_leaves_an_id_and_nothing_else(database: Database
         left = await user(s, case.member)
         messages = await conversations.chat(s, ConversationId(case.conversation_id))
         assert left is not None
-        assert (left.slack_user_id, left.role) == (f"gone:{case.member}", Role.VIEWER)
+        digest = hashlib.sha256(f"{two_tenants[0]}|U0MEMBER".encode()).hexdigest()
+        assert (left.slack_user_id, left.role) == (f"gone:{digest[:32]}", Role.VIEWER)
         assert left.deleted_at is not None
         assert "U0MEMBER" not in {message.slack_user_id for message in messages}
         assert case.member not in {person.id for person in await people(s)}
@@ -100,6 +102,65 @@ async def test_a_deleted_person_leaves_an_id_and_nothing_else(database: Database
             await remove_user(s, case.member)
         back = await ensure_user(s, slack_user_id="U0MEMBER", role=Role.VIEWER)
         assert back.id != case.member
+
+
+async def test_whoever_was_deleted_comes_back_as_a_viewer_until_an_admin_says_otherwise(
+    database: Database, two_tenants: Any
+) -> None:
+    async with database.tenant(two_tenants[0]) as s:
+        for _ in range(3):
+            back = await ensure_user(s, slack_user_id="U0MEMBER", role=Role.ADMIN)
+            await set_role(s, back.id, Role.MEMBER)
+            assert (await ensure_user(s, slack_user_id="U0MEMBER", role=Role.ADMIN)).role == Role.MEMBER
+            await remove_user(s, back.id)
+        assert (await ensure_user(s, slack_user_id="U0MEMBER", role=Role.ADMIN)).role == Role.VIEWER
+        assert (await ensure_user(s, slack_user_id="UNEW", role=Role.MEMBER)).role == Role.MEMBER
+    async with database.tenant(two_tenants[1]) as s:
+        theirs = await user_by_slack(s, "U0VIEWER")
+        assert theirs is not None
+        await remove_user(s, theirs.id)
+    async with database.tenant(two_tenants[0]) as s:
+        ours = await user_by_slack(s, "U0VIEWER")
+        assert ours is not None
+        assert ours.deleted_at is None
+
+
+async def test_the_marker_of_one_tenant_says_nothing_in_another(database: Database, two_tenants: Any) -> None:
+    markers = []
+    for tenant in two_tenants:
+        async with database.tenant(tenant) as s:
+            person = await user_by_slack(s, "U0MEMBER")
+            assert person is not None
+            await remove_user(s, person.id)
+            left = await user(s, person.id)
+            assert left is not None
+            markers.append(left.slack_user_id)
+    assert markers[0] != markers[1]
+
+
+async def test_who_writes_while_being_deleted_comes_back_as_a_viewer_at_most(
+    database: Database, two_tenants: Any, case: Any
+) -> None:
+    deleting, may_end = asyncio.Event(), asyncio.Event()
+
+    async def delete() -> None:
+        async with database.tenant(two_tenants[0]) as s:
+            await remove_user(s, case.member)
+            deleting.set()
+            await may_end.wait()
+
+    async def write() -> Role:
+        async with database.tenant(two_tenants[0]) as s:
+            return (await ensure_user(s, slack_user_id="U0MEMBER", role=Role.ADMIN)).role
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(delete())
+        await deleting.wait()
+        written = [group.create_task(write()) for _ in range(3)]
+        await asyncio.sleep(0)
+        may_end.set()
+    assert {one.result() for one in written} <= {Role.VIEWER, Role.MEMBER}
+    assert await write() == Role.VIEWER
 
 
 async def test_deleting_somebody_deletes_their_account_and_all_that_hangs_on_it(
