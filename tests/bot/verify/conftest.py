@@ -1,13 +1,14 @@
 """Settings of a deployment on each database, for `autoheal verify`."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.settings import Settings
-from store.migrations import migrate_keyring
+from store.migrations import migrate, migrate_keyring
 from tests.conftest import postgres_programs
 
 
@@ -20,14 +21,15 @@ def sqlite_settings(sqlite_place: Any, monkeypatch: pytest.MonkeyPatch) -> Setti
 
 
 @pytest.fixture
-def postgres_settings(postgres_place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def postgres_settings(postgres_place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """As by default on PostgreSQL: the keyring is a file."""
     found = _settings(
         monkeypatch, tmp_path / "data", database_url=postgres_place.url, postgres_programs=postgres_programs()[0]
     )
     found.data.mkdir()
     asyncio.run(migrate_keyring(found.keys_url))
-    return found
+    yield found
+    asyncio.run(migrate(postgres_place.url))  # a test may have taken a wall down; the database is every test's
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
