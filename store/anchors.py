@@ -114,6 +114,28 @@ def forged(anchors: Sequence[Anchor], public_pem: bytes) -> list[Anchor]:
     return [anchor for anchor in anchors if not _signed_by(key, anchor)]
 
 
+def contradictions(anchors: Sequence[Anchor]) -> list[Anchor]:
+    """Those that sign another hash than an earlier line, for the same entry. Of one history there are none, whatever
+    was lost or copied.
+    """
+    first: dict[tuple[TenantId, int], str] = {}
+    return [
+        anchor
+        for anchor in anchors
+        if first.setdefault((anchor.tenant_id, anchor.sequence), anchor.hash) != anchor.hash
+    ]
+
+
+def newest(anchors: Sequence[Anchor]) -> dict[TenantId, Anchor]:
+    """Of each tenant the one of the highest sequence, wherever it stands: lines may have been copied to the end."""
+    found: dict[TenantId, Anchor] = {}
+    for anchor in anchors:
+        known = found.get(anchor.tenant_id)
+        if known is None or anchor.sequence > known.sequence:
+            found[anchor.tenant_id] = anchor
+    return found
+
+
 def _signed_by(key: Ed25519PublicKey, anchor: Anchor) -> bool:
     try:
         key.verify(base64.b64decode(anchor.signature), anchor.message)
@@ -124,6 +146,8 @@ def _signed_by(key: Ed25519PublicKey, anchor: Anchor) -> bool:
 
 def _anchor(line: dict[str, Any]) -> Anchor:
     anchor = Anchor(**line)
+    if not isinstance(anchor.tenant_id, str) or not isinstance(anchor.signature, str):
+        raise TypeError("not a signed head")
     bytes.fromhex(anchor.hash)
     datetime.fromisoformat(anchor.at)
     if anchor.kind not in get_args(Kind) or not isinstance(anchor.sequence, int):

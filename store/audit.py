@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from store.anchors import Anchor
+from store.anchors import Anchor, contradictions
 from store.ids import new_id
 from store.schema import AuditRow, TenantHeadRow
 from store.session import TenantSession
@@ -142,6 +142,9 @@ class _Chain:
         self._signed = {anchor.sequence: anchor for anchor in anchors if anchor.sequence >= self.length}
 
     def begin(self, anchors: Sequence[Anchor]) -> None:
+        for other in contradictions(anchors):
+            twice = f"the chain was rewritten: entry {other.sequence} was signed with two different hashes"
+            raise _Broken(twice, other.sequence)
         base = ("base", self.length, self.previous.hex())
         if self.length and base not in [(anchor.kind, anchor.sequence, anchor.hash) for anchor in anchors]:
             raise _Broken(f"entries 1 to {self.length} were removed, and no signed note says so", 1)

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from sqlalchemy import select
 
 from store import audit, tenants
-from store.anchors import Anchor, AnchorFile, Signer, forged
+from store.anchors import Anchor, AnchorFile, Signer, contradictions, forged, newest
 from store.errors import StoreError, UnknownTenant
 from store.ids import TenantId
 from store.schema import TenantHeadRow
@@ -67,8 +67,8 @@ class Anchoring:
     async def anchor(self) -> list[Anchor]:
         """The heads that were signed now. A head that does not continue the signed one is reported, not signed."""
         if not self._was_read:
-            self.latest = {anchor.tenant_id: anchor for anchor in await asyncio.to_thread(self.file.read)}
-            self._was_read = True
+            ours, _ = await self.signed()
+            self.latest, self._was_read = newest(ours), True
         at = self._db.now()
         moved = [
             self.signer.anchor(head.tenant_id, head.sequence, head.hash, at)
@@ -79,6 +79,21 @@ class Anchoring:
             await asyncio.to_thread(self.file.append, moved)
             self.latest |= {anchor.tenant_id: anchor for anchor in moved}
         return moved
+
+    async def signed(self) -> tuple[list[Anchor], frozenset[TenantId]]:
+        """The file's lines that we signed, and the tenants of which there are others too. Raises CorruptAnchors.
+
+        Who can write to the file may forge, copy and mix lines: one counts by its signature, never by its place.
+        """
+        lines = await asyncio.to_thread(self.file.read)
+        foreign = frozenset(await asyncio.to_thread(forged, lines, self.signer.public_pem))
+        ours = [anchor for anchor in lines if anchor not in foreign]
+        suspects = frozenset(anchor.tenant_id for anchor in foreign)
+        for tenant_id in suspects:
+            _log.error("action=audit.head.forged tenant=%s: run `autoheal audit verify`", tenant_id)
+        for tenant_id in {anchor.tenant_id for anchor in contradictions(ours)}:
+            _log.error("action=audit.head.contradicted tenant=%s: run `autoheal audit verify`", tenant_id)
+        return ours, suspects
 
     async def post(self, posts: PostsHeads) -> int:
         """Posts the newest signed head of each tenant that named a channel for it, once a day. Returns how many."""

@@ -216,6 +216,73 @@ async def test_heads_are_signed_when_they_move_and_never_backwards(
     assert [head.sequence for head in await heads(sqlite_database)] == [1]
 
 
+async def _rewrite(database: Database, tenant_id: TenantId) -> None:
+    async with past_the_walls(database) as connection:
+        await connection.execute(update(AUDIT).where(AUDIT.c.tenant_id == tenant_id).values(target="nothing"))
+        await _rechain(connection, tenant_id)
+
+
+@pytest.mark.parametrize("line", ["old", "forged"])
+async def test_a_line_at_the_end_of_the_file_has_nothing_signed_anew(  # noqa: PLR0917 -- fixtures
+    sqlite_database: Database,
+    two_tenants: Any,
+    signer: Signer,
+    anchor_file: AnchorFile,
+    clock: Any,
+    caplog: pytest.LogCaptureFixture,
+    line: str,
+) -> None:
+    a = two_tenants[0]
+    await _prepare(sqlite_database, two_tenants, signer, anchor_file)
+    before = anchor_file.read()
+    old = next(anchor for anchor in before if (anchor.tenant_id, anchor.sequence) == (a, 3))
+    forgery = Signer(bytes(SEED_LENGTH)).anchor(a, 1, bytes(32), clock())
+    anchor_file.append([old if line == "old" else forgery])
+    await _rewrite(sqlite_database, a)
+    again = Anchoring(sqlite_database, signer, anchor_file)  # after a restart
+    assert await again.anchor() == []
+    assert again.latest[a].sequence == 5
+    assert "audit.head.moved_back" in caplog.text
+    assert ("audit.head.forged" in caplog.text) == (line == "forged")
+    assert len(anchor_file.read()) == len(before) + 1
+    assert not (await _check(sqlite_database, signer, anchor_file))[a].ok
+
+
+@pytest.mark.parametrize("kind", ["head", "base"])
+async def test_one_entry_signed_with_two_hashes_is_a_rewritten_chain_whichever_comes_last(  # noqa: PLR0917 -- fixtures
+    sqlite_database: Database,
+    two_tenants: Any,
+    signer: Signer,
+    anchor_file: AnchorFile,
+    clock: Any,
+    caplog: pytest.LogCaptureFixture,
+    kind: Any,
+) -> None:
+    a, b = two_tenants
+    await _prepare(sqlite_database, two_tenants, signer, anchor_file)
+    true = anchor_file.read()
+    other = signer.anchor(a, 3, bytes(32), clock(), kind)
+    for lines in ([other, *true], [*true, other]):
+        anchor_file.path.unlink()
+        anchor_file.append(lines)
+        found = await _check(sqlite_database, signer, anchor_file)
+        assert found[a].sentence == "the chain was rewritten: entry 3 was signed with two different hashes"
+        assert not found[a].ok
+        assert found[b].ok
+        caplog.clear()
+        assert await Anchoring(sqlite_database, signer, anchor_file).anchor() == []
+        assert "audit.head.contradicted" in caplog.text
+
+
+async def test_lines_may_be_repeated_and_out_of_order(
+    sqlite_database: Database, two_tenants: Any, signer: Signer, anchor_file: AnchorFile
+) -> None:
+    await _prepare(sqlite_database, two_tenants, signer, anchor_file)
+    anchor_file.append(reversed(anchor_file.read()))
+    assert all(finding.ok for finding in (await _check(sqlite_database, signer, anchor_file)).values())
+    assert await Anchoring(sqlite_database, signer, anchor_file).anchor() == []
+
+
 def test_a_line_that_a_crash_cut_off_spoils_no_other(anchor_file: AnchorFile, signer: Signer, clock: Any) -> None:
     first, second = (signer.anchor(TenantId("t"), n, bytes(32), clock()) for n in (1, 2))
     anchor_file.append([first])

@@ -67,6 +67,34 @@ async def test_handled_arrivals_go_after_90_days(database: Database, two_tenants
         assert await inbox.arrival(s, young) is not None
 
 
+@pytest.mark.parametrize("trick", ["a forged line", "a contradiction"])
+async def test_an_audit_log_whose_signed_heads_were_meddled_with_is_left_as_it_is(  # noqa: PLR0917 -- fixtures
+    sqlite_database: Database,
+    two_tenants: Any,
+    sqlite_place: Any,
+    clock: Any,
+    tmp_path: Path,
+    trick: str,
+) -> None:
+    a, _ = two_tenants
+    signer = Signer(bytes(SEED_LENGTH))
+    anchoring = Anchoring(sqlite_database, signer, AnchorFile(tmp_path / "anchors.jsonl"))
+    for tenant_id in two_tenants:
+        async with sqlite_database.tenant(tenant_id) as s:
+            for _n in range(3):
+                await audit.record(s, actor=audit.SYSTEM, action="slack.command.used", target="x")
+    await anchoring.anchor()
+    by = Signer(b"\x01" * SEED_LENGTH) if trick == "a forged line" else signer
+    anchoring.file.append([by.anchor(a, 3, bytes(32), clock())])
+    clock.advance(timedelta(days=400))
+    owner = create_engine(sqlite_place.url, pool_size=1)
+    retention = AuditRetention(db=sqlite_database, owner=owner, anchoring=anchoring)
+    assert await retention.prune(timedelta(days=365)) == 1, "the other tenant's"
+    await owner.dispose()
+    async with sqlite_database.tenant(a) as s:
+        assert [entry.sequence for entry in await audit.trail(s)] == [1, 2, 3]
+
+
 async def test_the_audit_log_is_shortened_only_by_setting_and_still_verifies(
     database: Database, two_tenants: Any, store_place: Any, clock: Any, tmp_path: Path
 ) -> None:
