@@ -257,7 +257,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         runtime = Runtime(
             db=db,
             queue=engine,
-            reporter=thread if mailing is None else mailing.reporter(thread),
+            reporter=thread if mailing is None else mailing.reporter(thread, clients),
             receiver=receiver,
             claude=claude(settings),
             offline=OfflineModel(),

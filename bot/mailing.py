@@ -11,7 +11,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.web_side import open_account_keys
-from handlers.answer import Mouth
+from handlers.answer import Mouth, SlackClients
 from handlers.mail.post import PostOffice
 from handlers.mail.smtp import SmtpLine
 from handlers.mail.writing import MailedNotices, MailedReporter
@@ -27,8 +27,8 @@ class Mailing:
     db: Database
     office: PostOffice
 
-    def reporter(self, told: Reporter) -> MailedReporter:
-        return MailedReporter(self.db, told)
+    def reporter(self, told: Reporter, clients: SlackClients) -> MailedReporter:
+        return MailedReporter(self.db, told, clients)
 
     def notices(self, mouth: Mouth) -> MailedNotices:
         return MailedNotices(self.db, mouth)

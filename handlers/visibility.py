@@ -7,7 +7,7 @@ Slack is asked each time: whoever left a channel must not read on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -25,22 +25,42 @@ async def visible_channels(
     return {channel for channel, may_see in zip(asked, answers, strict=True) if may_see} | ({here} if here else set())
 
 
+async def members_alone(client: AsyncWebClient, channel_id: str) -> frozenset[str] | None:
+    """Whom a private channel is for, by Slack id; None for a public one, of which everybody may be told.
+
+    Not for direct messages. Raises what Slack's client raises: nobody is told of what Slack does not tell about.
+    """
+    if await _is_public(client, channel_id):
+        return None
+    return frozenset([member async for page in _members(client, channel_id) for member in page])
+
+
 async def _may_see(client: AsyncWebClient, channel_id: str, slack_user_id: str) -> bool:
     """What Slack does not tell is not shown."""
     try:
-        channel: dict[str, Any] = (await client.conversations_info(channel=channel_id))["channel"]
-        return not channel.get("is_private") or await _is_member(client, channel_id, slack_user_id)
+        return await _is_public(client, channel_id) or await _is_member(client, channel_id, slack_user_id)
     except SlackApiError:
         return False
 
 
+async def _is_public(client: AsyncWebClient, channel_id: str) -> bool:
+    channel: dict[str, Any] = (await client.conversations_info(channel=channel_id))["channel"]
+    return channel.get("is_private") is False
+
+
 async def _is_member(client: AsyncWebClient, channel_id: str, slack_user_id: str) -> bool:
+    async for page in _members(client, channel_id):
+        if slack_user_id in page:
+            return True
+    return False
+
+
+async def _members(client: AsyncWebClient, channel_id: str) -> AsyncIterator[list[str]]:
     cursor = ""
     while True:
         page = await client.conversations_members(channel=channel_id, limit=_PAGE, cursor=cursor)
-        if slack_user_id in page["members"]:
-            return True
+        yield page["members"]
         rest: dict[str, Any] = page.get("response_metadata") or {}
         cursor = rest.get("next_cursor") or ""
         if not cursor:
-            return False
+            return

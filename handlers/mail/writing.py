@@ -1,36 +1,57 @@
 """Decides what is mailed to whom, and stores it: a verdict, the outcome of a remedy, an alert to the admins.
 
+Of an incident only those are told who may read it in Slack: everybody of a public channel, the members of a private
+one, who opened it in a direct message. Nobody where Slack does not say.
+
 Text comes from what is stored and was redacted before, and passes the redactor again. It wraps those who tell the same
 in Slack, so that whoever calls them knows nothing of mail.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
 
 from agents.remediation import Plan
 from agents.reporter import Reporter
 from agents.verdict import Verdict
-from handlers.answer import Mouth
+from handlers.answer import Mouth, SlackClients
 from handlers.blocks.outcome import outcome
 from handlers.notices import Notices
+from handlers.visibility import members_alone
 from store import accounts, approvals, incidents, investigations, users
-from store.ids import ApprovalId, InvestigationId, TenantId, UserId
+from store.errors import NotFound
+from store.ids import ApprovalId, InvestigationId, TenantId
 from store.incidents import Incident
 from store.mails import write_mail
 from store.session import Database, TenantSession
+from store.users import Role, User
 
+_log = logging.getLogger(__name__)
 _MOST_SUBJECT: Final = 180
 _WHERE: Final = "Details and evidence are in the incident's thread in Slack."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Letter:
+    incident: Incident
+    key: str
+    subject: str
+    body: str
 
 
 class MailedReporter:
     """`agents.reporter.Reporter`: tells in Slack first, then writes mail about verdicts and outcomes."""
 
-    def __init__(self, db: Database, told: Reporter) -> None:
+    def __init__(self, db: Database, told: Reporter, clients: SlackClients) -> None:
         self._db = db
         self._told = told
+        self._clients = clients
 
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
         await self._told.opened(tenant, investigation)
@@ -41,14 +62,19 @@ class MailedReporter:
     async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """A run without a verdict, because it was stopped or failed, is not mailed about."""
         await self._told.concluded(tenant, investigation)
-        async with self._db.tenant(tenant) as s:
+        async with self._db.tenant(tenant, readonly=True) as s:
             run = await investigations.investigation(s, investigation)
             incident = None if run is None else await incidents.incident(s, run.incident_id)
             if run is None or run.verdict is None or incident is None:
                 return
-            verdict = Verdict.model_validate(run.verdict)
-            subject = f"[Autoheal] Incident {incident.number}: {verdict.headline}"
-            await _write(s, f"verdict:{investigation}", subject, _verdict_body(incident, verdict))
+        verdict = Verdict.model_validate(run.verdict)
+        letter = _Letter(
+            incident=incident,
+            key=f"verdict:{investigation}",
+            subject=f"[Autoheal] Incident {incident.number}: {verdict.headline}",
+            body=_verdict_body(incident, verdict),
+        )
+        await self._mail(tenant, letter)
 
     async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
         await self._told.proposed(tenant, approval)
@@ -58,15 +84,35 @@ class MailedReporter:
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         await self._told.outcome(tenant, approval)
-        async with self._db.tenant(tenant) as s:
+        async with self._db.tenant(tenant, readonly=True) as s:
             found = await approvals.approval(s, approval)
             message = None if found is None else outcome(found, Plan.model_validate(found.plan))
             incident = None if found is None else await incidents.incident(s, found.incident_id)
             if found is None or message is None or incident is None:
                 return
-            subject = f"[Autoheal] Incident {incident.number}: {message.text}"
-            body = f"{message.text}\n\nTimes are UTC. {_WHERE}"
-            await _write(s, f"outcome:{approval}:{found.state}", subject, body)
+        letter = _Letter(
+            incident=incident,
+            key=f"outcome:{approval}:{found.state}",
+            subject=f"[Autoheal] Incident {incident.number}: {message.text}",
+            body=f"{message.text}\n\nTimes are UTC. {_WHERE}",
+        )
+        await self._mail(tenant, letter)
+
+    async def _mail(self, tenant: TenantId, letter: _Letter) -> None:
+        may_read = await self._readers(tenant, letter.incident)  # asks Slack, so it comes before the transaction
+        async with self._db.tenant(tenant) as s:
+            await _write(s, letter.key, letter.subject, letter.body, to=may_read)
+
+    async def _readers(self, tenant: TenantId, incident: Incident) -> Callable[[User], bool]:
+        """Who may read the incident's thread in Slack."""
+        if incident.channel_id.startswith("D"):
+            return lambda user: user.id == incident.opened_by
+        try:
+            members = await members_alone(await self._clients.client_for(tenant), incident.channel_id)
+        except (SlackApiError, NotFound, aiohttp.ClientError, TimeoutError, OSError) as exc:
+            _log.warning("action=mail.withheld tenant=%s incident=%s cause=%s", tenant, incident.id, type(exc).__name__)
+            return lambda _user: False
+        return lambda user: members is None or user.slack_user_id in members
 
 
 class MailedNotices(Notices):
@@ -80,20 +126,21 @@ class MailedNotices(Notices):
         """Once per key and admin, both ways."""
         await super().tell_admins(tenant, key=key, text=text)
         async with self._mailed_db.tenant(tenant) as s:
-            admins = {admin.id for admin in await users.admins(s)}
             first_line = text.strip().partition("\n")[0]
-            await _write(s, f"alert:{key}", f"[Autoheal] Alert: {first_line}", text, to=admins.__contains__)
+            await _write(
+                s, f"alert:{key}", f"[Autoheal] Alert: {first_line}", text, to=lambda user: user.role is Role.ADMIN
+            )
 
 
-async def _write(
-    s: TenantSession, key: str, subject: str, body: str, *, to: Callable[[UserId], bool] = lambda _user: True
-) -> None:
-    """To everybody with an account who wants mail."""
+async def _write(s: TenantSession, key: str, subject: str, body: str, *, to: Callable[[User], bool]) -> None:
+    """To those of `to` who have an account and want mail."""
     line = s.redactor.redact(" ".join(subject.split())[:_MOST_SUBJECT])
     text = s.redactor.redact(body)
-    for user_id, account in (await accounts.accounts(s)).items():
-        if account.notify and to(user_id):
-            await write_mail(s, to=user_id, key=key, subject=line, body=text)
+    known = await accounts.accounts(s)
+    for user in await users.people(s):
+        account = known.get(user.id)
+        if account is not None and account.notify and to(user):
+            await write_mail(s, to=user.id, key=key, subject=line, body=text)
 
 
 def _verdict_body(incident: Incident, verdict: Verdict) -> str:
