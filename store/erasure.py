@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased, class_mapper, load_only
 from store import approvals, audit, events, investigations, tenants
 from store.approvals import ApprovalState
 from store.audit import Actor
-from store.errors import TenantFrozen, UnknownTenant
+from store.errors import CorruptEnvelope, TenantFrozen, UnknownKey, UnknownTenant, WrongMasterKey
 from store.event_days import EventDays
 from store.ids import InboxId, TenantId
 from store.redaction import Redacted
@@ -30,6 +30,11 @@ FREEZE_FOR: Final = timedelta(days=7)
 SWEEP_FOR: Final = timedelta(days=1)
 """How long a closed tenant is looked at again, for rows that a slow transaction elsewhere committed last."""
 BATCH: Final = 200
+
+_NEVER_READ_AGAIN: Final = (UnknownTenant, CorruptEnvelope, UnknownKey, WrongMasterKey)
+"""What must not hinder destroying it. All that closing reads and writes before the keys go is deleted with them, and no
+key has to open for it: a master key that was lost, or is another one, costs a closed tenant nothing.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +141,7 @@ async def close(
     """Destroys everything of the tenant, for good. `now` does not wait for the freeze to end, nor for a freeze.
 
     `days` holds the events that left the outbox. Safe to repeat; goes on where it was interrupted. Raises
-    UnknownTenant, TenantFrozen when it is too early, NoShredLedger.
+    UnknownTenant, TenantFrozen when it is too early, NoShredLedger, and what `_begin_closing` raises.
     """
     known = await find_tenant(db, tenant_id)
     if known is None:
@@ -166,14 +171,19 @@ async def close(
 
 
 async def _begin_closing(db: Database, known: Tenant, actor: Actor) -> None:
-    """From here on there is no way back. Raises TenantFrozen when a reinstall came first."""
+    """From here on there is no way back. Raises TenantFrozen when a reinstall came first, and KeyServiceUnreachable,
+    KeyAccessDenied or UnsafeKeyFile, which pass: the next run tries again.
+    """
     try:
         if known.status == "active":
             await freeze(db, known.id, actor=actor)
         async with db.tenant(known.id, frozen_too=True) as s:
             await audit.record(s, actor=actor, action=f"{_source(actor)}.tenant.closing", target=known.id)
-    except UnknownTenant:
-        _log.warning("a tenant without keys", extra={"action": "tenant.closing", "tenant": known.id})
+    except _NEVER_READ_AGAIN as exc:
+        _log.warning(
+            "a tenant that cannot be read is closed all the same",
+            extra={"action": "tenant.closing", "tenant": known.id, "kind": type(exc).__name__},
+        )
     async with db.across_tenants("begin to close a tenant") as session:
         begun = await session.execute(
             update(TenantRow)

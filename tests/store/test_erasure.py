@@ -1,21 +1,32 @@
 """A tenant that leaves: stopped at once, back within seven days, gone after; the others do not notice."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from store import approvals, audit, erasure, events, investigations
 from store.connections import save_connection
 from store.engine import create_engine
 from store.erasure import FREEZE_FOR, close, deletion_order, due, freeze, restore
-from store.errors import NoShredLedger, TenantFrozen, UnknownTenant
+from store.errors import (
+    CorruptEnvelope,
+    KeyAccessDenied,
+    KeyServiceUnreachable,
+    NoShredLedger,
+    StoreError,
+    TenantFrozen,
+    UnknownKey,
+    UnknownTenant,
+    WrongMasterKey,
+)
 from store.event_days import EventDays, open_event_days
 from store.event_relay import relay
-from store.ids import ApprovalId, new_id
+from store.ids import ApprovalId, TenantId, new_id
 from store.inbox import Arrival, Inbox, pending
 from store.keyring import Keyring
 from store.local_keys import LocalFileKeys
@@ -26,7 +37,7 @@ from store.session import Database
 from store.tenants import SlackInstall, find_tenant, list_tenants, load_install, save_install, tenant_for_slack
 from store.users import Role, ensure_user
 from store.walls.acting import owning
-from tests.conftest import open_store, seed_tenant
+from tests.conftest import open_store, past_the_walls, seed_tenant
 
 SLACK = audit.Actor(type="system", id="slack")
 OPERATOR = audit.Actor(type="system", id="operator")
@@ -223,6 +234,89 @@ async def test_the_operator_can_close_at_once(
     assert await everything(database, tenant, store_place) == {}
     with pytest.raises(UnknownTenant):
         await close(database, new_id(), actor=OPERATOR, days=None, now=True)  # type: ignore[arg-type] # never a tenant
+
+
+async def _spoil(database: Database, tenant: TenantId, how: str, place: Any) -> None:
+    """Nothing of the tenant can be read from here on."""
+    table = Base.metadata.tables["connections"]
+    envelope = table.c.credentials
+    async with past_the_walls(database) as connection:
+        found = (await connection.execute(select(envelope).where(table.c.tenant_id == tenant))).scalar_one()
+        spoiled = {
+            "a changed credential": found[:-1] + bytes([found[-1] ^ 1]),
+            "no envelope at all": b"AH1",
+            "a key that is gone": found[:3] + bytes(16) + found[19:],
+        }.get(how, found)
+        await connection.execute(update(table).where(table.c.tenant_id == tenant).values(credentials=spoiled))
+    if how == "a lost master key":
+        place.key_file.unlink()
+
+
+@pytest.mark.parametrize("status", ["active", "frozen"])
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("a changed credential", CorruptEnvelope),
+        ("no envelope at all", CorruptEnvelope),
+        ("a key that is gone", UnknownKey),
+        ("a lost master key", WrongMasterKey),
+    ],
+)
+async def test_what_can_never_be_read_again_does_not_hinder_its_destruction(  # noqa: PLR0917 -- fixtures
+    sqlite_place: Any, clock: Any, how: str, error: type[StoreError], status: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    db = await open_store(sqlite_place, clock)
+    tenant, other = await seed_tenant(db, "Acme"), await seed_tenant(db, "Globex")
+    async with db.tenant(tenant) as s:
+        await save_connection(s, connector="git", config={}, credentials={"token": Secret("hunter2-of-acme")})
+    if status == "frozen":
+        await freeze(db, tenant, actor=SLACK)
+        clock.advance(FREEZE_FOR)
+    await _spoil(db, tenant, how, sqlite_place)
+    await db.close()
+    db = await open_store(sqlite_place, clock)  # another process: it remembers no key and no redactor
+    with pytest.raises(error):
+        async with db.tenant(tenant, frozen_too=True):
+            pass
+    closed = await close(db, tenant, actor=OPERATOR, days=None, now=status == "active")
+    assert closed.keys == 1
+    assert closed.rows["connections"] == 1
+    assert error.__name__ in {getattr(record, "kind", None) for record in caplog.records}
+    assert await everything(db, tenant, sqlite_place) == {}
+    assert await everything(db, other, sqlite_place)
+    tomb = await find_tenant(db, tenant)
+    assert tomb is not None
+    assert tomb.status == "closed"
+    await db.close()
+
+
+class Away(LocalFileKeys):
+    """A key service that does not answer for a while."""
+
+    error: StoreError | None = None
+
+    async def unwrap(self, wrapped: bytes, *, context: Mapping[str, str]) -> bytes:
+        if self.error is not None:
+            raise self.error
+        return await super().unwrap(wrapped, context=context)
+
+
+@pytest.mark.parametrize("error", [KeyServiceUnreachable("away"), KeyAccessDenied("refused")])
+async def test_a_closing_waits_for_a_key_service_that_comes_back(
+    sqlite_place: Any, clock: Any, error: StoreError
+) -> None:
+    keys = Away(sqlite_place.key_file)
+    db = await Database.open(sqlite_place.url, keyring_url=sqlite_place.keyring_url, keys=keys, clock=clock)
+    tenant = await seed_tenant(db, "Acme")
+    await freeze(db, tenant, actor=SLACK)
+    clock.advance(FREEZE_FOR)
+    keys.error = error
+    with pytest.raises(type(error)):
+        await close(db, tenant, actor=audit.SYSTEM, days=None)
+    assert [one.id for one in await due(db)] == [tenant], "tried again at the next run"
+    keys.error = None
+    assert (await close(db, tenant, actor=audit.SYSTEM, days=None)).keys == 1
+    await db.close()
 
 
 @pytest.mark.parametrize(
