@@ -37,13 +37,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.engine import create_engine, reading
 from store.event_days import Cursor, StoredEvent
 from store.ids import TenantId
-from store.walls.acting import APP, ERASER, acting, for_tenant, owning
+from store.walls import event_days as walls
+from store.walls.acting import acting, for_tenant, owning
 
-_SCHEMA: Final = "autoheal_events"
-_PARENT: Final = f"{_SCHEMA}.event_days"
 _EVENTS: Final = Table(
-    "event_days",
-    MetaData(schema=_SCHEMA),  # not the store's: a database on SQLite has no such table
+    walls.TABLE,
+    MetaData(schema=walls.SCHEMA),  # not the store's: a database on SQLite has no such table
     Column("tenant_id", Uuid(as_uuid=False), nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
     Column("id", Uuid(as_uuid=False), nullable=False),
@@ -59,17 +58,6 @@ _EVENTS: Final = Table(
 _PARTITION: Final = re.compile(r"event_days_(\d{8})")
 _LOCK: Final = 0x6576656E74730001  # any constant of our own
 _ENTRIES: Final = 400
-_OURS: Final = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
-_WALLS: Final = (
-    f"GRANT USAGE ON SCHEMA {_SCHEMA} TO {APP}, {ERASER}",
-    f"ALTER TABLE {_PARENT} ENABLE ROW LEVEL SECURITY",
-    f"ALTER TABLE {_PARENT} FORCE ROW LEVEL SECURITY",
-    f"REVOKE ALL ON {_PARENT} FROM PUBLIC",
-    f"GRANT SELECT, INSERT ON {_PARENT} TO {APP}",
-    f"GRANT SELECT, DELETE ON {_PARENT} TO {ERASER}",
-    f"CREATE POLICY {APP} ON {_PARENT} TO {APP} USING (tenant_id = {_OURS}) WITH CHECK (tenant_id = {_OURS})",
-    f"CREATE POLICY {ERASER} ON {_PARENT} TO {ERASER} USING (tenant_id = {_OURS})",
-)
 _STATE: Final = """
     SELECT c.relname, i.inhparent IS NOT NULL AS attached, COALESCE(i.inhdetachpending, false) AS leaving
     FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
@@ -165,16 +153,18 @@ class PostgresEventDays:
             wanted = set(days)
             for day in sorted(wanted - there):
                 bounds = f"FROM ('{day} 00:00+00') TO ('{day + timedelta(days=1)} 00:00+00')"
-                await connection.execute(text(f"CREATE TABLE {_name(day)} PARTITION OF {_PARENT} FOR VALUES {bounds}"))
-                await connection.execute(text(f"ALTER TABLE {_name(day)} ENABLE ROW LEVEL SECURITY"))
-                await connection.execute(text(f"REVOKE ALL ON {_name(day)} FROM PUBLIC, {APP}, {ERASER}"))
+                await connection.execute(
+                    text(f"CREATE TABLE {_name(day)} PARTITION OF {walls.PARENT} FOR VALUES {bounds}")
+                )
+                for statement in walls.of_day(_name(day)):
+                    await connection.execute(text(statement))
         self._known |= wanted
         self._is_laid = True
 
     async def _detach(self, connection: AsyncConnection, day: date, *, leaving: bool) -> None:
         """`leaving`: an earlier DETACH was interrupted between its two transactions."""
         how = "FINALIZE" if leaving else "CONCURRENTLY"
-        await connection.execute(text(f"ALTER TABLE {_PARENT} DETACH PARTITION {_name(day)} {how}"))
+        await connection.execute(text(f"ALTER TABLE {walls.PARENT} DETACH PARTITION {_name(day)} {how}"))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[AsyncConnection]:
@@ -191,17 +181,17 @@ class PostgresEventDays:
 
 
 async def _lay(connection: AsyncConnection) -> None:
-    """The parent and its walls. Roles come from the migration."""
-    if await connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": _SCHEMA}) is None:
-        await connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
+    """The parent and its walls. Roles come from the migration, and the mending of what was taken down."""
+    if not await connection.run_sync(walls.is_there):
+        await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {walls.SCHEMA}"))
         await connection.run_sync(_EVENTS.create)
-        for statement in _WALLS:
+        for statement in walls.statements():
             await connection.execute(text(statement))
 
 
 async def _partitions(connection: AsyncConnection) -> list[tuple[date, bool, bool]]:
     """Day, whether it is attached, whether it is half detached; oldest first."""
-    rows = await connection.execute(text(_STATE), {"schema": _SCHEMA})
+    rows = await connection.execute(text(_STATE), {"schema": walls.SCHEMA})
     return [
         (_date(match[1]), attached, leaving)
         for name, attached, leaving in rows
@@ -210,7 +200,7 @@ async def _partitions(connection: AsyncConnection) -> list[tuple[date, bool, boo
 
 
 def _name(day: date) -> str:
-    return f"{_PARENT}_{day:%Y%m%d}"
+    return f"{walls.PARENT}_{day:%Y%m%d}"
 
 
 def _date(digits: str) -> date:

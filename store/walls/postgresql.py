@@ -3,26 +3,26 @@
 `autoheal_app` reaches the rows of the tenant that the transaction names, `autoheal_door` the few tables that routing,
 sweeps and the creation of tenants need, `autoheal_eraser` reads and deletes the rows of the named tenant. The owner of
 the tables sees rows only where its transaction says that it acts as the owner. Nothing is granted on partitions: the
-policy of a parent does not protect them. https://www.postgresql.org/docs/current/ddl-rowsecurity.html
+policy of a parent does not protect them. `store.walls.event_days` walls those of the events.
+https://www.postgresql.org/docs/current/ddl-rowsecurity.html
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from store.errors import SchemaMismatch
+from store.walls import event_days
 from store.walls.acting import APP, DOOR, ERASER
-from store.walls.walled import ADD, READ, TAKE, Walled, walled_tables
+from store.walls.catalog import lines, plain
+from store.walls.walled import Walled, walled_tables
 
 ROLES = (APP, DOOR, ERASER)
 _OWNER = "autoheal_owner"  # the name of a policy; the role is whoever owns the table
 _TENANT = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
 _AT_THE_DOOR = "current_setting('app.door', true) = '*'"
 _AS_OWNER = "current_setting('app.door', true) = 'owner'"
-_EVENT_DAYS = {(role, "event_days", verb) for role, verb in ((APP, ADD), (APP, READ), (ERASER, READ), (ERASER, TAKE))}
-"""The partitioned table of `store.event_days`, which is made when the first day is, and walls itself."""
 _MAKE_ROLES = "\n".join(
     f"""DO $$ BEGIN
     CREATE ROLE {role} NOLOGIN;
@@ -35,7 +35,7 @@ _MAKE_ROLES = "\n".join(
 def build(connection: Connection) -> None:
     make_roles(connection)
     schema = str(connection.scalar(text("SELECT quote_ident(current_schema())")))
-    present = _lines(
+    present = lines(
         connection,
         "SELECT quote_ident(policyname), tablename FROM pg_policies"
         " WHERE schemaname = current_schema() AND tablename = ANY(:tables)",
@@ -43,13 +43,14 @@ def build(connection: Connection) -> None:
     )
     drops = [f"DROP POLICY {policy} ON {table};" for policy, table in present]
     connection.exec_driver_sql("\n".join((*drops, *_statements(schema))).replace("%", "%%"))
+    event_days.build(connection)
 
 
 def make_roles(connection: Connection) -> None:
     """Creates what is missing and makes the login a member. Raises SchemaMismatch where it may not, saying what an
     administrator must run. A restore needs them before it: its policies name them.
     """
-    found = _lines(connection, "SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)", roles=list(ROLES))
+    found = lines(connection, "SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)", roles=list(ROLES))
     absent = [role for role in ROLES if (role,) not in found]
     if absent:
         _as_administrator(connection, _MAKE_ROLES, "".join(f" CREATE ROLE {role} NOLOGIN;" for role in absent))
@@ -62,7 +63,12 @@ def make_roles(connection: Connection) -> None:
 
 
 def missing(connection: Connection) -> list[str]:
-    return [*_weak_roles(connection), *_weak_tables(connection), *_foreign_grants(connection)]
+    return [
+        *_weak_roles(connection),
+        *_weak_tables(connection),
+        *_foreign_grants(connection),
+        *event_days.missing(connection),
+    ]
 
 
 # What there should be
@@ -106,7 +112,7 @@ def _policies(walled: Walled) -> dict[str, str]:
 def _weak_roles(connection: Connection) -> Iterator[str]:
     found = {
         row[0]: row[1:]
-        for row in _lines(
+        for row in lines(
             connection,
             "SELECT rolname, rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication,"
             " EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid),"
@@ -130,7 +136,7 @@ def _weak_roles(connection: Connection) -> Iterator[str]:
 
 def _weak_tables(connection: Connection) -> Iterator[str]:
     secured = set(
-        _lines(
+        lines(
             connection,
             "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
             " AND relrowsecurity AND relforcerowsecurity",
@@ -141,10 +147,10 @@ def _weak_tables(connection: Connection) -> Iterator[str]:
             roles == [owner if policy == _OWNER else policy],
             permissive,
             command,
-            _plain(using),
-            _plain(check),
+            plain(using),
+            plain(check),
         )
-        for table, policy, roles, owner, permissive, command, using, check in _lines(
+        for table, policy, roles, owner, permissive, command, using, check in lines(
             connection,
             "SELECT p.tablename, p.policyname, p.roles::text[], pg_get_userbyid(c.relowner), p.permissive, p.cmd,"
             " p.qual, p.with_check FROM pg_policies p JOIN pg_class c ON c.relname = p.tablename"
@@ -155,7 +161,7 @@ def _weak_tables(connection: Connection) -> Iterator[str]:
         if (walled.table,) not in secured:
             yield f"row-level security of {walled.table} is not forced"
         for policy, rule in _policies(walled).items():
-            stated = (True, "PERMISSIVE", "ALL", _plain(rule), _plain(rule))
+            stated = (True, "PERMISSIVE", "ALL", plain(rule), plain(rule))
             if present.pop((walled.table, policy), None) != stated:
                 yield f"the policy {policy} of {walled.table} is missing or changed"
     ours = {walled.table for walled in walled_tables()}
@@ -172,7 +178,7 @@ def _foreign_grants(connection: Connection) -> Iterator[str]:
     }
     wanted.add(("PUBLIC", "autoheal_content_schema", "select"))
     present = set(
-        _lines(
+        lines(
             connection,
             "SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END,"
             " c.relname::text, lower(a.privilege_type)"
@@ -182,7 +188,7 @@ def _foreign_grants(connection: Connection) -> Iterator[str]:
         )
     )
     yield from (f"{role} may not {verb} in {table}" for role, table, verb in sorted(wanted - present))
-    yield from (f"{role} may {verb} in {table}" for role, table, verb in sorted(present - wanted - _EVENT_DAYS))
+    yield from (f"{role} may {verb} in {table}" for role, table, verb in sorted(present - wanted))
 
 
 def _may_take(connection: Connection) -> bool:
@@ -195,17 +201,8 @@ def _may_take(connection: Connection) -> bool:
     )
 
 
-def _plain(rule: str | None) -> str:
-    """Without what the server adds when it writes a condition back."""
-    return (rule or "").replace("::text", "").replace("(", "").replace(")", "").replace(" ", "")
-
-
 def _version(connection: Connection) -> int:
     return int(connection.scalar(text("SHOW server_version_num")) or 0)
-
-
-def _lines(connection: Connection, query: str, **values: object) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in connection.execute(text(query), values)]
 
 
 def _as_administrator(connection: Connection, statement: str, instead: str) -> None:

@@ -11,13 +11,14 @@ import psycopg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from store.errors import SchemaMismatch
 from store.event_days import DAYS_AHEAD, EventDays, StoredEvent, open_event_days
 from store.event_days.postgresql import PostgresEventDays
 from store.event_days.sqlite import SqliteEventDays
 from store.ids import TenantId, new_id
 from store.migrations import migrate
-from tests.conftest import StorePlace
-from tests.store.test_walls import two_logins
+from tests.conftest import StorePlace, open_store
+from tests.store.test_walls import as_owner, gaps, two_logins
 
 __all__ = ["two_logins"]
 
@@ -240,6 +241,43 @@ async def test_the_application_reaches_the_parent_only_and_its_tenant_only(
             connection.rollback()
 
 
+WALL_BREAKS = (
+    f"ALTER TABLE {PARENT} DISABLE ROW LEVEL SECURITY",
+    f"ALTER TABLE {PARENT} NO FORCE ROW LEVEL SECURITY",
+    f"DROP POLICY autoheal_app ON {PARENT}",
+    f"DROP POLICY autoheal_eraser ON {PARENT}",
+    f"ALTER POLICY autoheal_app ON {PARENT} USING (true)",
+    f"ALTER POLICY autoheal_app ON {PARENT} WITH CHECK (true)",
+    f"ALTER POLICY autoheal_eraser ON {PARENT} TO PUBLIC",
+    f"CREATE POLICY more ON {PARENT} USING (true)",
+    "CREATE POLICY more ON {child} USING (true)",
+    "ALTER TABLE {child} DISABLE ROW LEVEL SECURITY",
+    "GRANT SELECT ON {child} TO autoheal_app",
+    "GRANT SELECT ON {child} TO PUBLIC",
+    "GRANT DELETE ON {left} TO autoheal_eraser",
+    f"GRANT SELECT ON {PARENT} TO autoheal_door",
+    f"GRANT UPDATE ON {PARENT} TO autoheal_app",
+    f"REVOKE INSERT ON {PARENT} FROM autoheal_app",
+)
+
+
+@pytest.mark.parametrize("breaks", WALL_BREAKS)
+async def test_a_gap_in_the_walls_of_the_days_stops_the_start_and_is_mended(
+    postgres_days: PostgresEventDays, postgres_place: Any, clock: Any, breaks: str
+) -> None:
+    await postgres_days.append([mine := event(A, clock()), event(B, clock() + timedelta(days=1))])
+    child, left = (f"{PARENT}_{clock() + timedelta(days=n):%Y%m%d}" for n in (0, 1))
+    await as_owner(postgres_place, f"ALTER TABLE {PARENT} DETACH PARTITION {left}")
+    assert await gaps(postgres_place) == []
+    await as_owner(postgres_place, breaks.format(child=child, left=left))
+    assert len(await gaps(postgres_place)) == 1
+    with pytest.raises(SchemaMismatch, match="autoheal migrate"):
+        await open_store(postgres_place, clock)
+    await migrate(postgres_place.url)
+    assert await gaps(postgres_place) == []
+    assert await _all(postgres_days, A) == [mine]
+
+
 async def test_a_login_that_owns_nothing_serves_beside_the_owner(
     two_logins: tuple[StorePlace, StorePlace], clock: Any
 ) -> None:
@@ -247,6 +285,12 @@ async def test_a_login_that_owns_nothing_serves_beside_the_owner(
     await migrate(landlord.url)
     days = PostgresEventDays(lodger.url, owner_url=landlord.url, clock=clock)
     await days.append([event(A, clock()), mine := event(B, clock())])
+    assert await gaps(lodger) == await gaps(landlord) == []
+    child = f"{PARENT}_{clock():%Y%m%d}"
+    await as_owner(landlord, f"ALTER TABLE {PARENT} DISABLE ROW LEVEL SECURITY", f"GRANT SELECT ON {child} TO PUBLIC")
+    assert len(await gaps(lodger)) == 2
+    await migrate(landlord.url)
+    assert await gaps(lodger) == []
     assert await days.delete_tenant(A) == 1
     assert (await _all(days, A), await _all(days, B)) == ([], [mine])
     alone = PostgresEventDays(lodger.url, owner_url=lodger.url, clock=clock)
