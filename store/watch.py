@@ -16,6 +16,10 @@ _log: Final = logging.getLogger(__name__)
 MANY_UNKNOWN: Final = 20
 
 
+_MOST_ENTRIES: Final = 5_000
+"""More than anybody can write between two looks without being one of the suspicions."""
+
+
 class TellsAdmins(Protocol):
     """How a tenant's admins are told; filled in from above."""
 
@@ -51,7 +55,7 @@ class Watch:
     async def _look_at(self, head: Head) -> int:
         now = self._db.now()
         async with self._db.tenant(head.tenant_id, readonly=True) as s:
-            entries = await audit.recent(s, now - LOOK_BACK)
+            entries = await audit.recent(s, now - LOOK_BACK, limit=_MOST_ENTRIES)
         raised = 0
         for suspicion in judge(entries, now):
             key = f"{suspicion.rule}:{now:%Y%m%dT%H}"
