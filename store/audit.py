@@ -10,7 +10,7 @@ Details name people by id, never by name.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -99,9 +99,13 @@ async def trail(s: TenantSession, *, target: str | None = None, after: int = 0, 
     return [_entry(s, row) for row in await s.all(statement)]
 
 
-async def recent(s: TenantSession, since: datetime, *, limit: int = 500) -> list[AuditEntry]:
-    """The newest entries from `since` on, oldest first."""
-    newest = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
+async def recent(
+    s: TenantSession, since: datetime, *, after: int = 0, actions: Collection[str] | None = None, limit: int = 500
+) -> list[AuditEntry]:
+    """The newest entries from `since` on, oldest first: behind the sequence `after`, and of these actions alone."""
+    newest = select(AuditRow).where(AuditRow.sequence > after).order_by(AuditRow.sequence.desc()).limit(limit)
+    if actions is not None:
+        newest = newest.where(AuditRow.action.in_(sorted(actions)))
     return [_entry(s, row) for row in reversed(await s.all(newest)) if row.at >= since]
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from store.audit import AuditEntry
+from store.vocabulary import ACTIONS, SOURCES
 
 Rule = Literal["bad_signatures", "bad_logins", "probes", "mass_export", "role_used_at_once", "many_remediations"]
 
@@ -27,6 +28,15 @@ _EXPORTS: Final = frozenset({"export.created", "export.requested", "events.expor
 _NEEDS_A_ROLE: Final = frozenset({"approval", "connection", "export", "invitation", "role", "settings", "token"})
 _PROBES: Final = frozenset({"unknown_id", "wall"})
 _REFUSALS: Final = frozenset({"refused", "failed"})
+_ALONE: Final = _EXPORTS | {"request.refused", "login.refused", "token.refused", "access.refused", "effect.started"}
+WATCHED: Final = frozenset(
+    f"{source}.{subject}.{verb}"
+    for source in SOURCES
+    for subject, verbs in ACTIONS.items()
+    for verb in verbs
+    if subject in _NEEDS_A_ROLE or f"{subject}.{verb}" in _ALONE
+)
+"""The actions that a rule is about. Others, such as calls of tools, need not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

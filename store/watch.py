@@ -10,14 +10,16 @@ from store.audit_heads import Head, heads
 from store.errors import StoreError
 from store.ids import TenantId
 from store.session import Database
-from store.suspicion import LOOK_BACK, SHORTLY, Suspicion, judge
+from store.suspicion import LOOK_BACK, SHORTLY, WATCHED, Suspicion, judge
 
 _log: Final = logging.getLogger(__name__)
 MANY_UNKNOWN: Final = 20
 
 
-_MOST_ENTRIES: Final = 5_000
-"""More than anybody can write between two looks without being one of the suspicions."""
+_REACH: Final = 10_000
+"""So many entries back is looked: more than anybody can write between two looks."""
+_MOST_ENTRIES: Final = 1_000
+"""Of those that a rule is about; so many are opened at most."""
 
 
 class TellsAdmins(Protocol):
@@ -55,7 +57,9 @@ class Watch:
     async def _look_at(self, head: Head) -> int:
         now = self._db.now()
         async with self._db.tenant(head.tenant_id, readonly=True) as s:
-            entries = await audit.recent(s, now - LOOK_BACK, limit=_MOST_ENTRIES)
+            entries = await audit.recent(
+                s, now - LOOK_BACK, after=head.sequence - _REACH, actions=WATCHED, limit=_MOST_ENTRIES
+            )
         raised = 0
         for suspicion in judge(entries, now):
             key = f"{suspicion.rule}:{now:%Y%m%dT%H}"

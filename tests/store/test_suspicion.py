@@ -87,6 +87,12 @@ async def test_one_write_past_the_wall_is_enough(sqlite_database: Database, two_
     assert await Watch(sqlite_database, told).look() == 1
 
 
+async def test_a_flood_of_other_entries_hides_nothing(sqlite_database: Database, two_tenants: Any) -> None:
+    burst, flood = _times(5, SYSTEM, "agent.effect.started"), _times(600, MEMBER, "agent.tool.called")
+    await _record(sqlite_database, two_tenants[0], *burst, *flood)
+    assert await Watch(sqlite_database, Told()).look() == 1
+
+
 async def test_slow_failures_are_no_attack(sqlite_database: Database, two_tenants: Any, clock: Any) -> None:
     watch = Watch(sqlite_database, Told())
     for _ in range(20):
