@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from store import vault
 from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
-from store.errors import StoreBusy, TenantFrozen, UnknownTenant
+from store.errors import RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
@@ -75,6 +75,8 @@ class TenantSession:
 
     async def one(self, entity: type[Row], *where: ColumnElement[bool], lock: bool = False) -> Row | None:
         """The row, freshly read. `lock` holds it until the transaction ends (SQLite writers are alone anyway)."""
+        if lock and self._session.info["readonly"]:
+            raise RefusedStatement("this session only reads")
         statement = select(entity).where(*where)
         rows = await self.all(statement.with_for_update() if lock else statement)
         return rows[0] if rows else None
