@@ -1,6 +1,7 @@
 """Fixtures for all tests: real databases, a clock that is set by hand, and no network but loopback."""
 
 import asyncio
+import gc
 import importlib.util
 import ipaddress
 import os
@@ -57,6 +58,11 @@ class Clock:
     def set(self, to: datetime) -> datetime:
         self.time = to
         return self.time
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live to the end: the collector need not walk them again and again."""
+    gc.freeze()
 
 
 def missing(reason: str) -> NoReturn:

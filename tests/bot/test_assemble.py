@@ -112,6 +112,7 @@ async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_re
     assert workspace.violations == []
 
 
+@pytest.mark.slow
 async def test_what_was_acknowledged_but_never_queued_is_handled_at_the_next_start(
     workspace: Workspace, port: int, tmp_path: Path
 ) -> None:

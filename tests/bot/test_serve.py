@@ -73,6 +73,7 @@ async def test_a_second_process_on_the_folder_is_refused(workspace: Workspace, t
     assert "Traceback" not in second.said
 
 
+@pytest.mark.slow
 async def test_a_stop_in_the_middle_of_an_investigation_is_clean_and_the_next_start_finishes_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ BOUNDARIES = [
     *(f"investigate/{step}/{moment}" for step in INVESTIGATE for moment in ("before", "after")),
     *(f"remediate/{step}/{moment}" for step in REMEDIATE for moment in ("before", "after")),
 ]
-QUICK = {"investigate/tools 0/after", "remediate/apply/after"}
+QUICK = {"remediate/apply/after"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
