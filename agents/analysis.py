@@ -12,7 +12,7 @@ import numpy as np
 from agents.evidence.causes import rank_causes
 from agents.evidence.changes import correlate_changes
 from agents.evidence.chart import data_visualization
-from agents.evidence.digest import quantity, render_changes, render_ranking, render_templates
+from agents.evidence.digest import render_changes, render_ranking, render_templates
 from agents.evidence.indicators import derive_indicators
 from agents.evidence.templates import shift_templates
 from agents.evidence.types import (
@@ -107,11 +107,6 @@ def service_of(series: RawSeries) -> str | None:
 def indicator_key(indicator: str, peer: str | None) -> str:
     """Names an indicator within its service."""
     return f"{indicator}->{peer}" if peer else indicator
-
-
-def describe_value(value: float, unit: str) -> str:
-    """A measured value for people: 9%, 450ms, 120MB."""
-    return quantity(value, {"seconds": "s", "per_second": "/s"}.get(unit, unit))
 
 
 def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edge], symptom: str | None) -> Telemetry:

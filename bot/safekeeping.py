@@ -16,7 +16,6 @@ from bot.master_keys import open_master_keys
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.upkeep import open_signer
-from bot.verify.report import fingerprint
 from store import audit, events
 from store.backups import Backup, Backups, Place, restore
 from store.errors import StoreError, UnknownTenant
@@ -51,7 +50,7 @@ async def backups_of(settings: Settings, keys: MasterKeys) -> Backups:
         keyring_url=settings.keys_url,
         ledger=settings.ledger_path,
         work=data,
-        deployment=fingerprint((await open_signer(settings, keys)).public_pem) if known else None,
+        deployment=(await open_signer(settings, keys)).fingerprint if known else None,
         transient=() if settings.database_url else (data / "engine.db", data / "engine.key"),
         transient_schemas=(ENGINE_SCHEMA,),
         programs=() if settings.postgres_programs is None else (settings.postgres_programs,),

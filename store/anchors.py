@@ -7,6 +7,7 @@ the database cannot write. Kind `base` says that retention removed the chain up 
 """
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -55,6 +56,11 @@ class Signer:
     def public_pem(self) -> bytes:
         """For those who check elsewhere."""
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the public key: the deployment's id."""
+        return hashlib.sha256(self.public_pem).hexdigest()[:32]
 
     def sign(self, message: bytes) -> bytes:
         return self._key.sign(message)

@@ -45,6 +45,11 @@ def parse_url(url: str) -> URL:
     raise ValueError(f"unsupported database {backend!r}: use sqlite:///... or postgresql://...")
 
 
+def driverless(url: str) -> str:
+    """The address as libpq and its programs take it, password included."""
+    return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def create_engine(url: str, *, pool_size: int) -> AsyncEngine:
     parsed = parse_url(url)
     driver = {"module": one_trip_sqlite()} if parsed.get_backend_name() == "sqlite" else {}

@@ -36,12 +36,6 @@ def render_ranking(ranking: Ranking, *, max_tokens: int = RANKING_TOKENS) -> str
     return _fit([*head, *gaps], [*body, *tail], max_tokens)
 
 
-def render_anomalies(anomalies: Sequence[Anomaly], *, max_tokens: int = RANKING_TOKENS) -> str:
-    """One line an anomaly, strongest first as given."""
-    head = "service,indicator,baseline->current,ratio,score,onset"
-    return _table(head, anomalies, _anomaly, "no anomalies", max_tokens)
-
-
 def render_templates(templates: Sequence[TemplateShift], *, max_tokens: int = RANKING_TOKENS) -> str:
     """One line a shifted log pattern with one verbatim example."""
     head = "service,kind,level,count before->after,share before->after,first seen,example"

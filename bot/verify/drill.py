@@ -20,6 +20,7 @@ from bot.safekeeping import backups_of
 from bot.settings import Settings
 from bot.verify.site import Site
 from store.backups import Backup, Backups, Place, restore
+from store.engine import driverless
 from store.session import Database
 
 KEPT: Final = timedelta(days=30)
@@ -85,8 +86,8 @@ async def _empty_place(site: Site, drill: Drill) -> AsyncIterator[Place]:
                 urls[part] = f"sqlite:///{work / ('autoheal.db' if part == 'content' else 'keyring.db')}"
                 continue
             name = f"{_PREFIX}{int(time.time()):x}_{secrets.token_hex(4)}"
-            await asyncio.to_thread(_make_database, _plain(url), name)
-            made.append((_plain(url), name))
+            await asyncio.to_thread(_make_database, driverless(url), name)
+            made.append((driverless(url), name))
             urls[part] = make_url(url).set(database=name).render_as_string(hide_password=False)
         place = drill.backups.place
         yield replace(place, content_url=urls["content"], keyring_url=urls["keyring"], work=work, transient=())
@@ -102,7 +103,9 @@ async def remove_left_over(settings: Settings) -> None:
     for folder in settings.data.glob(f"{_FOLDER}*"):
         if folder.stat().st_mtime < limit:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    for url in {_plain(url) for url in (settings.maintenance_url, settings.keys_url) if not url.startswith("sqlite")}:
+    for url in {
+        driverless(url) for url in (settings.maintenance_url, settings.keys_url) if not url.startswith("sqlite")
+    }:
         await asyncio.to_thread(_drop_old_databases, url, limit)
 
 
@@ -125,7 +128,3 @@ def _make_database(url: str, name: str) -> None:
 def _drop_database(url: str, name: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _plain(url: str) -> str:
-    return url.replace("postgresql+psycopg://", "postgresql://")

@@ -8,7 +8,6 @@ public key can check a report anywhere (`autoheal verify --check FILE --key PUB`
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -50,7 +49,7 @@ def make_report(
 
 def sign_report(report: dict[str, Any], signer: Signer) -> dict[str, Any]:
     signature = base64.b64encode(signer.sign(_TAG + canonical(report))).decode()
-    return {"report": report, "signature": signature, "key": fingerprint(signer.public_pem)}
+    return {"report": report, "signature": signature, "key": signer.fingerprint}
 
 
 def check_report(file: Path, key: Path) -> dict[str, Any]:
@@ -77,10 +76,6 @@ def check_report(file: Path, key: Path) -> dict[str, Any]:
     if not isinstance(report, dict) or report.get("format") != FORMAT:
         raise BadReport(f"{file} is signed, but is not a report of this format: use the version that wrote it")
     return report
-
-
-def fingerprint(public_pem: bytes) -> str:
-    return hashlib.sha256(public_pem).hexdigest()[:32]
 
 
 def canonical(value: object) -> bytes:

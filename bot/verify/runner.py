@@ -22,7 +22,7 @@ from bot.verify.attestations import attested
 from bot.verify.drill import remove_left_over
 from bot.verify.finding import Broken, Finding
 from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Proved, Seen, discover_promises
-from bot.verify.report import canonical, fingerprint, make_report, sign_report
+from bot.verify.report import canonical, make_report, sign_report
 from bot.verify.reports import name_of, path_of
 from bot.verify.site import Site, close_left_over, left_over, open_site
 from store.errors import StoreError
@@ -52,7 +52,7 @@ async def verify(settings: Settings, promises: Mapping[str, Promise]) -> dict[st
         findings = await judge(site, promises)
         signer, db = site.signer, site.db
         identity = {
-            "deployment": fingerprint(signer.public_pem),
+            "deployment": signer.fingerprint,
             "database": db.dialect,
             "configuration_sha256": configuration_hash(settings),
             **code_identity(),

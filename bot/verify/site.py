@@ -16,21 +16,21 @@ from typing import Any, Final
 
 from bot.assemble import now, open_database
 from bot.logs import JsonLines
-from bot.master_keys import account_secret
 from bot.settings import Settings
 from bot.upkeep import event_days, open_signer
 from bot.verify.canary import Lookout, Sighting, make_canary
 from bot.verify.finding import Broken
 from bot.verify.raw import Looked, files_in, look_at_files, look_at_postgres
-from store import erasure
+from bot.web_side import open_account_keys
+from store import conversations, erasure
 from store.account_keys import AccountKeys
 from store.anchors import Signer
 from store.audit import SYSTEM
-from store.engine import create_engine
+from store.engine import create_engine, driverless
 from store.errors import StoreError
 from store.event_days import EventDays
 from store.event_relay import relay
-from store.ids import TenantId
+from store.ids import ConversationId, TenantId
 from store.key_provider import MasterKeys
 from store.session import Database
 from store.tenants import create_tenant, list_tenants
@@ -64,6 +64,7 @@ class Site:
     logged: io.StringIO = field(default_factory=io.StringIO)
     looked: Looked | None = None
     sightings: list[Sighting] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     at_end: list[Callable[[], object]] = field(default_factory=list)
 
     def canary(self, name: str) -> str:
@@ -94,6 +95,20 @@ class Site:
         finally:
             await engine.dispose()
 
+    async def say(self, synthetic: Synthetic, words: str) -> ConversationId:
+        """A chat message in a conversation of its own, stored as everything that people write."""
+        thread_ts = f"17000000{len(self.said):02d}.000100"
+        self.said.append(thread_ts)
+        async with self.db.tenant(synthetic.id) as s:
+            talk = await conversations.conversation(s, channel_id="C0VERIFY", thread_ts=thread_ts)
+            if talk is None:
+                raise Broken("a conversation could not be stored")
+            text = s.redactor.redact(words)
+            await conversations.record_chat(
+                s, talk.id, slack_ts=thread_ts, slack_user_id="U0VERIFYMEMBER", kind="user", text=text
+            )
+        return talk.id
+
     async def look(self) -> None:
         """Search the whole deployment for every canary planted so far. Events are moved to their days first."""
         await relay(self.db, self.days)
@@ -105,9 +120,7 @@ class Site:
         settings = self.settings
         urls = {url for url in (self.owner_url, settings.content_url, settings.keys_url) if "sqlite" not in url}
         if urls:
-            tables = await look_at_postgres(
-                lookout, sorted(url.replace("postgresql+psycopg://", "postgresql://") for url in urls)
-            )
+            tables = await look_at_postgres(lookout, sorted(map(driverless, urls)))
             places, size, skipped = places + tables.places, size + tables.size, tables.skipped
         log = self.logged.getvalue().encode()
         size += lookout.look("the log of this process", [log])
@@ -144,14 +157,13 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
         root.addHandler(handler)
         try:
             await close_left_over(db, days)
-            secret = await account_secret(keys, settings.data / "accounts.key")
             site = Site(
                 settings=settings,
                 db=db,
                 keys=keys,
                 days=days,
                 signer=await open_signer(settings, keys),
-                account_keys=AccountKeys.derived_from(secret),
+                account_keys=await open_account_keys(settings, keys),
                 one=await _synthetic(db),
                 other=await _synthetic(db),
                 logged=logged,

@@ -16,7 +16,7 @@ from typing import Final
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from store.engine import parse_url
+from store.engine import driverless
 from store.errors import BadBackup, MissingProgram, RestoreRefused
 
 EVENTS_SCHEMA: Final = "autoheal_events"
@@ -123,8 +123,7 @@ def _major_of(program: Path) -> int:
 
 def _environment(url: str) -> dict[str, str]:
     """The address as libpq's variables: arguments are seen by every user of the machine."""
-    address = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    told = conninfo_to_dict(address)
+    told = conninfo_to_dict(driverless(url))
     named = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     unknown = [key for key in told if not named.get(key)]
     if unknown:

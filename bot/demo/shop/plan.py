@@ -75,9 +75,6 @@ class Topology:
     def repository(self) -> Path:
         return self.home / "repo"
 
-    def role_of(self, service: str) -> Role:
-        return next(role for role, name in self.names.items() if name == service)
-
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 

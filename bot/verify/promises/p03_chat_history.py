@@ -13,32 +13,21 @@ class ChatHistory(Promise):
     title = "Chat history is kept per tenant, encrypted"
 
     async def plant(self, site: Site) -> None:
+        talk = await site.say(site.one, f"we see {site.canary('chat message')} at checkout")
         async with site.db.tenant(site.one.id) as s:
-            talk = await conversations.conversation(s, channel_id="C0VERIFY", thread_ts="1700000000.000100")
-            require(talk is not None, "a conversation could not be stored")
-            if talk is None:
-                return
-            await conversations.record_chat(
-                s,
-                talk.id,
-                slack_ts="1700000000.000100",
-                slack_user_id="U0VERIFYMEMBER",
-                kind="user",
-                text=s.redactor.redact(f"we see {site.canary('chat message')} at checkout"),
-            )
             opened = await incidents.open_incident(
                 s,
                 id=IncidentId(new_id()),
                 title=s.redactor.redact(f"{site.canary('incident title')} is slow"),
                 channel_id="C0VERIFY",
-                thread_ts="1700000000.000100",
+                thread_ts=site.said[-1],
                 opened_by=None,
             )
             run = await investigations.create_investigation(
                 s,
                 id=InvestigationId(new_id()),
                 incident_id=opened.id,
-                conversation_id=talk.id,
+                conversation_id=talk,
                 question=s.redactor.redact(f"why is {site.canary('question')} slow?"),
                 requested_by=None,
             )
@@ -52,7 +41,7 @@ class ChatHistory(Promise):
                 source="logfiles",
             )
             await investigations.set_status(s, run.id, "stopped")
-        site.planted["conversation"] = talk.id
+        site.planted["conversation"] = talk
 
     async def check(self, site: Site) -> Proved:
         async with site.db.tenant(site.one.id, readonly=True) as s:

@@ -22,20 +22,7 @@ class NotCollected(Promise):
         recorded = await inbox.Inbox(site.db).record(
             site.other.id, inbox.Arrival(source="slack", external_id="verify-8", kind="message", payload={"text": said})
         )
-        async with site.db.tenant(site.other.id) as s:
-            talk = await conversations.conversation(s, channel_id="C0VERIFY8", thread_ts="1700000000.000800")
-            require(talk is not None, "a conversation could not be stored")
-            if talk is None:
-                return
-            await conversations.record_chat(
-                s,
-                talk.id,
-                slack_ts="1700000000.000800",
-                slack_user_id="U0VERIFYMEMBER",
-                kind="user",
-                text=s.redactor.redact(said),
-            )
-        site.planted["P8"] = (recorded.inbox_id, talk.id)
+        site.planted["P8"] = (recorded.inbox_id, await site.say(site.other, said))
 
     async def check(self, site: Site) -> Proved:
         arrival_id, conversation_id = site.planted["P8"]

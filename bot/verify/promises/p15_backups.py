@@ -22,16 +22,7 @@ class BackupsKept(Promise):
     title = "Backups are kept 30 days, and restoring is tested"
 
     async def plant(self, site: Site) -> None:
-        async with site.db.tenant(site.other.id) as s:
-            talk = await conversations.conversation(s, channel_id="C0VERIFY15", thread_ts="1700000000.001500")
-            require(talk is not None, "a conversation could not be stored")
-            if talk is None:
-                return
-            text = s.redactor.redact(f"backed up {site.canary('backed up message')}")
-            await conversations.record_chat(
-                s, talk.id, slack_ts="1700000000.001500", slack_user_id=None, kind="user", text=text
-            )
-        site.planted["P15"] = talk.id
+        site.planted["P15"] = await site.say(site.other, f"backed up {site.canary('backed up message')}")
         await begin_drill(site)
 
     async def check(self, site: Site) -> Proved:

@@ -10,7 +10,6 @@ from bot.verify.promise import Promise, Proved
 from bot.verify.promises.p01_account import plant_account
 from bot.verify.site import Site, require
 from bot.verify.web import signed_in
-from store import conversations
 from store.users import Role
 
 
@@ -20,14 +19,7 @@ class Rights(Promise):
 
     async def plant(self, site: Site) -> None:
         await plant_account(site)
-        async with site.db.tenant(site.other.id) as s:
-            talk = await conversations.conversation(s, channel_id="C0VERIFY17", thread_ts="1700000000.001700")
-            require(talk is not None, "a conversation could not be stored")
-            if talk is not None:
-                text = s.redactor.redact(f"exported {site.canary('exported message')}")
-                await conversations.record_chat(
-                    s, talk.id, slack_ts="1700000000.001700", slack_user_id=None, kind="user", text=text
-                )
+        await site.say(site.other, f"exported {site.canary('exported message')}")
 
     async def check(self, site: Site) -> Proved:
         password = {"password": site.canary("password")}

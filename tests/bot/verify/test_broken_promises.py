@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, true
+from sqlalchemy.orm import with_loader_criteria
 
 from agents import permission
 from agents.outbound import EgressPolicy
@@ -20,7 +21,7 @@ from store import audit, conversations, erasure, events, session, web_sessions
 from store.backups import Backups
 from store.engine import create_engine
 from store.redaction import Redacted, Redactor, Secret
-from store.schema import AuditRow
+from store.schema import AuditRow, Owned
 from store.users import Role
 from store.walls.acting import owning
 
@@ -144,23 +145,8 @@ async def a_wall_taken_down(monkeypatch: pytest.MonkeyPatch, settings: Settings)
 @breaks("P6", "reads another tenant's people")
 async def sessions_without_criteria(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """The application's own wall is gone; on SQLite nothing else stands before a read."""
-    from bot.verify.promises import p06_isolation
-
-    async def everybody(s: Any) -> Any:
-        return list(FOREIGN)
-
-    monkeypatch.setattr(p06_isolation, "admins", everybody)
-    synthetic = site._synthetic
-
-    async def known(db: Any) -> Any:
-        made = await synthetic(db)
-        FOREIGN[:] = list(made.people.values())
-        return made
-
-    monkeypatch.setattr(site, "_synthetic", known)
-
-
-FOREIGN: list[Any] = []
+    every = with_loader_criteria(Owned, lambda _: true())
+    monkeypatch.setattr("store.isolation.with_loader_criteria", lambda *_, **__: every)
 
 
 @breaks("P8", "payment card's number was stored")
