@@ -31,7 +31,7 @@ class BadReport(Exception):
 
 
 def make_report(
-    findings: Sequence[Finding], *, at: datetime, identity: dict[str, Any], planted: bool
+    findings: Sequence[Finding], *, at: datetime, identity: dict[str, Any], cleaned_up: bool
 ) -> dict[str, Any]:
     """`identity` binds the report to code, deployment and configuration."""
     counts = {outcome: sum(f.outcome == outcome for f in findings) for outcome in get_args(Outcome)}
@@ -41,7 +41,7 @@ def make_report(
         **identity,
         "counts": counts,
         "findings": [asdict(finding) for finding in findings],
-        "cleaned_up": planted,
+        "cleaned_up": cleaned_up,
     }
     told: dict[str, Any] = json.loads(canonical(report))  # as whoever reads it will see it
     return told

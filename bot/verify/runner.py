@@ -24,7 +24,7 @@ from bot.verify.finding import Broken, Finding
 from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Proved, Seen, discover_promises
 from bot.verify.report import canonical, make_report, sign_report
 from bot.verify.reports import name_of, path_of
-from bot.verify.site import Site, close_left_over, left_over, open_site
+from bot.verify.site import Site, clean_up, open_site
 from store.errors import StoreError
 
 log = logging.getLogger("autoheal.verify")
@@ -57,9 +57,8 @@ async def verify(settings: Settings, promises: Mapping[str, Promise]) -> dict[st
             "configuration_sha256": configuration_hash(settings),
             **code_identity(),
         }
-        await close_left_over(site.db, site.days)
-        clean = not await left_over(db)
-        report = sign_report(make_report(findings, at=now(), identity=identity, planted=clean), signer)
+        clean = await clean_up(db, site.days)
+        report = sign_report(make_report(findings, at=now(), identity=identity, cleaned_up=clean), signer)
     _keep(path_of(settings), report)
     return report
 

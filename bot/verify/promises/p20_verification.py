@@ -37,7 +37,7 @@ class Verification(Promise):
         )
 
     def _signature(self, site: Site) -> None:
-        report = sign_report(make_report([], at=site.clock(), identity={}, planted=True), site.signer)
+        report = sign_report(make_report([], at=site.clock(), identity={}, cleaned_up=True), site.signer)
         with tempfile.TemporaryDirectory(prefix="autoheal-verify-") as name:
             file, key = Path(name) / "report.json", Path(name) / "key.pem"
             key.write_bytes(site.signer.public_pem)

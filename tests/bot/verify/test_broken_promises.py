@@ -267,6 +267,8 @@ async def _empty(*_: Any, **__: Any) -> list[Any]:
     return []
 
 
+# With row-level security below it, the application's own wall alone may fall and the promise still holds.
+HOLDS_ON_POSTGRESQL = {"P6-sessions_without_criteria"}
 FIRST = {promise: case for case, (promise, _, _) in reversed(BREAKS.items())}
 
 
@@ -278,7 +280,7 @@ async def test_a_broken_promise_is_found(case: str, sqlite_settings: Settings, m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", BREAKS)
+@pytest.mark.parametrize("case", [case for case in BREAKS if case not in HOLDS_ON_POSTGRESQL])
 async def test_a_broken_promise_is_found_on_postgresql(
     case: str, postgres_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ async def test_an_interrupted_run_is_cleaned_up_by_the_next(
 
     with monkeypatch.context() as broken:
         broken.setattr("bot.verify.runner.judge", cut_off)
-        broken.setattr("bot.verify.site.close_left_over", lambda *_: _nothing())
+        broken.setattr("bot.verify.site.clean_up", lambda *_: _nothing())
         with pytest.raises(OSError, match="power"):
             await runner.verify(sqlite_settings, {})
     async with open_database(sqlite_settings) as (db, _):
