@@ -34,6 +34,10 @@ NORMS: dict[Family, Norm] = {
     "cpu": Norm(bad="up", relative=0.10, absolute=0.02, weight=0.7),
     "restarts": Norm(bad="up", relative=0.0, absolute=0.3, weight=0.9),
     "traffic": Norm(bad=None, relative=0.08, absolute=0.1, weight=0.15),
+    "network": Norm(bad=None, relative=0.10, absolute=0.0, weight=0.3),
+    "syscall": Norm(bad=None, relative=0.10, absolute=0.0, weight=0.15),
+    "log": Norm(bad=None, relative=0.10, absolute=0.0, weight=0.8),
+    "structure": Norm(bad=None, relative=0.10, absolute=0.0, weight=0.8),
     "other": Norm(bad=None, relative=0.10, absolute=0.0, weight=0.15),
 }
 

@@ -28,8 +28,13 @@ Family = Literal[
     "restarts",
     "dependency_errors",
     "dependency_latency",
+    "network",
+    "syscall",
+    "log",
+    "structure",
     "other",
 ]
+Source = Literal["metrics", "traces", "logs", "changes"]
 Direction = Literal["up", "down"]
 Verdict = Literal["cause_candidate", "coincides", "after_onset", "unrelated", "undone"]
 Confidence = Literal["high", "medium", "low"]
@@ -71,6 +76,27 @@ class LogLine:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spans:
+    """Spans in columns of one length, in no particular order. `ts` is the beginning (epoch seconds).
+
+    `service` and `operation` are indexes into `services` and `operations`. `trace`, `span` and `parent` are numbers
+    that identify within this object; a parent of -1 is a root, or was not recorded. `failed` is None where nobody
+    recorded it.
+    """
+
+    ts: FloatArray
+    service: IntArray
+    operation: IntArray
+    duration_s: FloatArray
+    trace: IntArray
+    span: IntArray
+    parent: IntArray
+    services: tuple[str, ...]
+    operations: tuple[str, ...]
+    failed: BoolArray | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     id: str
@@ -107,7 +133,10 @@ class Onset:
 
 @dataclass(frozen=True, kw_only=True)
 class Anomaly:
-    """`baseline` and `current` are in `unit`; `ratio` is None when the baseline is zero; `score` is in noise units."""
+    """`baseline` and `current` are in `unit`; `ratio` is None when the baseline is zero; `score` is in noise units.
+
+    `exemplar` is one verbatim line or call that shows it, where there is one.
+    """
 
     service: str
     indicator: str
@@ -120,6 +149,8 @@ class Anomaly:
     onset: Onset | None
     unit: str
     direction: Direction
+    source: Source = "metrics"
+    exemplar: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +188,13 @@ class ChangeFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class Telemetry:
-    """All that is known of one incident. `gaps` name what could not be read; they are handed through to the ranking."""
+    """All that is known of one incident. `gaps` name what could not be read; they are handed through to the ranking.
+
+    `reported_at` is when somebody said that it began, or noticed; it may be minutes wrong either way. Spans and log
+    lines were recorded only inside `coverage` and `spliced`: elsewhere their absence says nothing; None means
+    everywhere. `spliced` stretches of any signal were recorded at another, quiet time: a level that steps where one
+    ends is no sign of an incident.
+    """
 
     window: Window
     series: tuple[Series, ...] = ()
@@ -167,6 +204,9 @@ class Telemetry:
     symptom_service: str | None = None
     reported_at: datetime | None = None
     gaps: tuple[str, ...] = ()
+    spans: Spans | None = None
+    coverage: tuple[Stretch, ...] | None = None
+    spliced: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
