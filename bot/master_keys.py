@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,7 @@ from bot.settings import Settings
 from store.key_provider import KeyProvider, MasterKeys
 from store.local_keys import LocalFileKeys
 from store.redaction import Secret
+from store.whole_file import create_whole, replace_whole
 
 log = logging.getLogger("autoheal.keys")
 
@@ -73,7 +73,7 @@ async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
 
 async def keep_engine_key(keys: MasterKeys, path: Path, key: bytes, *, purpose: str = "engine") -> None:
     """Replaces the file in one move. Its first line names the provider, unless that is the local file."""
-    await asyncio.to_thread(_replace, path, await _wrapped(keys, key, purpose))
+    await asyncio.to_thread(replace_whole, path, await _wrapped(keys, key, purpose))
 
 
 async def account_secret(keys: MasterKeys, path: Path) -> bytes:
@@ -83,7 +83,7 @@ async def account_secret(keys: MasterKeys, path: Path) -> bytes:
     """
     if not await asyncio.to_thread(path.exists):
         content = await _wrapped(keys, secrets.token_bytes(32), "accounts")
-        await asyncio.to_thread(_create, path, content)
+        await asyncio.to_thread(create_whole, path, content)
     return await read_engine_key(keys, path, purpose="accounts")
 
 
@@ -113,28 +113,6 @@ async def read_engine_key(keys: MasterKeys, path: Path, *, purpose: str = "engin
     if name in _SERVICES:
         return await keys.named(name).unwrap(rest, context={"purpose": purpose})
     return await keys.named(LocalFileKeys.name).unwrap(content, context={"purpose": purpose})
-
-
-def _create(path: Path, content: bytes) -> None:
-    """A whole file or none; the first of several stays."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_bytes(content)
-    draft.replace(path)
 
 
 _SERVICES: Final = frozenset({"aws-kms", "vault"})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +11,7 @@ from bot.upkeep import event_days
 from store import audit, events
 from store.export import export_csv, export_json
 from store.tenants import find_tenant
+from store.whole_file import replacing
 
 Format = Literal["json", "csv"]
 _OPERATOR: Final = audit.Actor(type="system", id="operator")
@@ -34,17 +33,10 @@ async def export(settings: Settings, tenant: str, *, form: Format, out: Path) ->
             )
             await events.emit(s, "ai.autoheal.export.created.v1", known.id, {"format": form}, actor=_OPERATOR)
         make = export_json if form == "json" else export_csv
-        draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
         size = 0
-        try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                async for piece in make(db, known.id, days=days):
-                    size += file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(out)
-        finally:
-            draft.unlink(missing_ok=True)
+        with replacing(out) as file:
+            async for piece in make(db, known.id, days=days):
+                size += file.write(piece)
     return [
         f"{out}: {size / 1e6:.1f} MB of {form.upper()}, everything that {known.name} has here, without its secrets.",
         "It holds conversations and personal data in the clear: hand it over safely, then delete it.",

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from store.errors import UnsafeKeyFile, WrongMasterKey
+from store.whole_file import create_whole, replace_whole
 
 _NONCE = 12
 
@@ -67,8 +68,8 @@ class LocalFileKeys:
     def _add_line(self) -> None:
         with self._path.open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)  # two rotations at once add two lines
-            draft = _draft(self._path, self._path.read_text("ascii").rstrip("\n") + "\n" + _new_line())
-            draft.replace(self._path)
+            held_so_far = self._path.read_text("ascii").rstrip("\n")
+            replace_whole(self._path, f"{held_so_far}\n{_new_line()}".encode("ascii"))
         self._load()
 
 
@@ -76,28 +77,11 @@ def _new_line() -> str:
     return f"k{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}\n"
 
 
-def _draft(path: Path, content: str) -> Path:
-    """The whole content, on disk under a temporary name beside `path`."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return draft
-
-
 def _create_if_missing(path: Path) -> None:
-    """Writes a whole file under a temporary name and links it: two first starts end with one key, never half of one."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = _draft(path, _new_line())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
+    """Two first starts end with one key, never half of one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        create_whole(path, _new_line().encode("ascii"))
 
 
 def _read(path: Path) -> dict[str, bytes]:

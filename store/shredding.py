@@ -22,6 +22,7 @@ from typing import Any
 
 from store.errors import BrokenShredLedger, NoShredLedger
 from store.ids import new_id
+from store.whole_file import create_whole
 
 _TAG = b"AHSHRED1"
 _BEGINNING = "0" * 64
@@ -78,18 +79,7 @@ class ShredLedger:
         """A new, empty ledger; or the one that another process began in the same moment."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         first = {"ledger_id": new_id(), "begun_at": at.isoformat()}
-        draft = self.path.with_name(f"{self.path.name}.{first['ledger_id']}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_line(first, _BEGINNING))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        _sync_folder(self.path.parent)
+        create_whole(self.path, _line(first, _BEGINNING))
         ledger = self.read()
         if ledger is None:
             raise NoShredLedger(f"the shred ledger {self.path} vanished while it was begun")
@@ -192,11 +182,3 @@ def _line(fields: dict[str, str], chain: str) -> bytes:
 def _link(chain: str, fields: dict[str, str]) -> str:
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(_TAG + bytes.fromhex(chain) + canonical.encode()).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

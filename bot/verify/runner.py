@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,6 +25,7 @@ from bot.verify.report import canonical, make_report, sign_report
 from bot.verify.reports import name_of, path_of
 from bot.verify.site import Site, clean_up, open_site
 from store.errors import StoreError
+from store.whole_file import replace_whole
 
 log = logging.getLogger("autoheal.verify")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -159,10 +159,4 @@ def _commit() -> str | None:
 
 def _keep(folder: Path, report: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = name_of(datetime.fromisoformat(report["report"]["at"]))
-    draft = folder / f".{name}.draft"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(canonical(report) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / name)
+    replace_whole(folder / name_of(datetime.fromisoformat(report["report"]["at"])), canonical(report) + b"\n")

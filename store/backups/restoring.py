@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Table, func, inspect, select
 
 from store.backups.archive import KEYRING_TABLES, MASTER_KEY, PARTS, Backup, Backups, Part, Place, drafts, programs_for
 from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
-from store.backups.sealed_file import SealedReader, sync_folder
+from store.backups.sealed_file import SealedReader
 from store.engine import create_engine
 from store.errors import BadBackup, NoShredLedger, RestoreRefused
 from store.event_days.sqlite import event_files
@@ -30,6 +30,7 @@ from store.schema import Base
 from store.shredding import ShredLedger
 from store.walls.acting import owning
 from store.walls.postgresql import make_roles
+from store.whole_file import sync_folder
 
 _FIRST_TABLES: Final[dict[Part, Table]] = {
     "content": Base.metadata.tables["tenants"],

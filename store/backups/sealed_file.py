@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from store.errors import BadBackup
+from store.whole_file import sync_folder
 
 _MAGIC: Final = b"AHBACKUP1\n"
 _PIECE: Final = 1 << 20
@@ -168,12 +169,3 @@ def _header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
 
 def _nonce(number: int, *, last: bool) -> bytes:
     return number.to_bytes(11, "big") + (b"\1" if last else b"\0")
-
-
-def sync_folder(folder: Path) -> None:
-    """So that a new name in it survives a crash."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
