@@ -3,7 +3,7 @@
     python benchmarks/store.py [--events 1000000] [--timeline 5000000] [--tenants 10000] [--appends 2000]
                                [--only vault,days,timeline,audit] [--folder DIR] [--out FILE]
 
-- vault: sealing and opening 1 KB in an AH1 envelope, beside AES-256-GCM of the same library with one key.
+- vault: sealing and opening 1 KB in an envelope, beside AES-256-GCM of the same library with one key.
 - days: forgetting a day of events by dropping it, beside deleting its rows (benchmarks/event_days.py).
 - timeline: the newest 100 events of one tenant among `--tenants`, with `--timeline` events in all, beside the same
   query among 10 tenants with as many events each.

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, String, Text, TypeDecorator
 
 from store.redaction import Redacted
+from store.vault import MAGICS
 
 WORD_LENGTH = 255
 _WORD = re.compile(r"[\x21-\x7e]{0,255}")
@@ -37,13 +38,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Sealed(TypeDecorator[bytes]):
-    """An AH1 envelope (store/vault.py). Rotation and erasure find the sealed columns by this type."""
+    """An envelope (store/vault.py). Rotation and erasure find the sealed columns by this type."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, _dialect: Dialect) -> bytes | None:
-        if value is not None and not value.startswith(b"AH1"):
+        if value is not None and not value.startswith(MAGICS):
             raise TypeError("only an envelope can be stored in a sealed column")
         return value
 
