@@ -1,0 +1,63 @@
+"""What looks like a value: numbers, times, addresses, ids, paths. The same rules for every system.
+
+Masking works on levelled text, in which every digit is 0 and a run of digits is one 0: values differ, forms repeat.
+"""
+
+import re
+from collections.abc import Iterable
+
+WILD = "<*>"
+MAX_WORDS = 150
+MAX_CACHED = 100_000
+_LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
+
+_VALUE = re.compile(
+    r"""
+    [a-zA-Z][a-zA-Z0+.-]*://[^\s"'<>,;)\]]+                          # URL
+  | (?<!\w)(?:[0a-fA-F]{1,4}:){3,}:?[0a-fA-F]{1,4}(?!\w)            # hardware or IPv6 address
+  | (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)+(?!\w)       # UUID and the like
+  | (?<![\w.])0x[0a-fA-F]+(?!\w)
+  | (?<!\w)(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
+  | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
+  | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
+  | [-+]?0(?:[.,:/]0)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, clock time, size, duration
+    """,
+    re.VERBOSE,
+)
+_SPAN = re.compile(
+    r"""
+    (?<=[=:])\s?"[^"]*"                                             # key="some words"
+  | \b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*
+    \s<\*>,?(?:\s<\*>)?(?:\s[A-Z]{3,4})?(?:\s<\*>)?(?!\w)           # a date in words
+  | <\*>(?:[-_]?<\*>)+
+    """,
+    re.VERBOSE,
+)
+
+
+class Masks(dict[str, str]):
+    """Word to masked word, made when first asked for. Emptied when full: it is only a cache."""
+
+    def __missing__(self, word: str) -> str:
+        masked = _VALUE.sub(WILD, word)
+        if len(self) >= MAX_CACHED:
+            self.clear()
+        self[word] = masked
+        return masked
+
+
+def level(lines: Iterable[str]) -> list[str]:
+    """Each line with its digits as 0 and runs of them as one 0. The lines must hold no line feed."""
+    data = "\n".join(lines).encode("utf-8", "surrogatepass").translate(_LEVEL)
+    data = data.replace(b"0000", b"0")
+    while b"00" in data:
+        data = data.replace(b"00", b"0")
+    return data.decode("utf-8", "surrogatepass").split("\n")
+
+
+def mask(levelled: str, masks: Masks) -> str:
+    """A levelled line with its values as `<*>` and single blanks."""
+    words = levelled.split(None, MAX_WORDS)
+    if len(words) > MAX_WORDS:
+        words[MAX_WORDS:] = [WILD]
+    return _SPAN.sub(WILD, " ".join(map(masks.__getitem__, words)))
