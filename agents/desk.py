@@ -7,10 +7,10 @@ with its audit row in one transaction, then enqueues durable work under a determ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from agents.permission import Denied, Person
-from store.approvals import Approval
+from store.approvals import Approval, Decision
 from store.ids import ApprovalId, IncidentId, InvestigationId
 from store.redaction import Redacted
 
@@ -75,8 +75,9 @@ class Desk(Protocol):
     async def stop(self, person: Person, investigation: InvestigationId) -> Done | NothingToDo | Denied: ...
 
     async def decide(
-        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Literal["approved", "rejected"]
-    ) -> Done | AlreadyDecided | PlanChanged | Denied: ...
+        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Decision, reason: str = ""
+    ) -> Done | AlreadyDecided | PlanChanged | Denied:
+        """`reason` is the person's own words, for `break_glass`."""
 
     async def change_scope(
         self, person: Person, approval: ApprovalId, *, arguments: dict[str, str]

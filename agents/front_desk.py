@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from agents import approval as approval_life
 from agents import desk
 from agents.desk import Ask, Done, Investigating, NothingToDo
 from agents.errors import AgentError
-from agents.permission import Denied, Permission, Person, check, check_approval, who_may_approve
+from agents.permission import (
+    Allowed,
+    Denied,
+    Permission,
+    Person,
+    check,
+    check_approval,
+    check_break_glass,
+    who_may_approve,
+)
 from agents.remediation import Impossible, Plan, PlanReason, discover_remediations
 from agents.runtime import Runtime
 from agents.tool import Risk
 from agents.workflow import workflow_id
 from agents.workflows.remediate import TOPIC
 from store import approvals, audit, conversations, events, feedback, incidents, investigations, users
-from store.approvals import Approval, ApprovalState
+from store.approvals import Approval, ApprovalState, Decision
 from store.audit import Actor
 from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
 from store.redaction import Redacted
@@ -147,22 +156,24 @@ class FrontDesk:
         return Done()
 
     async def decide(
-        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Literal["approved", "rejected"]
+        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Decision, reason: str = ""
     ) -> Done | desk.AlreadyDecided | desk.PlanChanged | Denied:
         """One UPDATE decides. `plan_hash` may be the first 12 or more characters that the card carried."""
         async with self._rt.db.tenant(person.tenant_id) as s:
             found = await approvals.approval(s, approval)
             if found is None:
                 return Denied("This proposal does not exist in your workspace.")
-            denied = await self._may_decide(s, person, found, decision)
+            denied = await self._may_decide(s, person, found, decision, reason=reason)
             if denied is not None:
                 await self._noted(s, person, "approval.refused", approval, {"role": person.role.value})
                 return denied
             result = await self._decide(s, person, found, plan_hash, decision)
             if isinstance(result, approvals.Decided):
                 details = {"plan_hash": found.plan_hash, "remediation": found.remediation, "risk": found.risk}
-                await events.emit(s, f"ai.autoheal.approval.{decision}.v1", approval, details)
-                await self._noted(s, person, f"approval.{decision}", approval, details)
+                verb = result.approval.state.value
+                await events.emit(s, f"ai.autoheal.approval.{verb}.v1", approval, {**details, "decision": decision})
+                broken = {"break_glass": str(s.redactor.redact(reason.strip()))} if decision == "break_glass" else {}
+                await self._noted(s, person, f"approval.{verb}", approval, {**details, **broken})
         if isinstance(result, Denied | desk.PlanChanged):
             return result
         if isinstance(result, approvals.PlanChanged):
@@ -179,7 +190,7 @@ class FrontDesk:
         person: Person,
         found: Approval,
         plan_hash: str,
-        decision: Literal["approved", "rejected"],
+        decision: Decision,
     ) -> (
         approvals.Decided
         | approvals.AlreadyDecided
@@ -196,7 +207,7 @@ class FrontDesk:
             return approvals.Expired(approval=found)
         if len(plan_hash) < _LEAST_HASH or not found.plan_hash.startswith(plan_hash):
             return desk.PlanChanged(approval=found)
-        if decision == "approved":
+        if decision != "rejected":
             plan = Plan.model_validate(found.plan)
             if unmet := next((p.text for p in plan.preconditions if not p.holds), None):
                 return Denied(f"A precondition does not hold: {unmet}")
@@ -211,8 +222,14 @@ class FrontDesk:
             approved_until=now + self._rt.pace.approval_valid,
         )
 
-    async def _may_decide(self, s: TenantSession, person: Person, found: Approval, decision: str) -> Denied | None:
+    async def _may_decide(
+        self, s: TenantSession, person: Person, found: Approval, decision: str, *, reason: str = ""
+    ) -> Denied | None:
         risk = Risk(found.risk)
+        if decision == "break_glass":
+            reversible = Plan.model_validate(found.plan).reversible
+            alone = check_break_glass(person.role, risk, reversible=reversible, reason=reason)
+            return alone if isinstance(alone, Denied) else None
         run = await investigations.investigation(s, found.investigation_id) if found.investigation_id else None
         asked_for_run = run is not None and run.requested_by == person.user_id
         # Whoever changed the scope, or clicked Undo, asked for this plan although somebody else asked for the run.
@@ -274,7 +291,8 @@ class FrontDesk:
             found = await approvals.approval(s, approval)
             if found is None:
                 return Denied("This proposal does not exist in your workspace.")
-            if (denied := await self._may_decide(s, person, found, "approved")) is not None:
+            denied = await self._may_decide(s, person, found, "approved")
+            if denied is not None and not _acted_alone(person, found):
                 return denied
         plan = Plan.model_validate(found.plan)
         if found.state not in _UNDOABLE or not plan.reversible:
@@ -307,9 +325,10 @@ class FrontDesk:
                 plan=undo,
                 undo_of=approval,
             )
-            decided = await self._decide_undo(s, person, stored)
+            decided = await self._decide_undo(s, person, stored, alone=_acted_alone(person, found))
             if isinstance(decided, approvals.Decided):
-                await self._noted(s, person, "undo.requested", approval, {"undo": undo_id})
+                details = {"undo": undo_id, "decision": decided.approval.decision}
+                await self._noted(s, person, "undo.requested", approval, details)
         await self._rt.queue.enqueue(
             "remediate",
             workflow_id=workflow_id(person.tenant_id, "remediate", undo_id),
@@ -319,9 +338,14 @@ class FrontDesk:
             return Done() if isinstance(decided, approvals.Decided) else decided
         return NothingToDo(reason="The undo was asked for already.")
 
-    async def _decide_undo(self, s: TenantSession, person: Person, undo: Approval) -> object:
-        """The click decides, unless the undo is riskier than what is undone: then its card waits for who may."""
+    async def _decide_undo(self, s: TenantSession, person: Person, undo: Approval, *, alone: bool) -> object:
+        """The click decides, unless the undo is riskier than what is undone: then its card waits for who may.
+
+        Whoever broke the glass alone may take it back alone.
+        """
         risk = Risk(undo.risk)
+        if alone and isinstance(check(person.role, Permission.APPROVE_HIGH), Allowed):
+            return await self._decide(s, person, undo, undo.plan_hash, "break_glass")
         if isinstance(denied := check_approval(person.role, risk, is_requester=True), Denied):
             return Denied(f"{denied.reason} Who may: {who_may_approve(risk)}. The card of the undo waits for them.")
         return await self._decide(s, person, undo, undo.plan_hash, "approved")
@@ -365,6 +389,10 @@ class FrontDesk:
         await audit.record(s, actor=actor, action=f"slack.{what}", target=target, details=dict(details))
 
 
+def _acted_alone(person: Person, found: Approval) -> bool:
+    return found.decision == "break_glass" and found.decided_by == person.user_id
+
+
 def _title(question: str) -> str:
     line = " ".join(question.split()) or "Incident"
     return line if len(line) <= _TITLE_MAX else f"{line[: _TITLE_MAX - 1]}…"
@@ -382,6 +410,6 @@ def _decided_sentence(found: Approval, slack_user: str | None) -> str:
     if found.state is ApprovalState.EXPIRED or found.decided_at is None:
         return "Nobody answered in time; this proposal has expired."
     who = f"<@{slack_user}>" if slack_user else "Somebody"
-    verb = "rejected" if found.decision == "rejected" else "approved"
+    verb = {"rejected": "rejected", "break_glass": "approved with break-glass"}.get(str(found.decision), "approved")
     now = found.state.value.replace("_", " ")
     return f"{who} {verb} this at {found.decided_at:%H:%M:%S} UTC; it is now {now}."

@@ -97,6 +97,24 @@ def check_approval(role: Role, risk: Risk, *, is_requester: bool) -> Allowed | D
     return allowed
 
 
+LEAST_REASON: Final = 10
+"""Characters of a typed reason."""
+
+
+def check_break_glass(role: Role, risk: Risk, *, reversible: bool, reason: str) -> Allowed | Denied:
+    """Whether the role may do without the second person whom a plan of high risk needs."""
+    allowed = check(role, Permission.APPROVE_HIGH)
+    if isinstance(allowed, Denied):
+        return allowed
+    if risk is not Risk.HIGH:
+        return Denied("This plan needs no second person: approve it on its card.")
+    if not reversible:
+        return Denied("What this plan does cannot be undone, so it needs a second person: another admin must approve.")
+    if len(reason.split()) == 0 or len(reason.strip()) < LEAST_REASON:
+        return Denied("Break-glass needs a reason: say in a sentence why it cannot wait for another admin.")
+    return allowed
+
+
 def who_may_approve(risk: Risk) -> str:
     """For the card."""
     return "Admins, not the requester" if risk is Risk.HIGH else "Members and admins"

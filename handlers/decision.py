@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agents.desk import AlreadyDecided, Done, PlanChanged
 from agents.permission import Denied, Person
-from handlers.answer import Office
+from handlers.answer import Office, Reply
 from handlers.blocks import text as t
 from handlers.button import Click, read_value
 from store import approvals, audit
@@ -48,15 +48,22 @@ async def decide(click: Click, office: Office, decision: Decision) -> None:
         await click.reply.privately(UNKNOWN)
         return
     digits = click.value.partition(":")[2]
-    match await office.desk.decide(click.person, found.id, plan_hash=digits, decision=decision):
+    answer = await office.desk.decide(click.person, found.id, plan_hash=digits, decision=decision)
+    await answer_decision(click.person, click.reply, answer, office)
+
+
+async def answer_decision(
+    person: Person, reply: Reply, answer: Done | AlreadyDecided | PlanChanged | Denied, office: Office
+) -> None:
+    match answer:
         case Done():
             return
         case AlreadyDecided(sentence=sentence):
-            await click.reply.privately(sentence)
+            await reply.privately(sentence)
         case PlanChanged():
-            await click.reply.privately(CHANGED)
+            await reply.privately(CHANGED)
         case Denied(reason=reason):
-            await click.reply.privately(await in_words(click.person, reason, office))
+            await reply.privately(await in_words(person, reason, office))
 
 
 async def in_words(person: Person, reason: str, office: Office) -> str:

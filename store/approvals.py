@@ -20,7 +20,8 @@ from store.ids import ApprovalId, IncidentId, InvestigationId, UserId
 from store.schema import ApprovalRow
 from store.session import TenantSession
 
-Decision = Literal["approved", "rejected"]
+Decision = Literal["approved", "rejected", "break_glass"]
+"""`break_glass`: approved by one admin alone, where a second person is asked for."""
 
 
 class ApprovalState(StrEnum):
@@ -189,11 +190,11 @@ async def decide(
         ApprovalRow.plan_hash == plan_hash,
         ApprovalRow.expires_at > now,
         values={
-            "state": ApprovalState(decision),
+            "state": ApprovalState.REJECTED if decision == "rejected" else ApprovalState.APPROVED,
             "decision": decision,
             "decided_by": by,
             "decided_at": now,
-            "approved_until": approved_until if decision == "approved" else None,
+            "approved_until": None if decision == "rejected" else approved_until,
         },
     )
     found = _approval(s, await _row(s, approval_id))
@@ -314,7 +315,7 @@ def _approval(s: TenantSession, row: ApprovalRow) -> Approval:
 
 def _decision(value: str | None) -> Decision | None:
     match value:
-        case None | "approved" | "rejected":
+        case None | "approved" | "rejected" | "break_glass":
             return value
         case _:
             raise ValueError(f"unknown decision {value!r}")

@@ -13,7 +13,9 @@ from typing import Final, Literal
 from store.audit import AuditEntry
 from store.vocabulary import ACTIONS, SOURCES
 
-Rule = Literal["bad_signatures", "bad_logins", "probes", "mass_export", "role_used_at_once", "many_remediations"]
+Rule = Literal[
+    "bad_signatures", "bad_logins", "probes", "mass_export", "role_used_at_once", "many_remediations", "break_glass"
+]
 
 LOOK_BACK: Final = timedelta(hours=1)
 SHORTLY: Final = timedelta(minutes=10)
@@ -41,11 +43,18 @@ WATCHED: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Suspicion:
-    """`about` is whom or what it concerns, as an id; `count` how often it happened."""
+    """`about` is whom or what it concerns, as an id; `count` how often it happened; `which` tells two of one rule
+    apart.
+    """
 
     rule: Rule
     about: str
     count: int
+    which: str = ""
+
+    def occasion(self, now: datetime) -> str:
+        """What is told once: a rule once an hour, a single deed once."""
+        return f"{self.rule}:{self.which or now.strftime('%Y%m%dT%H')}"
 
     @property
     def sentence(self) -> str:
@@ -60,6 +69,7 @@ _SENTENCES: Final[dict[Rule, str]] = {
     "mass_export": "{count} exports within an hour by {about}.",
     "role_used_at_once": "{about} was given a new role and used it within 10 minutes.",
     "many_remediations": "{count} remediations were started within 10 minutes.",
+    "break_glass": "{about} approved a plan of high risk without a second person (break-glass).",
 }
 
 
@@ -67,7 +77,7 @@ def judge(entries: Sequence[AuditEntry], now: datetime) -> list[Suspicion]:
     """What the entries of the last hour, oldest first, show. Pure."""
     shortly = [entry for entry in entries if entry.at > now - SHORTLY]
     found = (rule(entries if rule is _mass_export else shortly) for rule in _RULES)
-    return [suspicion for suspicion in found if suspicion is not None]
+    return [*(suspicion for suspicion in found if suspicion is not None), *_broken_glass(shortly)]
 
 
 def _bad_signatures(entries: Sequence[AuditEntry]) -> Suspicion | None:
@@ -108,6 +118,15 @@ def _role_used_at_once(entries: Sequence[AuditEntry]) -> Suspicion | None:
 def _many_remediations(entries: Sequence[AuditEntry]) -> Suspicion | None:
     started = [entry.target for entry in entries if _is(entry, {"effect.started"})]
     return _many("many_remediations", started, MANY_REMEDIATIONS)
+
+
+def _broken_glass(entries: Sequence[AuditEntry]) -> list[Suspicion]:
+    """Each use is told by itself, however many there are."""
+    return [
+        Suspicion(rule="break_glass", about=entry.actor.id, count=1, which=entry.target)
+        for entry in entries
+        if _is(entry, {"approval.approved"}) and "break_glass" in entry.details
+    ]
 
 
 _RULES: Final[tuple[Callable[[Sequence[AuditEntry]], Suspicion | None], ...]] = (

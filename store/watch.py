@@ -62,7 +62,7 @@ class Watch:
             )
         raised = 0
         for suspicion in judge(entries, now):
-            key = f"{suspicion.rule}:{now:%Y%m%dT%H}"
+            key = suspicion.occasion(now)
             raised += await self._raise(head.tenant_id, key, suspicion)
             if (head.tenant_id, key) not in self._told:
                 text = f"*Suspicious activity.* {suspicion.sentence} The audit log has the entries."

@@ -13,6 +13,7 @@ from typing import Final
 
 from agents.permission import who_may_approve
 from agents.remediation import Healing, Plan
+from agents.tool import Risk
 from handlers.blocks import text as t
 from handlers.blocks.message import Json, Message, actions, button, context, fields, preformatted, sections
 from store.approvals import Approval, ApprovalState
@@ -100,7 +101,8 @@ def _proposed(approval: Approval) -> str:
 
 
 def _approved(view: Card) -> str:
-    return f"Approved by {_person(view, view.approval.decided_by)} {t.clock(view.approval.decided_at)}"
+    alone = " with break-glass" if view.approval.decision == "break_glass" else ""
+    return f"Approved by {_person(view, view.approval.decided_by)} {t.clock(view.approval.decided_at)}{alone}"
 
 
 def _applied(view: Card) -> str:
@@ -226,7 +228,12 @@ def _preconditions(plan: Plan) -> str:
 
 
 def _asked(view: Card) -> str:
-    return f"Asked by {_person(view, view.plan.requested_by)}. May approve: {who_may_approve(view.plan.risk)}."
+    alone = "; the requester too, with break-glass" if _may_be_broken(view.plan) else ""
+    return f"Asked by {_person(view, view.plan.requested_by)}. May approve: {who_may_approve(view.plan.risk)}{alone}."
+
+
+def _may_be_broken(plan: Plan) -> bool:
+    return plan.risk is Risk.HIGH and plan.reversible
 
 
 def _freshness(view: Card) -> str:
@@ -245,8 +252,10 @@ def _person(view: Card, user_id: str | None) -> str:
 
 def _decide_buttons(view: Card) -> list[Json]:
     value = button_value(view.approval)
+    alone = [button("break_glass", "Break glass", value)] if _may_be_broken(view.plan) else []
     return actions(
         button("approve", view.plan.button, value, style="primary"),
+        *alone,
         button("change_scope", "Change scope", value),
         button("reject", "Reject", value, style="danger"),
     )

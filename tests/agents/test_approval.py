@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from fakes.bench import bench_toolbox, restarted_by_hand
 from fakes.rig import Rig
+from fakes.rollback import applied_rollback
 
 from agents import approval
 from agents.desk import AlreadyDecided, Done, NothingToDo, PlanChanged
@@ -16,7 +17,6 @@ from agents.permission import Denied
 from agents.remediation import Plan, discover_remediations
 from agents.workflow import workflow_id
 from store import approvals, tenants, users
-from store.approvals import ApprovalState
 from store.ids import ApprovalId, stable_id
 from store.session import Database
 from store.users import Role
@@ -446,32 +446,8 @@ async def test_undo_of_what_cannot_be_undone_says_so(rig: Rig) -> None:
     assert rig.effects == 1
 
 
-async def _applied_rollback(rig: Rig) -> ApprovalId:
-    """A rollback that was carried out before: the bench runs the version that it went back to."""
-    found = await rig.proposed()
-    ran, runs = "b" * 40, "a" * 40
-    rollback = Plan.model_validate(found.plan).model_copy(
-        update={
-            "remediation": "rollback_deployment",
-            "action": "rollback_deployment",
-            "title": "Roll back checkout",
-            "from_version": ran,
-            "to_version": runs,
-            "target_version": f"checkout@{runs}",
-            "reversible": True,
-        }
-    )
-    applied = ApprovalId(stable_id("approval", "rollback"))
-    async with rig.db.tenant(rig.tenant) as s:
-        await approval.store_proposal(
-            s, rig.runtime, applied, incident=found.incident_id, investigation=found.investigation_id, plan=rollback
-        )
-        await approvals.advance(s, applied, to=ApprovalState.NOT_HEALED, expect={ApprovalState.PROPOSED})
-    return applied
-
-
 async def test_an_undo_is_a_stored_decision_and_clicking_it_often_does_one(database: Database, rig: Rig) -> None:
-    applied = await _applied_rollback(rig)
+    applied = await applied_rollback(rig)
     person = await rig.person()
     answers = await asyncio.gather(*(rig.desk.undo(person, applied) for _ in range(10)))
     await rig.engine.settle()
@@ -487,7 +463,7 @@ async def test_an_undo_is_a_stored_decision_and_clicking_it_often_does_one(datab
 async def test_an_undo_whose_start_was_lost_is_carried_out_when_the_click_is_handled_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    applied = await _applied_rollback(rig)
+    applied = await applied_rollback(rig)
 
     async def dies(*_: object, **__: object) -> None:
         raise ConnectionError
@@ -503,7 +479,7 @@ async def test_an_undo_whose_start_was_lost_is_carried_out_when_the_click_is_han
 
 
 async def test_a_viewer_cannot_undo(rig: Rig) -> None:
-    applied = await _applied_rollback(rig)
+    applied = await applied_rollback(rig)
     assert isinstance(await rig.desk.undo(await rig.person("U0VIEWER"), applied), Denied)
     assert rig.effects == 0
 

@@ -155,10 +155,12 @@ class Rig:
     def approval_of(self, run: InvestigationId) -> ApprovalId:
         return ApprovalId(stable_id("approval", self.tenant, run))
 
-    async def decide(self, found: Approval, decision: Any = "approved", who: str = "U0MEMBER") -> Any:
+    async def decide(
+        self, found: Approval, decision: Any = "approved", who: str = "U0MEMBER", *, reason: str = ""
+    ) -> Any:
         """One click, and everything that follows from it."""
         answer = await self.desk.decide(
-            await self.person(who), found.id, plan_hash=found.plan_hash[:16], decision=decision
+            await self.person(who), found.id, plan_hash=found.plan_hash[:16], decision=decision, reason=reason
         )
         await self.engine.settle()
         return answer

@@ -9,6 +9,7 @@ from tests.handlers.inbound import Slack, show
 def test_every_button_declares_its_permission() -> None:
     assert {name: found.permission for name, found in discover_buttons().items()} == {
         "approve": Permission.APPROVE_MEDIUM,
+        "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,
         "details": Permission.READ,
         "feedback": Permission.READ,

@@ -6,6 +6,7 @@ from handlers.modal import Metadata, discover_modals, read_metadata
 
 def test_every_modal_declares_its_permission() -> None:
     assert {name: modal.permission for name, modal in discover_modals().items()} == {
+        "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,
         "wrong_service": Permission.INVESTIGATE,
     }

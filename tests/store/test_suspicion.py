@@ -81,6 +81,26 @@ async def test_a_rule_strikes_at_its_count(sqlite_database: Database, two_tenant
     assert [(tenant, key.split(":")[1]) for tenant, key in told.messages] == [(a, rule)]
 
 
+async def test_each_use_of_break_glass_is_told_once(sqlite_database: Database, two_tenants: Any, clock: Any) -> None:
+    a = two_tenants[0]
+    told = Told()
+    watch = Watch(sqlite_database, told)
+    broken = {"break_glass": "nobody else answered"}
+    await _record(
+        sqlite_database,
+        a,
+        (ADMIN, "slack.approval.approved", "plan-1", broken),
+        (ADMIN, "slack.approval.approved", "plan-2", broken),
+        (MEMBER, "slack.approval.approved", "plan-3", {}),
+    )
+    assert await watch.look() == 2
+    clock.advance(timedelta(minutes=5))
+    await _record(sqlite_database, a, (MEMBER, "slack.approval.approved", "plan-4", {}))
+    assert await watch.look() == 0
+    assert [key for _, key in told.messages] == ["alert:break_glass:plan-1", "alert:break_glass:plan-2"]
+    assert all("without a second person" in text for text in told.messages.values())
+
+
 async def test_one_write_past_the_wall_is_enough(sqlite_database: Database, two_tenants: Any) -> None:
     told = Told()
     await _record(sqlite_database, two_tenants[0], (MEMBER, "slack.access.refused", "x", {"reason": "wall"}))

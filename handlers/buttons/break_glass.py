@@ -1,0 +1,37 @@
+"""Approve a plan of high risk without the second person: opens a form that asks why."""
+
+from agents.permission import Permission
+from handlers.answer import Office, open_modal
+from handlers.button import Button, Click
+from handlers.decision import UNKNOWN, read_approval
+from handlers.modal import Metadata
+from handlers.modals.break_glass import break_glass_view
+from store.approvals import ApprovalState
+
+TOO_LATE = "That took too long for Slack to open the form. Please click again."
+
+
+class BreakGlass(Button):
+    name = "break_glass"
+    permission = Permission.APPROVE_HIGH
+
+    async def press(self, click: Click, office: Office) -> None:
+        found = await read_approval(click.person, click.value, office)
+        if found is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        if found.state is not ApprovalState.PROPOSED:
+            await click.reply.privately("This is decided already.")
+            return
+        metadata = Metadata(
+            subject=found.id,
+            channel_id=click.reply.channel_id,
+            thread_ts=click.reply.thread_ts,
+            fingerprint=click.value.partition(":")[2],
+        )
+        client = await office.clients.client_for(click.person.tenant_id)
+        if not await open_modal(client, click.trigger_id, break_glass_view(metadata)):
+            await click.reply.privately(TOO_LATE)
+
+
+BUTTON = BreakGlass()
