@@ -1,0 +1,232 @@
+"""From recorded calls to suspicions: whose own time grew, whose network, whose requests stop early.
+
+A caller is not suspected for what its callee does: the wait for a call is never its own time, and a request that ends
+after a call is the callee's if it ends so for several callers.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents.evidence.norms import Z_ABNORMAL, Z_CAP
+from agents.evidence.suspicion import Suspicion
+from agents.evidence.traces.calls import Calls, chunk_of, cut_off, inside, read_calls
+from agents.evidence.traces.shapes import Shares, Steps, endings, presences, read_steps
+from agents.evidence.traces.timing import Shifts, compare_times, edge_blame
+from agents.evidence.types import BoolArray, Direction, Edge, IntArray, Onset, Spans, Stretch, Window
+
+CHUNK_S = 20.0
+LINEAR_Z = 12.0  # up to here a score is the distance in noise units; then it grows ever slower, keeping the order
+STRETCH_Z = 60.0
+NEVER_BEFORE = 1.3  # what never happened before counts this much more
+CALLED_LAST = 0.5  # share of a caller's early ends that the called service is held for, if it alone ends so
+HANDLER = ("error", "exception", "fallback")  # in the name of an operation that answers for a failed one
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compared:
+    """A recording with which of its rows are before, which after, and in which slice of the baseline."""
+
+    calls: Calls
+    before: BoolArray
+    after: BoolArray
+    chunk: IntArray
+    whole: BoolArray
+
+
+def trace_suspicions(
+    spans: Spans,
+    edges: Sequence[Edge],
+    onset: Onset,
+    window: Window,
+    good: Sequence[Stretch] = (),
+    coverage: Sequence[Stretch] | None = None,
+) -> list[Suspicion]:
+    """Services suspected for their own time, their network or their early ends, strongest first.
+
+    What came before is read in the `good` stretches (without any: from all that was recorded before the onset's guard
+    band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
+    """
+    compared = compare(read_calls(spans), onset, window, good, coverage)
+    if not compared.before.any() or not compared.after.any():
+        return []
+    found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
+    del edges
+    return sorted(found, key=lambda s: (-s.score, s.service, s.indicator))
+
+
+def compare(
+    calls: Calls, onset: Onset, window: Window, good: Sequence[Stretch], coverage: Sequence[Stretch] | None
+) -> Compared:
+    """Divide a recording at the onset."""
+    at, end = onset.at.timestamp(), window.end.timestamp()
+    until = at - onset.guard_s
+    if not good:
+        recorded = coverage or ([(float(calls.ts[0]), float(calls.ts[-1]))] if calls.ts.size else [])
+        good = [(start, min(stop, until)) for start, stop in recorded if start < until]
+    before = inside(calls.ts, good) & (calls.ts < until)
+    return Compared(
+        calls=calls,
+        before=before,
+        after=np.asarray((calls.ts >= at) & (calls.ts <= end), dtype=np.bool_),
+        chunk=chunk_of(calls.ts, good, CHUNK_S),
+        whole=~cut_off(calls, coverage),
+    )
+
+
+def capped(z: float) -> float:
+    """Noise units as a score: ever slower beyond `LINEAR_Z`, never above the cap, order kept."""
+    if z <= LINEAR_Z:
+        return z
+    return float(LINEAR_Z + (Z_CAP - LINEAR_Z) * (1 - np.exp(-(z - LINEAR_Z) / STRETCH_Z)))
+
+
+def own_times(c: Compared) -> list[Suspicion]:
+    """Endpoints whose service spends more time of its own."""
+    calls = c.calls
+    entry = calls.server & (calls.owner >= 0) & c.whole
+    shifts = _times(c, np.where(entry, calls.key, -1), np.where(entry, calls.local_s, np.nan), _size(calls.key))
+    first = _first_rows(calls.key)
+    found = []
+    for key in np.flatnonzero(np.nan_to_num(shifts.z) >= Z_ABNORMAL).tolist():
+        service, operation = calls.name(first[key])
+        found.append(_slower(service, f"trace:self {operation}", shifts, key))
+    return found
+
+
+def edge_times(c: Compared) -> list[Suspicion]:
+    """Services to and from which calls take longer on the way."""
+    calls = c.calls
+    client = np.flatnonzero(np.isfinite(calls.wait_s))
+    width = len(calls.spans.services)
+    pair = calls.service[client] * np.int64(width) + calls.service[calls.callee[client]]
+    pairs, code = np.unique(pair, return_inverse=True)
+    group = np.full(calls.ts.size, -1, dtype=np.int64)
+    group[client] = code
+    shifts = _times(c, group, calls.wait_s, pairs.size)
+    caller, callee = (pairs // width).tolist(), (pairs % width).tolist()
+    weight = np.sqrt(shifts.n_after.astype(np.float64))
+    blame, blamed = edge_blame(caller, callee, shifts.z, weight)
+    names = calls.spans.services
+    found = []
+    for edge, service in sorted(blamed.items()):
+        a, b = names[caller[edge]], names[callee[edge]]
+        one = _slower(names[service], f"trace:gap {a} -> {b}", shifts, edge, peer=b if names[service] == a else a)
+        found.append(replace(one, score=min(one.score, capped(blame[service]))))
+    return found
+
+
+def early_ends(c: Compared) -> list[Suspicion]:
+    """Endpoints whose calls end after another step than usual, or take steps they never took, or no longer."""
+    calls = c.calls
+    rows = np.flatnonzero(calls.server & (calls.owner >= 0) & c.whole & (c.before | c.after))
+    steps = read_steps(calls, rows)
+    ends = endings(calls, steps, c.before, c.after, c.chunk)
+    first = _first_rows(calls.key)
+    found: list[Suspicion] = []
+    ended: set[int] = set()
+    at_callee: dict[int, list[int]] = defaultdict(list)
+    for i in np.flatnonzero(ends.z * np.where(ends.before == 0, NEVER_BEFORE, 1.0) >= Z_ABNORMAL).tolist():
+        ended.add(int(ends.endpoint[i]))
+        if steps.keys <= ends.kind[i] < 2 * steps.keys:
+            at_callee[int(ends.kind[i]) - steps.keys].append(i)
+        else:
+            found.append(_early(calls, steps, ends, i, first))
+    for key, group in sorted(at_callee.items()):
+        found += _after_call(calls, ends, key, group, first)
+    return [*found, *_steps_missing(c, steps, ended, first)]
+
+
+def _after_call(calls: Calls, ends: Shares, key: int, group: Sequence[int], first: IntArray) -> list[Suspicion]:
+    """Calls that ended after calling the endpoint `key`: the callee's fault if several endpoints end so."""
+    callee, operation = calls.name(int(first[key]))
+    callers = {calls.name(int(first[ends.endpoint[i]]))[0] for i in group}
+    agreed = len(callers) > 1
+    found = []
+    for i in group:
+        caller, endpoint = calls.name(int(first[ends.endpoint[i]]))
+        score = _ending_score(ends, i)
+        one = _share(caller, f"trace:structure {endpoint} ends after {callee} {operation}", ends, i, score, callee)
+        if not agreed:
+            found.append(one)
+        held = score if agreed else CALLED_LAST * score
+        if held >= Z_ABNORMAL:
+            found.append(replace(one, service=callee, peer=caller, score=held))
+    return found
+
+
+def _early(calls: Calls, steps: Steps, ends: Shares, i: int, first: IntArray) -> Suspicion:
+    service, endpoint = calls.name(int(first[ends.endpoint[i]]))
+    kind = int(ends.kind[i])
+    last = calls.name(int(first[kind]))[1] if kind < steps.keys else "nothing"
+    return _share(service, f"trace:structure {endpoint} ends after {last}", ends, i, _ending_score(ends, i), None)
+
+
+def _steps_missing(c: Compared, steps: Steps, ended: set[int], first: IntArray) -> list[Suspicion]:
+    """Steps of a service's own that are new or have vanished at an endpoint whose calls end as they always did."""
+    calls = c.calls
+    seen = presences(calls, steps, c.before, c.after, c.chunk)
+    found = []
+    for i in np.flatnonzero(np.abs(seen.z) >= Z_ABNORMAL).tolist():
+        gone = seen.z[i] < 0
+        if (gone and seen.after[i] > 0) or (not gone and seen.before[i] > 0):
+            continue
+        if int(seen.endpoint[i]) in ended or seen.kind[i] >= steps.keys:
+            continue
+        service, endpoint = calls.name(int(first[seen.endpoint[i]]))
+        step = calls.name(int(first[seen.kind[i]]))[1]
+        name = f"trace:missing {step} of {endpoint}" if gone else f"trace:structure new {step} in {endpoint}"
+        found.append(_share(service, name, seen, i, capped(abs(float(seen.z[i]))), None))
+    return found
+
+
+def _ending_score(ends: Shares, i: int) -> float:
+    return capped(float(ends.z[i]) * (NEVER_BEFORE if ends.before[i] == 0 else 1.0))
+
+
+def _share(service: str, indicator: str, shares: Shares, i: int, score: float, peer: str | None) -> Suspicion:
+    direction: Direction = "up" if shares.z[i] >= 0 else "down"
+    return Suspicion(
+        service=service,
+        family="structure",
+        indicator=indicator,
+        score=score,
+        direction=direction,
+        baseline=float(shares.before[i]) / max(int(shares.calls_before[i]), 1),
+        current=float(shares.after[i]) / max(int(shares.calls_after[i]), 1),
+        unit="ratio",
+        source="traces",
+        peer=peer,
+    )
+
+
+def _slower(service: str, indicator: str, shifts: Shifts, group: int, peer: str | None = None) -> Suspicion:
+    return Suspicion(
+        service=service,
+        family="latency",
+        indicator=indicator,
+        score=capped(float(shifts.z[group])),
+        direction="up",
+        baseline=float(shifts.before_s[group]),
+        current=float(shifts.after_s[group]),
+        unit="s",
+        source="traces",
+        peer=peer,
+    )
+
+
+def _times(c: Compared, group: IntArray, seconds: np.ndarray, groups: int) -> Shifts:
+    return compare_times(group, seconds, c.before, c.after, c.chunk, groups)
+
+
+def _size(key: IntArray) -> int:
+    return int(key.max()) + 1 if key.size else 0
+
+
+def _first_rows(key: IntArray) -> IntArray:
+    """A row of each key."""
+    first = np.zeros(_size(key), dtype=np.int64)
+    first[key[::-1]] = np.arange(key.size)[::-1]
+    return first
