@@ -8,7 +8,7 @@
 - timeline: the newest 100 events of one tenant among `--tenants`, with `--timeline` events in all, beside the same
   query among 10 tenants with as many events each.
 - audit: appending to one tenant's audit log on PostgreSQL, beside a bare transaction that locks a row, inserts and
-  updates over the same driver.
+  updates over the same driver, in tables without walls.
 
 PostgreSQL is a server of this run's own. Prints a JSON object a line; exit code 1 when a ratio misses its target.
 """
@@ -49,7 +49,6 @@ from store.migrations import migrate, migrate_keyring
 from store.session import Database
 from store.tenants import create_tenant
 from store.vault import DataKey, DataKeys, Place
-from store.walls.acting import owning
 
 NOW: Final = datetime(2026, 1, 20, tzinfo=UTC)
 FEW: Final = 10
@@ -222,8 +221,7 @@ async def _appending(url: str, folder: Path, count: int) -> Result:
     db = await Database.open(url, keyring_url=url, keys=LocalFileKeys(folder / "master.key"))
     tenant = await create_tenant(db, name="benchmark")
     engine = create_engine(url, pool_size=2)
-    owner = owning(engine)
-    async with owner.begin() as connection:
+    async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE bare_head (id int PRIMARY KEY, n bigint)"))
         await connection.execute(text("CREATE TABLE bare_row (n bigint PRIMARY KEY, data bytea)"))
         await connection.execute(text("INSERT INTO bare_head VALUES (1, 0)"))
@@ -234,7 +232,7 @@ async def _appending(url: str, folder: Path, count: int) -> Result:
             await audit.record(s, actor=audit.SYSTEM, action="agent.tool.called", target="benchmark", details={"n": 1})
 
     async def bare() -> None:
-        async with owner.begin() as connection:
+        async with engine.begin() as connection:
             n = await connection.scalar(text("SELECT n + 1 FROM bare_head WHERE id = 1 FOR UPDATE"))
             await connection.execute(text("INSERT INTO bare_row VALUES (:n, :data)"), {"n": n, "data": data})
             await connection.execute(text("UPDATE bare_head SET n = :n WHERE id = 1"), {"n": n})

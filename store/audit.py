@@ -71,12 +71,10 @@ async def record(
     it last. Raises ValueError for an action that is not in the vocabulary.
     """
     check_action(action)
-    head = await s.head()
     row_id = new_id()
     row = AuditRow(
         id=row_id,
         tenant_id=s.tenant_id,
-        sequence=head.audit_sequence + 1,
         at=s.now(),
         actor_type=actor.type,
         actor_id=actor.id,
@@ -84,10 +82,7 @@ async def record(
         target=target,
         details=s.seal_json("audit", "details", row_id, details or {}),
     )
-    row.hash = link(head.audit_hash, row)
-    await s.insert(row)
-    head.audit_sequence, head.audit_hash = row.sequence, row.hash
-    await s.save()
+    await s.link_audit(row, link)
     return _entry(s, row)
 
 

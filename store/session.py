@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from store import vault
+from store import tenant_head, vault
 from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
 from store.errors import RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
@@ -26,7 +26,7 @@ from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
 from store.migrations import require_current, require_current_keyring
 from store.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
-from store.schema import ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
+from store.schema import AuditRow, ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
 from store.turn import Turn
 from store.vault import DataKeys, Place
 from store.walls.acting import DOOR_KEEPER, acting, for_tenant
@@ -127,6 +127,10 @@ class TenantSession:
             raise UnknownTenant("this tenant does not exist")
         return row
 
+    async def link_audit(self, row: AuditRow, hash_of: Callable[[bytes, AuditRow], bytes]) -> None:
+        """Stores the row as the next of the tenant's chain; `hash_of` the last hash and this row is its hash."""
+        await self._session.run_sync(tenant_head.link_audit, row, hash_of)
+
     # Sealing. The place of a ciphertext is its table, column and row in this tenant.
 
     def seal(self, table: str, column: str, row_id: str, text: Redacted) -> bytes:
@@ -176,14 +180,7 @@ class TenantSession:
 
     async def load_redactor(self, *, frozen_too: bool = False) -> None:
         """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant, TenantFrozen."""
-        found = (
-            await self._session.execute(
-                select(TenantHeadRow.secrets_version, TenantHeadRow.status).where(TenantHeadRow.id == self.tenant_id)
-            )
-        ).one_or_none()
-        if found is None:
-            raise UnknownTenant("this tenant does not exist")
-        version, status = found
+        version, status = await self._session.run_sync(tenant_head.state)
         if status != "active" and not frozen_too:
             raise TenantFrozen(f"this tenant is {status}: Slack was uninstalled, or its data is being deleted")
         known = self._redactors.get(self.tenant_id)

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, text, true, update
+from sqlalchemy import bindparam, delete, event, func, insert, select, text, true, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Session, with_loader_criteria
 
-from store import isolation, vault
+from store import isolation, tenant_head, vault
 from store.audit import SYSTEM, record
 from store.errors import CorruptEnvelope, CrossTenantWrite, RefusedStatement
 from store.ids import TenantId, new_id
 from store.isolation import CHECKED_INSERT, BoundSession
-from store.schema import AuditRow, Base, Owned, UserRow
+from store.schema import AuditRow, Base, Owned, TenantHeadRow, UserRow
 from store.session import Database, TenantSession
 from store.vault import DataKey, DataKeys, Place
 from store.walls import sqlite
@@ -31,6 +31,7 @@ from tests.store.one_of_each import SHARED_ID, a_row, one_of_each, plain
 
 TwoTenants = tuple[TenantId, TenantId]
 USERS: Any = UserRow.__table__
+HEADS: Any = TenantHeadRow.__table__
 REFUSED = ("tenant wall refuses", "row-level security", "permission denied")
 
 
@@ -87,6 +88,13 @@ async def gives_away(s: TenantSession, theirs: TenantId) -> bool:
     return await s.update(UserRow, UserRow.slack_user_id == "U0VIEWER", values=given) > 0
 
 
+async def links_theirs(s: TenantSession, theirs: TenantId) -> bool:
+    """An entry of ours moves the head of their chain."""
+    await record(s, actor=SYSTEM, action="agent.tool.called", target="x")
+    moved = select(HEADS.c.audit_sequence).where(HEADS.c.tenant_id == theirs)
+    return bool(await s._session.run_sync(lambda own: Session.connection(own).execute(moved).scalar_one()) == 1)
+
+
 async def rewrites_history(s: TenantSession, _theirs: TenantId) -> bool:
     await record(s, actor=SYSTEM, action="agent.tool.called", target="x")
     return await s.delete(AuditRow) > 0
@@ -118,6 +126,10 @@ FIRST_WALL: dict[str, tuple[Removal, Probe]] = {
     "the guard of flushes": (lambda p: deaf(p, "before_flush", isolation._guard_flush), adds_theirs),
     "the check of inserts": (without("_check_inserted"), adds_theirs_in_bulk),
     "refusal to change the tenant": (without("_refuse_rewrites"), gives_away),
+    "the tenant of fixed statements": (
+        lambda p: p.setattr(tenant_head, "_MOVE", update(HEADS).values(audit_sequence=bindparam("to"))),
+        links_theirs,
+    ),
     "append-only tables": (without("_refuse_rewrites"), rewrites_history),
 }
 
