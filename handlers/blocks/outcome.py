@@ -30,7 +30,7 @@ def outcome(approval: Approval, plan: Plan) -> Message | None:
     applied = approval.applied_at is not None
     match approval.state:
         case ApprovalState.HEALED:
-            return _message(approval, _healed(known, approval, plan.healing, at), undo=plan.reversible)
+            return _message(approval, _healed(known, approval, plan.healing, at), undo=plan.reversible, report=True)
         case ApprovalState.NOT_HEALED:
             return _message(approval, _not_healed(known, plan), undo=plan.reversible, keep=True)
         case ApprovalState.UNKNOWN:
@@ -74,13 +74,17 @@ def _failed(known: Outcome, plan: Plan) -> list[str]:
     return [f"*Failed*: {t.prose(plan.title, 120)} did not go through", detail, "It will not be tried again"]
 
 
-def _message(approval: Approval, parts: list[str], *, undo: bool = False, keep: bool = False) -> Message:
+def _message(
+    approval: Approval, parts: list[str], *, undo: bool = False, keep: bool = False, report: bool = False
+) -> Message:
     body = t.sentence(parts)
     buttons: list[Json] = []
     if undo and approval.undo_of is None:
         buttons.append(button("undo", "Undo", approval.id))
     if keep:
         buttons.append(button("keep", "Keep", approval.id))
+    if report and approval.undo_of is None:
+        buttons.append(button("draft_report", "Draft report", approval.id))
     return Message(
         text=t.push(t.unescape(body)), blocks=(*sections(body), *context("Times are UTC."), *actions(*buttons))
     )

@@ -12,6 +12,7 @@ def test_every_button_declares_its_permission() -> None:
         "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,
         "details": Permission.READ,
+        "draft_report": Permission.INVESTIGATE,
         "feedback": Permission.READ,
         "keep": Permission.APPROVE_MEDIUM,
         "reject": Permission.APPROVE_MEDIUM,

@@ -8,6 +8,7 @@ def test_every_modal_declares_its_permission() -> None:
     assert {name: modal.permission for name, modal in discover_modals().items()} == {
         "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,
+        "draft_report": Permission.INVESTIGATE,
         "wrong_service": Permission.INVESTIGATE,
     }
 

@@ -18,7 +18,7 @@ def told(approval: Approval) -> Message:
 def test_healed_gives_the_measured_value_and_the_limit() -> None:
     message = told(decided(ApprovalState.HEALED, outcome={"word": "healed", "last": 0.002, "detail": "done"}))
     assert message.text == "Healed 02:53: 0.2% errors for 3 min (limit 1%)."
-    assert action_ids(message) == ["undo"]
+    assert action_ids(message) == ["undo", "draft_report"]
 
 
 def test_not_healed_says_so_and_offers_undo_and_keep() -> None:
@@ -54,7 +54,7 @@ def test_an_undo_cannot_be_undone() -> None:
 def test_an_irreversible_plan_offers_no_undo() -> None:
     message = outcome(decided(ApprovalState.HEALED), a_plan(reversible=False))
     assert message is not None
-    assert action_ids(message) == []
+    assert action_ids(message) == ["draft_report"]
 
 
 def test_nothing_is_told_before_the_end() -> None:

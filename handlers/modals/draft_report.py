@@ -1,0 +1,71 @@
+"""The report as somebody edited it: posted in the incident's thread, under that person's name."""
+
+from agents.permission import Permission
+from handlers.answer import Office
+from handlers.blocks import text as t
+from handlers.blocks.message import Message, context, sections
+from handlers.decision import UNKNOWN, read_approval
+from handlers.modal import Metadata, Modal, Submission
+from handlers.report import MOST
+from store.incidents import incident
+
+FIELD = "report"
+
+
+class DraftReport(Modal):
+    name = "draft_report"
+    permission = Permission.INVESTIGATE
+
+    async def submit(self, submission: Submission, office: Office) -> None:
+        person = submission.person
+        found = await read_approval(person, submission.metadata.subject, office)
+        if found is None:
+            await submission.reply.privately(UNKNOWN)
+            return
+        async with office.db.tenant(person.tenant_id, readonly=True) as s:
+            about = await incident(s, found.incident_id)
+            words = s.redactor.redact(submission.values.get(FIELD, "")[:MOST])
+        if about is None or not words.strip():
+            await submission.reply.privately("The report was empty, so nothing was posted.")
+            return
+        await office.mouth.post(
+            person.tenant_id,
+            key=f"report:{submission.source_id}",
+            channel=about.channel_id,
+            thread_ts=about.thread_ts,
+            message=Message(
+                text=t.push(f"Report of incident #{about.number}"),
+                blocks=(
+                    *sections(f"*Report of incident #{about.number}*\n{t.escape(words)}"),
+                    *context(f"Drafted by Autoheal, edited and posted by {t.mention(person.slack_user_id)}."),
+                ),
+            ),
+        )
+
+
+def draft_report_view(metadata: Metadata, draft: str) -> dict[str, object]:
+    return {
+        "type": "modal",
+        "callback_id": DraftReport.name,
+        "private_metadata": metadata.model_dump_json(),
+        "title": {"type": "plain_text", "text": "Draft report"},
+        "submit": {"type": "plain_text", "text": "Post in the thread"},
+        "close": {"type": "plain_text", "text": "Cancel"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": FIELD,
+                "label": {"type": "plain_text", "text": "Edit it: nobody has seen it yet"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": FIELD,
+                    "multiline": True,
+                    "initial_value": draft,
+                    "max_length": MOST,
+                },
+            }
+        ],
+    }
+
+
+MODAL = DraftReport()
