@@ -1,0 +1,228 @@
+"""An output without what cannot matter: whole lines are left out, none is altered, so that every quote still stands.
+
+Listings keep their heading, what is unusual, and one last line that counts (and where needed names) the rest.
+Descriptions lose the sections that no rule and no reader needs; logs keep distinct lines that tell of trouble.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from agents.evidence.kubernetes.parse import alert_lines
+from agents.evidence.kubernetes.snapshot import Snapshot
+from agents.evidence.kubernetes.tables import headings, rows
+from agents.evidence.kubernetes.types import Read, Reading, What
+
+_DROPPED: Final = frozenset(
+    (
+        "Container ID", "Image ID", "Host Port", "Host Ports", "Annotations", "IPs", "IP", "Priority", "Start Time", "QoS Class",
+        "Tolerations", "Conditions", "Mounts", "Environment", "Args", "Command", "Started", "Finished", "Init Containers",
+        "Finalizers", "CreationTimestamp", "Session Affinity", "Internal Traffic Policy", "IP Families", "IP Family Policy",
+        "StrategyType", "MinReadySeconds", "RollingUpdateStrategy", "TokenExpirationSeconds", "ConfigMapOptional",
+        "ConfigMapName", "DownwardAPI", "Namespace", "Status", "Type", "Optional", "Medium", "SizeLimit", "Service Account",
+        "Controlled By", "Replicas", "OldReplicaSets", "NewReplicaSet", "Pods Status", "External Traffic Policy",
+    )
+)  # fmt: skip
+_DROPPED_OF_MANIFESTS: Final = frozenset(
+    ("securityContext", "annotations", "labels", "terminationGracePeriodSeconds", "status", "managedFields", "uid",
+     "resourceVersion", "creationTimestamp", "hostPath", "persistentVolumeReclaimPolicy", "apiVersion", "strategy",
+     "imagePullPolicy", "revisionHistoryLimit", "template.metadata", "volumeMounts")
+)  # fmt: skip
+_KEPT_INSIDE: Final = ("ISTIO_KUBE_APP_PROBERS", "ClaimName")
+_TROUBLE: Final = re.compile(
+    r"error|exception|denied|refused|fail|fatal|panic|caused by|timed? ?out|in use|too many|read-only|unknown ?host"
+    r"|no such|not found|unavailable|killed|cannot|can't|unable",
+    re.IGNORECASE,
+)
+_TELLING: Final = re.compile(
+    r"denied|in use|too many|read-only|unknownhost|no such host|link failure|out of memory|refused|not found|deadline",
+    re.IGNORECASE,
+)
+_STACK: Final = re.compile(r"^\s*(?:\S+\s+)?at [\w.$]+\(")
+_ADDRESSES: Final = re.compile(r"value:|dnsPolicy|nameservers|kind:|^\s{2}name:|HOST|PORT|ADDR|URL", re.IGNORECASE)
+_VARIABLE: Final = re.compile(r"[\d.:]+|0x[0-9a-f]+|\b[0-9a-f]{8,}\b")
+_HIDDEN: Final = re.compile(r"password|passwd|token|credential|secretkey|api_?key", re.IGNORECASE)
+_MOST_LOG_LINES: Final = 5
+_LONGEST_LINE: Final = 400
+
+
+def condense(read: Read, text: str) -> str:
+    """What a tool shows of an output. Raises nothing; an output that is not understood is shown as it is."""
+    short = _BY_WHAT.get(read.what, _as_it_is)(read, text)
+    return short.strip() or text.strip()[:_LONGEST_LINE]
+
+
+def _as_it_is(read: Read, text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def _listing(read: Read, text: str) -> str:
+    found = rows(text)
+    unusual = _UNUSUAL.get(read.kind)
+    if not found or unusual is None:
+        return _as_it_is(read, text)
+    kept = unusual(Snapshot(readings=(Reading(read=read, text=text),)))
+    lines = text.splitlines()
+    head = next(line for line in lines if headings(line))
+    by_line = {row.line: row for row in found}
+    shown = [line for line in lines if line.strip() in by_line and by_line[line.strip()].name in kept]
+    rest = [row for row in found if row.name not in kept]
+    named = _NAMED.get((read.kind, read.detail)) or _NAMED.get((read.kind, ""))
+    names = ", ".join(" ".join(row.get(h).replace(",", "+") for h in named) for row in rest) if named else ""
+    more = [f"({len(rest)} more, nothing unusual{f': {names}' if names else ''})"] if rest else []
+    return "\n".join([*([head, *shown] if shown else []), *more])
+
+
+def _sick_pods(seen: Snapshot) -> set[str]:
+    return {p.name for p in seen.pods if p.is_sick}
+
+
+def _short_workloads(seen: Snapshot) -> set[str]:
+    return {w.name for w in seen.workloads if w.ready < w.wanted or not w.wanted}
+
+
+def _short_sets(seen: Snapshot) -> set[str]:
+    return {row.name for row, _ in seen.rows("replicasets") if row.get("DESIRED") != row.get("READY")}
+
+
+def _nodes(seen: Snapshot) -> set[str]:
+    return {n.name for n in seen.nodes if n.is_control_plane or n.is_cordoned or not n.is_ready}
+
+
+def _services(seen: Snapshot) -> set[str]:
+    return {s.name for s in seen.services if any(p.endswith("/UDP") for p in s.ports)}
+
+
+def _endpoints(seen: Snapshot) -> set[str]:
+    return set(seen.without_endpoints)
+
+
+_UNUSUAL: Final[Mapping[str, Callable[[Snapshot], set[str]]]] = {
+    "pods": _sick_pods,
+    "deployments": _short_workloads,
+    "statefulsets": _short_workloads,
+    "daemonsets": _short_workloads,
+    "replicasets": _short_sets,
+    "nodes": _nodes,
+    "services": _services,
+    "endpoints": _endpoints,
+}
+_NAMED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("pods", "wide"): ("NAME", "NODE"),
+    ("deployments", ""): ("NAME",),
+    ("statefulsets", ""): ("NAME",),
+    ("nodes", ""): ("NAME",),
+    ("services", ""): ("NAME", "PORT(S)"),
+}
+
+
+def _description(read: Read, text: str) -> str:
+    shown = _without_sections(text, _DROPPED)
+    out: list[str] = []
+    in_events = in_volumes = False
+    for line in shown:
+        if line.startswith("Events:"):
+            in_events, in_volumes = True, False
+        elif line and not line[0].isspace():
+            in_volumes = line.startswith("Volumes:")
+        if in_events and line.split()[:1] == ["Normal"] and "liveness" not in line and "FailedBinding" not in line:
+            if "Scheduled" not in line.split()[1:2]:
+                continue
+        if in_volumes and not line.startswith("Volumes:") and "ClaimName" not in line:
+            continue
+        if "----" not in line and line.strip() not in ("Volumes:", "Node-Selectors:              <none>"):
+            out.append(line.rstrip())
+    return "\n".join(out)
+
+
+def _without_sections(text: str, dropped: frozenset[str]) -> list[str]:
+    """The lines that stand under none of the dropped keys."""
+    kept: list[str] = []
+    skipping: int | None = None
+    in_events = False
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        depth = len(line) - len(line.lstrip())
+        in_events = in_events or line.startswith("Events:")
+        if skipping is not None and depth > skipping:
+            if any(word in line for word in _KEPT_INSIDE):
+                kept.append(line.rstrip())
+            continue
+        skipping = None
+        if not in_events and line.strip().partition(":")[0].removeprefix("- ") in dropped:
+            skipping = depth
+            continue
+        kept.append(line.rstrip())
+    return kept
+
+
+def _manifest(read: Read, text: str) -> str:
+    lines = [line for line in _without_sections(text, _DROPPED_OF_MANIFESTS) if not _HIDDEN.search(line)]
+    if read.detail == "addresses":
+        lines = [line for line in lines if _ADDRESSES.search(line)]
+    elif read.detail:
+        lines = _around(lines, read.detail)
+    return "\n".join(lines)
+
+
+def _around(lines: list[str], word: str) -> list[str]:
+    """The list items that hold a word, whole."""
+    items: list[list[str]] = [[]]
+    for line in lines:
+        if re.match(r"\s*- (?:id|name|host|path)\b", line) or not line[:1].isspace():
+            items.append([])
+        items[-1].append(line)
+    stem = re.sub(r"service$", "", word) or word
+    return [line for item in items if any(stem in line for line in item) for line in item]
+
+
+def _log(read: Read, text: str) -> str:
+    """Distinct lines that tell of trouble, the most telling ones first kept, in their order."""
+    pieces = [piece.strip().strip('",') for line in text.splitlines() for piece in re.split(r"\\n", line)]
+    lines: dict[str, str] = {}
+    for piece in pieces:
+        if _TROUBLE.search(piece) and not _STACK.match(piece):
+            lines[_VARIABLE.sub("#", piece)[:160]] = _clipped(piece)
+    telling = [line for line in lines.values() if _TELLING.search(line)]
+    kept = set((telling + [line for line in lines.values() if line not in telling])[:_MOST_LOG_LINES])
+    shown = [line for line in lines.values() if line in kept]
+    return "\n".join(shown) if shown else f"no errors in {len(pieces)} lines" if len(pieces) > 1 else text
+
+
+def _clipped(line: str) -> str:
+    if len(line) <= _LONGEST_LINE:
+        return line
+    match = _TELLING.search(line) or _TROUBLE.search(line)
+    at = match.start() if match else 0
+    start = max(0, min(at - _LONGEST_LINE // 2, len(line) - _LONGEST_LINE))
+    return line[start : start + _LONGEST_LINE]
+
+
+def _alerts(read: Read, text: str) -> str:
+    return "\n".join(alert_lines(text)) or "no active alerts"
+
+
+def _connection(read: Read, text: str) -> str:
+    seen = Snapshot(readings=(Reading(read=read, text=text),)).reach
+    if seen and not seen[0].failed:
+        return seen[0].quote.line + "\nConnection Succeeded"
+    return _as_it_is(read, text)
+
+
+def _component(read: Read, text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip().startswith(("Service:", "Node:", "Active:")))
+
+
+_BY_WHAT: Final[Mapping[What, Callable[[Read, str], str]]] = {
+    What.LIST: _listing,
+    What.DESCRIBE: _description,
+    What.MANIFEST: _manifest,
+    What.LOGS: _log,
+    What.ERRORS: _log,
+    What.ALERTS: _alerts,
+    What.CONNECT: _connection,
+    What.COMPONENT: _component,
+}

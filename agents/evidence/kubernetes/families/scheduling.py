@@ -1,0 +1,80 @@
+"""Pods that no node takes: the scheduler's message counts the nodes by reason.
+
+The control-plane node is always among them and decides nothing. Affinity and selector share one message: the pod's
+own selector tells which. Volumes are told in the same message and belong to `storage.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from agents.evidence.kubernetes.family import fault
+from agents.evidence.kubernetes.labels import Label
+from agents.evidence.kubernetes.objects import Event, PodDetail
+from agents.evidence.kubernetes.snapshot import Snapshot
+from agents.evidence.kubernetes.types import Hypothesis, Read, What
+
+_REASON: Final = re.compile(r"(\d+) (?:node\(s\) )?(.+)")
+_OWN_TAINTS: Final = ("node-role.kubernetes.io/", "node.kubernetes.io/")
+_MOST_PENDING: Final = 3
+
+
+def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+    for detail in seen.details:
+        event = detail.event("FailedScheduling")
+        if event is not None and (label := _label(seen, detail, event)):
+            selector = detail.selectors[0] if detail.selectors and label is Label.NODE_SELECTOR_MISMATCH else None
+            yield fault(label, detail.app, 0.93, event.quote.around("nodes are available"), selector)
+
+
+def reads(seen: Snapshot) -> Iterator[Read]:
+    first: dict[str, str] = {}
+    for pod in seen.pods:
+        if pod.status == "Pending":
+            first.setdefault(pod.app, pod.name)
+    for name in list(first.values())[:_MOST_PENDING]:
+        yield Read(what=What.DESCRIBE, kind="pods", name=name)
+
+
+def reasons(message: str) -> dict[str, int]:
+    """How many nodes each reason keeps away, from `0/4 nodes are available: 1 ..., 3 ....`."""
+    _, _, listed = message.partition("nodes are available: ")
+    listed = listed.partition(" preemption:")[0].rstrip(". ")
+    found: dict[str, int] = {}
+    for piece in re.split(r", (?=\d)", listed):
+        if match := _REASON.fullmatch(piece.strip()):
+            found[match.group(2)] = found.get(match.group(2), 0) + int(match.group(1))
+    return found
+
+
+def _label(seen: Snapshot, detail: PodDetail, event: Event) -> Label | None:
+    """The reason that keeps most nodes away; nodes that never take work are left out."""
+    counts = {label: 0 for label in Label}
+    fenced = sum(node.is_control_plane and node.is_cordoned for node in seen.nodes) or 1
+    cordoned = sum(count for reason, count in reasons(event.message).items() if "unschedulable" in reason)
+    others = False
+    for reason, count in reasons(event.message).items():
+        label = _meaning(reason, detail)
+        if label is not None:
+            counts[label] += count
+            others = True
+    if cordoned and (not others or cordoned > fenced):
+        return Label.NODE_CORDON_MISMATCH
+    best = max(counts, key=lambda label: counts[label])
+    return best if counts[best] else None
+
+
+def _meaning(reason: str, detail: PodDetail) -> Label | None:
+    if "Insufficient cpu" in reason:
+        return Label.CPU_CAPACITY_MISMATCH
+    if "Insufficient memory" in reason:
+        return Label.MEMORY_CAPACITY_MISMATCH
+    if "anti-affinity" in reason:
+        return Label.POD_ANTI_AFFINITY_CONFLICT
+    if "untolerated taint" in reason or "had taint" in reason:
+        return None if any(own in reason for own in _OWN_TAINTS) else Label.TAINT_TOLERATION_MISMATCH
+    if "node affinity" in reason or "node selector" in reason:
+        return Label.NODE_SELECTOR_MISMATCH if detail.selectors else Label.NODE_AFFINITY_MISMATCH
+    return None

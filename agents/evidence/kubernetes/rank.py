@@ -1,0 +1,27 @@
+"""What all rules conclude, best first: one hypothesis for each object and root cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from agents.evidence.kubernetes.family import all_families
+from agents.evidence.kubernetes.snapshot import Snapshot
+from agents.evidence.kubernetes.types import Hypothesis, Reading
+
+DECIDED: Final = 0.9
+
+
+def rank(readings: Sequence[Reading], namespace: str = "") -> list[Hypothesis]:
+    """Hypotheses by score; ties keep the order of the families. Raises nothing on odd readings."""
+    return rank_snapshot(Snapshot(readings=tuple(readings), namespace=namespace))
+
+
+def rank_snapshot(seen: Snapshot) -> list[Hypothesis]:
+    best: dict[tuple[str, str], Hypothesis] = {}
+    for family in all_families():
+        for one in family.hypotheses(seen):
+            key = (one.name, one.label)
+            if one.name and (key not in best or one.score > best[key].score):
+                best[key] = one
+    return sorted(best.values(), key=lambda h: -h.score)
