@@ -13,33 +13,37 @@ _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 
 _VALUE = re.compile(
     r"""
-    [a-zA-Z][a-zA-Z0+.-]*://[^\s"'<>,;)\]]+                          # URL
-  | (?<!\w)(?:[0a-fA-F]{1,4}:){3,}:?[0a-fA-F]{1,4}(?!\w)            # hardware or IPv6 address
+    (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
+  | (?<![\w:])(?=[a-fA-F:]*0)[0a-fA-F]{1,4}(?:::?[0a-fA-F]{1,4}){2,}(?!\w)  # hardware or IPv6 address
   | (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)+(?!\w)       # UUID and the like
-  | (?<![\w.])0x[0a-fA-F]+(?!\w)
+  | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
   | (?<!\w)(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
+  | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
   | [-+]?0(?:[.,:/]0)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, clock time, size, duration
     """,
     re.VERBOSE,
 )
-_SPAN = re.compile(
-    r"""
-    (?<=[=:])\s?"[^"]*"                                             # key="some words"
-  | \b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*
-    \s<\*>,?(?:\s<\*>)?(?:\s[A-Z]{3,4})?(?:\s<\*>)?(?!\w)           # a date in words
-  | <\*>(?:[-_]?<\*>)+
-    """,
-    re.VERBOSE,
+_MAY_HOLD_VALUE = re.compile(r"[0/\\\"']|[a-fA-F]{8}")
+_AMOUNT = re.compile(
+    r"<\*>(?: (?:[KMGT]i?B|B|bytes?|[mu]?secs?|(?:milli|micro)?seconds?|min(?:ute)?s?|hours?|days?|ms)(?![\w(]))?"
+    r"(?: \(<\*>(?: [KMGT]i?B)?\))?"  # the same again in another unit
 )
+_LIST = re.compile(r"<\*>(?:(?:[-_]?<\*>)+|(?:,? ?<\*>){2,})")
+_DATE = re.compile(
+    r"(?:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+    r" <\*>,?(?: <\*>)?(?: [A-Z]{3,4})?(?: <\*>)?(?!\w)"
+)
+_MONTH = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>")
+_QUOTED = re.compile(r"""(?<=[=:])\s?"[^"]*\"""")
 
 
 class Masks(dict[str, str]):
     """Word to masked word, made when first asked for. Emptied when full: it is only a cache."""
 
     def __missing__(self, word: str) -> str:
-        masked = _VALUE.sub(WILD, word)
+        masked = _VALUE.sub(WILD, word) if _MAY_HOLD_VALUE.search(word) else word
         if len(self) >= MAX_CACHED:
             self.clear()
         self[word] = masked
@@ -60,4 +64,12 @@ def mask(levelled: str, masks: Masks) -> str:
     words = levelled.split(None, MAX_WORDS)
     if len(words) > MAX_WORDS:
         words[MAX_WORDS:] = [WILD]
-    return _SPAN.sub(WILD, " ".join(map(masks.__getitem__, words)))
+    form = " ".join(map(masks.__getitem__, words))
+    if '"' in form:
+        form = _QUOTED.sub(WILD, form)
+    if WILD not in form:
+        return form
+    form = _AMOUNT.sub(WILD, form.replace("<<*>", WILD))  # less than 1
+    if _MONTH.search(form):
+        form = _DATE.sub(WILD, form)
+    return _LIST.sub(WILD, form)

@@ -17,10 +17,15 @@ RARE = 3  # forms that share all but words which occur once
 
 _SEPARATORS = re.compile(r"([\s=:,;()\[\]{}\"|]+)")
 _NAME = re.compile(r"<\*>|[./@#\\+]|\w_\w|\d|[^\x00-\x7f]")
-_CONSTANT = re.compile(r"(?:^|\W)(?:[A-Z]+(?:_[A-Z]+)+|(?i:true|false|null|none|nil|yes|no|on|off|ok))$")
+_CONSTANT = re.compile(r"(?:^|\W)(?:[A-Z][A-Z_]+|(?i:true|false|null|none|nil|yes|no|on|off|ok))$")
 _EVENT = re.compile(
     r"(?i:error|fail|fatal|success|denied|refused|timed|invalid|lost|reject|abort|panic|exceed|warn)"
-    r"|^[A-Za-z]{2,}(?:ed|ing)$|^(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)$"
+    r"|^[A-Za-z]{2,}(?:ed|ing)$"
+)
+_FUNCTION = re.compile(r"[A-Za-z_]\w*")
+_ROLE = re.compile(
+    r"(?i:user|username|account|host|hostname|node|device|interface|driver|process|thread|module|program|file|directory"
+    r"|table|topic|queue|job|task|pod|container|image|volume|name|named|called)"
 )
 _KEY_END = re.compile(r"\s?[=:(]")
 
@@ -97,9 +102,11 @@ def _are_values(words: Collection[str], place: int, row: Row, separators: Row) -
         return False
     if any(_EVENT.search(word) for word in plain) or all(not word or _CONSTANT.search(word) for word in plain):
         return False
-    first = place == 0
+    first = not any(map(str.isalpha, "".join(row[:place])))
+    if first and all(map(_FUNCTION.fullmatch, plain)):
+        return len(words) >= 2 * MANY
     if named or (WILD in words and not first):
         return True
-    if place and "=" in separators[place - 1]:
+    if place and ("=" in separators[place - 1] or (separators[place - 1] == " " and _ROLE.fullmatch(row[place - 1]))):
         return True
-    return len(words) >= (2 * MANY if first else MANY)
+    return len(words) >= MANY
