@@ -5,9 +5,9 @@ one dictionary look-up; new forms have their values masked word by word; new mas
 holds many words. The rules say what a value looks like, never what a product writes.
 """
 
-from agents.evidence.miner.folding import continues, fold
+from agents.evidence.miner.folding import continues, fold, fold_lines
 from agents.evidence.miner.masking import WILD
 from agents.evidence.miner.stream import TemplateMiner
 from agents.evidence.miner.template import Template
 
-__all__ = ["WILD", "Template", "TemplateMiner", "continues", "fold"]
+__all__ = ["WILD", "Template", "TemplateMiner", "continues", "fold", "fold_lines"]

@@ -95,18 +95,20 @@ def _differ_in_rare_words(live: Sequence[Row], varied: Sequence[int], separators
 
 def _are_values(words: Collection[str], place: int, row: Row, separators: Row) -> bool:
     plain = [word for word in words if word != WILD]
-    named = all(_NAME.search(word) for word in plain)
     if not any(map(str.isalpha, "".join((*row[:place], *row[place + 1 :])))):
-        return False
-    if place < len(separators) and not named and _KEY_END.match(separators[place]):
         return False
     if any(_EVENT.search(word) for word in plain) or all(not word or _CONSTANT.search(word) for word in plain):
         return False
-    first = not any(map(str.isalpha, "".join(row[:place])))
-    if first and all(map(_FUNCTION.fullmatch, plain)):
+    named = all(_NAME.search(word) for word in plain)
+    if not named and place < len(separators) and _KEY_END.match(separators[place]):
+        return False
+    if not any(map(str.isalpha, "".join(row[:place]))) and all(map(_FUNCTION.fullmatch, plain)):
         return len(words) >= 2 * MANY
-    if named or (WILD in words and not first):
-        return True
-    if place and ("=" in separators[place - 1] or (separators[place - 1] == " " and _ROLE.fullmatch(row[place - 1]))):
-        return True
-    return len(words) >= MANY
+    return named or WILD in words or len(words) >= MANY or _introduced(place, row, separators)
+
+
+def _introduced(place: int, row: Row, separators: Row) -> bool:
+    """`key=` or a word like "user" before a word makes it a value."""
+    if place == 0:
+        return False
+    return "=" in separators[place - 1] or (separators[place - 1] == " " and bool(_ROLE.fullmatch(row[place - 1])))
