@@ -190,6 +190,7 @@ class ChangeFinding:
 class Telemetry:
     """All that is known of one incident. `gaps` name what could not be read; they are handed through to the ranking.
 
+    `symptom_service` and `symptom_family` are where and in what the alarm was raised, as far as that is known.
     `reported_at` is when somebody said that it began, or noticed; it may be minutes wrong either way. Spans and log
     lines were recorded only inside `coverage` and `spliced`: elsewhere their absence says nothing; None means
     everywhere. `spliced` stretches of any signal were recorded at another, quiet time: a level that steps where one
@@ -202,6 +203,7 @@ class Telemetry:
     changes: tuple[Change, ...] = ()
     edges: tuple[Edge, ...] = ()
     symptom_service: str | None = None
+    symptom_family: Family | None = None
     reported_at: datetime | None = None
     gaps: tuple[str, ...] = ()
     spans: Spans | None = None

@@ -1,0 +1,121 @@
+"""When a recorded incident began, told only roughly: somebody said so, and may be minutes wrong either way.
+
+The usual level is read from well before the earliest moment that the report can mean. The onset is where the first of
+the series that stand out plainly left that level. If none does, the earliest moment is taken: an onset that is a
+minute late puts the incident into what counts as usual and ruins every comparison, a minute early costs next to
+nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.evidence.levels import Matrix, deviations, soften, usual_levels
+from agents.evidence.norms import NORMS, Z_ABNORMAL
+from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, as_utc
+
+EARLY_S = 150.0  # how long before the report an incident may have begun
+LATE_S = 90.0  # and after it
+LEAST_GUARD_S = 5.0
+CLEAR = 8.0  # a series must stand out that far to date an incident
+ALIKE = 0.6  # of the clearest one's score: they have a say too
+FIRST = 0.25  # the quantile of their moments that is believed
+REACHED = 0.2  # share of its height from which a series is on its way up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Epoch seconds between which the incident began, by the report alone."""
+
+    earliest: float
+    latest: float
+
+    @classmethod
+    def around(cls, reported_s: float) -> "Search":
+        return cls(earliest=reported_s - EARLY_S, latest=reported_s + LATE_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sign:
+    at: float
+    step_s: float
+    score: float
+    direction: Direction
+
+
+def date_incident(matrices: Sequence[Matrix], search: Search, only: tuple[str, str] | None = None) -> Onset:
+    """The onset. `only` names the (service, family) of the alarm where it is known: nothing else then dates it."""
+    signs = [sign for matrix in matrices for sign in _signs(matrix, search, only)]
+    if not signs and only is not None:
+        return date_incident(matrices, search)
+    clearest = max((s.score for s in signs), default=0.0)
+    if clearest < CLEAR:
+        return Onset(at=as_utc(search.earliest), guard_s=0.0, score=round(clearest, 2), direction="up")
+    heard = sorted((s for s in signs if s.score >= max(CLEAR, ALIKE * clearest)), key=lambda s: s.at)
+    chosen = heard[int(FIRST * (len(heard) - 1))]
+    return Onset(
+        at=as_utc(chosen.at),
+        guard_s=LEAST_GUARD_S
+        if chosen.step_s < LEAST_GUARD_S
+        else 0.0,  # a coarse onset is a whole step early as it is
+        score=round(clearest, 2),
+        direction=chosen.direction,
+    )
+
+
+def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:
+    kept = [i for i, s in enumerate(matrix.rows) if only is None or (s.service, s.family) == only]
+    step = matrix.step_s
+    before = matrix.times < search.earliest - step
+    if not kept or before.sum() < 2:
+        return []
+    rows = Matrix(rows=tuple(matrix.rows[i] for i in kept), times=matrix.times, values=matrix.values[kept], step_s=step)
+    window = (matrix.times >= search.earliest - step) & (matrix.times <= search.latest + max(240.0, 2 * step))
+    if not window.any():
+        return []
+    levels = usual_levels(rows, before)
+    z = np.nan_to_num(deviations(rows, levels, window))
+    return [
+        sign
+        for index, row in enumerate(rows.rows)
+        if levels.known[index]
+        for sign in [_first_crossing(z[index], matrix.times[window], step, search, NORMS[row.family].bad)]
+        if sign is not None
+    ]
+
+
+def _first_crossing(
+    z: FloatArray, times: FloatArray, step_s: float, search: Search, bad: Direction | None
+) -> _Sign | None:
+    """Where a row left its usual range and stayed out for most of the next while."""
+    best: _Sign | None = None
+    for direction, signed in (("up", z), ("down", -z)):
+        if bad is not None and direction != bad:
+            continue
+        height = float(np.quantile(signed, 5 / 6)) if signed.size > 6 else float(signed.max())
+        if height < Z_ABNORMAL:
+            continue
+        out = signed >= max(Z_ABNORMAL, REACHED * height)
+        first = _sustained(out, max(1, min(int(20 / step_s), 10)))
+        if first is None or times[first] > search.latest + step_s:
+            continue
+        score = float(soften(np.array([height]))[0])
+        if best is None or score > best.score:
+            best = _Sign(
+                at=float(times[first]) - step_s,
+                step_s=step_s,
+                score=score,
+                direction="up" if direction == "up" else "down",
+            )
+    return best
+
+
+def _sustained(out: BoolArray, cells: int) -> int | None:
+    """The first column from which on at least half of the next `cells` are out."""
+    total = np.concatenate([[0], np.cumsum(out)])
+    for first in np.flatnonzero(out).tolist():
+        last = min(first + cells, out.size)
+        if total[last] - total[first] >= (last - first) / 2:
+            return int(first)
+    return None

@@ -1,0 +1,111 @@
+"""Suspicions from all analysers to ranked services.
+
+Per service the strongest suspicion of each family counts, the best family in full and the next two a quarter each. A
+caller's latency or errors are explained away by a callee that is plainly sick itself. Used-up resources explain what
+else is wrong with the same service, and filled memory explains a busy processor.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.evidence.norms import NORMS
+from agents.evidence.suspicion import Suspicion
+from agents.evidence.types import Edge, Family, Source
+
+NEXT_SHARE = 0.25
+EXPLAINED_SHARE = 0.4
+SICK_SHARE = 0.5  # of the caller's score: a callee that sick explains it
+PLAIN = 6.0
+EXHAUSTED: tuple[Family, ...] = ("memory", "cpu")
+_KIN: Mapping[Family, frozenset[Family]] = {
+    "latency": frozenset(("latency", "cpu", "memory", "network", "saturation", "restarts")),
+    "dependency_latency": frozenset(("latency", "cpu", "memory", "network", "saturation", "restarts")),
+    "errors": frozenset(("errors", "restarts", "memory", "log", "structure")),
+    "dependency_errors": frozenset(("errors", "restarts", "memory", "log", "structure")),
+}
+
+
+@dataclass(kw_only=True)
+class Suspect:
+    """A service with its suspicions, strongest first, and the callers that it explains."""
+
+    service: str
+    family: Family
+    score: float
+    found: list[Suspicion]
+    explains: set[str] = field(default_factory=set)
+
+    @property
+    def sources(self) -> set[Source]:
+        return {s.source for s in self.found if s.score >= PLAIN}
+
+
+def fuse(
+    suspicions: Sequence[Suspicion],
+    edges: Collection[Edge],
+    *,
+    fills_memory: Collection[str] = (),
+    reach: Mapping[str, int] | None = None,
+) -> list[Suspect]:
+    """Suspects, best first. `reach` are the services that calls from the symptom arrive at; None if unknown."""
+    weights, explains = _weigh(suspicions, edges)
+    grouped: dict[str, list[tuple[float, Suspicion]]] = defaultdict(list)
+    for weight, suspicion in zip(weights, suspicions, strict=True):
+        grouped[suspicion.service].append((weight, suspicion))
+    found = []
+    for service, weighed in grouped.items():
+        suspect = _suspect(service, weighed, memory=service in fills_memory)
+        suspect.explains = explains.get(service, set())
+        if reach is not None and service not in reach:
+            suspect.score *= UNREACHED_SHARE
+        found.append(suspect)
+    return sorted(found, key=lambda s: (-s.score, s.service))
+
+
+UNREACHED_SHARE = 0.3
+
+
+def _weigh(suspicions: Sequence[Suspicion], edges: Collection[Edge]) -> tuple[list[float], dict[str, set[str]]]:
+    best: dict[tuple[str, Family], float] = defaultdict(float)
+    for s in suspicions:
+        best[s.service, s.family] = max(best[s.service, s.family], s.score)
+    callees: dict[str, set[str]] = defaultdict(set)
+    for edge in edges:
+        if edge.caller != edge.callee:
+            callees[edge.caller].add(edge.callee)
+    explains: dict[str, set[str]] = defaultdict(set)
+    weights = []
+    for s in suspicions:
+        weight = s.score * NORMS[s.family].weight
+        if s.source == "metrics" and s.family in _KIN:
+            kin = _KIN[s.family]
+            guilty = {
+                c
+                for c in callees[s.service]
+                if max((best.get((c, f), 0.0) for f in kin), default=0.0) >= max(PLAIN, SICK_SHARE * s.score)
+            }
+            if guilty:
+                weight *= EXPLAINED_SHARE
+                for callee in guilty:
+                    explains[callee].add(s.service)
+        weights.append(weight)
+    return weights, explains
+
+
+def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bool) -> Suspect:
+    weighed.sort(key=lambda p: (-p[0], p[1].indicator, p[1].peer or ""))
+    best: dict[Family, float] = {}
+    raw: dict[Family, float] = defaultdict(float)
+    for weight, suspicion in weighed:
+        best.setdefault(suspicion.family, weight)
+        raw[suspicion.family] = max(raw[suspicion.family], suspicion.score)
+    ordered = sorted(best.values(), reverse=True)
+    family = next(iter(best))
+    if raw["cpu"] >= PLAIN and family in ("latency", "errors", "network", "syscall", "saturation", "memory", "other"):
+        family = "cpu"
+    if memory and "memory" in best:
+        family = "memory"
+    found = [s for _, s in weighed]
+    found.sort(key=lambda s: s.family != family)
+    return Suspect(service=service, family=family, score=ordered[0] + NEXT_SHARE * sum(ordered[1:3]), found=found)

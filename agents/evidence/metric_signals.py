@@ -1,0 +1,205 @@
+"""Metrics to suspicions: which arbitrary indicators left their usual level at the onset, and whose fault that is.
+
+Where the alarm is about a mean latency or a share of errors and calls are counted, the burden is followed along the
+call graph, and no other service's latency or errors count beside that: they are either part of it or do not matter.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from agents.evidence.burden import divide_burden
+from agents.evidence.levels import (
+    Levels,
+    Matrix,
+    deviations,
+    horizon,
+    present_levels,
+    soften,
+    usual_levels,
+    within,
+)
+from agents.evidence.norms import NORMS, Z_ABNORMAL
+from agents.evidence.suspicion import Suspicion
+from agents.evidence.types import BoolArray, Direction, Edge, Family, FloatArray, Onset, Series, Stretch, Window
+
+SHARED_WEIGHT = 0.2  # of what several services report with the very same samples: it belongs to none of them
+STEADY_SHARE = 0.5  # of its height that a level keeps in half of the samples, or it comes and goes
+FITFUL_WEIGHT = 0.6
+ALARMED = 6.0  # noise units that an indicator is taken for at least if an alarm was raised about it
+KEPT = 400  # suspicions handed over at most
+BURDENED: tuple[Family, ...] = ("errors", "latency")
+_FELT: frozenset[Family] = frozenset((*BURDENED, "dependency_errors", "dependency_latency"))
+GROWN = 1.5  # memory in use against before,
+COUNTS = 0.2  # and the growth as a share of what the fleet's services typically use
+
+
+def metric_suspicions(
+    matrices: Sequence[Matrix],
+    edges: Sequence[Edge],
+    onset: Onset,
+    window: Window,
+    *,
+    spliced: Sequence[Stretch] = (),
+    symptom: tuple[str, Family] | None = None,
+) -> list[Suspicion]:
+    """Suspicions from all matrices, strongest first."""
+    found: list[Suspicion] = []
+    for matrix in matrices:
+        before, fresh, after = _columns(matrix, onset, window, spliced)
+        if not before.any() or not after.any():
+            continue
+        with np.errstate(all="ignore"):
+            levels = usual_levels(matrix, before, fresh)
+            portions = []
+            if symptom is not None and symptom[1] in BURDENED:
+                portions = _burdened(matrix, levels, after, edges, symptom)
+            skipped = _FELT if portions else frozenset()
+            found += portions
+            found += _shifted(matrix, levels, after, skipped)
+    found.sort(key=lambda s: (-s.score, s.service, s.indicator, s.peer or ""))
+    return found[:KEPT]
+
+
+def _columns(
+    matrix: Matrix, onset: Onset, window: Window, spliced: Sequence[Stretch]
+) -> tuple[BoolArray, BoolArray | None, BoolArray]:
+    """Before the onset; of that, what was recorded together with the incident; after it."""
+    at = onset.at.timestamp()
+    before = (matrix.times >= window.start.timestamp()) & (matrix.times <= at - onset.guard_s)
+    fresh = before & ~within(matrix.times, spliced) if spliced else None
+    return before, fresh, horizon(matrix.times, matrix.step_s, np.nextafter(at, np.inf), window.end.timestamp())
+
+
+def _burdened(
+    matrix: Matrix, levels: Levels, after: BoolArray, edges: Iterable[Edge], symptom: tuple[str, Family]
+) -> list[Suspicion]:
+    portions = divide_burden(matrix, levels, after, edges, symptom)
+    if not portions:
+        return []
+    high = present_levels(matrix, after)[2]
+    alarm = next(p.row for p in portions if p.service == symptom[0])
+    plain = max(ALARMED, _score(high[alarm], levels, alarm))
+    found = []
+    for portion in portions:
+        row = matrix.rows[portion.row]
+        found.append(
+            Suspicion(
+                service=row.service,
+                family=row.family,
+                indicator=row.indicator,
+                score=plain * portion.share,
+                direction="up",
+                baseline=float(levels.middle[portion.row]),
+                current=float(high[portion.row]),
+                unit=row.unit,
+                source="metrics",
+                exemplar=f"answers for {portion.share:.0%} of what {symptom[0]} suffers",
+            )
+        )
+    return found
+
+
+def _score(value: float, levels: Levels, row: int) -> float:
+    return float(soften(np.array([(value - levels.middle[row]) / levels.up_noise[row]]))[0])
+
+
+def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: frozenset[Family]) -> list[Suspicion]:
+    low, middle, high = present_levels(matrix, after)
+    up = (high - levels.middle) / levels.up_noise
+    down = (levels.middle - low) / levels.down_noise
+    two_sided = np.array([NORMS[r.family].bad is None for r in matrix.rows])
+    rising = ~two_sided | (np.nan_to_num(up) >= np.nan_to_num(down))
+    z = np.where(rising, up, down)
+    z = np.where(levels.known & np.isfinite(z) & (z < np.inf), z, 0.0)
+    current = np.where(rising, high, low)
+    steady = (middle - levels.middle) / np.where(current == levels.middle, np.inf, current - levels.middle)
+    score = soften(z) * np.where(steady >= STEADY_SHARE, 1.0, FITFUL_WEIGHT)
+    kept = [i for i in np.flatnonzero(z >= Z_ABNORMAL).tolist() if matrix.rows[i].family not in skipped]
+    score = _less_shared(matrix, kept, score)
+    kept = sorted(kept, key=lambda i: -score[i])[:KEPT]
+    return [
+        _suspicion(
+            matrix.rows[i], float(levels.middle[i]), float(current[i]), float(score[i]), "up" if rising[i] else "down"
+        )
+        for i in kept
+    ]
+
+
+def _less_shared(matrix: Matrix, kept: Iterable[int], score: FloatArray) -> FloatArray:
+    """Samples that several services report alike are of something that they share, a machine for example."""
+    alike: dict[tuple[str, bytes], set[int]] = defaultdict(set)
+    for index in kept:
+        alike[matrix.rows[index].indicator, matrix.values[index].tobytes()].add(index)
+    lowered = score.copy()
+    for rows in alike.values():
+        if len({matrix.rows[i].service for i in rows}) > 1:
+            lowered[list(rows)] *= SHARED_WEIGHT
+    return lowered
+
+
+def _suspicion(row: Series, baseline: float, current: float, score: float, direction: Direction) -> Suspicion:
+    return Suspicion(
+        service=row.service,
+        family=row.family,
+        indicator=row.indicator,
+        score=score,
+        direction=direction,
+        baseline=baseline,
+        current=current,
+        unit=row.unit,
+        source="metrics",
+        peer=row.peer,
+    )
+
+
+def fills_memory(
+    matrices: Sequence[Matrix], onset: Onset, window: Window, spliced: Sequence[Stretch] = ()
+) -> frozenset[str]:
+    """Services whose memory in use plainly grew for most of the time while their CPU use was high.
+
+    Filling memory costs CPU time, while burning CPU time fills no memory: of such a service memory is the trouble. A
+    shell or a debugger started beside it takes some megabytes, too; the growth must be large for it and for the fleet.
+    """
+    found: set[str] = set()
+    for matrix in matrices:
+        before, _fresh, after = _columns(matrix, onset, window, spliced)
+        rows = [i for i, r in enumerate(matrix.rows) if r.family == "memory"]
+        if not rows or not before.any() or not after.any():
+            continue
+        with np.errstate(all="ignore"):
+            levels = usual_levels(matrix, before)
+            away = deviations(matrix, levels, after)
+        present = matrix.values[:, after]
+        for group in _by_indicator(matrix, rows):
+            typical = (
+                float(np.nanmedian(np.abs(levels.middle[group]))) if np.isfinite(levels.middle[group]).any() else 0.0
+            )
+            for index in group:
+                busy = _busy(matrix, away, matrix.rows[index].service)
+                values = present[index][busy if busy.any() else slice(None)]
+                values = values[np.isfinite(values)]
+                if values.size == 0 or not levels.known[index]:
+                    continue
+                level, usual = float(np.median(values)), float(levels.middle[index])
+                if level >= GROWN * usual and level - usual >= COUNTS * typical:
+                    found.add(matrix.rows[index].service)
+    return frozenset(found)
+
+
+def _by_indicator(matrix: Matrix, rows: Iterable[int]) -> list[list[int]]:
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index in rows:
+        groups[matrix.rows[index].indicator, matrix.rows[index].unit].append(index)
+    return list(groups.values())
+
+
+def _busy(matrix: Matrix, away: FloatArray, service: str) -> BoolArray:
+    """The columns in which the service's CPU use was plainly high."""
+    rows = [i for i, r in enumerate(matrix.rows) if r.service == service and r.family == "cpu"]
+    if not rows:
+        return np.zeros(away.shape[1], dtype=np.bool_)
+    height = np.nan_to_num(away[rows])
+    peak = height.max(axis=1, keepdims=True)
+    return np.asarray(((height >= Z_ABNORMAL) & (height >= STEADY_SHARE * peak)).any(axis=0), dtype=np.bool_)

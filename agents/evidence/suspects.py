@@ -1,0 +1,85 @@
+"""Arbitrary telemetry of an incident, told roughly when it began, to ranked suspects.
+
+Any indicators, spans and log lines will do. The onset is estimated, each analyser hands over its suspicions, and they
+are fused.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from agents.evidence.changes import call_distances
+from agents.evidence.dating import Search, date_incident
+from agents.evidence.fusion import Suspect, fuse
+from agents.evidence.levels import group_series
+from agents.evidence.log_signals import log_suspicions
+from agents.evidence.metric_signals import fills_memory, metric_suspicions
+from agents.evidence.suspicion import as_anomaly
+from agents.evidence.traces import trace_suspicions
+from agents.evidence.types import Cause, Family, Ranking, Series, Spans, Telemetry
+
+MAX_CAUSES = 8
+SHOWN = 4
+ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
+WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
+
+
+def rank_suspects(telemetry: Telemetry) -> Ranking:
+    """Suspects, best first."""
+    search = _search(telemetry)
+    matrices = group_series(_telling(telemetry, search))
+    symptom = None
+    if telemetry.symptom_service is not None and telemetry.symptom_family is not None:
+        symptom = (telemetry.symptom_service, telemetry.symptom_family)
+    onset = date_incident(matrices, search, symptom)
+    window, spliced, edges = telemetry.window, telemetry.spliced, telemetry.edges
+    found = metric_suspicions(matrices, edges, onset, window, spliced=spliced, symptom=symptom)
+    coverage = None if telemetry.coverage is None else (*telemetry.coverage, *spliced)
+    if telemetry.spans is not None:
+        found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage)
+    if telemetry.logs:
+        found += log_suspicions(telemetry.logs, onset, window, coverage=coverage)
+    memory = fills_memory(matrices, onset, window, spliced)
+    reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
+    suspects = fuse(found, edges, fills_memory=memory, reach=reach)
+    return Ranking(
+        onset=onset,
+        symptom=None,
+        causes=tuple(_cause(s) for s in suspects[:MAX_CAUSES]),
+        quiet=not suspects,
+        gaps=telemetry.gaps,
+    )
+
+
+def _search(telemetry: Telemetry) -> Search:
+    window, reported = telemetry.window, telemetry.reported_at
+    if reported is None or reported >= window.end:
+        third = (window.end - window.start).total_seconds() / 3
+        return Search(earliest=window.start.timestamp() + third, latest=window.end.timestamp())
+    return Search.around(reported.timestamp())
+
+
+def _telling(telemetry: Telemetry, search: Search) -> Iterable[Series]:
+    """All series but latencies where spans were recorded before and after the onset."""
+    if telemetry.spans is None or not _on_both_sides(telemetry.spans, search):
+        return telemetry.series
+    return [s for s in telemetry.series if s.family not in WAITED]
+
+
+def _on_both_sides(spans: Spans, search: Search) -> bool:
+    sides = (spans.ts < search.earliest, spans.ts > (search.earliest + search.latest) / 2)
+    return all(int(np.count_nonzero(side)) >= ENOUGH_SPANS for side in sides)
+
+
+def _cause(suspect: Suspect) -> Cause:
+    return Cause(
+        service=suspect.service,
+        family=suspect.family,
+        external=None,
+        score=round(suspect.score, 3),
+        confidence="low",
+        change=None,
+        anomalies=tuple(as_anomaly(s) for s in suspect.found[:SHOWN]),
+        templates=(),
+        explained_away=tuple(sorted(suspect.explains)),
+    )

@@ -1,0 +1,256 @@
+"""Ranks the root causes of recorded incidents with the engine that the product uses.
+
+    python benchmarks/rca.py --data DIR --out predictions.jsonl [--suite NAME ...] [--shift SECONDS] [--placebo]
+
+DIR holds <suite>/<case>/ with case.json, metrics.csv.gz and, where recorded, traces.jsonl.gz and logs.jsonl.gz; nothing
+else is read. One line a case goes to the file: the ranking, with the indicator family in the words of the data's
+README, the confidence, the seconds without loading, and the tokens of the digest. `--shift` tells the engine a time of
+the incident that is wrong by so many seconds. `--placebo` looks at quiet time only: each case ends before its
+incident, moments in it are reported as incidents, and what is printed is how often a cause is named with confidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from agents.evidence.causes import rank_causes
+from agents.evidence.digest import estimate_tokens, render_ranking
+from agents.evidence.types import Edge, Family, LogLine, Ranking, Series, Spans, Stretch, Telemetry, Window, as_utc
+
+WORDS: tuple[tuple[Family, tuple[str, ...]], ...] = (
+    ("cpu", ("cpu",)),
+    ("memory", ("mem",)),
+    ("errors", ("avail", "success", "err")),
+    ("latency", ("lat", "networkp90", "delay")),
+    ("syscall", ("syscall",)),
+    ("network", ("network", "bytes")),
+    ("traffic", ("workload", "lod", "request")),
+)
+TOLD: dict[str, str] = {
+    "memory": "mem",
+    "errors": "error",
+    "dependency_errors": "error",
+    "dependency_latency": "latency",
+    "traffic": "load",
+    "saturation": "other",
+    "restarts": "other",
+}
+HEALTHY = ("avail", "success")  # a share of requests that went well
+PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; where events have gaps, inside their recorded stretches
+QUIET_MARGIN_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    name: str
+    telemetry: Telemetry
+    incident_s: float
+
+
+def read_case(folder: Path) -> Case:
+    """Everything that the case folder holds."""
+    told = json.loads((folder / "case.json").read_text())
+    series = read_metrics(folder / "metrics.csv.gz")
+    traces, logs = folder / "traces.jsonl.gz", folder / "logs.jsonl.gz"
+    coverage = _stretches(told.get("coverage", {}))
+    ends = [(float(s.times[0]), float(s.times[-1])) for s in series[:1]] + list(coverage or ())
+    symptom = told.get("symptom")
+    return Case(
+        name=folder.name,
+        incident_s=float(told["incident_time"]),
+        telemetry=Telemetry(
+            window=Window(start=as_utc(min(a for a, _ in ends)), end=as_utc(max(b for _, b in ends))),
+            series=series,
+            spans=read_spans(traces) if traces.exists() else None,
+            logs=read_logs(logs) if logs.exists() else (),
+            edges=tuple(Edge(caller=a, callee=b) for a, b in told["edges"]),
+            symptom_service=symptom["service"] if symptom else None,
+            symptom_family=family_of(symptom["indicator"]) if symptom else None,
+            reported_at=as_utc(float(told["incident_time"])),
+            coverage=coverage,
+            spliced=_stretches(told.get("spliced", {})) or (),
+        ),
+    )
+
+
+def _stretches(told: dict[str, Any]) -> tuple[Stretch, ...] | None:
+    """Of all signals together; one stretch may stand without its list."""
+    found = set()
+    for part in told.values():
+        rows = part if part and isinstance(part[0], list) else [part] if part else []
+        found |= {(float(a), float(b)) for a, b in rows}
+    return tuple(sorted(found)) if told else None
+
+
+def read_metrics(path: Path) -> tuple[Series, ...]:
+    with gzip.open(path, "rt") as lines:
+        names, *rows = csv.reader(lines)
+    cells = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
+    times = np.ascontiguousarray(cells[:, 0])
+    return tuple(as_series(name, times, cells[:, column]) for column, name in enumerate(names) if column)
+
+
+def as_series(name: str, times: Any, values: Any) -> Series:
+    service, indicator = name.split("|", 1)
+    family, unit = family_of(indicator), ""
+    if family == "errors" and any(word in indicator.lower() for word in HEALTHY):
+        values, unit = 1.0 - np.array(values) / 100.0, "ratio"
+    if family == "latency" and "client" in indicator.lower():
+        family = "dependency_latency"
+    return Series(
+        service=service,
+        indicator=indicator,
+        family=family,
+        unit=unit,
+        labels={},
+        times=times,
+        values=np.ascontiguousarray(values),
+    )
+
+
+def family_of(indicator: str) -> Family:
+    name = indicator.lower()
+    return next((family for family, words in WORDS if any(word in name for word in words)), "other")
+
+
+def read_spans(path: Path) -> Spans:
+    with gzip.open(path, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    services, operations = sorted({r["service"] for r in rows}), sorted({r["operation"] for r in rows})
+    number = {name: i for i, name in enumerate(services)}
+    place = {name: i for i, name in enumerate(operations)}
+    return Spans(
+        ts=np.array([r["ts"] for r in rows], dtype=np.float64),
+        service=np.array([number[r["service"]] for r in rows], dtype=np.int64),
+        operation=np.array([place[r["operation"]] for r in rows], dtype=np.int64),
+        duration_s=np.array([r["duration_us"] for r in rows], dtype=np.float64) / 1e6,
+        trace=np.array([r["trace"] for r in rows], dtype=np.int64),
+        span=np.array([r["span"] for r in rows], dtype=np.int64),
+        parent=np.array([-1 if r["parent"] is None else r["parent"] for r in rows], dtype=np.int64),
+        services=tuple(services),
+        operations=tuple(operations),
+    )
+
+
+def read_logs(path: Path) -> tuple[LogLine, ...]:
+    with gzip.open(path, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    return tuple(LogLine(time=as_utc(r["ts"]), service=r["service"], level="", text=r["message"]) for r in rows)
+
+
+def told_ranking(ranking: Ranking) -> list[dict[str, Any]]:
+    return [
+        {"service": c.service, "indicator_family": TOLD.get(c.family, c.family), "score": c.score}
+        for c in ranking.causes
+    ]
+
+
+def placebos(case: Case) -> Iterator[Telemetry]:
+    """The case without its incident, with incidents reported where there are none."""
+    whole = case.telemetry
+    steps = [float(np.median(np.diff(s.times))) for s in whole.series[:1] if s.times.size > 1]
+    end = case.incident_s - max(QUIET_MARGIN_S, *(2 * s for s in steps))
+    if whole.spliced and not whole.coverage:
+        end = min(end, whole.spliced[-1][1])
+    start = whole.window.start.timestamp()
+    moments = [start + share * (end - start) for share in PLACEBOS]
+    if whole.coverage:
+        moments = [a + 0.4 * (b - a) for a, b in whole.coverage if b <= end and b - a >= QUIET_MARGIN_S / 2][1:]
+    for moment in moments:
+        yield cut(replace(whole, reported_at=as_utc(moment)), min(end, moment + 600.0))
+
+
+def cut(telemetry: Telemetry, end_s: float) -> Telemetry:
+    """What was known by then."""
+    times = {id(s.times): s.times[s.times <= end_s] for s in telemetry.series}
+    spans = telemetry.spans
+    if spans is not None:
+        kept = spans.ts <= end_s
+        columns = ("ts", "service", "operation", "duration_s", "trace", "span", "parent")
+        spans = replace(spans, **{name: getattr(spans, name)[kept] for name in columns})
+    return replace(
+        telemetry,
+        window=Window(start=telemetry.window.start, end=as_utc(end_s)),
+        series=tuple(
+            replace(s, times=times[id(s.times)], values=s.values[: times[id(s.times)].size]) for s in telemetry.series
+        ),
+        spans=spans,
+        logs=tuple(line for line in telemetry.logs if line.time.timestamp() <= end_s),
+        coverage=None
+        if telemetry.coverage is None
+        else tuple((a, min(b, end_s)) for a, b in telemetry.coverage if a < end_s),
+        spliced=tuple((a, b) for a, b in telemetry.spliced if b < end_s),
+    )
+
+
+def predict(case: Case, shift_s: float) -> dict[str, Any]:
+    telemetry = replace(case.telemetry, reported_at=as_utc(case.incident_s + shift_s))
+    began = time.perf_counter()
+    ranking = rank_causes(telemetry)
+    seconds = time.perf_counter() - began
+    return {
+        "case": case.name,
+        "ranking": told_ranking(ranking),
+        "seconds": round(seconds, 4),
+        "confidence": ranking.causes[0].confidence if ranking.causes else "none",
+        "onset_error_s": round(ranking.onset.at.timestamp() - case.incident_s, 1) if ranking.onset else None,
+        "tokens": estimate_tokens(render_ranking(ranking)),
+    }
+
+
+def alarms(case: Case) -> list[bool]:
+    rankings = [rank_causes(telemetry) for telemetry in placebos(case)]
+    return [bool(r.causes) and r.causes[0].confidence != "low" for r in rankings]
+
+
+def find_cases(data: Path, suites: Sequence[str]) -> Iterator[Path]:
+    """Case folders in order of their names."""
+    for suite in sorted(p for p in data.iterdir() if p.is_dir() and (not suites or p.name in suites)):
+        yield from sorted(p for p in suite.iterdir() if (p / "case.json").is_file())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--suite", nargs="+", default=[])
+    parser.add_argument("--shift", type=float, default=0.0)
+    parser.add_argument("--placebo", action="store_true")
+    options = parser.parse_args()
+    lines: dict[str, list[dict[str, Any]]] = {}
+    false: dict[str, list[bool]] = {}
+    for folder in find_cases(options.data, options.suite):
+        case = read_case(folder)
+        lines.setdefault(folder.parent.name, []).append(predict(case, options.shift))
+        if options.placebo:
+            false.setdefault(folder.parent.name, []).extend(alarms(case))
+    for suite, found in lines.items():
+        named = sum(line["confidence"] != "low" for line in found)
+        print(
+            f"{suite}: {len(found)} cases, median {1000 * median(x['seconds'] for x in found):.0f} ms, "
+            f"worst {1000 * max(x['seconds'] for x in found):.0f} ms, digest median "
+            f"{median(x['tokens'] for x in found):.0f} and at most {max(x['tokens'] for x in found)} tokens, "
+            f"{sum(x['confidence'] == 'high' for x in found)} high, {named} not low"
+        )
+        if suite in false:
+            print(f"{suite}: a cause named in {sum(false[suite])} of {len(false[suite])} quiet windows")
+    if options.out is not None:
+        options.out.write_text("".join(json.dumps(line) + "\n" for found in lines.values() for line in found))
+
+
+if __name__ == "__main__":
+    main()
