@@ -1,11 +1,9 @@
 """Log lines to patterns, and which patterns are new, grew or vanished since the onset.
 
 What is compared is the *share* a pattern has of its service's own lines, so twice the load with the same mix is no
-finding. Lines are masked (numbers, ids, addresses, quoted values become `<*>`), then masked strings of the same
-service and length that differ in few words are merged. The exemplar is a real line, verbatim.
+finding. The patterns are the miner's; the exemplar is a real line, verbatim.
 """
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,30 +11,17 @@ from dataclasses import dataclass
 from math import log, sqrt
 from typing import Literal
 
+from agents.evidence.miner import TemplateMiner
 from agents.evidence.types import LogLine, Onset, Stretch, TemplateShift, Window
 
 G_SIGNIFICANT = 10.83  # chi-square, one degree of freedom, p = .001
-MAX_TOKENS = 40
-MAX_GROUPS_COMPARED = 200
-SIMILAR = 0.7
 CAUSE_FIELDS = ("error", "exception", "exc", "err", "exc_info", "cause", "reason", "traceback", "stack")
 
-_MASK = re.compile(
-    r"""https?://\S+
-    | "[^"]*" | '[^']*'
-    | \b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b
-    | \b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b
-    | \b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{6,}\b
-    | (?<![A-Za-z])[-+]?\d[\d.,:]*(?:[a-zA-Z%]{1,3}\b)?
-    | \d+""",
-    re.VERBOSE,
-)
 _ERROR = re.compile(
     r"error|exception|traceback|fail|fatal|panic|refused|timed? ?out|denied|exceeded|exhaust|unavailable|cannot"
     r"|no space|quota|too large|too many|out of memory|killed|abort|errno|unable",
     re.IGNORECASE,
 )
-_DIGITS = str.maketrans("123456789", "0" * 9)
 _CAUSES = frozenset(CAUSE_FIELDS)
 _ERROR_LEVELS = frozenset({"error", "critical", "fatal", "err", "alert", "emergency", "severe", "panic"})
 
@@ -55,24 +40,26 @@ class Template:
 
 def mine_templates(lines: Sequence[LogLine]) -> list[Template]:
     """Group lines by pattern, most frequent first. The id depends on service and pattern only."""
-    masked: dict[str, str] = {}
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    of_service: dict[str, list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
-        content = content_of(line)
-        alike = content.translate(_DIGITS)  # the mask treats all digits alike, so this much is shared
-        pattern = masked.get(alike)
-        if pattern is None:
-            pattern = masked[alike] = _mask(alike)
-        groups[line.service, pattern].append(index)
-    merged = _merge(groups)
+        of_service[line.service].append(index)
+    miner = TemplateMiner()
+    mined = {
+        service: miner.add(service, [content_of(lines[i]) for i in places]) for service, places in of_service.items()
+    }
+    groups: dict[int, list[int]] = defaultdict(list)
+    for service, places in of_service.items():
+        for index, settled in zip(places, miner.settle(mined[service]).tolist(), strict=True):
+            groups[settled].append(index)
     out = []
-    for (service, pattern), members in merged.items():
+    for settled, members in groups.items():
+        template = miner.template(settled)
         first = lines[min(members, key=lambda i: (lines[i].time, lines[i].text, i))]
         out.append(
             Template(
-                id=hashlib.sha256(f"{service}\0{pattern}".encode()).hexdigest()[:8],
-                service=service,
-                text=pattern,
+                id=template.id,
+                service=template.service,
+                text=template.text,
                 level=_worst_level([lines[i].level for i in members[:50]]),
                 exemplar=_exemplar(first),
                 lines=tuple(members),
@@ -132,51 +119,6 @@ def _exemplar(line: LogLine) -> str:
         if rows and rows[-1] not in line.text:
             return rows[-1]
     return line.text
-
-
-def _mask(content: str) -> str:
-    words = _MASK.sub("<*>", content[:2000]).split()
-    return " ".join(words[:MAX_TOKENS])
-
-
-def _merge(groups: dict[tuple[str, str], list[int]]) -> dict[tuple[str, str], list[int]]:
-    """Join patterns of one service that have as many words and differ in few of them."""
-    shapes: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for service, pattern in groups:
-        shapes[service, pattern.count(" ")].append(pattern)
-    merged: dict[tuple[str, str], list[int]] = {}
-    for service, length in sorted(shapes):
-        patterns = sorted(shapes[service, length], key=lambda p: (-len(groups[service, p]), p))
-        clusters: list[tuple[list[str], list[int]]] = []
-        for pattern in patterns:
-            words = pattern.split(" ")
-            home = _most_similar(words, clusters)
-            if home is None:
-                clusters.append((words, list(groups[service, pattern])))
-            else:
-                template, members = home
-                template[:] = [a if a == b else "<*>" for a, b in zip(template, words, strict=True)]
-                members.extend(groups[service, pattern])
-        for template, members in clusters:
-            merged.setdefault((service, " ".join(template)), []).extend(members)
-    return {key: sorted(members) for key, members in merged.items()}
-
-
-def _most_similar(words: list[str], clusters: list[tuple[list[str], list[int]]]) -> tuple[list[str], list[int]] | None:
-    if len(words) < 3:
-        return None
-    best, home = SIMILAR, None
-    for cluster in clusters[:MAX_GROUPS_COMPARED]:
-        template = cluster[0]
-        if template[0] != words[0] and template[-1] != words[-1]:
-            continue
-        differing = [(a, b) for a, b in zip(template, words, strict=True) if a != b]
-        if any(_ERROR.search(a) or _ERROR.search(b) for a, b in differing):
-            continue
-        same = 1 - len(differing) / len(words)
-        if same > best:
-            best, home = same, cluster
-    return home
 
 
 def _worst_level(levels: Sequence[str]) -> str:
