@@ -12,7 +12,14 @@ import numpy as np
 from agents.evidence.causes import rank_causes
 from agents.evidence.changes import correlate_changes
 from agents.evidence.chart import data_visualization
-from agents.evidence.digest import render_changes, render_ranking, render_templates
+from agents.evidence.comparison import compare_windows
+from agents.evidence.digest import (
+    RANKING_TOKENS,
+    render_anomalies,
+    render_changes,
+    render_ranking,
+    render_templates,
+)
 from agents.evidence.indicators import derive_indicators
 from agents.evidence.templates import shift_templates
 from agents.evidence.types import (
@@ -25,6 +32,7 @@ from agents.evidence.types import (
     RawSeries,
     Series,
     Telemetry,
+    Window,
 )
 from agents.telemetry import Gathered
 
@@ -84,6 +92,36 @@ def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | No
         facts={"changes": [_change_facts(finding) for finding in findings]},
         summary=f"{len(findings)} changes, {near} shortly before the onset" if findings else "no changes",
     )
+
+
+def compare(then: Gathered, now: Gathered, service: str | None) -> Finding:
+    """What is worse in the later window, of one service or of all."""
+    found = compare_windows(
+        then.window,
+        now.window,
+        series_then=derive_indicators(then.series, service_of),
+        series_now=derive_indicators(now.series, service_of),
+        lines_then=then.lines,
+        lines_now=now.lines,
+    )
+    anomalies = [a for a in found.anomalies if service in (None, a.service)]
+    shifts = [s for s in found.shifts if service in (None, s.service)]
+    first = anomalies[0] if anomalies else None
+    half = RANKING_TOKENS // 2
+    text = "\n".join(
+        [
+            f"{_span(now.window)} compared with {_span(then.window)}, UTC",
+            render_anomalies(anomalies, max_tokens=half),
+            render_templates(shifts, max_tokens=half),
+            *(f"gap: {gap}" for gap in found.gaps),
+        ]
+    )
+    summary = f"{first.service} {first.indicator} is worse" if first else "no indicator is worse"
+    return Finding(text=text, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary)
+
+
+def _span(window: Window) -> str:
+    return f"{window.start:%d %b %H:%M:%S} to {window.end:%H:%M:%S}"
 
 
 def measure(raw: Sequence[RawSeries], service: str, indicator: str, seconds: float, end: float) -> float | None:

@@ -51,6 +51,19 @@ class LogArguments(WindowArguments):
     service: str | None = Field(default=None, description="One service; all when left out.")
 
 
+class CompareArguments(Arguments):
+    """Two windows of the same length: the last minutes, and an earlier stretch."""
+
+    minutes: int = Field(default=10, ge=1, le=240, description="Length of each window; the later one ends now.")
+    ago_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=20160,
+        description="When the earlier window ended; 1440 is the same time yesterday.",
+    )
+    service: str | None = Field(default=None, description="One service; all when left out.")
+
+
 class DiffArguments(Arguments):
     """Which change to read."""
 
@@ -125,6 +138,23 @@ class InvestigationTools:
         gathered = await self._gather(arguments)
         found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._symptom(arguments))
         return _output(found, gathered)
+
+    @tool(timeout_s=45)
+    async def compare_windows(self, arguments: CompareArguments) -> ToolOutput:
+        """Compare the last minutes with an earlier stretch of the same length, metrics and log patterns.
+
+        For what has no clear onset: worse than before a deployment, than an hour ago, than yesterday at this time.
+        """
+        if arguments.service is not None:
+            self._known(arguments.service)
+        length, end = timedelta(minutes=arguments.minutes), self._now()
+        ended = end - timedelta(minutes=max(arguments.ago_minutes, arguments.minutes))
+        then, now = await asyncio.gather(
+            gather(self._toolbox, Window(start=ended - length, end=ended)),
+            gather(self._toolbox, Window(start=end - length, end=end)),
+        )
+        found = await self._pool.run(analysis.compare, then, now, arguments.service)
+        return _output(found, now)
 
     @tool()
     async def read_diff(self, arguments: DiffArguments) -> ToolOutput:

@@ -42,6 +42,12 @@ def render_templates(templates: Sequence[TemplateShift], *, max_tokens: int = RA
     return _table(head, templates, _template, "no shifted log patterns", max_tokens)
 
 
+def render_anomalies(anomalies: Sequence[Anomaly], *, max_tokens: int = RANKING_TOKENS) -> str:
+    """One line an indicator that left its normal range."""
+    head = "service,indicator,before->after,ratio,noise units,since"
+    return _table(head, anomalies, _anomaly, "no indicator is worse", max_tokens)
+
+
 def render_changes(findings: Sequence[ChangeFinding], *, max_tokens: int = RANKING_TOKENS) -> str:
     """One line a change with its verdict."""
     head = "service,kind,id,version,at,relative to onset,verdict,score,summary"

@@ -9,7 +9,7 @@ import pytest
 from agents.connector import Check, Connector, ConnectorConfig, SeriesRead
 from agents.evidence.types import Window
 from agents.evidence_pool import EvidencePool
-from agents.investigation_tools import InvestigationTools, StoredResult, WindowArguments
+from agents.investigation_tools import CompareArguments, InvestigationTools, StoredResult, WindowArguments
 from agents.toolbox import Toolbox
 
 
@@ -55,3 +55,13 @@ async def test_calls_made_together_share_one_read_and_later_ones_read_again(pool
     moments.append(moments[-1] + timedelta(seconds=30))
     await tools.rank_causes(WindowArguments())
     assert source.reads == 3
+
+
+async def test_two_windows_of_the_same_length_are_compared(pool: EvidencePool) -> None:
+    source = Counting()
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    tools = InvestigationTools(toolbox=Toolbox(connectors=(source,)), pool=pool, now=lambda: now, stored=nothing_stored)
+    output = await tools.compare_windows(CompareArguments(minutes=10, ago_minutes=5))
+    assert source.reads == 2
+    assert output.text.splitlines()[0] == ("01 Mar 11:50:00 to 12:00:00 compared with 01 Mar 11:40:00 to 11:50:00, UTC")
+    assert output.summary == "no indicator is worse"
