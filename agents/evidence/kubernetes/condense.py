@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agents.evidence.kubernetes.parse import alert_lines
+from agents.evidence.kubernetes.routes import routes
 from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.tables import headings, rows
 from agents.evidence.kubernetes.types import Read, Reading, What
@@ -61,7 +62,7 @@ def _as_it_is(read: Read, text: str) -> str:
 def _listing(read: Read, text: str) -> str:
     found = rows(text)
     unusual = _UNUSUAL.get(read.kind)
-    if not found or unusual is None:
+    if not found or unusual is None or read.detail == "labels":
         return _as_it_is(read, text)
     kept = unusual(Snapshot(readings=(Reading(read=read, text=text),)))
     lines = text.splitlines()
@@ -119,7 +120,8 @@ _NAMED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 
 
 def _description(read: Read, text: str) -> str:
-    shown = _without_sections(text, _DROPPED)
+    dropped = _DROPPED | {"Labels"} if read.kind == "pods" else _DROPPED
+    shown = _without_sections(_without_well(text) if read.kind == "pods" else text, dropped)
     out: list[str] = []
     in_events = in_volumes = False
     for line in shown:
@@ -135,6 +137,33 @@ def _description(read: Read, text: str) -> str:
         if "----" not in line and line.strip() not in ("Volumes:", "Node-Selectors:              <none>"):
             out.append(line.rstrip())
     return "\n".join(out)
+
+
+def _without_well(text: str) -> str:
+    """A pod without those of its containers that are ready and never restarted, where others are not."""
+    blocks: list[list[str]] = [[]]
+    inside = False
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            inside = line.startswith("Containers:")
+            blocks.append([])
+        elif inside and re.match(r"  \S", line):
+            blocks.append([])
+        blocks[-1].append(line)
+    well = [_is_well(block) for block in blocks]
+    if not any(_is_container(b) and not w for b, w in zip(blocks, well, strict=True)):
+        return text
+    kept = [b if not w else [x for x in b if "KUBE_APP_PROBERS" in x] for b, w in zip(blocks, well, strict=True)]
+    return "\n".join(line for block in kept for line in block)
+
+
+def _is_container(block: list[str]) -> bool:
+    return any(line.strip().startswith("Restart Count:") for line in block)
+
+
+def _is_well(block: list[str]) -> bool:
+    words = {" ".join(line.split()) for line in block}
+    return "Ready: True" in words and "Restart Count: 0" in words
 
 
 def _without_sections(text: str, dropped: frozenset[str]) -> list[str]:
@@ -163,20 +192,21 @@ def _manifest(read: Read, text: str) -> str:
     lines = [line for line in _without_sections(text, _DROPPED_OF_MANIFESTS) if not _HIDDEN.search(line)]
     if read.detail == "addresses":
         lines = [line for line in lines if _ADDRESSES.search(line)]
-    elif read.detail:
-        lines = _around(lines, read.detail)
+    elif read.detail == "routes":
+        return _odd_routes(text)
     return "\n".join(lines)
 
 
-def _around(lines: list[str], word: str) -> list[str]:
-    """The list items that hold a word, whole."""
-    items: list[list[str]] = [[]]
-    for line in lines:
-        if re.match(r"\s*- (?:id|name|host|path)\b", line) or not line[:1].isspace():
-            items.append([])
-        items[-1].append(line)
-    stem = re.sub(r"service$", "", word) or word
-    return [line for item in items if any(stem in line for line in item) for line in item]
+def _odd_routes(text: str) -> str:
+    """The routes whose target is not the service that their path names."""
+    known = routes(text)
+    odd = [route for route in known if _letters(route.target).find(_letters(route.path.rpartition("/")[2])) < 0]
+    lines = [line for route in odd for line in dict.fromkeys((route.head, *route.lines))]
+    return "\n".join([*lines, f"({len(known) - len(odd)} more, nothing unusual)"])
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def _log(read: Read, text: str) -> str:

@@ -190,7 +190,7 @@ class Snapshot:
         return max(found, key=found.count, default="")
 
     def _on(self, word: str, app: str) -> bool:
-        return " " in word and parse.app_of(word.split(" ")[0], self.workload_names) == app
+        return " " in word and parse.app_of(word.split(" ", maxsplit=1)[0], self.workload_names) == app
 
     def service(self, name: str) -> Service | None:
         return next((s for s in self.services if s.name == name), None)

@@ -6,7 +6,6 @@ the node. Some CPU pressure is normal beside any incident: what matters is its s
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -18,34 +17,40 @@ from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.types import Hypothesis, Read, What
 
 _SLOWER: Final = 1.5  # times: below it is noise
-_MUCH_CPU: Final = 3.0  # times the usual
+_SOME_CPU: Final = 1.5  # times the usual
+_MUCH_CPU: Final = 3.0
+_BEYOND: Final = 15.0
 _MUCH_THROTTLED_S: Final = 5.0
 _MOST: Final = 5
 
 
 def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
     slow = slow_services(seen)
-    hot = _hot(seen)
     deepest = _deepest(seen, slow)
     lost = any("retrans" in a.category.lower() for a in seen.anomalies)
-    shared = None if lost else _shared_node(seen, deepest)
+    shared = None if lost else _shared_node(seen, slow, deepest)
+    known = all(name in seen.calls or seen.has(Read(what=What.DEPENDENCIES, name=name)) for name in _worst(slow))
     if shared is not None:
-        quotes = [slow[name].quote for name in deepest[:2]]
-        yield fault(Label.NODE_NETWORK_DELAY, shared, 0.9, *quotes, kind="node")
+        node, names = shared
+        yield fault(Label.NODE_NETWORK_DELAY, node, 0.9, *[slow[n].quote for n in names if n in slow], kind="node")
     for place, name in enumerate(deepest):
         score = 0.88 - 0.08 * place - (0.2 if lost else 0.0)
         yield fault(Label.POD_NETWORK_DELAY, name, max(score, 0.3), slow[name].quote)
-    for name, (size, anomaly) in hot.items():
-        yield fault(Label.POD_CPU_OVERLOAD, name, _cpu_score(name, size, slow, deepest), anomaly.quote)
+    for name, (size, anomaly) in _hot(seen).items():
+        score = _cpu_score(name, size, slow, deepest)
+        yield fault(Label.POD_CPU_OVERLOAD, name, score if known else min(score, 0.85), anomaly.quote)
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
     slow = slow_services(seen)
-    ordered = sorted(slow, key=lambda name: -(slow[name].ratio or 0))
-    for name in ordered[:_MOST]:
+    for name in _worst(slow):
         yield Read(what=What.DEPENDENCIES, name=name)
-    if len(_deepest(seen, slow)) > 1:
+    if len(slow) > 1:
         yield Read(what=What.LIST, kind="pods", detail="wide")
+
+
+def _worst(slow: dict[str, Anomaly]) -> list[str]:
+    return sorted(slow, key=lambda name: -(slow[name].ratio or 0))[:_MOST]
 
 
 def slow_services(seen: Snapshot) -> dict[str, Anomaly]:
@@ -87,21 +92,31 @@ def _below(seen: Snapshot, name: str) -> set[str]:
     return found
 
 
-def _shared_node(seen: Snapshot, deepest: list[str]) -> str | None:
-    """The node that several of the deepest slow services share, while the slow ones elsewhere are few."""
-    where = Counter(node for name in deepest if (node := seen.node_of(name)))
-    if not where:
-        return None
-    node, count = where.most_common(1)[0]
-    return node if count >= 2 and count > sum(where.values()) / 2 else None
+def _shared_node(seen: Snapshot, slow: dict[str, Anomaly], deepest: list[str]) -> tuple[str, list[str]] | None:
+    """The node on which the delay arises rather than in one pod, with the services that show it.
+
+    Several of the deepest slow services share it; or all whose usual (median) answer is slow sit on it while what they
+    call answers as usual in the median.
+    """
+    where = {name: node for name in slow if (node := seen.node_of(name))}
+    together = Counter(where[name] for name in deepest if name in where)
+    for node, count in together.most_common(1):
+        if count >= 2 and count > sum(together.values()) / 2:
+            return node, [name for name in deepest if where.get(name) == node]
+    medians = [a.about for a in seen.anomalies if "p50latency" in a.quote.line or "LATENCY_MISSING" in a.category]
+    usual = list(dict.fromkeys(medians))
+    nodes = {seen.node_of(name) for name in usual}
+    if len(usual) >= 2 and len(nodes) == 1 and "" not in nodes and not set(deepest) & set(usual):
+        return nodes.pop(), usual
+    return None
 
 
 def _cpu_score(name: str, size: float, slow: dict[str, Anomaly], deepest: list[str]) -> float:
-    """CPU explains slowness where it grew much; a latency that grew by orders more is not explained by it."""
+    """CPU explains a slowness of its own size; a latency that grew by orders more is not explained by it."""
+    latency = slow[name].ratio if name in slow else None
+    if latency is not None:
+        within = size >= _SOME_CPU and latency < _BEYOND * size
+        return (0.92 if within else 0.4) if name in deepest else 0.4
     if size < _MUCH_CPU:
         return 0.35
-    latency = slow[name].ratio if name in slow else None
-    if latency is None:
-        return 0.8 if not deepest else 0.5
-    within = math.log10(max(latency or 1.0, 1.0)) - math.log10(size) < 1.5
-    return (0.92 if within else 0.6) if name in deepest else 0.6
+    return 0.8 if not deepest else 0.5

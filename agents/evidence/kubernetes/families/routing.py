@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -9,16 +10,18 @@ from typing import Final
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import FailedRequest
+from agents.evidence.kubernetes.routes import Route, routes
 from agents.evidence.kubernetes.snapshot import Snapshot, labels
 from agents.evidence.kubernetes.trees import Node
 from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
 
 _ADDRESS: Final = re.compile(r"(?:https?://)?([a-z][a-z0-9-]*[a-z0-9])(?:\.[a-z0-9-]+\.svc[\w.]*)?:(\d{2,5})(?:/.*)?")
-_UNKNOWN_HOST: Final = re.compile(r"UnknownHostException|no such host|Name or service not known|ENOTFOUND", re.IGNORECASE)
+_UNKNOWN_HOST: Final = re.compile(
+    r"UnknownHostException|no such host|name or service not known|ENOTFOUND|lookup \S+ on \S+:53|name resolution",
+    re.IGNORECASE,
+)
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
 _GATEWAY: Final = re.compile(r"gateway|ingress|edge|proxy")
-_ROUTE_PATH: Final = re.compile(r"Path=([^,\s\"']+)|path:\s*[\"']?(/[^\s\"']+)|location\s+(?:[~^=*]+\s+)?(/\S+)")
-_ROUTE_TARGET: Final = re.compile(r"(?:uri|url|service|proxy_pass|name|host)\w*:?\s+[\"']?(?:\w+://)?(\S+)")
 _FEW: Final = 16  # services whose every port is tried
 _MOST: Final = 3
 
@@ -42,10 +45,13 @@ def reads(seen: Snapshot) -> Iterator[Read]:
     for app in seen.logs:
         if seen.log_line(app, _UNKNOWN_HOST):
             yield Read(what=What.MANIFEST, name=app)
-    if any(p.is_sick for p in seen.pods) or any(w.ready < w.wanted for w in seen.workloads):
+    if any(p.is_sick and not p.is_ready for p in seen.pods) or any(w.ready < w.wanted for w in seen.workloads):
         return
     if _is_slow(seen):
         return
+    for app in _configured(seen):
+        if any(h.score < 0.9 for h in _configuration(seen, app)):
+            yield Read(what=What.DEPENDENCIES, name=app)
     yield Read(what=What.LIST, kind="endpoints")
     yield Read(what=What.LIST, kind="services", detail="wide")
     bare = [name for name in seen.without_endpoints if seen.is_well(name)]
@@ -62,21 +68,29 @@ def reads(seen: Snapshot) -> Iterator[Read]:
 
 def _suspicious(seen: Snapshot) -> Iterator[Read]:
     """With nothing to see in the listings: what clients complained of, else every port and then every configuration."""
-    asked = [r for r in seen.failed_requests if r.service]
-    for request in sorted(asked, key=lambda r: -r.count)[:_MOST]:
-        service = seen.service(request.service)
+    for gateway in [w for w in seen.workload_names if _GATEWAY.search(w)][:2]:
+        yield Read(what=What.MANIFEST, name=gateway, detail="routes")
+    for name in _complained_of(seen):
+        service = seen.service(name)
         if service is not None:
             yield Read(what=What.CONNECT, name=service.name, detail=service.port)
-        yield Read(what=What.ERRORS, name=request.service)
-        for gateway in [w for w in seen.workload_names if _GATEWAY.search(w)][:2]:
-            yield Read(what=What.MANIFEST, name=gateway, detail=_segment(request.url))
-    services = [s for s in seen.services if s.port]
+        yield Read(what=What.ERRORS, name=name)
+        if seen.logs.get(name):
+            yield Read(what=What.DEPENDENCIES, name=name)
+            for callee in sorted(seen.calls.get(name, ())):
+                yield Read(what=What.ERRORS, name=callee)
+    services = [s for s in seen.services if s.port and s.name in seen.workload_names]
     if len(services) <= _FEW:
         for service in services:
             yield Read(what=What.CONNECT, name=service.name, detail=service.port)
-        if seen.reach and all(r.open for r in seen.reach):
+        if seen.reach and all(r.open and not r.failed for r in seen.reach):
             for name in seen.workload_names[:_FEW]:
                 yield Read(what=What.MANIFEST, name=name, detail="addresses")
+
+
+def _complained_of(seen: Snapshot) -> list[str]:
+    asked = [r for r in seen.failed_requests if r.service]
+    return list(dict.fromkeys(r.service for r in sorted(asked, key=lambda r: -r.count)))[:_MOST]
 
 
 def _is_slow(seen: Snapshot) -> bool:
@@ -141,10 +155,14 @@ def _configured(seen: Snapshot) -> list[str]:
 def _configuration(seen: Snapshot, app: str) -> Iterator[Hypothesis]:
     """Addresses that no Service has, and DNS settings that bypass the cluster's."""
     services = set(seen.names("services"))
-    for tree, source in seen.manifests(app):
+    documents = seen.manifests(app)
+    used = {host for tree, _ in documents for n in tree.walk() if (host := _host(n))}
+    # An address of something optional is in many configurations; one that a known dependency would need is not there.
+    unserved = seen.calls.get(app, frozenset()) - used
+    for tree, source in documents:
         for node in tree.walk():
             line = Quote(line=node.line, source=source)
-            if node.key in ("value", "- value") and services and (bad := _wrong_address(seen, node, services)):
+            if services and (bad := _wrong_address(seen, node, services, bool(unserved))):
                 yield fault(Label.SERVICE_ENV_VAR_ADDRESS_MISMATCH, app, bad, line)
             overridden = (node.key == "dnsPolicy" and node.value.strip("\"'") in ("None", "Default")) or (
                 node.key == "nameservers"
@@ -154,54 +172,55 @@ def _configuration(seen: Snapshot, app: str) -> Iterator[Hypothesis]:
                 yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.93 if heard else 0.88, line, heard)
 
 
-def _wrong_address(seen: Snapshot, node: Node, services: set[str]) -> float:
-    """How surely a value is an address of nothing: 0 where it is none or right."""
+def _host(node: Node) -> str:
+    match = _ADDRESS.fullmatch(node.value.strip("\"'")) if node.key in ("value", "- value") else None
+    return match.group(1) if match else ""
+
+
+def _wrong_address(seen: Snapshot, node: Node, services: set[str], unserved: bool) -> float:
+    """How surely a value is a wrong address: 0 where it is none or right."""
+    host = _host(node)
+    if not host or host == "localhost":
+        return 0.0
+    if host not in services:
+        near = difflib.get_close_matches(host, services, n=1, cutoff=0.75) or [s for s in services if host.startswith(s)]
+        return 0.92 if near or unserved else 0.45
+    service = seen.service(host)
+    ports = {p.partition("/")[0].partition(":")[0] for p in service.ports} if service else set()
     match = _ADDRESS.fullmatch(node.value.strip("\"'"))
-    if match is None or match.group(1) in ("localhost", *services):
-        service = seen.service(match.group(1)) if match else None
-        ports = {p.partition("/")[0].partition(":")[0] for p in service.ports} if service else set()
-        return 0.88 if match and ports and match.group(2) not in ports else 0.0
-    return 0.92
+    return 0.9 if match and ports and match.group(2) not in ports else 0.0
 
 
 def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:
-    """Requests of one path fail although its service is well and answers: look at how the gateway routes it."""
+    """A path that goes elsewhere than to the service it names, or that fails although its service is well."""
+    for route, source in _routes(seen):
+        owner = route.owner(seen.workload_names)
+        if owner is not None and not route.goes_to(owner):
+            quotes = [Quote(line=line, source=source) for line in route.lines]
+            yield fault(Label.GATEWAY_MISROUTE, owner, 0.93, *quotes)
     for request in seen.failed_requests:
         status = _STATUS.search(request.error)
-        well = seen.is_well(request.service)
-        answers = any(r.service == request.service and r.open for r in seen.reach)
-        if status is None or not well or request.service in seen.without_endpoints:
+        if status is None or not seen.is_well(request.service) or request.service in seen.without_endpoints:
             continue
-        wrong = _misrouted(seen, request)
-        if wrong is not None:
+        if wrong := _misrouted(seen, request):
             yield fault(Label.GATEWAY_MISROUTE, request.service, 0.94, wrong, request.quote)
         elif status.group(1) == "404":
+            answers = any(r.service == request.service and r.open for r in seen.reach)
             yield fault(Label.GATEWAY_MISROUTE, request.service, 0.8 if answers else 0.7, request.quote)
 
 
+def _routes(seen: Snapshot) -> list[tuple[Route, str]]:
+    found = [r for r in seen.of(What.MANIFEST) if _GATEWAY.search(r.read.name)]
+    return [(route, r.source) for r in found for route in routes(r.text)]
+
+
 def _misrouted(seen: Snapshot, request: FailedRequest) -> Quote | None:
-    """The gateway's line for a path: a route of another path to this service, or of this path to another one."""
-    for reading in seen.of(What.MANIFEST):
-        if not _GATEWAY.search(reading.read.name):
-            continue
-        target = Quote(line="", source=reading.source)
-        for text in reading.text.splitlines():
-            if match := _ROUTE_TARGET.search(text):
-                target = Quote(line=text.strip(), source=reading.source)
-            if match := _ROUTE_PATH.search(text):
-                path = next(g for g in match.groups() if g).rstrip("*").rstrip("/")
-                here = request.service in target.line
-                fits = bool(path) and request.url.startswith(path)
-                if fits and not here and target.line:
-                    return target
-                if here and not fits:
-                    return Quote(line=text.strip(), source=reading.source)
+    """The line that sends a path elsewhere, or that gives its service another path."""
+    known = _routes(seen)
+    for route, source in known:
+        if route.covers(request.url) and not route.goes_to(request.service):
+            return Quote(line=route.lines[0], source=source)
+    here = [(route, source) for route, source in known if route.goes_to(request.service)]
+    if here and not any(route.covers(request.url) for route, _ in here):
+        return Quote(line=here[0][0].lines[1], source=here[0][1])
     return None
-
-
-def _segment(url: str) -> str:
-    """The part of a path that names the service: the longest of its first pieces."""
-    pieces = [p for p in url.split("?")[0].split("/")[:5] if p and not p.startswith("{")]
-    return max(pieces, key=len, default="")
-
-

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.families.startup import sickest
+from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import Container, Event, PodDetail, Probe
 from agents.evidence.kubernetes.snapshot import Snapshot
@@ -59,9 +59,16 @@ def reads(seen: Snapshot) -> Iterator[Read]:
         crashed = next((d for d in seen.details if d.name == pod.name), None)
         if crashed is not None and pod.app not in told and any(_failed(c) for c in crashed.containers):
             yield Read(what=What.LOGS, name=pod.app)
+            if seen.has(Read(what=What.LOGS, name=pod.app)) and not _explained(seen, pod.app):
+                yield Read(what=What.ERRORS, name=pod.app)
     for app in seen.logs:
         if seen.log_line(app, _NO_LINK) or seen.log_line(app, _FULL) or seen.log_line(app, _READ_ONLY):
             yield Read(what=What.MANIFEST, name=app)
+
+
+def _explained(seen: Snapshot, app: str) -> bool:
+    patterns = (_PORT_TAKEN, _DENIED, _NO_LINK, _FULL, _READ_ONLY)
+    return any(seen.log_line(app, pattern) for pattern in patterns)
 
 
 def _failed(container: Container) -> bool:
@@ -147,13 +154,14 @@ def _database(seen: Snapshot) -> Iterator[Hypothesis]:
         heard = {app: line for app in seen.logs if (line := seen.log_line(app, pattern))}
         if heard:
             name = _database_of(seen, tuple(heard))
-            score = 0.95 if len(heard) > 1 or label is Label.DB_READ_ONLY else 0.9
+            known = name not in heard  # else its clients' configuration is still to be read
+            score = 0.8 + (0.1 if known else 0.0) + (0.05 if len(heard) > 1 or label is Label.DB_READ_ONLY else 0.0)
             yield fault(label, name, score, *list(heard.values())[:2])
 
 
 def _database_of(seen: Snapshot, apps: tuple[str, ...]) -> str:
     """The workload behind the host that the clients are configured with."""
-    databases = [w.name for w in seen.workloads if _DATABASE.search(w.name)]
+    databases = [name for name in seen.workload_names if _DATABASE.search(name)]
     for app in apps:
         if app in databases:
             return app

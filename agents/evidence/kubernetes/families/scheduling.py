@@ -13,7 +13,7 @@ from typing import Final
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import Event, PodDetail
-from agents.evidence.kubernetes.snapshot import Snapshot
+from agents.evidence.kubernetes.snapshot import Snapshot, labels
 from agents.evidence.kubernetes.types import Hypothesis, Read, What
 
 _REASON: Final = re.compile(r"(\d+) (?:node\(s\) )?(.+)")
@@ -36,6 +36,10 @@ def reads(seen: Snapshot) -> Iterator[Read]:
             first.setdefault(pod.app, pod.name)
     for name in list(first.values())[:_MOST_PENDING]:
         yield Read(what=What.DESCRIBE, kind="pods", name=name)
+    for detail in seen.details:
+        event = detail.event("FailedScheduling")
+        if event is not None and detail.selectors and len(_kinds(event, detail)) > 1:
+            yield Read(what=What.LIST, kind="nodes", detail="labels")
 
 
 def reasons(message: str) -> dict[str, int]:
@@ -50,20 +54,36 @@ def reasons(message: str) -> dict[str, int]:
 
 
 def _label(seen: Snapshot, detail: PodDetail, event: Event) -> Label | None:
-    """The reason that keeps most nodes away; nodes that never take work are left out."""
-    counts = {label: 0 for label in Label}
+    """The reason that keeps most nodes away; nodes that never take work are left out.
+
+    A node tells the first reason only. Where the pod's selector fits a node that something else keeps away, that other
+    reason decides.
+    """
+    kinds = _kinds(event, detail)
     fenced = sum(node.is_control_plane and node.is_cordoned for node in seen.nodes) or 1
     cordoned = sum(count for reason, count in reasons(event.message).items() if "unschedulable" in reason)
-    others = False
+    if cordoned and (not kinds or cordoned > fenced):
+        return Label.NODE_CORDON_MISMATCH
+    if len(kinds) > 1 and _is_met(seen, detail):
+        kinds.pop(Label.NODE_SELECTOR_MISMATCH, None)
+    return max(kinds, key=lambda label: kinds[label], default=None)
+
+
+def _kinds(event: Event, detail: PodDetail) -> dict[Label, int]:
+    found: dict[Label, int] = {}
     for reason, count in reasons(event.message).items():
         label = _meaning(reason, detail)
         if label is not None:
-            counts[label] += count
-            others = True
-    if cordoned and (not others or cordoned > fenced):
-        return Label.NODE_CORDON_MISMATCH
-    best = max(counts, key=lambda label: counts[label])
-    return best if counts[best] else None
+            found[label] = found.get(label, 0) + count
+    return found
+
+
+def _is_met(seen: Snapshot, detail: PodDetail) -> bool:
+    """Whether some node carries all labels that the pod selects."""
+    wanted = labels(",".join(q.line.rpartition(" ")[2] for q in detail.selectors))
+    carried = [labels(row.get("LABELS")) for row, _ in seen.rows("nodes")]
+    names = [{"kubernetes.io/hostname": name} for name in seen.names("nodes")]
+    return any(wanted.items() <= one.items() for one in (*carried, *names))
 
 
 def _meaning(reason: str, detail: PodDetail) -> Label | None:

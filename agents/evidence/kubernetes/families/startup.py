@@ -51,6 +51,8 @@ def reads(seen: Snapshot) -> Iterator[Read]:
 def sickest(seen: Snapshot) -> list[Pod]:
     """One pod of each of the worst apps: unready ones first, then those that restart; old restarts do not count."""
     broken = {node.name for node in seen.nodes if not node.is_ready}
+    if broken and not seen.of(What.COMPONENT):
+        return []  # pods of a node that is down tell nothing of their own: ask the node first
     sick = [p for p in seen.pods if p.is_sick and p.status != "Pending" and p.node not in broken]
     first: dict[str, Pod] = {}
     for pod in sorted(sick, key=lambda p: (p.is_ready, p.status == "Running", -p.restarts)):
