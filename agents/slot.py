@@ -44,6 +44,19 @@ async def take_slot(url: str, folder: str) -> Slot:
     return await asyncio.to_thread(_file_slot, folder) if url.startswith("sqlite") else await _advisory_slot(url)
 
 
+async def take_all_slots(url: str, folder: str) -> Slot:
+    """For work on the database itself: nobody serves, and nobody can begin to. Raises SlotTaken."""
+    if url.startswith("sqlite"):
+        return await asyncio.to_thread(_file_slot, folder)
+    connection = await _connect(url)
+    every = "SELECT bool_and(pg_try_advisory_lock(%s, number)) FROM generate_series(0, %s) number"
+    row = await (await connection.execute(every, (_NAMESPACE, _SLOTS - 1))).fetchone()
+    if row is None or not row[0]:
+        await connection.close()
+        raise SlotTaken("An `autoheal serve` still works on this database. Stop every replica first.")
+    return _leased(connection, 0)
+
+
 def _file_slot(folder: str) -> Slot:
     path = Path(folder) / "engine.lock"
     lock = fasteners.InterProcessLock(str(path))
@@ -58,14 +71,18 @@ def _file_slot(folder: str) -> Slot:
 
 
 async def _advisory_slot(url: str) -> Slot:
-    conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+    connection = await _connect(url)
     for number in range(_SLOTS):
         row = await (await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_NAMESPACE, number))).fetchone()
         if row is not None and row[0]:
             return _leased(connection, number)
     await connection.close()
     raise SlotTaken(f"All {_SLOTS} slots are taken: fewer replicas, please.")
+
+
+async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
+    conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
 
 def _leased(connection: psycopg.AsyncConnection[Any], number: int) -> Slot:

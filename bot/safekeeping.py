@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agents.slot import take_slot
+from agents.slot import take_all_slots
 from bot.master_keys import open_master_keys
 from bot.settings import Settings
 from bot.timetable import Timetable
@@ -115,10 +115,10 @@ async def expire(settings: Settings) -> list[str]:
 
 
 async def put_back(settings: Settings, backup_id: str, *, replace: bool) -> list[str]:
-    """`autoheal serve` must be stopped. On PostgreSQL, what is there is backed up before it is replaced."""
+    """`autoheal serve` must be stopped, every replica of it. On PostgreSQL, what is there is backed up before it is replaced."""
     async with open_backups(settings) as backups:
         chosen = await backups.find(backup_id)
-        slot = await take_slot(settings.engine_url, str(settings.data))
+        slot = await take_all_slots(settings.engine_url, str(settings.data))
         try:
             told = await _before_replacing(settings, backups) if replace else []
             done = await restore(backups, chosen, replace=replace)

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from agents import engine as engine_module
 from agents.engine import Engine, EngineSettings, SealedWords
 from agents.runtime import Runtime
-from agents.slot import take_slot
+from agents.slot import SlotTaken, take_all_slots, take_slot
 from agents.workflow import Lane, Run, StepFailed, Workflow
 
 module_loop = pytest.mark.asyncio(loop_scope="module")  # DBOS starts once for all of them
@@ -230,6 +230,22 @@ async def test_replicas_on_postgres_get_slots_of_their_own(postgres_server: str,
     assert third.name == "slot-0"
     await second.release()
     await third.release()
+
+
+@module_loop
+async def test_work_on_the_database_itself_waits_for_every_replica_to_stop(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    first = await take_slot(postgres_server, str(tmp_path))
+    second = await take_slot(postgres_server, str(tmp_path))
+    await first.release()
+    with pytest.raises(SlotTaken, match="Stop every replica"):
+        await take_all_slots(postgres_server, str(tmp_path))
+    await second.release()
+    alone = await take_all_slots(postgres_server, str(tmp_path))
+    with pytest.raises(SlotTaken, match="slots are taken"):
+        await take_slot(postgres_server, str(tmp_path))
+    await alone.release()
 
 
 @module_loop
