@@ -115,7 +115,7 @@ async def expire(settings: Settings) -> list[str]:
 
 
 async def put_back(settings: Settings, backup_id: str, *, replace: bool) -> list[str]:
-    """`autoheal serve` must be stopped, every replica of it. On PostgreSQL, what is there is backed up before it is replaced."""
+    """Every `autoheal serve` must be stopped. On PostgreSQL, what is there is backed up before it is replaced."""
     async with open_backups(settings) as backups:
         chosen = await backups.find(backup_id)
         slot = await take_all_slots(settings.engine_url, str(settings.data))

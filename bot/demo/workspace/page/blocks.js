@@ -125,7 +125,8 @@ function input(block, error) {
   const limits = { id, maxlength: one.max_length, minlength: one.min_length, placeholder: one.placeholder?.text, "data-action": one.action_id };
   const types = { number_input: "number", url_text_input: "url", email_text_input: "email" };
   let control;
-  if (one.multiline) control = h("textarea", { ...limits, rows: 4, class: "field" }, one.initial_value || "");
+  const lines = (one.initial_value || "").split("\n").length;
+  if (one.multiline) control = h("textarea", { ...limits, rows: Math.min(18, Math.max(4, lines)), class: "field" }, one.initial_value || "");
   else if (one.type === "plain_text_input" || types[one.type]) control = h("input", { ...limits, type: types[one.type] || "text", class: "field", value: one.initial_value });
   else control = element(one, null);
   if (!control.id) control.id = id;
