@@ -1,6 +1,6 @@
 """What looks like a value: numbers, times, addresses, ids, paths. The same rules for every system.
 
-Masking works on levelled text, in which every digit is 0 and a run of digits is one 0: values differ, forms repeat.
+Masking works on levelled text, in which every digit is 0 and runs of digits are short: values differ, forms repeat.
 """
 
 import re
@@ -13,15 +13,16 @@ _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 
 _VALUE = re.compile(
     r"""
-    (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
+    (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)*(?![\w.,:/%])  # number, hexadecimal, UUID: the most usual first
+  | (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
   | (?<![\w:])(?=[a-fA-F:]*0)[0a-fA-F]{1,4}(?:::?[0a-fA-F]{1,4}){2,}(?!\w)  # hardware or IPv6 address
   | (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)+(?!\w)       # UUID and the like
   | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
-  | (?<!\w)(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
+  | (?<!\w)(?=0*[a-fA-F])(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
-  | [-+]?0(?:[.,:/]0)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, clock time, size, duration
+  | [-+]?0+(?:[.,:/]0+)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, clock time, size, duration
     """,
     re.VERBOSE,
 )
@@ -51,25 +52,27 @@ class Masks(dict[str, str]):
 
 
 def level(lines: Iterable[str]) -> list[str]:
-    """Each line with its digits as 0 and runs of them as one 0. The lines must hold no line feed."""
+    """Each line with its digits as 0 and runs of them shortened. The lines must hold no line feed."""
     data = "\n".join(lines).encode("utf-8", "surrogatepass").translate(_LEVEL)
-    data = data.replace(b"0000", b"0")
-    while b"00" in data:
-        data = data.replace(b"00", b"0")
+    data = data.replace(b"000", b"0").replace(b"00", b"0")  # not to the end: long runs keep a little of their length
     return data.decode("utf-8", "surrogatepass").split("\n")
 
 
-def mask(levelled: str, masks: Masks) -> str:
-    """A levelled line with its values as `<*>` and single blanks."""
+def mask_words(levelled: str, masks: Masks) -> str:
+    """A levelled line with the values in its words as `<*>`, and single blanks."""
     words = levelled.split(None, MAX_WORDS)
     if len(words) > MAX_WORDS:
         words[MAX_WORDS:] = [WILD]
-    form = " ".join(map(masks.__getitem__, words))
-    if '"' in form:
-        form = _QUOTED.sub(WILD, form)
-    if WILD not in form:
-        return form
-    form = _AMOUNT.sub(WILD, form.replace("<<*>", WILD))  # less than 1
-    if _MONTH.search(form):
-        form = _DATE.sub(WILD, form)
-    return _LIST.sub(WILD, form)
+    return " ".join(map(masks.__getitem__, words))
+
+
+def mask_spans(line: str) -> str:
+    """The masked words of a line with the values that take several words as one `<*>`."""
+    if '"' in line:
+        line = _QUOTED.sub(WILD, line)
+    if WILD not in line:
+        return line
+    line = _AMOUNT.sub(WILD, line.replace("<<*>", WILD))  # less than 1
+    if _MONTH.search(line):
+        line = _DATE.sub(WILD, line)
+    return _LIST.sub(WILD, line)

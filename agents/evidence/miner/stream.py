@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agents.evidence.miner.folding import spoken
-from agents.evidence.miner.masking import WILD, Masks, level, mask
+from agents.evidence.miner.masking import WILD, Masks, level, mask_spans, mask_words
 from agents.evidence.miner.merging import Row, merge, put_together, take_apart
 from agents.evidence.miner.template import Template
 from agents.evidence.types import FloatArray, IntArray
@@ -26,7 +26,7 @@ MAX_HELD = 20_000_000  # characters
 @dataclass(slots=True)
 class _Service:
     levelled: dict[str, int] = field(default_factory=dict)  # a cache
-    forms: dict[str, int] = field(default_factory=dict)  # a cache
+    masked: dict[str, int] = field(default_factory=dict)  # a cache
     shapes: dict[Row, dict[Row, int]] = field(default_factory=dict)  # by separators, the words of the live templates
     texts: dict[int, str] = field(default_factory=dict)  # the live templates
     dirty: set[Row] = field(default_factory=set)  # shapes with forms that were not yet compared
@@ -93,22 +93,23 @@ class TemplateMiner:
 
     def _indexes(self, service: str, home: "_Service", texts: Sequence[str]) -> list[int]:
         lines = [t if len(t) <= MAX_CHARACTERS and "\n" not in t else _cut(t) for t in texts]
-        known, out = home.levelled, []
+        levelled, masked, masks, out = home.levelled, home.masked, self._masks, []
         for text, line in zip(texts, level(lines) if lines else (), strict=True):
-            index = known.get(line)
+            index = levelled.get(line)
             if index is None:
-                index = self._place(service, home, mask(line, self._masks), text)
+                words = mask_words(line, masks)
+                index = masked.get(words)
+                if index is None:
+                    index = masked[words] = self._place(service, home, mask_spans(words), text)
+                    self._held += len(words)
+                levelled[line] = index
+                self._held += len(line)
                 if self._held > MAX_HELD:
                     self._forget()
-                known[line] = index
-                self._held += len(line)
             out.append(index)
         return out
 
     def _place(self, service: str, home: "_Service", form: str, text: str) -> int:
-        index = home.forms.get(form)
-        if index is not None:
-            return index
         if self._live >= MAX_LIVE:
             self._thin_out()
         words, separators = take_apart(form)
@@ -120,8 +121,6 @@ class TemplateMiner:
             home.shapes.setdefault(separators, {})[words] = index
             home.dirty.add(separators)
             self._stale = True
-        home.forms[form] = index
-        self._held += len(form)
         return index
 
     def _new(self, service: str, home: "_Service", form: str, text: str) -> int:
@@ -218,7 +217,7 @@ class TemplateMiner:
             self._give_up(home, index, anything)
         self._resolve()
         home.levelled.clear()
-        home.forms.clear()
+        home.masked.clear()
         home.shapes = {
             separators: left
             for separators, shape in home.shapes.items()
@@ -228,7 +227,7 @@ class TemplateMiner:
     def _forget(self) -> None:
         for home in self._services.values():
             home.levelled.clear()
-            home.forms.clear()
+            home.masked.clear()
         self._held = 0
 
 
