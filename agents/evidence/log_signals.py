@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.evidence.event_dating import Events
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.templates import is_error_like
-from agents.evidence.traces.calls import chunk_of, inside
+from agents.evidence.traces.calls import before_onset, chunk_of, inside
 from agents.evidence.traces.shapes import dispersion, signed_g
 from agents.evidence.traces.suspects import CHUNK_S, capped
 from agents.evidence.types import BoolArray, FloatArray, IntArray, LogLine, Onset, Stretch, Window
@@ -64,13 +65,14 @@ def log_suspicions(
     window: Window,
     good: Sequence[Stretch] = (),
     coverage: Sequence[Stretch] | None = None,
+    spliced: Sequence[Stretch] = (),
 ) -> list[Suspicion]:
     """Statements that are new, gone, or of another share, strongest first; `baseline` and `current` are shares.
 
     What came before is read in the `good` stretches, without any in all that was recorded before the onset's guard.
     """
     columns = lines if isinstance(lines, LogColumns) else as_columns(lines)
-    kept, after, chunk = _divide(columns, onset, window, good, coverage)
+    kept, after, chunk = _divide(columns, onset, window, good, coverage, spliced)
     if kept.size == 0:
         return []
     service = columns.service[kept]
@@ -83,6 +85,27 @@ def log_suspicions(
         if suspicion is not None:
             found.append(suspicion)
     return sorted(found, key=lambda s: (-s.score, s.service, s.indicator))
+
+
+def line_events(columns: LogColumns) -> list[Events]:
+    """Log lines by statement, to be dated."""
+    usable = np.flatnonzero(np.isfinite(columns.ts))
+    if usable.size == 0:
+        return []
+    service, ts = columns.service[usable], columns.ts[usable]
+    texts = [columns.text[i] for i in usable.tolist()]
+    kind, owner, example = _statements(service, texts)
+    return [
+        Events(
+            member_ts=ts,
+            member_kind=kind,
+            whole_ts=ts,
+            whole_group=service,
+            service=owner,
+            group=owner,
+            falls=np.array([not is_bad(texts[i]) for i in example], dtype=np.bool_),
+        )
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +152,7 @@ def _divide(
     window: Window,
     good: Sequence[Stretch],
     coverage: Sequence[Stretch] | None,
+    spliced: Sequence[Stretch],
 ) -> tuple[IntArray, BoolArray, IntArray]:
     """Indexes of the lines that count, which of them are after the onset, and the baseline's slice of each."""
     size = min(columns.ts.size, columns.service.size, len(columns.text))
@@ -138,14 +162,12 @@ def _divide(
     usable = np.isfinite(ts) & (service >= 0) & (service < len(columns.services))
     if not usable.any():
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_), np.empty(0, dtype=np.int64)
-    if not good:
-        recorded = coverage or [(float(ts[usable].min()), float(ts[usable].max()))]
-        good = [(start, min(stop, until)) for start, stop in recorded if start < until]
+    quiet = before_onset(ts[usable], until, good, coverage, spliced)
     with np.errstate(invalid="ignore"):
-        before = usable & inside(ts, good) & (ts < until)
+        before = usable & inside(ts, quiet) & (ts < until)
         after = usable & (ts >= at) & (ts <= end)
     kept = np.flatnonzero(before | after)
-    return kept, after[kept], chunk_of(ts[kept], good, CHUNK_S)
+    return kept, after[kept], chunk_of(ts[kept], quiet, CHUNK_S)
 
 
 def _statements(service: IntArray, texts: Sequence[str]) -> tuple[IntArray, IntArray, list[int]]:

@@ -5,7 +5,7 @@ A *server* span is where a request enters a service; the spans of that service b
 duplicates and impossible numbers are dropped or cut off here and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,6 +151,34 @@ def inside(times: FloatArray, stretches: Sequence[Stretch]) -> BoolArray:
     return found
 
 
+def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """The same stretches in time order, overlapping ones joined, impossible ones left out."""
+    found: list[Stretch] = []
+    for start, end in sorted((float(a), float(b)) for a, b in stretches if a <= b):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def before_onset(
+    ts: FloatArray,
+    until: float,
+    good: Sequence[Stretch],
+    coverage: Sequence[Stretch] | None,
+    spliced: Sequence[Stretch],
+) -> list[Stretch]:
+    """The stretches to compare with: the `good` ones, or all that was recorded `until` the onset's guard band."""
+    if good:
+        recorded: Sequence[Stretch] = good
+    elif coverage is not None:
+        recorded = [*coverage, *spliced]
+    else:
+        recorded = [(float(ts.min()), float(ts.max()))] if ts.size else []
+    return joined((start, min(end, until)) for start, end in recorded if start < until)
+
+
 def chunk_of(times: FloatArray, stretches: Sequence[Stretch], length_s: float) -> IntArray:
     """Number of the slice of about `length_s` that each time falls into, slices not crossing stretches; -1 outside."""
     chunk = np.full(times.size, -1, dtype=np.int64)
@@ -164,12 +192,12 @@ def chunk_of(times: FloatArray, stretches: Sequence[Stretch], length_s: float) -
     return chunk
 
 
-def cut_off(calls: Calls, coverage: Sequence[Stretch] | None) -> BoolArray:
+def cut_off(calls: Calls, coverage: Sequence[Stretch] | None, spliced: Sequence[Stretch] = ()) -> BoolArray:
     """Rows that were still running when their recording ended: what came below them may be missing."""
-    if not coverage:
+    if coverage is None:
         last = float(calls.end.max()) if calls.end.size else 0.0
         return np.asarray(calls.end >= last, dtype=np.bool_)
     running = np.zeros(calls.ts.size, dtype=np.bool_)
-    for start, end in coverage:
+    for start, end in joined([*coverage, *spliced]):
         running |= (calls.ts >= start) & (calls.ts <= end) & (calls.end > end)
     return running

@@ -69,10 +69,15 @@ class Shares:
 
 def endings(calls: Calls, steps: Steps, before: BoolArray, after: BoolArray, chunk: IntArray) -> Shares:
     """After which step calls ended; the kind `2 * keys` is "before the first"."""
+    return _compare(calls, steps, np.arange(steps.rows.size), last_steps(steps), before, after, chunk)
+
+
+def last_steps(steps: Steps) -> IntArray:
+    """The step after which each call ended; `2 * keys` if it took none."""
     taken = np.diff(steps.start)
     last = np.full(steps.rows.size, 2 * steps.keys, dtype=np.int64)
     last[taken > 0] = steps.step[steps.start[1:][taken > 0] - 1]
-    return _compare(calls, steps, np.arange(steps.rows.size), last, before, after, chunk)
+    return last
 
 
 def presences(calls: Calls, steps: Steps, before: BoolArray, after: BoolArray, chunk: IntArray) -> Shares:

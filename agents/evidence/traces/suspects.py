@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agents.evidence.norms import Z_ABNORMAL, Z_CAP
+from agents.evidence.levels import soften
+from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
-from agents.evidence.traces.calls import Calls, chunk_of, cut_off, inside, read_calls
+from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside, read_calls
 from agents.evidence.traces.shapes import Shares, Steps, endings, presences, read_steps
 from agents.evidence.traces.timing import Shifts, compare_times, edge_blame
 from agents.evidence.types import BoolArray, Direction, Edge, IntArray, Onset, Spans, Stretch, Window
 
 CHUNK_S = 20.0
-LINEAR_Z = 12.0  # up to here a score is the distance in noise units; then it grows ever slower, keeping the order
-STRETCH_Z = 60.0
 NEVER_BEFORE = 1.3  # what never happened before counts this much more
-CALLED_LAST = 0.5  # share of a caller's early ends that the called service is held for, if it alone ends so
+CALLED_LAST = 0.4  # share of a caller's early ends that the called service is held for, if it alone ends so
 HANDLER = ("error", "exception", "fallback")  # in the name of an operation that answers for a failed one
 
 
@@ -43,13 +42,14 @@ def trace_suspicions(
     window: Window,
     good: Sequence[Stretch] = (),
     coverage: Sequence[Stretch] | None = None,
+    spliced: Sequence[Stretch] = (),
 ) -> list[Suspicion]:
     """Services suspected for their own time, their network or their early ends, strongest first.
 
     What came before is read in the `good` stretches (without any: from all that was recorded before the onset's guard
     band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
     """
-    compared = compare(read_calls(spans), onset, window, good, coverage)
+    compared = compare(read_calls(spans), onset, window, good, coverage, spliced)
     if not compared.before.any() or not compared.after.any():
         return []
     found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
@@ -58,29 +58,30 @@ def trace_suspicions(
 
 
 def compare(
-    calls: Calls, onset: Onset, window: Window, good: Sequence[Stretch], coverage: Sequence[Stretch] | None
+    calls: Calls,
+    onset: Onset,
+    window: Window,
+    good: Sequence[Stretch] = (),
+    coverage: Sequence[Stretch] | None = None,
+    spliced: Sequence[Stretch] = (),
 ) -> Compared:
     """Divide a recording at the onset."""
     at, end = onset.at.timestamp(), window.end.timestamp()
     until = at - onset.guard_s
-    if not good:
-        recorded = coverage or ([(float(calls.ts[0]), float(calls.ts[-1]))] if calls.ts.size else [])
-        good = [(start, min(stop, until)) for start, stop in recorded if start < until]
-    before = inside(calls.ts, good) & (calls.ts < until)
+    quiet = before_onset(calls.ts, until, good, coverage, spliced)
+    before = inside(calls.ts, quiet) & (calls.ts < until)
     return Compared(
         calls=calls,
         before=before,
         after=np.asarray((calls.ts >= at) & (calls.ts <= end), dtype=np.bool_),
-        chunk=chunk_of(calls.ts, good, CHUNK_S),
-        whole=~cut_off(calls, coverage),
+        chunk=chunk_of(calls.ts, quiet, CHUNK_S),
+        whole=~cut_off(calls, coverage, spliced),
     )
 
 
 def capped(z: float) -> float:
-    """Noise units as a score: ever slower beyond `LINEAR_Z`, never above the cap, order kept."""
-    if z <= LINEAR_Z:
-        return z
-    return float(LINEAR_Z + (Z_CAP - LINEAR_Z) * (1 - np.exp(-(z - LINEAR_Z) / STRETCH_Z)))
+    """Noise units as a score: beyond ten ever slower, and never above the cap."""
+    return float(soften(np.array([z]))[0])
 
 
 def own_times(c: Compared) -> list[Suspicion]:
@@ -90,7 +91,7 @@ def own_times(c: Compared) -> list[Suspicion]:
     shifts = _times(c, np.where(entry, calls.key, -1), np.where(entry, calls.local_s, np.nan), _size(calls.key))
     first = _first_rows(calls.key)
     found = []
-    for key in np.flatnonzero(np.nan_to_num(shifts.z) >= Z_ABNORMAL).tolist():
+    for key in np.flatnonzero(np.nan_to_num(shifts.score) >= Z_ABNORMAL).tolist():
         service, operation = calls.name(first[key])
         found.append(_slower(service, f"trace:self {operation}", shifts, key))
     return found
@@ -108,13 +109,13 @@ def edge_times(c: Compared) -> list[Suspicion]:
     shifts = _times(c, group, calls.wait_s, pairs.size)
     caller, callee = (pairs // width).tolist(), (pairs % width).tolist()
     weight = np.sqrt(shifts.n_after.astype(np.float64))
-    blame, blamed = edge_blame(caller, callee, shifts.z, weight)
+    blame, blamed = edge_blame(caller, callee, shifts.score, weight)
     names = calls.spans.services
     found = []
     for edge, service in sorted(blamed.items()):
         a, b = names[caller[edge]], names[callee[edge]]
         one = _slower(names[service], f"trace:gap {a} -> {b}", shifts, edge, peer=b if names[service] == a else a)
-        found.append(replace(one, score=min(one.score, capped(blame[service]))))
+        found.append(replace(one, score=min(one.score, blame[service])))
     return found
 
 
@@ -207,7 +208,7 @@ def _slower(service: str, indicator: str, shifts: Shifts, group: int, peer: str 
         service=service,
         family="latency",
         indicator=indicator,
-        score=capped(float(shifts.z[group])),
+        score=float(shifts.score[group]),
         direction="up",
         baseline=float(shifts.before_s[group]),
         current=float(shifts.after_s[group]),

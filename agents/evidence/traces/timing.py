@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.evidence.levels import soften
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.types import BoolArray, FloatArray, IntArray
 
@@ -18,6 +19,9 @@ LEAST_AFTER = 2
 RELATIVE = 0.2  # share of the usual time that is noise however steady it was
 FLOOR_S = 0.001
 PLACEBO_Z = 2.0  # the baseline slice that is furthest off is set equal to this many noise units
+FLEET = 20.0  # calls that the fleet's hiccups count beside a group's own
+RARE = (0.3, 0.1, 0.03, 0.01)  # how rare a time may be of which there are suddenly many
+CERTAIN = 8.0  # noise units of "too many slow ones" from which few calls are enough
 FEW = 8  # values of a slice from which its quantile means something
 
 
@@ -25,12 +29,14 @@ FEW = 8  # values of a slice from which its quantile means something
 class Shifts:
     """One entry per group: typical seconds before and after at the level that shows most, and the distance in noise.
 
-    Groups with too few values before or after have a `z` of NaN.
+    Groups with too few values before or after have a score of NaN. The score is the distance in noise units, softened,
+    and less where so many slow calls may be chance: three calls that took half a second longer are far off, and yet
+    may be a coincidence.
     """
 
     before_s: FloatArray
     after_s: FloatArray
-    z: FloatArray
+    score: FloatArray
     n_before: IntArray
     n_after: IntArray
 
@@ -56,11 +62,14 @@ def compare_times(
     z = (after_q - before_q) / noise
     level = np.argmax(np.where(np.isfinite(z), z, -np.inf), axis=0)
     pick = np.arange(groups)
+    level = np.argmax(np.where(np.isfinite(z), z, -np.inf), axis=0)
     enough = (n_old >= LEAST_BEFORE) & (n_new >= LEAST_AFTER)
+    z = np.where(enough, z[level, pick], np.nan)
+    sure = _sureness(group, seconds, old, new, groups, before_q[1])
     return Shifts(
         before_s=before_q[level, pick],
         after_s=after_q[level, pick],
-        z=np.where(enough, z[level, pick], np.nan),
+        score=np.where(enough, soften(z) * np.minimum(sure / CERTAIN, 1.0) ** 2, np.nan),
         n_before=n_old,
         n_after=n_new,
     )
@@ -74,9 +83,59 @@ def _quantiles(group: IntArray, values: FloatArray, groups: int) -> tuple[IntArr
         ordered = values[np.lexsort((values, group))]
         first = np.cumsum(count) - count
         for row, level in enumerate(LEVELS):
-            place = np.minimum(first + np.floor(level * np.maximum(count - 1, 0) + 0.5).astype(np.int64), values.size - 1)
+            place = np.minimum(
+                first + np.floor(level * np.maximum(count - 1, 0) + 0.5).astype(np.int64), values.size - 1
+            )
             out[row] = np.where(count > 0, ordered[place], np.nan)
     return count, out
+
+
+def _sureness(
+    group: IntArray, seconds: FloatArray, old: BoolArray, new: BoolArray, groups: int, usual: FloatArray
+) -> FloatArray:
+    """Noise units by which the share of slow calls exceeds the usual one, the rarest slowness that shows most.
+
+    How rare a time is, is read from the group's own baseline and from the hiccups of the whole fleet.
+    """
+    excess_old, excess_new = seconds[old] - usual[group[old]], seconds[new] - usual[group[new]]
+    of_old, of_new = group[old], group[new]
+    if excess_old.size == 0 or excess_new.size == 0:
+        return np.zeros(groups)
+    fleet = np.sort(excess_old)
+    rare_in_fleet = (fleet.size - np.searchsorted(fleet, excess_new) + 1.0) / (fleet.size + 1.0)
+    order = np.lexsort((excess_old, of_old))
+    count = np.bincount(of_old, minlength=groups)
+    last = np.cumsum(count)
+    place = _place(of_old[order], excess_old[order], of_new, excess_new)
+    above = np.maximum(last[of_new] - place, 0)
+    rare = (above + FLEET * rare_in_fleet) / (count[of_new] + FLEET)
+    total = np.bincount(of_new, minlength=groups).astype(np.float64)
+    best = np.zeros(groups)
+    for limit in RARE:
+        hits = np.bincount(of_new, rare <= limit, groups)
+        best = np.maximum(best, _surprise(hits, total, limit))
+    return np.sqrt(2.0 * best)
+
+
+def _place(group: IntArray, value: FloatArray, of: IntArray, wanted: FloatArray) -> IntArray:
+    """For each wanted value the first row of its group's sorted values that is not below it."""
+    both = np.concatenate([value, wanted])
+    groups = np.concatenate([group, of])
+    fresh = np.concatenate([np.ones(value.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.int64)])
+    order = np.lexsort((fresh, both, groups))
+    before = np.cumsum(fresh[order])
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = before
+    return place[value.size :]
+
+
+def _surprise(hits: FloatArray, total: FloatArray, usual: float) -> FloatArray:
+    """Log likelihood ratio of `hits` of `total` against the share `usual`, zero where there are not too many."""
+    share = hits / np.maximum(total, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(hits > 0, hits * np.log(share / usual), 0.0)
+        ratio += np.where(total > hits, (total - hits) * np.log((1 - share) / (1 - usual)), 0.0)
+    return np.where(share > usual, ratio, 0.0)
 
 
 def _placebo(group: IntArray, seconds: FloatArray, chunk: IntArray, groups: int, whole: FloatArray) -> FloatArray:
@@ -96,7 +155,7 @@ def _placebo(group: IntArray, seconds: FloatArray, chunk: IntArray, groups: int,
 
 
 def edge_blame(
-    caller: Sequence[int], callee: Sequence[int], z: FloatArray, weight: FloatArray
+    caller: Sequence[int], callee: Sequence[int], score: FloatArray, weight: FloatArray
 ) -> tuple[dict[int, float], dict[int, int]]:
     """Which endpoint a set of slow edges points to: service -> how well it explains them, edge -> service.
 
@@ -104,12 +163,12 @@ def edge_blame(
     the service of which the largest share of its edges is slow explains them; if equal, the called one. Explained edges
     are taken out and the rest is looked at again.
     """
-    slow = np.isfinite(z) & (z >= Z_ABNORMAL)
+    slow = np.nan_to_num(score) >= Z_ABNORMAL
     blame: dict[int, float] = {}
     blamed: dict[int, int] = {}
     ends = [(a, b) for a, b in zip(caller, callee, strict=True)]
     left = set(np.flatnonzero(slow).tolist())
-    known = np.flatnonzero(np.isfinite(z)).tolist()
+    known = np.flatnonzero(np.isfinite(score)).tolist()
     while left:
         best: tuple[float, float, int, int] | None = None
         for service in sorted({s for e in left for s in ends[e]}):
@@ -117,14 +176,14 @@ def edge_blame(
             hit = [e for e in mine if e in left]
             share = sum(float(weight[e]) for e in hit) / max(sum(float(weight[e]) for e in mine), 1e-9)
             called = sum(ends[e][1] == service for e in hit)
-            candidate = (round(share, 2), float(z[hit].max()), called, service)
+            candidate = (round(share, 2), float(score[hit].max()), called, service)
             if best is None or candidate[:3] > best[:3]:
                 best = candidate
         if best is None:
             break
         service = best[3]
         mine = [e for e in left if service in ends[e]]
-        blame[service] = float(z[mine].max()) * best[0] ** 0.5
+        blame[service] = float(score[mine].max()) * best[0] ** 0.5
         blamed |= dict.fromkeys(mine, service)
         left -= set(mine)
     return blame, blamed
