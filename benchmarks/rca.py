@@ -50,6 +50,14 @@ TOLD: dict[str, str] = {
     "restarts": "other",
 }
 HEALTHY = ("avail", "success")  # a share of requests that went well
+MACHINE = "node"  # how the names begin of what belongs to the machine that services share
+UNITS: dict[str, tuple[float, str]] = {
+    "(%)": (0.01, "ratio"),
+    "(m)": (0.001, "cores"),
+    "(Mi)": (2.0**20, "bytes"),
+    "(s)": (1.0, "s"),
+    "(Ops)": (1.0, "/s"),
+}
 PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; where events have gaps, inside their recorded stretches
 QUIET_MARGIN_S = 60.0
 
@@ -106,11 +114,14 @@ def read_metrics(path: Path) -> tuple[Series, ...]:
 
 def as_series(name: str, times: Any, values: Any) -> Series:
     service, indicator = name.split("|", 1)
-    family, unit = family_of(indicator), ""
+    family = family_of(indicator)
+    factor, unit = next((u for ending, u in UNITS.items() if indicator.endswith(ending)), (1.0, ""))
     if family == "errors" and any(word in indicator.lower() for word in HEALTHY):
-        values, unit = 1.0 - np.array(values) / 100.0, "ratio"
+        values, factor, unit = 100.0 - np.array(values), 0.01, "ratio"
     if family == "latency" and "client" in indicator.lower():
         family = "dependency_latency"
+    if indicator.lower().startswith(MACHINE):
+        family = "other"
     return Series(
         service=service,
         indicator=indicator,
@@ -118,7 +129,7 @@ def as_series(name: str, times: Any, values: Any) -> Series:
         unit=unit,
         labels={},
         times=times,
-        values=np.ascontiguousarray(values),
+        values=np.ascontiguousarray(factor * np.array(values)),
     )
 
 

@@ -21,6 +21,7 @@ LEAST_GUARD_S = 5.0
 CLEAR = 8.0  # a series must stand out that far to date an incident
 ALIKE = 0.6  # of the clearest one's score: they have a say too
 FIRST = 0.25  # the quantile of their moments that is believed
+TELLING = 0.6  # weight of a family in `NORMS` from which it may date an incident: bytes and system calls always waver
 REACHED = 0.2  # share of its height from which a series is on its way up
 
 
@@ -65,7 +66,11 @@ def date_incident(matrices: Sequence[Matrix], search: Search, only: tuple[str, s
 
 
 def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:
-    kept = [i for i, s in enumerate(matrix.rows) if only is None or (s.service, s.family) == only]
+    kept = [
+        i
+        for i, s in enumerate(matrix.rows)
+        if NORMS[s.family].weight >= TELLING and (only is None or (s.service, s.family) == only)
+    ]
     step = matrix.step_s
     before = matrix.times < search.earliest - step
     if not kept or before.sum() < 2:

@@ -3,15 +3,16 @@
 Deterministic; times are HH:MM:SS UTC; columns are named in the first line of each table.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from agents.evidence.types import Anomaly, Cause, ChangeFinding, Ranking, TemplateShift
+from agents.evidence.types import Anomaly, Cause, ChangeFinding, Ranking, Source, TemplateShift
 
 RANKING_TOKENS = 400
 CHARACTERS_PER_TOKEN = 3.2  # numbers and punctuation tokenise worse than prose
 MAX_TEXT = 140
+_LABELS: Mapping[Source, str] = {"metrics": "metric", "traces": "trace", "logs": "line", "changes": "change"}
 _T = TypeVar("_T")
 
 
@@ -101,7 +102,7 @@ def _cause(place: int, cause: Cause) -> Iterable[str]:
     shown = 3 if place == 1 else 1
     if cause.change is not None:
         yield f"  change: {_change(cause.change)}"
-    yield from (f"  metric: {_anomaly(a)}" for a in cause.anomalies[:shown])
+    yield from (f"  {_LABELS[a.source]}: {_anomaly(a)}{_example(a)}" for a in cause.anomalies[:shown])
     yield from (f"  log: {_template(t)}" for t in cause.templates[: 2 if place == 1 else 1])
 
 
@@ -111,6 +112,10 @@ def _anomaly(anomaly: Anomaly) -> str:
     onset = f",{_clock(anomaly.onset.at)}" if anomaly.onset is not None else ",-"
     change = f"{quantity(anomaly.baseline, anomaly.unit)}->{quantity(anomaly.current, anomaly.unit)}"
     return f"{anomaly.service}{peer},{anomaly.indicator},{change}{ratio},z={anomaly.score:.1f}{onset}"
+
+
+def _example(anomaly: Anomaly) -> str:
+    return f",{_short(anomaly.exemplar, MAX_TEXT)}" if anomaly.exemplar else ""
 
 
 def _template(shift: TemplateShift) -> str:

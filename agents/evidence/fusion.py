@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agents.evidence.norms import NORMS
+from agents.evidence.norms import NORMS, Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import Edge, Family, Source
 
@@ -17,12 +17,14 @@ NEXT_SHARE = 0.25
 EXPLAINED_SHARE = 0.4
 SICK_SHARE = 0.5  # of the caller's score: a callee that sick explains it
 PLAIN = 6.0
-EXHAUSTED: tuple[Family, ...] = ("memory", "cpu")
+SUPPORTING: frozenset[Family] = frozenset(("traffic", "network", "syscall", "other"))  # no direction of theirs is bad
 _KIN: Mapping[Family, frozenset[Family]] = {
     "latency": frozenset(("latency", "cpu", "memory", "network", "saturation", "restarts")),
     "dependency_latency": frozenset(("latency", "cpu", "memory", "network", "saturation", "restarts")),
     "errors": frozenset(("errors", "restarts", "memory", "log", "structure")),
     "dependency_errors": frozenset(("errors", "restarts", "memory", "log", "structure")),
+    "log": frozenset(("log", "structure", "errors", "restarts")),
+    "structure": frozenset(("log", "structure", "errors", "restarts")),
 }
 
 
@@ -78,12 +80,12 @@ def _weigh(suspicions: Sequence[Suspicion], edges: Collection[Edge]) -> tuple[li
     weights = []
     for s in suspicions:
         weight = s.score * NORMS[s.family].weight
-        if s.source == "metrics" and s.family in _KIN:
+        if s.family in _KIN and not (s.source == "traces" and s.family == "latency"):
             kin = _KIN[s.family]
             guilty = {
                 c
                 for c in callees[s.service]
-                if max((best.get((c, f), 0.0) for f in kin), default=0.0) >= max(PLAIN, SICK_SHARE * s.score)
+                if max((best.get((c, f), 0.0) for f in kin), default=0.0) >= max(Z_ABNORMAL, SICK_SHARE * s.score)
             }
             if guilty:
                 weight *= EXPLAINED_SHARE
@@ -100,8 +102,8 @@ def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bo
     for weight, suspicion in weighed:
         best.setdefault(suspicion.family, weight)
         raw[suspicion.family] = max(raw[suspicion.family], suspicion.score)
-    ordered = sorted(best.values(), reverse=True)
-    family = next(iter(best))
+    ordered = sorted((w * (NEXT_SHARE if f in SUPPORTING else 1.0) for f, w in best.items()), reverse=True)
+    family = max(best, key=lambda f: (f not in SUPPORTING, best[f]))
     if raw["cpu"] >= PLAIN and family in ("latency", "errors", "network", "syscall", "saturation", "memory", "other"):
         family = "cpu"
     if memory and "memory" in best:

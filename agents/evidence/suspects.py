@@ -10,13 +10,15 @@ import numpy as np
 
 from agents.evidence.changes import call_distances
 from agents.evidence.dating import Search, date_incident
+from agents.evidence.event_dating import call_events, date_events
 from agents.evidence.fusion import Suspect, fuse
 from agents.evidence.levels import group_series
-from agents.evidence.log_signals import log_suspicions
+from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metric_signals import fills_memory, metric_suspicions
 from agents.evidence.suspicion import as_anomaly
 from agents.evidence.traces import trace_suspicions
-from agents.evidence.types import Cause, Family, Ranking, Series, Spans, Telemetry
+from agents.evidence.traces.calls import read_calls
+from agents.evidence.types import Cause, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
 SHOWN = 4
@@ -31,14 +33,14 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     symptom = None
     if telemetry.symptom_service is not None and telemetry.symptom_family is not None:
         symptom = (telemetry.symptom_service, telemetry.symptom_family)
-    onset = date_incident(matrices, search, symptom)
-    window, spliced, edges = telemetry.window, telemetry.spliced, telemetry.edges
+    window, spliced, edges, coverage = telemetry.window, telemetry.spliced, telemetry.edges, telemetry.coverage
+    lines = as_columns(telemetry.logs) if telemetry.logs else None
+    onset = _date_events(telemetry, lines, search) or date_incident(matrices, search, symptom)
     found = metric_suspicions(matrices, edges, onset, window, spliced=spliced, symptom=symptom)
-    coverage = None if telemetry.coverage is None else (*telemetry.coverage, *spliced)
     if telemetry.spans is not None:
-        found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage)
-    if telemetry.logs:
-        found += log_suspicions(telemetry.logs, onset, window, coverage=coverage)
+        found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage, spliced=spliced)
+    if lines is not None:
+        found += log_suspicions(lines, onset, window, coverage=coverage, spliced=spliced)
     memory = fills_memory(matrices, onset, window, spliced)
     reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
@@ -49,6 +51,16 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         quiet=not suspects,
         gaps=telemetry.gaps,
     )
+
+
+def _date_events(telemetry: Telemetry, lines: LogColumns | None, search: Search) -> Onset | None:
+    """The onset as spans and log lines tell it."""
+    coverage, spliced = telemetry.coverage, telemetry.spliced
+    events = (
+        [] if telemetry.spans is None else call_events(read_calls(telemetry.spans), search.earliest, coverage, spliced)
+    )
+    events += [] if lines is None else line_events(lines)
+    return date_events(events, search.earliest, search.latest, coverage, spliced)
 
 
 def _search(telemetry: Telemetry) -> Search:
@@ -67,7 +79,7 @@ def _telling(telemetry: Telemetry, search: Search) -> Iterable[Series]:
 
 
 def _on_both_sides(spans: Spans, search: Search) -> bool:
-    sides = (spans.ts < search.earliest, spans.ts > (search.earliest + search.latest) / 2)
+    sides = (spans.ts < search.earliest, spans.ts > search.earliest)
     return all(int(np.count_nonzero(side)) >= ENOUGH_SPANS for side in sides)
 
 
