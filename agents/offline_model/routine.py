@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from agents.offline_model import cluster
+from agents.offline_model.cluster import has_cluster
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
 from agents.offline_model.judgement import (
@@ -48,6 +50,11 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
         return "The conclusion is handed in.", []
     if concluded:
         return "Mending the conclusion.", [Call(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
+    if has_cluster(transcript):
+        if wanted := cluster.reads(transcript):
+            return "Reading the cluster.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
+        if draft := cluster.conclusion(transcript):
+            return "The cluster's state explains it.", [Call(tool="conclude", arguments=draft)]
     case = read_case(transcript, read_steering(transcript))
     reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
     if reading:

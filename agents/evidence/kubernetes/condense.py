@@ -22,7 +22,7 @@ _DROPPED: Final = frozenset(
         "Tolerations", "Conditions", "Mounts", "Environment", "Args", "Command", "Started", "Finished", "Init Containers",
         "Finalizers", "CreationTimestamp", "Session Affinity", "Internal Traffic Policy", "IP Families", "IP Family Policy",
         "StrategyType", "MinReadySeconds", "RollingUpdateStrategy", "TokenExpirationSeconds", "ConfigMapOptional",
-        "ConfigMapName", "DownwardAPI", "Namespace", "Status", "Type", "Optional", "Medium", "SizeLimit", "Service Account",
+        "ConfigMapName", "DownwardAPI", "Status", "Type", "Optional", "Medium", "SizeLimit", "Service Account",
         "Controlled By", "Replicas", "OldReplicaSets", "NewReplicaSet", "Pods Status", "External Traffic Policy",
     )
 )  # fmt: skip

@@ -12,9 +12,9 @@ from agents.evidence.kubernetes.types import Hypothesis, Reading
 DECIDED: Final = 0.9
 
 
-def rank(readings: Sequence[Reading], namespace: str = "") -> list[Hypothesis]:
+def rank(readings: Sequence[Reading]) -> list[Hypothesis]:
     """Hypotheses by score; ties keep the order of the families. Raises nothing on odd readings."""
-    return rank_snapshot(Snapshot(readings=tuple(readings), namespace=namespace))
+    return rank_snapshot(Snapshot(readings=tuple(readings)))
 
 
 def rank_snapshot(seen: Snapshot) -> list[Hypothesis]:

@@ -31,15 +31,21 @@ from agents.evidence.kubernetes.types import Quote, Read, Reading, What
 
 _RESTARTS: Final = re.compile(r"(\d+)(?: \(([^ )]+) ago\))?")
 _USED: Final = re.compile(r"([\w./-]+): ([\w.]+)/([\w.]+)")
+_NAMESPACE: Final = re.compile(r"(?:^Namespace:\s+|No resources found in |^\s+namespace: )([a-z0-9-]+)", re.MULTILINE)
 _WORKLOADS: Final = ("deployments", "statefulsets", "daemonsets")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """`namespace` is the one that was read; empty where unknown."""
+    """The reads of one investigation, of one namespace and its nodes."""
 
     readings: tuple[Reading, ...]
-    namespace: str = ""
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace that most outputs speak of; empty where none does."""
+        named = [match.group(1) for reading in self.readings for match in _NAMESPACE.finditer(reading.text)]
+        return max(named, key=named.count, default="")
 
     @cached_property
     def _latest(self) -> Mapping[Read, Reading]:

@@ -19,7 +19,7 @@ from agents.evidence.kubernetes.types import Hypothesis, Read, What
 _SLOWER: Final = 1.5  # times: below it is noise
 _SOME_CPU: Final = 1.5  # times the usual
 _MUCH_CPU: Final = 3.0
-_BEYOND: Final = 15.0
+_BEYOND: Final = 30.0  # times that size
 _MUCH_THROTTLED_S: Final = 5.0
 _MOST: Final = 5
 

@@ -80,6 +80,9 @@ def _suspicious(seen: Snapshot) -> Iterator[Read]:
             for callee in sorted(seen.calls.get(name, ())):
                 yield Read(what=What.ERRORS, name=callee)
     services = [s for s in seen.services if s.port and s.name in seen.workload_names]
+    if len(services) > _FEW and not seen.failed_requests:
+        for service in services:
+            yield Read(what=What.ERRORS, name=service.name)
     if len(services) <= _FEW:
         for service in services:
             yield Read(what=What.CONNECT, name=service.name, detail=service.port)

@@ -19,7 +19,7 @@ from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
 
 _PROTOCOL: Final = re.compile(
     r"malformed HTTP|HTTP/1\.x transport|HTTP response to HTTPS|server preface|frame too large|first record does not"
-    r"|grpc health protocol|unimplemented|health rpc|unexpected EOF|error reading server|HTTP probe failed",
+    r"|grpc health protocol|unimplemented|health rpc|EOF$|error reading server|HTTP probe failed",
     re.IGNORECASE,
 )
 _HASTY_S: Final = 10.0
@@ -39,7 +39,8 @@ _DATABASE: Final = re.compile(r"mysql|maria|postgres|pgsql|mongo|sql|db\b|databa
 def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
     for workload in seen.workloads:
         if workload.wanted == 0 and workload.kind == "deployments":
-            yield fault(Label.DEPLOYMENT_ZERO_REPLICAS, workload.name, 0.9, workload.quote)
+            alone = not any(other.ready < other.wanted for other in seen.workloads)
+            yield fault(Label.DEPLOYMENT_ZERO_REPLICAS, workload.name, 0.9 if alone else 0.7, workload.quote)
     for detail in seen.details:
         for container in detail.containers:
             yield from _container(seen, detail, container)
@@ -61,6 +62,9 @@ def reads(seen: Snapshot) -> Iterator[Read]:
             yield Read(what=What.LOGS, name=pod.app)
             if seen.has(Read(what=What.LOGS, name=pod.app)) and not _explained(seen, pod.app):
                 yield Read(what=What.ERRORS, name=pod.app)
+            if seen.has(Read(what=What.ERRORS, name=pod.app)):
+                yield Read(what=What.LIST, kind="services", detail="wide")
+                yield Read(what=What.MANIFEST, name=pod.app, detail="addresses")
     for app in seen.logs:
         if seen.log_line(app, _NO_LINK) or seen.log_line(app, _FULL) or seen.log_line(app, _READ_ONLY):
             yield Read(what=What.MANIFEST, name=app)

@@ -1,0 +1,97 @@
+"""The routine over a Kubernetes cluster: listings first, then what the rules ask for, then the conclusion.
+
+Used wherever the tools of `agents.cluster` are among those of the run. When the cluster's state explains nothing, the
+usual routine goes on with metrics, logs and changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from agents.citations import numbers_borne
+from agents.cluster import call_of, read_of, tool_name
+from agents.evidence.kubernetes.labels import MEANING
+from agents.evidence.kubernetes.plan import next_reads
+from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
+from agents.evidence.kubernetes.snapshot import Snapshot
+from agents.evidence.kubernetes.types import Hypothesis, Quote, Reading, What
+from agents.offline_model.transcript import Result, Transcript
+from agents.verdict import Confidence
+
+_MOST_TURNS: Final = 8
+_LIKELY: Final = 0.6
+_WORTH_A_NAME: Final = 0.3
+_SHORTEST_QUOTE: Final = 6
+_HYPOTHESES: Final = 5
+_HEADLINE: Final = 120
+
+
+def has_cluster(transcript: Transcript) -> bool:
+    return transcript.takes(tool_name(What.LIST), "kind") and transcript.takes(tool_name(What.DESCRIBE), "name")
+
+
+def reads(transcript: Transcript) -> list[tuple[str, dict[str, str]]]:
+    """The tool calls of the next round; empty when the cluster was looked at enough."""
+    if transcript.hurried or transcript.own_turns >= _MOST_TURNS:
+        return []
+    wanted = [call_of(read) for read in next_reads(_readings(transcript))]
+    return [(tool, arguments) for tool, arguments in wanted if transcript.takes(tool, *arguments)]
+
+
+def conclusion(transcript: Transcript) -> dict[str, Any] | None:
+    """The argument of `conclude`, or None when the cluster's state explains nothing."""
+    seen = Snapshot(readings=tuple(_readings(transcript)))
+    found = [h for h in rank_snapshot(seen) if h.score >= _WORTH_A_NAME]
+    if not found:
+        return None
+    best = found[0]
+    claims = list(_claims(transcript, seen, best))
+    proofs = {claim["artifact"] for claim in claims}
+    confidence: Confidence = "high" if best.score >= DECIDED and len(proofs) > 1 else "medium"
+    confidence = confidence if best.score >= _LIKELY else "low"
+    return {
+        "headline": f"{best.because}. {confidence.capitalize()}."[:_HEADLINE],
+        "cause": {"service": best.name, "kind": best.label.replace("_", " "), "statement": f"{best.because}."[:200]},
+        "confidence": confidence,
+        "claims": claims,
+        "hypotheses": _hypotheses(transcript, found),
+        "checked": list(transcript.connected)[:8],
+    }
+
+
+def _readings(transcript: Transcript) -> list[Reading]:
+    """What was read so far; a read that failed counts as read, so that it is not asked for again."""
+    found = []
+    for result in transcript.results:
+        read = read_of(result.tool, result.arguments)
+        if read is not None:
+            found.append(Reading(read=read, text="" if result.is_error else result.text, source=result.id))
+    return found
+
+
+def _claims(transcript: Transcript, seen: Snapshot, best: Hypothesis) -> Iterator[dict[str, Any]]:
+    texts: Mapping[str, Result] = {r.id: r for r in transcript.results if r.id and not r.is_error}
+    for quote in dict.fromkeys((*best.quotes, *_symptoms(seen, best))):
+        cited = texts.get(quote.source)
+        if cited is None or len(quote.line) < _SHORTEST_QUOTE or quote.line not in cited.text:
+            continue
+        text = f"{best.name}: {MEANING[best.label]}." if quote in best.quotes else f"{best.name} is not well."
+        if numbers_borne(text, cited.text):
+            yield {"text": text, "status": "observed", "artifact": quote.source, "quote": quote.line}
+
+
+def _symptoms(seen: Snapshot, best: Hypothesis) -> list[Quote]:
+    """Rows of the listings that show the object unwell."""
+    pods = [p.quote for p in seen.pods if p.app == best.name and p.is_sick]
+    return [*pods[:1], *(w.quote for w in seen.workloads if w.name == best.name and w.ready < w.wanted)]
+
+
+def _hypotheses(transcript: Transcript, found: Sequence[Hypothesis]) -> list[dict[str, Any]]:
+    rows = []
+    for number, one in enumerate(found[:_HYPOTHESES], start=1):
+        state = "supported" if one is found[0] else "refuted" if one.score < found[0].score - 0.1 else "open"
+        reason = "" if one is found[0] else f"What {found[0].name} shows is stronger."
+        if numbers_borne(one.because, transcript.corpus()):
+            rows.append({"id": f"H{number}", "text": one.because[:160], "state": state, "reason": reason})
+    return rows
