@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -167,21 +168,26 @@ def sqlite_place(migrated_sqlite: Path, tmp_path: Path) -> StorePlace:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL of this test process's own, reached by a Unix socket."""
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL of this test process's own, reached by a Unix socket.
+
+    Not in pytest's own temporary folder: each run that begins takes that away from everybody but its user, and where we
+    are root the server runs as another; it stopped in the middle of a run when a second one began.
+    """
     pgserver = _pgserver()
-    folder = tmp_path_factory.mktemp("postgres")
-    server = pgserver.get_server(folder / "data", cleanup_mode="delete", start=False)
-    try:
-        server.ensure_pgdata_inited()
-        with (folder / "data" / "postgresql.conf").open("a") as conf:
-            conf.write("fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nshared_buffers=32MB\n")
-            conf.write("max_connections=60\nautovacuum=off\njit=off\n")
-        server.start()
-    except (OSError, RuntimeError, subprocess.SubprocessError) as exc:
-        missing(f"PostgreSQL did not start: {exc}")
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="autoheal-postgres-", ignore_cleanup_errors=True) as folder:
+        data = Path(folder) / "data"
+        server = pgserver.get_server(data, cleanup_mode="delete", start=False)
+        try:
+            server.ensure_pgdata_inited()
+            with (data / "postgresql.conf").open("a") as conf:
+                conf.write("fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nshared_buffers=32MB\n")
+                conf.write("max_connections=60\nautovacuum=off\njit=off\n")
+            server.start()
+        except (OSError, RuntimeError, subprocess.SubprocessError) as exc:
+            missing(f"PostgreSQL did not start: {exc}")
+        yield server.get_uri()
+        server.cleanup()
 
 
 def _pgserver() -> Any:
