@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside
 from agents.evidence.traces.shapes import dispersion, last_steps, read_steps
-from agents.evidence.types import BoolArray, FloatArray, IntArray, Onset, Stretch, as_utc
+from agents.evidence.types import FloatArray, IntArray, Onset, Stretch, as_utc
 
 BIN_S = 5.0
 AFTER_S = 240.0  # how much after the latest possible moment is looked at
@@ -26,6 +26,8 @@ LEAST_Z = 4.5  # the plainest difference must be this many noise units
 SPLICED_SHARE = 0.5
 NEARLY = 0.92
 TOGETHER = 3  # services whose plainest differences count
+NEVER_BEFORE = 1.3
+FEWER = 0.6  # share that a count loses with what is left
 MAX_KINDS = 20_000
 
 
@@ -33,8 +35,8 @@ MAX_KINDS = 20_000
 class Events:
     """Countable events: each has a time, a kind and belongs to a group of which the kind is a share.
 
-    `member_*` are the events of the kinds, `whole_*` those of the groups; `service` and `group` are per kind.
-    `falls` says whether fewer of a kind mean something as well.
+    `member_*` are the events of the kinds, `whole_*` those of the groups; the rest is per kind: its service and group,
+    and what it counts if it becomes more frequent, if it is all new, if it becomes rarer.
     """
 
     member_ts: FloatArray
@@ -43,7 +45,9 @@ class Events:
     whole_group: IntArray
     service: IntArray
     group: IntArray
-    falls: BoolArray
+    rise: FloatArray
+    fresh: FloatArray
+    fall: FloatArray
 
 
 def date_events(
@@ -111,7 +115,17 @@ def _gains(
         events.group,
     )
     g = g / wander[:, None]
-    return np.where(g >= 0, g, np.where(events.falls[:, None], -0.36 * g, 0.0))
+    unseen = np.cumsum(seen, axis=1)[:, moments] == 0
+    factor = np.where(unseen, events.fresh[:, None], events.rise[:, None])
+    return np.where(g >= 0, g * factor**2, -g * (events.fall[:, None] * _gone(seen, whole, events.group, moments)) ** 2)
+
+
+def _gone(seen: FloatArray, whole: FloatArray, group: IntArray, moments: IntArray) -> FloatArray:
+    """What a smaller share counts: most if nothing is left of it."""
+    x, n = np.cumsum(seen, axis=1)[:, moments], np.cumsum(whole, axis=1)[:, moments][group]
+    y, m = seen.sum(axis=1)[:, None] - x, whole.sum(axis=1)[group][:, None] - n
+    left = y * np.maximum(n, 1.0) / np.maximum(x * np.maximum(m, 1.0), 1e-9)
+    return np.where(left < 1, 1.0 - FEWER * np.clip(left, 0.0, 1.0), 0.0)
 
 
 def _split(seen: FloatArray, whole: FloatArray, group: IntArray, moments: IntArray) -> FloatArray:
@@ -161,7 +175,9 @@ def call_events(
         whole_group=key,
         service=first[pairs // width],
         group=pairs // width,
-        falls=np.zeros(pairs.size, dtype=np.bool_),
+        rise=np.ones(pairs.size),
+        fresh=np.full(pairs.size, NEVER_BEFORE),
+        fall=np.zeros(pairs.size),
     )
     client = np.flatnonzero(np.isfinite(calls.wait_s))
     width = np.int64(len(calls.spans.services))
@@ -195,5 +211,7 @@ def _slow(ts: FloatArray, seconds: FloatArray, group: IntArray, service: IntArra
         whole_group=group,
         service=np.tile(service, len(TIMES)),
         group=np.tile(np.arange(groups), len(TIMES)),
-        falls=np.zeros(groups * len(TIMES), dtype=np.bool_),
+        rise=np.ones(groups * len(TIMES)),
+        fresh=np.ones(groups * len(TIMES)),
+        fall=np.zeros(groups * len(TIMES)),
     )
