@@ -72,11 +72,13 @@ class Case:
 def read_case(folder: Path) -> Case:
     """Everything that the case folder holds."""
     told = json.loads((folder / "case.json").read_text())
-    series = read_metrics(folder / "metrics.csv.gz")
+    metrics = folder / "metrics.csv.gz"
+    series = read_metrics(metrics) if metrics.exists() else ()
     traces, logs = folder / "traces.jsonl.gz", folder / "logs.jsonl.gz"
     coverage = _stretches(told.get("coverage", {}))
     ends = [(float(s.times[0]), float(s.times[-1])) for s in series[:1]] + list(coverage or ())
     symptom = told.get("symptom")
+    missing = [s for s in told.get("signals", ()) if not any(folder.glob(f"{s}.*"))]
     return Case(
         name=folder.name,
         incident_s=float(told["incident_time"]),
@@ -91,6 +93,7 @@ def read_case(folder: Path) -> Case:
             reported_at=as_utc(float(told["incident_time"])),
             coverage=coverage,
             spliced=_stretches(told.get("spliced", {})) or (),
+            gaps=tuple(f"no {signal} could be read" for signal in missing),
         ),
     )
 

@@ -16,7 +16,10 @@ from agents.evidence.types import Edge, Family, Source
 NEXT_SHARE = 0.25
 EXPLAINED_SHARE = 0.4
 SICK_SHARE = 0.5  # of the caller's score: a callee that sick explains it
+UNREACHED_SHARE = 0.3
+UNFILLED_SHARE = 0.5  # of memory that wavers without filling
 PLAIN = 6.0
+EXHAUSTED: tuple[Family, ...] = ("memory", "cpu")
 SUPPORTING: frozenset[Family] = frozenset(("traffic", "network", "syscall", "other"))  # no direction of theirs is bad
 _KIN: Mapping[Family, frozenset[Family]] = {
     "latency": frozenset(("latency", "cpu", "memory", "network", "saturation", "restarts")),
@@ -65,9 +68,6 @@ def fuse(
     return sorted(found, key=lambda s: (-s.score, s.service))
 
 
-UNREACHED_SHARE = 0.3
-
-
 def _weigh(suspicions: Sequence[Suspicion], edges: Collection[Edge]) -> tuple[list[float], dict[str, set[str]]]:
     best: dict[tuple[str, Family], float] = defaultdict(float)
     for s in suspicions:
@@ -100,7 +100,8 @@ def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bo
     best: dict[Family, float] = {}
     raw: dict[Family, float] = defaultdict(float)
     for weight, suspicion in weighed:
-        best.setdefault(suspicion.family, weight)
+        counted = weight * (UNFILLED_SHARE if suspicion.family == "memory" and not memory else 1.0)
+        best[suspicion.family] = max(counted, best.get(suspicion.family, 0.0))
         raw[suspicion.family] = max(raw[suspicion.family], suspicion.score)
     ordered = sorted((w * (NEXT_SHARE if f in SUPPORTING else 1.0) for f, w in best.items()), reverse=True)
     family = max(best, key=lambda f: (f not in SUPPORTING, best[f]))

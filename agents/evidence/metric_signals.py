@@ -5,7 +5,8 @@ call graph, and no other service's latency or errors count beside that: they are
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,36 +31,62 @@ FITFUL_WEIGHT = 0.6
 ALARMED = 6.0  # noise units that an indicator is taken for at least if an alarm was raised about it
 KEPT = 400  # suspicions handed over at most
 BURDENED: tuple[Family, ...] = ("errors", "latency")
-_FELT: frozenset[Family] = frozenset((*BURDENED, "dependency_errors", "dependency_latency"))
+FELT: frozenset[Family] = frozenset((*BURDENED, "dependency_errors", "dependency_latency"))
 GROWN = 1.5  # memory in use against before,
 COUNTS = 0.2  # and the growth as a share of what the fleet's services typically use
 
 
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """The alarm's burden, followed along the calls: each service's share of it, and how plain the alarm is.
+
+    `plain` is in noise units; below 3 hardly anything is wrong.
+    """
+
+    suspicions: tuple[Suspicion, ...]
+    shares: Mapping[str, float]
+    plain: float
+
+
 def metric_suspicions(
+    matrices: Sequence[Matrix],
+    onset: Onset,
+    window: Window,
+    *,
+    spliced: Sequence[Stretch] = (),
+    skipped: Collection[Family] = (),
+) -> list[Suspicion]:
+    """Suspicions from all matrices, strongest first. Indicators of the `skipped` families are left out."""
+    found: list[Suspicion] = []
+    for matrix in matrices:
+        before, fresh, after = _columns(matrix, onset, window, spliced)
+        if before.any() and after.any():
+            with np.errstate(all="ignore"):
+                found += _shifted(matrix, usual_levels(matrix, before, fresh), after, skipped)
+    found.sort(key=lambda s: (-s.score, s.service, s.indicator, s.peer or ""))
+    return found[:KEPT]
+
+
+def follow_burden(
     matrices: Sequence[Matrix],
     edges: Sequence[Edge],
     onset: Onset,
     window: Window,
     *,
+    symptom: tuple[str, Family],
     spliced: Sequence[Stretch] = (),
-    symptom: tuple[str, Family] | None = None,
-) -> list[Suspicion]:
-    """Suspicions from all matrices, strongest first."""
-    found: list[Suspicion] = []
+) -> Followed | None:
+    """Where the burden of the alarm leads; None where it is not about errors or latency, or cannot be measured."""
+    if symptom[1] not in BURDENED:
+        return None
     for matrix in matrices:
         before, fresh, after = _columns(matrix, onset, window, spliced)
-        if not before.any() or not after.any():
-            continue
-        with np.errstate(all="ignore"):
-            levels = usual_levels(matrix, before, fresh)
-            portions = []
-            if symptom is not None and symptom[1] in BURDENED:
-                portions = _burdened(matrix, levels, after, edges, symptom)
-            skipped = _FELT if portions else frozenset()
-            found += portions
-            found += _shifted(matrix, levels, after, skipped)
-    found.sort(key=lambda s: (-s.score, s.service, s.indicator, s.peer or ""))
-    return found[:KEPT]
+        if before.any() and after.any():
+            with np.errstate(all="ignore"):
+                followed = _burdened(matrix, usual_levels(matrix, before, fresh), after, edges, symptom)
+            if followed is not None:
+                return followed
+    return None
 
 
 def _columns(
@@ -74,13 +101,13 @@ def _columns(
 
 def _burdened(
     matrix: Matrix, levels: Levels, after: BoolArray, edges: Iterable[Edge], symptom: tuple[str, Family]
-) -> list[Suspicion]:
+) -> Followed | None:
     portions = divide_burden(matrix, levels, after, edges, symptom)
     if not portions:
-        return []
+        return None
     high = present_levels(matrix, after)[2]
     alarm = next(p.row for p in portions if p.service == symptom[0])
-    plain = max(ALARMED, _score(high[alarm], levels, alarm))
+    plain = _score(high[alarm], levels, alarm)
     found = []
     for portion in portions:
         row = matrix.rows[portion.row]
@@ -89,7 +116,7 @@ def _burdened(
                 service=row.service,
                 family=row.family,
                 indicator=row.indicator,
-                score=plain * portion.share,
+                score=max(ALARMED, plain) * portion.share,
                 direction="up",
                 baseline=float(levels.middle[portion.row]),
                 current=float(high[portion.row]),
@@ -98,14 +125,14 @@ def _burdened(
                 exemplar=f"answers for {portion.share:.0%} of what {symptom[0]} suffers",
             )
         )
-    return found
+    return Followed(suspicions=tuple(found), shares={p.service: p.share for p in portions}, plain=plain)
 
 
 def _score(value: float, levels: Levels, row: int) -> float:
     return float(soften(np.array([(value - levels.middle[row]) / levels.up_noise[row]]))[0])
 
 
-def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: frozenset[Family]) -> list[Suspicion]:
+def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: Collection[Family]) -> list[Suspicion]:
     low, middle, high = present_levels(matrix, after)
     up = (high - levels.middle) / levels.up_noise
     down = (levels.middle - low) / levels.down_noise

@@ -9,16 +9,17 @@ from collections.abc import Iterable
 import numpy as np
 
 from agents.evidence.changes import call_distances
+from agents.evidence.confidence import judge
 from agents.evidence.dating import Search, date_incident
 from agents.evidence.event_dating import call_events, date_events
 from agents.evidence.fusion import Suspect, fuse
 from agents.evidence.levels import group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
-from agents.evidence.metric_signals import fills_memory, metric_suspicions
+from agents.evidence.metric_signals import FELT, fills_memory, follow_burden, metric_suspicions
 from agents.evidence.suspicion import as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import read_calls
-from agents.evidence.types import Cause, Family, Onset, Ranking, Series, Spans, Telemetry
+from agents.evidence.types import Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
 SHOWN = 4
@@ -36,7 +37,9 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     window, spliced, edges, coverage = telemetry.window, telemetry.spliced, telemetry.edges, telemetry.coverage
     lines = as_columns(telemetry.logs) if telemetry.logs else None
     onset = _date_events(telemetry, lines, search) or date_incident(matrices, search, symptom)
-    found = metric_suspicions(matrices, edges, onset, window, spliced=spliced, symptom=symptom)
+    followed = follow_burden(matrices, edges, onset, window, symptom=symptom, spliced=spliced) if symptom else None
+    found = list(followed.suspicions) if followed else []
+    found += metric_suspicions(matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
     if telemetry.spans is not None:
         found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage, spliced=spliced)
     if lines is not None:
@@ -44,13 +47,19 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     memory = fills_memory(matrices, onset, window, spliced)
     reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
-    return Ranking(
-        onset=onset,
-        symptom=None,
-        causes=tuple(_cause(s) for s in suspects[:MAX_CAUSES]),
-        quiet=not suspects,
-        gaps=telemetry.gaps,
-    )
+    gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
+    sure = judge(suspects, gaps, followed, telemetry.symptom_service) if suspects else "low"
+    causes = [_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]]
+    return Ranking(onset=onset, symptom=None, causes=tuple(causes), quiet=not suspects, gaps=gaps)
+
+
+def _gaps(telemetry: Telemetry, onset: Onset) -> Iterable[str]:
+    """What was not recorded although other signals of the same system were."""
+    at = onset.at.timestamp()
+    if telemetry.spans is not None and not (telemetry.spans.ts >= at).any():
+        yield "no spans were recorded after the onset"
+    if not telemetry.series and (telemetry.spans is not None or telemetry.logs):
+        yield "no metrics"
 
 
 def _date_events(telemetry: Telemetry, lines: LogColumns | None, search: Search) -> Onset | None:
@@ -59,7 +68,7 @@ def _date_events(telemetry: Telemetry, lines: LogColumns | None, search: Search)
     events = (
         [] if telemetry.spans is None else call_events(read_calls(telemetry.spans), search.earliest, coverage, spliced)
     )
-    events += [] if lines is None else line_events(lines)
+    events += [] if lines is None else line_events(lines, search.earliest, coverage, spliced)
     return date_events(events, search.earliest, search.latest, coverage, spliced)
 
 
@@ -83,13 +92,13 @@ def _on_both_sides(spans: Spans, search: Search) -> bool:
     return all(int(np.count_nonzero(side)) >= ENOUGH_SPANS for side in sides)
 
 
-def _cause(suspect: Suspect) -> Cause:
+def _cause(suspect: Suspect, confidence: Confidence) -> Cause:
     return Cause(
         service=suspect.service,
         family=suspect.family,
         external=None,
         score=round(suspect.score, 3),
-        confidence="low",
+        confidence=confidence,
         change=None,
         anomalies=tuple(as_anomaly(s) for s in suspect.found[:SHOWN]),
         templates=(),
