@@ -109,10 +109,11 @@ def sealing() -> Iterator[Result]:
 
 
 def forgetting(folder: Path, count: int) -> Iterator[Result]:
-    for name, side in (("sqlite", days_benchmark.on_sqlite), ("postgresql", days_benchmark.on_postgresql)):
+    for name, state, side in days_benchmark.SIDES:
         measured = side(folder, count)
         yield {
             "database": name,
+            "data": state,
             "events": count,
             **measured,
             "ratio": round(measured["delete_s"] / measured["drop_s"], 1),
