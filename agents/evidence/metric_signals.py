@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evidence.burden import divide_burden
+from agents.evidence.grid import quantiles
 from agents.evidence.levels import (
     Levels,
     Matrix,
@@ -182,51 +183,60 @@ def _suspicion(row: Series, baseline: float, current: float, score: float, direc
 
 
 def fills_memory(
-    matrices: Sequence[Matrix], onset: Onset, window: Window, spliced: Sequence[Stretch] = ()
+    matrices: Sequence[Matrix],
+    suspicions: Iterable[Suspicion],
+    onset: Onset,
+    window: Window,
+    spliced: Sequence[Stretch] = (),
 ) -> frozenset[str]:
-    """Services whose memory in use plainly grew for most of the time while their CPU use was high.
+    """Of the services suspected for their memory those in which it plainly grew while their CPU use was high.
 
     Filling memory costs CPU time, while burning CPU time fills no memory: of such a service memory is the trouble. A
     shell or a debugger started beside it takes some megabytes, too; the growth must be large for it and for the fleet.
     """
+    suspected = {s.service for s in suspicions if s.family == "memory" and s.source == "metrics"}
     found: set[str] = set()
-    for matrix in matrices:
+    for matrix in matrices if suspected else ():
         before, _fresh, after = _columns(matrix, onset, window, spliced)
         rows = [i for i, r in enumerate(matrix.rows) if r.family == "memory"]
         if not rows or not before.any() or not after.any():
             continue
         with np.errstate(all="ignore"):
-            levels = usual_levels(matrix, before)
-            away = deviations(matrix, levels, after)
-        present = matrix.values[:, after]
-        for group in _by_indicator(matrix, rows):
-            typical = (
-                float(np.nanmedian(np.abs(levels.middle[group]))) if np.isfinite(levels.middle[group]).any() else 0.0
-            )
-            for index in group:
-                busy = _busy(matrix, away, matrix.rows[index].service)
-                values = present[index][busy if busy.any() else slice(None)]
-                values = values[np.isfinite(values)]
-                if values.size == 0 or not levels.known[index]:
-                    continue
-                level, usual = float(np.median(values)), float(levels.middle[index])
-                if level >= GROWN * usual and level - usual >= COUNTS * typical:
-                    found.add(matrix.rows[index].service)
+            usual = quantiles(matrix.values[np.ix_(rows, np.flatnonzero(before))], (0.5,))[0]
+        typical = _typical([matrix.rows[i] for i in rows], usual)
+        busy = {s: _busy(matrix, before, after, s) for s in suspected}
+        for index, level, fleet in zip(rows, usual.tolist(), typical, strict=True):
+            service = matrix.rows[index].service
+            if service not in suspected or not np.isfinite(level):
+                continue
+            values = matrix.values[index, after][busy[service]]
+            values = values[np.isfinite(values)]
+            present = float(np.median(values)) if values.size else level
+            if present >= GROWN * level and present - level >= COUNTS * fleet:
+                found.add(service)
     return frozenset(found)
 
 
-def _by_indicator(matrix: Matrix, rows: Iterable[int]) -> list[list[int]]:
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index in rows:
-        groups[matrix.rows[index].indicator, matrix.rows[index].unit].append(index)
-    return list(groups.values())
+def _typical(rows: Sequence[Series], usual: FloatArray) -> list[float]:
+    """Per row the median level of the same indicator in the fleet."""
+    groups: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row, level in zip(rows, usual.tolist(), strict=True):
+        if np.isfinite(level):
+            groups[row.indicator, row.unit].append(abs(level))
+    return [float(np.median(groups.get((r.indicator, r.unit), [0.0]))) for r in rows]
 
 
-def _busy(matrix: Matrix, away: FloatArray, service: str) -> BoolArray:
-    """The columns in which the service's CPU use was plainly high."""
+def _busy(matrix: Matrix, before: BoolArray, after: BoolArray, service: str) -> BoolArray:
+    """The columns of `after` in which the service's CPU use was plainly high; all where it never was."""
     rows = [i for i, r in enumerate(matrix.rows) if r.service == service and r.family == "cpu"]
+    everything = np.ones(int(after.sum()), dtype=np.bool_)
     if not rows:
-        return np.zeros(away.shape[1], dtype=np.bool_)
-    height = np.nan_to_num(away[rows])
-    peak = height.max(axis=1, keepdims=True)
-    return np.asarray(((height >= Z_ABNORMAL) & (height >= STEADY_SHARE * peak)).any(axis=0), dtype=np.bool_)
+        return everything
+    part = Matrix(
+        rows=tuple(matrix.rows[i] for i in rows), times=matrix.times, values=matrix.values[rows], step_s=matrix.step_s
+    )
+    with np.errstate(all="ignore"):
+        height = np.nan_to_num(deviations(part, usual_levels(part, before), after))
+    peak = height.max(axis=1, keepdims=True, initial=0.0)
+    busy = ((height >= Z_ABNORMAL) & (height >= STEADY_SHARE * peak)).any(axis=0)
+    return busy if busy.any() else everything

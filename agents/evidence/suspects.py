@@ -44,7 +44,7 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage, spliced=spliced)
     if lines is not None:
         found += log_suspicions(lines, onset, window, coverage=coverage, spliced=spliced)
-    memory = fills_memory(matrices, onset, window, spliced)
+    memory = fills_memory(matrices, found, onset, window, spliced)
     reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
