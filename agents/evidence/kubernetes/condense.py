@@ -243,7 +243,9 @@ def _connection(read: Read, text: str) -> str:
 
 
 def _component(read: Read, text: str) -> str:
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip().startswith(("Service:", "Node:", "Active:")))
+    return "\n".join(
+        line.strip() for line in text.splitlines() if line.strip().startswith(("Service:", "Node:", "Active:"))
+    )
 
 
 _BY_WHAT: Final[Mapping[What, Callable[[Read, str], str]]] = {

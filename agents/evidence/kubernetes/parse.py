@@ -184,7 +184,9 @@ def alert_lines(text: str) -> list[str]:
     try:
         given = json.loads(text)
     except ValueError:
-        return [line.strip() for line in text.splitlines() if line.startswith(("Service ", "Node ", "Pod ", "Request "))]
+        return [
+            line.strip() for line in text.splitlines() if line.startswith(("Service ", "Node ", "Pod ", "Request "))
+        ]
     alerts = given.get("alerts") if isinstance(given, dict) else given
     return list(_flat(alerts if isinstance(alerts, list) else []))
 

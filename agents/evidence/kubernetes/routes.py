@@ -34,7 +34,9 @@ class Route:
     def owner(self, services: Iterable[str]) -> str | None:
         """The service that the path itself names: `/api/orderservice` names `order-service`."""
         pieces = {_letters(piece) for piece in self.path.split("/") if len(piece) > 3}
-        fitting = [s for s in services if any(piece in (_letters(s), _letters(s.partition("-")[2])) for piece in pieces)]
+        fitting = [
+            s for s in services if any(piece in (_letters(s), _letters(s.partition("-")[2])) for piece in pieces)
+        ]
         return fitting[0] if len(fitting) == 1 else None
 
 

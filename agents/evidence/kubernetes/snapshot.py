@@ -129,9 +129,7 @@ class Snapshot:
     @cached_property
     def nodes(self) -> tuple[ClusterNode, ...]:
         return tuple(
-            ClusterNode(
-                name=row.name, status=tuple(row.get("STATUS").split(",")), roles=row.get("ROLES"), quote=quote
-            )
+            ClusterNode(name=row.name, status=tuple(row.get("STATUS").split(",")), roles=row.get("ROLES"), quote=quote)
             for row, quote in self.rows("nodes")
             if row.get("STATUS")
         )
@@ -192,7 +190,9 @@ class Snapshot:
     def node_of(self, app: str) -> str:
         """The node that most pods of an app run on, empty where unknown."""
         found = [p.node for p in self.pods if p.app == app and p.node]
-        found += [word.split(" ")[1] for r in self.of(What.LIST, "pods") for word in left_out(r.text) if self._on(word, app)]
+        found += [
+            word.split(" ")[1] for r in self.of(What.LIST, "pods") for word in left_out(r.text) if self._on(word, app)
+        ]
         return max(found, key=found.count, default="")
 
     def _on(self, word: str, app: str) -> bool:

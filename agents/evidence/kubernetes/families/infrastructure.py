@@ -68,14 +68,15 @@ def unscheduled(seen: Snapshot) -> list[str]:
     return [
         d.app
         for d in seen.details
-        if d.name in waiting and not d.node.strip("<none>") and not d.event("FailedScheduling") and not d.event("Scheduled")
+        if d.name in waiting
+        and not d.node.strip("<none>")
+        and not d.event("FailedScheduling")
+        and not d.event("Scheduled")
     ]
 
 
 def _stuck_on(seen: Snapshot) -> list[str]:
     """Nodes on which a container has been starting for too long without a word from the kubelet."""
-    starting = {
-        p.name for p in seen.pods if p.status.startswith(_STUCK) and (p.age_s or 0) >= _STUCK_AFTER_S
-    }
+    starting = {p.name for p in seen.pods if p.status.startswith(_STUCK) and (p.age_s or 0) >= _STUCK_AFTER_S}
     silent = [d.node for d in seen.details if d.name in starting and not any(e.kind == "Warning" for e in d.events)]
     return [name for name, _ in Counter(n for n in silent if n).most_common(1)]

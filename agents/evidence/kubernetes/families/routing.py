@@ -113,7 +113,9 @@ def _unselected(seen: Snapshot, name: str, quote: Quote) -> Iterator[Hypothesis]
     carried = labels(",".join([node.value, *(c.line for c in node.children)])) if node else {}
     if any(carried.get(key) != value for key, value in wanted.items()):
         shown = described[0].child("Selector") if described else None
-        line = Quote(line=shown.line, source=described[1]) if shown and described else service.quote if service else None
+        line = (
+            Quote(line=shown.line, source=described[1]) if shown and described else service.quote if service else None
+        )
         yield fault(Label.SERVICE_SELECTOR_MISMATCH, name, 0.94, line, quote)
     else:
         yield from _ports(seen, name, quote)
@@ -186,7 +188,9 @@ def _wrong_address(seen: Snapshot, node: Node, services: set[str], unserved: boo
     if not host or host == "localhost":
         return 0.0
     if host not in services:
-        near = difflib.get_close_matches(host, services, n=1, cutoff=0.75) or [s for s in services if host.startswith(s)]
+        near = difflib.get_close_matches(host, services, n=1, cutoff=0.75) or [
+            s for s in services if host.startswith(s)
+        ]
         return 0.92 if near or unserved else 0.45
     service = seen.service(host)
     ports = {p.partition("/")[0].partition(":")[0] for p in service.ports} if service else set()

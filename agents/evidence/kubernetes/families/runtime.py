@@ -85,7 +85,9 @@ def _container(seen: Snapshot, detail: PodDetail, container: Container) -> Itera
         yield fault(Label.OOM_KILLED, detail.app, 0.95, oom, container.quote("memory"))
     elif container.liveness is not None and (event := _failing(detail, container, "Liveness")):
         yield _liveness(detail, container, container.liveness, event)
-    elif container.readiness is not None and not container.ready and (event := _failing(detail, container, "Readiness")):
+    elif (
+        container.readiness is not None and not container.ready and (event := _failing(detail, container, "Readiness"))
+    ):
         if found := _misfit(container, container.readiness, container.liveness, event):
             labels = (Label.READINESS_PROBE_INCORRECT_PORT, Label.READINESS_PROBE_INCORRECT_PROTOCOL)
             yield fault(labels[found - 1], detail.app, 0.93, container.readiness.quote, event.quote)
@@ -124,7 +126,9 @@ def _liveness(detail: PodDetail, container: Container, probe: Probe, event: Even
     if found == 1:
         return fault(Label.LIVENESS_PROBE_INCORRECT_PORT, detail.app, 0.94, probe.quote, event.quote)
     if found == 2:
-        return fault(Label.LIVENESS_PROBE_INCORRECT_PROTOCOL, detail.app, 0.94, probe.quote, event.quote.around("failed"))
+        return fault(
+            Label.LIVENESS_PROBE_INCORRECT_PROTOCOL, detail.app, 0.94, probe.quote, event.quote.around("failed")
+        )
     score = 0.93 if probe.patience_s < _HASTY_S else 0.55
     return fault(Label.LIVENESS_PROBE_INCORRECT_TIMING, detail.app, score, probe.quote, event.quote)
 

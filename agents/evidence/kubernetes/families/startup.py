@@ -36,7 +36,9 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
             if found := _pull(event):
                 label, needle = found
                 yield fault(label, detail.app, 0.96, event.quote.around(needle))
-            elif event.kind == "Warning" and event.reason in ("Failed", "FailedMount") and _ABSENT.search(event.message):
+            elif (
+                event.kind == "Warning" and event.reason in ("Failed", "FailedMount") and _ABSENT.search(event.message)
+            ):
                 yield fault(Label.MISSING_SECRET_BINDING, detail.app, 0.95, event.quote.around("not found"))
         line = seen.log_line(detail.app, _REFUSED)
         if line is not None and _is_crashing(detail):
