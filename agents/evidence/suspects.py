@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances
 from agents.evidence.confidence import judge
 from agents.evidence.dating import Search, date_incident
@@ -40,6 +41,7 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     followed = follow_burden(matrices, edges, onset, window, symptom=symptom, spliced=spliced) if symptom else None
     found = list(followed.suspicions) if followed else []
     found += metric_suspicions(matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
+    found += accuse_awaited(found, measures_waiting(matrices), edges)
     if telemetry.spans is not None:
         found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage, spliced=spliced)
     if lines is not None:
