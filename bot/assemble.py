@@ -121,7 +121,7 @@ def make_data_folder(settings: Settings) -> None:
     """The folder and its files are for this user alone, also where the folder was made by somebody else."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.database_url is None:
-        for name in ("autoheal.db", "keyring.db", "engine.db"):  # SQLite's further files take over the mode
+        for name in ("autoheal.db", "arrivals.db", "keyring.db", "engine.db"):  # further files take over the mode
             (settings.data / name).touch(mode=0o600)
 
 
@@ -138,6 +138,7 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
         )
         try:
             await db.keyring.admit()
+            await inbox.collect(db)
             yield db, keys
         finally:
             await db.close()
@@ -379,6 +380,7 @@ async def forget_finished(engine: Engine) -> None:
 
 async def sweep(db: Database, engine: Engine) -> None:
     """Queue what was written down but not queued, because a process died in between. The same id runs once."""
+    await inbox.collect(db)
     for tenant, inbox_id in await inbox.pending(db, SWEEP_OLDER):
         await engine.enqueue(
             "receive", workflow_id=workflow_id(tenant, "receive", inbox_id), arguments=(tenant, inbox_id)

@@ -1,9 +1,9 @@
 """The front door for everything from Slack: parse, find the tenant, write it down, and only then acknowledge.
 
 Slack delivers again when it is not acknowledged in three seconds, and nothing else remembers an event: whatever is
-lost after the acknowledgement is lost for good. So the durable row comes first and the work is queued after; a crash
-in between is mended by the sweep over the inbox. A delivery that carries a retry header is treated like any other,
-because the first may never have arrived.
+lost after the acknowledgement is lost for good. So the durable row comes first; it goes to the inbox and the work is
+queued after. A crash in between is mended by the sweep. A delivery that carries a retry header is treated like any
+other, because the first may never have arrived.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Intake:
         await asyncio.gather(*self._queueing)
 
     async def _write_down(self, tenant: TenantId, parsed: Parsed) -> inbox.Recorded:
-        return await self._inbox.record(
+        return await self._inbox.accept(
             tenant,
             inbox.Arrival(
                 source=SOURCE,
@@ -152,6 +152,7 @@ class Intake:
 
     async def _enqueue(self, tenant: TenantId, inbox_id: InboxId) -> None:
         try:
+            await self._inbox.deliver(tenant, inbox_id)
             await self._queue.enqueue(
                 RECEIVE, workflow_id=workflow_id(tenant, RECEIVE, inbox_id), arguments=(tenant, inbox_id)
             )

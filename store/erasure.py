@@ -154,6 +154,8 @@ async def close(
     keys = await db.keyring.shred(tenant_id)
     db.forget(tenant_id)
     rows = await _delete_rows(db, tenant_id)
+    if db.arrivals is not None and (waited := await db.arrivals.delete_tenant(tenant_id)):
+        rows["arrivals"] = waited
     gone = 0 if days is None else await days.delete_tenant(tenant_id)
     await _leave_tombstone(db, tenant_id)
     await db.empty_log()

@@ -1,19 +1,24 @@
 """The durable inbox: what arrived is on disk before it is acknowledged, and each thing is there once.
 
-Group commit: arrivals of a tenant that come while its previous batch is being written share the next transaction, and
-each caller waits for the commit of its own. So the cost of a commit is shared exactly when it matters.
+On SQLite an arrival is accepted into a file of its own (`store.arrivals`), where it waits for no other writer, and is
+moved to the inbox afterwards. On PostgreSQL, whose writers do not wait for each other, it goes there at once.
+
+Group commit, in both: arrivals that come while a batch is being written share the next transaction, and each caller
+waits for the commit of its own. So the cost of a commit is shared exactly when it matters.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select, tuple_
 
-from store.errors import NotFound
+from store.arrivals import TABLE, Arrivals, WaitingArrival
+from store.errors import CorruptEnvelope, NotFound, StoreError, TenantFrozen, UnknownKey, UnknownTenant
 from store.ids import InboxId, TenantId, new_id
 from store.redaction import VERBATIM_KEYS, RedactionFailed
 from store.schema import InboxRow
@@ -22,6 +27,7 @@ from store.session import Database, TenantSession
 
 ArrivalState = Literal["received", "enqueued", "done", "failed"]
 _BATCH = 200
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ class StoredArrival:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """On disk. `is_new` is False for what had arrived before, under the same id as then."""
+    """Durable. `is_new` is False for what had arrived before, under the same id as then."""
 
     inbox_id: InboxId
     is_new: bool
@@ -63,16 +69,56 @@ class _Batch:
     written: asyncio.Task[list[Recorded | RedactionFailed]] | None = None
 
 
+def _unobserved(_boundary: str) -> None:
+    """Nobody looks."""
+
+
 class Inbox:
-    def __init__(self, db: Database) -> None:
+    """One a process. `observe` is told each boundary at which a crash leaves something to be gone on with."""
+
+    def __init__(self, db: Database, *, observe: Callable[[str], None] = _unobserved) -> None:
         self._db = db
+        self._observe = observe
         self._open: dict[TenantId, _Batch] = {}
         self._turns: defaultdict[TenantId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._accepted: set[InboxId] = set()
 
     async def record(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
-        """Returns once the arrival is durable. Raises RedactionFailed, UnknownTenant, or the database's error."""
+        """Returns once the arrival is in the inbox. Raises as `accept` and `deliver`."""
+        recorded = await self.accept(tenant_id, arrival)
+        if self._db.arrivals is not None:
+            await _move_all(self._db, self._db.arrivals, tenant_id, self._observe)
+        return recorded
+
+    async def accept(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+        """Returns once the arrival is durable: nothing that happens afterwards loses it. Raises RedactionFailed,
+        UnknownTenant, TenantFrozen, or the database's error.
+        """
         for value in (arrival.source, arrival.external_id, arrival.kind):
             word(value)
+        if self._db.arrivals is None:
+            return await self._insert(tenant_id, arrival)
+        recorded = await _put(self._db, self._db.arrivals, tenant_id, arrival)
+        if recorded.is_new:
+            self._accepted.add(recorded.inbox_id)
+        self._observe("accepted")
+        return recorded
+
+    async def deliver(self, tenant_id: TenantId, inbox_id: InboxId) -> None:
+        """Returns when what was accepted here is in the inbox; nothing to do on PostgreSQL. One transaction moves all
+        that wait by then. Raises what opening a session raises: then `collect` moves it later.
+        """
+        arrivals = self._db.arrivals
+        try:
+            while arrivals is not None and inbox_id in self._accepted:
+                async with arrivals.moving[tenant_id]:
+                    if inbox_id in self._accepted:
+                        moved = await _move(self._db, arrivals, tenant_id, self._observe)
+                        self._accepted -= moved or {inbox_id}  # who finds nothing to move: another process moved it
+        finally:
+            self._accepted.discard(inbox_id)
+
+    async def _insert(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
         batch = self._open.get(tenant_id)
         if batch is None or len(batch.arrivals) >= _BATCH:
             batch = self._open[tenant_id] = _Batch()
@@ -90,8 +136,90 @@ class Inbox:
         async with self._turns[tenant_id]:
             if self._open.get(tenant_id) is batch:
                 del self._open[tenant_id]
-            async with self._db.tenant(tenant_id, urgent=True) as s:
+            async with self._db.tenant(tenant_id) as s:
                 return await _insert(s, batch.arrivals)
+
+
+async def collect(db: Database) -> None:
+    """Moves what a crash, or a database that was away, left outside of the inbox. What cannot be moved now stays, and
+    hinders nobody else's.
+    """
+    if db.arrivals is None or not db.arrivals.is_there():
+        return
+    for tenant_id in await db.arrivals.tenants():
+        try:
+            await _move_all(db, db.arrivals, tenant_id)
+        except StoreError as exc:
+            kind = type(exc).__name__
+            _log.warning("not collected", extra={"action": "inbox.not_collected", "tenant": tenant_id, "kind": kind})
+
+
+async def _put(db: Database, arrivals: Arrivals, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+    anew = False
+    while True:
+        secrets_version, seals = await db.seals(tenant_id, anew=anew)
+        row_id = InboxId(new_id())
+        sealed = WaitingArrival(
+            tenant_id=tenant_id,
+            id=row_id,
+            source=arrival.source,
+            external_id=arrival.external_id,
+            kind=arrival.kind,
+            payload=seals.seal_json(TABLE, "payload", row_id, arrival.payload, verbatim_keys=arrival.verbatim_keys),
+            received_at=db.now(),
+        )
+        written = await arrivals.put(sealed, secrets_version=secrets_version)
+        if written != "outdated":
+            return Recorded(inbox_id=written.id, is_new=written.is_new)
+        anew = True
+
+
+async def _move_all(
+    db: Database, arrivals: Arrivals, tenant_id: TenantId, observe: Callable[[str], None] = _unobserved
+) -> None:
+    async with arrivals.moving[tenant_id]:
+        while await _move(db, arrivals, tenant_id, observe):
+            pass
+
+
+async def _move(db: Database, arrivals: Arrivals, tenant_id: TenantId, observe: Callable[[str], None]) -> set[InboxId]:
+    """A batch, oldest first: into the inbox, and only then out of the arrivals. Returns the ids that left them: what
+    nobody can read any more, and what belongs to no active tenant, is in the inbox neither.
+    """
+    waiting = await arrivals.waiting(tenant_id)
+    if not waiting:
+        return set()
+    try:
+        async with db.tenant(tenant_id, urgent=True) as s:
+            rows = [row for one in waiting if (row := _sealed_anew(s, one)) is not None]
+            await s.insert_if_absent(InboxRow, *rows)
+    except (TenantFrozen, UnknownTenant):
+        facts = {"action": "inbox.arrivals_dropped", "tenant": tenant_id, "count": len(waiting)}
+        _log.warning("arrivals of a tenant that is frozen or closed are dropped", extra=facts)
+    observe("filed")
+    ids = [one.id for one in waiting]
+    await arrivals.remove(tenant_id, ids)
+    observe("removed")
+    return set(ids)
+
+
+def _sealed_anew(s: TenantSession, one: WaitingArrival) -> dict[str, Any] | None:
+    """For its place in the inbox, under the key that seals now. None for what does not open."""
+    try:
+        payload = s.seal("inbox", "payload", one.id, s.open(TABLE, "payload", one.id, one.payload))
+    except (CorruptEnvelope, UnknownKey) as exc:
+        facts = {"action": "inbox.arrival_unreadable", "tenant": one.tenant_id, "inbox": one.id}
+        _log.error("an arrival cannot be read and is dropped: %s", type(exc).__name__, extra=facts)
+        return None
+    return _values(
+        s,
+        one.id,
+        source=one.source,
+        external_id=one.external_id,
+        kind=one.kind,
+        payload=payload,
+        received_at=one.received_at,
+    )
 
 
 async def _insert(s: TenantSession, arrivals: list[Arrival]) -> list[Recorded | RedactionFailed]:
@@ -121,18 +249,20 @@ async def _insert(s: TenantSession, arrivals: list[Arrival]) -> list[Recorded | 
 
 
 def _row(s: TenantSession, arrival: Arrival) -> dict[str, Any]:
-    row_id = new_id()
-    payload = s.seal_json("inbox", "payload", row_id, arrival.payload, verbatim_keys=arrival.verbatim_keys)
-    return {
-        "id": row_id,
-        "source": arrival.source,
-        "external_id": arrival.external_id,
-        "kind": arrival.kind,
-        "payload": payload,
-        "state": "received",
-        "received_at": s.now(),
-        "changed_at": s.now(),
-    }
+    row_id = InboxId(new_id())
+    return _values(
+        s,
+        row_id,
+        source=arrival.source,
+        external_id=arrival.external_id,
+        kind=arrival.kind,
+        payload=s.seal_json("inbox", "payload", row_id, arrival.payload, verbatim_keys=arrival.verbatim_keys),
+        received_at=s.now(),
+    )
+
+
+def _values(s: TenantSession, row_id: InboxId, *, received_at: datetime, **given: Any) -> dict[str, Any]:
+    return {"id": row_id, **given, "state": "received", "received_at": received_at, "changed_at": s.now()}
 
 
 async def _known(s: TenantSession, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], InboxId]:

@@ -18,17 +18,19 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from store import tenant_head, vault
+from store import tenant_head
+from store.arrivals import Arrivals
 from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
 from store.errors import RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
 from store.migrations import require_current, require_current_keyring
-from store.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
+from store.redaction import Redactor, Secret
 from store.schema import AuditRow, ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
+from store.seals import TenantSeals
 from store.turn import Turn
-from store.vault import DataKeys, Place
+from store.vault import DataKeys
 from store.walls.acting import DOOR_KEEPER, acting, for_tenant
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class TenantSession:
+class TenantSession(TenantSeals):
     """One transaction of one tenant. Made by `Database.tenant`; sees and writes that tenant only."""
 
     def __init__(
@@ -52,24 +54,15 @@ class TenantSession:
         redactors: dict[TenantId, tuple[int, Redactor]],
         kept_out: Sequence[Secret] = (),
     ) -> None:
-        self.tenant_id = tenant_id
+        super().__init__(tenant_id=tenant_id, data_keys=data_keys)
         self._session = session
-        self._data_keys = data_keys
         self._clock = clock
         self._redactors = redactors
         self._kept_out = kept_out
-        self._redactor: Redactor | None = None
 
     def now(self) -> datetime:
         """Aware UTC, from the database's clock."""
         return self._clock()
-
-    @property
-    def redactor(self) -> Redactor:
-        """Knows this tenant's stored credentials, those saved earlier in this transaction included."""
-        if self._redactor is None:
-            raise RuntimeError("the session is not open, or it erases")
-        return self._redactor
 
     # Statements. Rows are from store.schema; only the store's own modules call these.
 
@@ -131,44 +124,6 @@ class TenantSession:
         """Stores the row as the next of the tenant's chain; `hash_of` the last hash and this row is its hash."""
         await self._session.run_sync(tenant_head.link_audit, row, hash_of)
 
-    # Sealing. The place of a ciphertext is its table, column and row in this tenant.
-
-    def seal(self, table: str, column: str, row_id: str, text: Redacted) -> bytes:
-        if not isinstance(text, Redacted):
-            raise TypeError("text must pass a Redactor before it is sealed")
-        return self._seal(table, column, row_id, text)
-
-    def open(self, table: str, column: str, row_id: str, blob: bytes) -> Redacted:
-        return Redacted.ours(self._open(table, column, row_id, blob))
-
-    def seal_json(
-        self, table: str, column: str, row_id: str, value: Any, *, verbatim_keys: frozenset[str] = VERBATIM_KEYS
-    ) -> bytes:
-        """Redacts the leaves, then seals. The shape stays."""
-        return self._seal(table, column, row_id, _dump(self.redactor.redact_json(value, verbatim_keys)))
-
-    def open_json(self, table: str, column: str, row_id: str, blob: bytes) -> Any:
-        return json.loads(self._open(table, column, row_id, blob))
-
-    def seal_secret(self, table: str, column: str, row_id: str, secret: Secret) -> bytes:
-        return self._seal(table, column, row_id, secret.reveal())
-
-    def open_secret(self, table: str, column: str, row_id: str, blob: bytes) -> Secret:
-        return Secret(self._open(table, column, row_id, blob))
-
-    def _seal(self, table: str, column: str, row_id: str, text: str) -> bytes:
-        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
-        return vault.seal(self._keys().current, place, text.encode("utf-8", "surrogatepass"))
-
-    def _open(self, table: str, column: str, row_id: str, blob: bytes) -> str:
-        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
-        return vault.unseal(self._keys(), place, blob).decode("utf-8", "surrogatepass")
-
-    def _keys(self) -> DataKeys:
-        if self._data_keys is None:
-            raise RuntimeError("a session that erases holds no keys")
-        return self._data_keys
-
     # The tenant's own secrets
 
     async def secrets_changed(self) -> None:
@@ -212,6 +167,8 @@ class Database:
         self._kept_out: dict[TenantId | None, tuple[Secret, ...]] = {}
         self._write_turn = Turn()
         self.keyring = keyring
+        self.arrivals = _arrivals(engine)
+        """Where what arrives is written down first, on SQLite; None on PostgreSQL."""
 
     @classmethod
     async def open(
@@ -300,6 +257,17 @@ class Database:
                 await bound.load_redactor(frozen_too=frozen_too)
             yield bound
 
+    async def seals(self, tenant_id: TenantId, *, anew: bool = False) -> tuple[int, TenantSeals]:
+        """What seals for the tenant without a transaction, and the version of the credentials that its redactor knows:
+        whoever stores what it sealed compares that. `anew` looks for changed credentials. Raises as `tenant`.
+        """
+        data_keys = await self.keyring.data_keys(tenant_id)
+        known = None if anew else self._redactors.get(tenant_id)
+        if known is None:
+            async with self.tenant(tenant_id, readonly=True):
+                known = self._redactors[tenant_id]
+        return known[0], TenantSeals(tenant_id=tenant_id, data_keys=data_keys, redactor=known[1])
+
     @asynccontextmanager
     async def across_tenants(self, reason: str, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
         """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged.
@@ -328,6 +296,8 @@ class Database:
         self._kept_out.pop(tenant_id, None)
 
     async def close(self) -> None:
+        if self.arrivals is not None:
+            await self.arrivals.close()
         await self.keyring.close()
         await self._engine.dispose()
 
@@ -344,5 +314,6 @@ class Database:
             yield
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _arrivals(engine: AsyncEngine) -> Arrivals | None:
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Arrivals(Path(file)) if file else None

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.arrivals import arrivals_file
 from store.backups.postgresql import EVENTS_SCHEMA, Programs
 from store.backups.sealed_file import Header, SealedReader, SealedWriter, read_header, require_undamaged
 from store.engine import create_engine, parse_url
@@ -183,6 +184,9 @@ class Backups:
         if source is None:
             members[f"{part}.pgdump"] = await self._dump(part, draft)
         else:
+            waiting = arrivals_file(source)
+            if part == "content" and waiting.exists():  # first: what moves to the content meanwhile is in both
+                members[waiting.name] = await asyncio.to_thread(_copy_sqlite, waiting, draft / waiting.name)
             members[f"{part}.db"] = await asyncio.to_thread(_copy_sqlite, source, draft / f"{part}.db")
             for day in event_files(source) if part == "content" else ():
                 members[day.name] = await asyncio.to_thread(_copy_sqlite, day, draft / day.name)

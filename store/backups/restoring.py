@@ -18,6 +18,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, func, inspect, select
 
+from store.arrivals import arrivals_file
 from store.backups.archive import KEYRING_TABLES, MASTER_KEY, PARTS, Backup, Backups, Part, Place, drafts, programs_for
 from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
 from store.backups.sealed_file import SealedReader
@@ -170,6 +171,8 @@ async def _into_place(backups: Backups, backup: Backup, folder: Path) -> Restore
         names = {file.name for file in event_files(files["content"])}  # the days that are there now go aside
         names |= {file.name for file in (folder / "content").glob("events-*.db")}
         moves |= {folder / "content" / name: files["content"].with_name("events") / name for name in sorted(names)}
+        waiting = arrivals_file(files["content"])
+        moves[folder / "content" / waiting.name] = waiting  # aside, too, where the backup has none
     moves |= _key_files(place, folder)
     aside = await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}")
     return Restored(backup=backup, shredded=shredded, set_aside=aside)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
@@ -25,8 +26,8 @@ from bot.slack_clients import EgressRefused, SlackNotReady, TenantClients, adopt
 from handlers.caller import Caller
 from handlers.intake import Intake
 from store import inbox, tenants, users
+from store.arrivals import Arrivals
 from store.audit import trail
-from store.engine import create_engine
 from store.errors import NotFound, TenantFrozen
 from store.ids import InboxId, TenantId
 from store.redaction import Secret
@@ -70,6 +71,7 @@ class Front:
         return (await self.http.post(EVENTS_PATH, content=body.encode(), headers=dict(headers))).status_code
 
     async def kept(self) -> list[InboxRow]:
+        await self.intake.settle()
         async with self.db.tenant(self.tenant, readonly=True) as s:
             return list(await s.all(select(InboxRow)))
 
@@ -122,9 +124,10 @@ async def front(sqlite_database: Database, clock: Clock) -> AsyncIterator[Front]
 
 async def test_a_signed_mention_is_on_disk_before_it_is_acknowledged_and_queued_under_its_own_id(front: Front) -> None:
     assert await front.send(mention(), signed(mention())) == 200
+    assert front.db.arrivals is not None
+    (waiting,) = await front.db.arrivals.waiting(front.tenant)  # read by the thread that wrote it, ahead of the move
     (row,) = await front.kept()
-    assert (row.external_id, row.kind, row.state) == ("Ev1", "mention", "received")
-    await front.intake.settle()
+    assert (row.id, row.external_id, row.kind, row.state) == (waiting.id, "Ev1", "mention", "received")
     assert front.engine.started == {f"t:{front.tenant}:receive:{row.id}": (front.tenant, row.id)}
 
 
@@ -188,12 +191,10 @@ async def test_an_engine_that_is_away_loses_nothing(front: Front) -> None:
 
 
 async def test_what_cannot_be_written_down_is_not_acknowledged(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = create_engine("sqlite:////no/such/folder/store.db", pool_size=1)
     await front.send(mention("Ev0"), signed(mention("Ev0")))  # the workspace is remembered from now on
     with monkeypatch.context() as patch:
-        patch.setattr(front.db, "_engine", gone)
+        patch.setattr(front.db, "arrivals", Arrivals(Path("/no/such/folder/store.db")))
         assert await front.send(mention(), signed(mention())) == 500
-    await gone.dispose()
     assert await front.send(mention(), signed(mention())) == 200  # delivered again, it is kept
 
 

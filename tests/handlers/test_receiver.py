@@ -10,6 +10,7 @@ from tests.handlers.inbound import Slack
 
 
 async def waiting(slack: Slack) -> InboxId:
+    await slack.intake.settle()
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         row = await s.one(InboxRow)
     assert row is not None
