@@ -22,7 +22,7 @@ _PANIC = ("panic: ", "fatal error: ")
 _AGAIN = re.compile(r"During handling of the above|The above exception was the direct cause")
 _CAUSED = re.compile(r"Caused by: |Suppressed: |\.\.\. \d+ (?:more|common)")
 _FRAME = re.compile(
-    r"\s+at \S|\s+\.\.\. \d+ (?:more|common)|\s+File \".*\", line \d+|\s+\S.*\.go:\d+(?: \+0x[0-9a-f]+)?$"
+    r"[ \t]+at \S|[ \t]+\.\.\. \d+ (?:more|common)|[ \t]+File \".*\", line \d+|[ \t]+\S.*\.go:\d+(?: \+0x[0-9a-f]+)?$"
 )
 _GOROUTINE = re.compile(r"goroutine \d+ \[.*\]:$")
 _GO_CALL = re.compile(
@@ -30,7 +30,7 @@ _GO_CALL = re.compile(
 )
 _RAISED = re.compile(r"(?:Exception in thread \S+ )?(?:[A-Za-z_$][\w$]*\.)*[A-Z][\w$]*(?: \[\w+\])?(?::|$)|Uncaught ")
 _FAILURE = re.compile(r"error|exception|fail|fatal|panic|unhandled|uncaught|critical|severe|warn|caught", re.IGNORECASE)
-_HAS_FRAMES = re.compile(r"^(?:\s+at \S|\s+File \"|\s+\S.*\.go:\d+|goroutine \d+ )", re.MULTILINE)
+_HAS_FRAMES = re.compile(r"^(?:[ \t]+at \S|[ \t]+File \"|[ \t]+\S.*\.go:\d+|goroutine \d+ )", re.MULTILINE)
 
 
 def continues(texts: Sequence[str]) -> list[bool]:
@@ -66,10 +66,11 @@ def fold_lines(lines: Sequence[LogLine]) -> list[LogLine]:
 
 def spoken(text: str) -> str:
     """What a text says without the frames of a trace, in one line."""
-    if "\n" not in text and "\r" not in text:
+    if "\n" not in text:
         return text
-    rows = text.splitlines()
-    if not rows or not _HAS_FRAMES.search(text):
+    text = text.replace("\r\n", "\n")
+    rows = text.split("\n")
+    if not _HAS_FRAMES.search(text):
         return " ".join(rows)
     kept, trace = [rows[0]], _opens(rows[0])
     for row in rows[1:]:

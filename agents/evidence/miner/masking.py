@@ -22,7 +22,7 @@ _VALUE = re.compile(
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
-  | [-+]?0+(?:[.,:/]0+)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, clock time, size, duration
+  | (?:(?<![\w.)\]])[-+])?0+(?:[.,:/]0+)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, time, amount
     """,
     re.VERBOSE,
 )

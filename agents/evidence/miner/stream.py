@@ -12,25 +12,43 @@ import numpy as np
 
 from agents.evidence.miner.folding import spoken
 from agents.evidence.miner.masking import WILD, Masks, level, mask_spans, mask_words
-from agents.evidence.miner.merging import Row, merge, put_together, take_apart
+from agents.evidence.miner.merging import (
+    MAX_ROWS,
+    Places,
+    Row,
+    changed_places,
+    may_join,
+    merge,
+    put_together,
+    take_apart,
+)
 from agents.evidence.miner.template import Template
 from agents.evidence.types import FloatArray, IntArray
 
 MAX_CHARACTERS = 2_000
 MAX_EXEMPLAR = 2_000
 MAX_LIVE = 10_000  # templates
+MAX_TRIED = 20
 MAX_INDEXES = 500_000
 MAX_HELD = 20_000_000  # characters
+
+
+@dataclass(slots=True)
+class _Shape:
+    """The templates that have the same separators, and the places that merging found to hold values."""
+
+    rows: dict[Row, int] = field(default_factory=dict)
+    merged: dict[Row, Places] = field(default_factory=dict)
+    flooded: bool = False
 
 
 @dataclass(slots=True)
 class _Service:
     levelled: dict[str, int] = field(default_factory=dict)  # a cache
     masked: dict[str, int] = field(default_factory=dict)  # a cache
-    shapes: dict[Row, dict[Row, int]] = field(default_factory=dict)  # by separators, the words of the live templates
+    shapes: dict[Row, _Shape] = field(default_factory=dict)  # by separators
     texts: dict[int, str] = field(default_factory=dict)  # the live templates
     dirty: set[Row] = field(default_factory=set)  # shapes with forms that were not yet compared
-    anything: int | None = None
 
 
 class TemplateMiner:
@@ -113,12 +131,17 @@ class TemplateMiner:
         if self._live >= MAX_LIVE:
             self._thin_out()
         words, separators = take_apart(form)
-        index = home.shapes.get(separators, {}).get(words)
+        shape = home.shapes.setdefault(separators, _Shape())
+        if len(shape.rows) > 2 * MAX_ROWS and self._merge_shape(home, separators):
+            self._resolve()
+            shape = home.shapes[separators]
+        index = shape.rows.get(words)
+        if index is None:
+            index = _of_merged(shape, words, separators)
         if index is None:
             if self._made >= MAX_INDEXES:
-                return self._anything(service, home)
-            index = self._new(service, home, form, text)
-            home.shapes.setdefault(separators, {})[words] = index
+                return self._anything(service, home, text)
+            index = shape.rows[words] = self._new(service, home, form, text)
             home.dirty.add(separators)
             self._stale = True
         return index
@@ -142,11 +165,12 @@ class TemplateMiner:
         self._first = np.concatenate([self._first, np.full(more, np.inf)])
         self._last = np.concatenate([self._last, np.full(more, -np.inf)])
 
-    def _anything(self, service: str, home: "_Service") -> int:
-        """The one template of lines whose own was given up."""
-        if home.anything is None:
-            home.anything = self._new(service, home, WILD, "")
-        return home.anything
+    def _anything(self, service: str, home: "_Service", text: str) -> int:
+        """The one template of lines whose own was given up; a line that is nothing but a value has the same."""
+        rows = home.shapes.setdefault((), _Shape()).rows
+        if (WILD,) not in rows:
+            rows[WILD,] = self._new(service, home, WILD, text)
+        return rows[WILD,]
 
     def _tally(self, indexes: IntArray, times: FloatArray | None) -> None:
         if len(indexes) == 0:
@@ -170,18 +194,21 @@ class TemplateMiner:
             self._resolve()
 
     def _merge_shape(self, home: "_Service", separators: Row) -> bool:
-        shape = home.shapes.get(separators, {})
-        if len(shape) < 2 or not separators:
+        shape = home.shapes.get(separators)
+        if shape is None or len(shape.rows) < 2 or not separators:
             return False
-        joined: dict[Row, int] = {}
-        for words, became in merge(shape, separators).items():
-            index, target = shape[words], joined.get(became)
-            joined[became] = index if target is None else self._join(home, index, target)
-        if len(joined) == len(shape):
+        left = _Shape(flooded=shape.flooded or len(shape.rows) > MAX_ROWS)
+        for words, became in merge(shape.rows, separators).items():
+            index, target = shape.rows[words], left.rows.get(became)
+            left.rows[became] = index if target is None else self._join(home, index, target)
+            places = shape.merged.get(words, frozenset()) | changed_places(words, became)
+            if places:
+                left.merged[became] = left.merged.get(became, frozenset()) | places
+        if len(left.rows) == len(shape.rows):
             return False
-        for words, index in joined.items():
+        for words, index in left.rows.items():
             home.texts[index] = put_together(words, separators)
-        home.shapes[separators] = joined
+        home.shapes[separators] = left
         return True
 
     def _join(self, home: "_Service", one: int, two: int) -> int:
@@ -211,18 +238,19 @@ class TemplateMiner:
         if self._live < MAX_LIVE:
             return
         service, home = max(self._services.items(), key=lambda item: len(item[1].texts))
-        anything = self._anything(service, home)
-        rare = sorted((i for i in home.texts if i != anything), key=lambda i: (self._counts[i], -i))
+        rare = sorted(home.texts, key=lambda i: (self._counts[i], -i))
+        anything = self._anything(service, home, self._exemplar[rare[0]])
         for index in rare[: len(rare) // 2 + 1]:
-            self._give_up(home, index, anything)
+            if index != anything:
+                self._give_up(home, index, anything)
         self._resolve()
         home.levelled.clear()
         home.masked.clear()
-        home.shapes = {
-            separators: left
-            for separators, shape in home.shapes.items()
-            if (left := {words: index for words, index in shape.items() if index in home.texts})
-        }
+        for separators, shape in list(home.shapes.items()):
+            shape.rows = {words: index for words, index in shape.rows.items() if index in home.texts}
+            shape.merged = {words: places for words, places in shape.merged.items() if words in shape.rows}
+            if not shape.rows:
+                del home.shapes[separators]
 
     def _forget(self) -> None:
         for home in self._services.values():
@@ -231,6 +259,18 @@ class TemplateMiner:
         self._held = 0
 
 
+def _of_merged(shape: _Shape, words: Row, separators: Row) -> int | None:
+    """The merged template that a new row belongs to without more ado."""
+    for places in list(dict.fromkeys(shape.merged.values()))[:MAX_TRIED]:
+        joined = tuple(WILD if place in places else word for place, word in enumerate(words))
+        index = shape.rows.get(joined)
+        if index is None:
+            continue
+        if shape.flooded or all(words[p] == WILD or may_join(words[p], p, joined, separators) for p in places):
+            return index
+    return None
+
+
 def _cut(text: str) -> str:
     line = " ".join(spoken(text[: 4 * MAX_CHARACTERS]).split())
-    return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} {WILD}"
+    return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]}{WILD}"
