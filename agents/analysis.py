@@ -157,6 +157,7 @@ def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edg
         symptom_service=symptom,
         reported_at=gathered.window.end,
         gaps=gathered.gaps,
+        spans=gathered.spans,
     )
 
 

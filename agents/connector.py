@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents import connectors
 from agents.errors import BadArguments
-from agents.evidence.types import Change, LogLine, RawSeries, Window
+from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.outbound import Outbound
 from agents.tool import Risk, Tool, tools_of
 from store.redaction import Secret
@@ -135,6 +135,14 @@ class LogsRead:
     gaps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpansRead:
+    """Spans of a window. `gaps` as above, for example a cap that was reached."""
+
+    spans: Spans
+    gaps: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class MetricSource(Protocol):
     """Reads raw series; each carries a `service` label with one of the declared services' names."""
@@ -147,6 +155,16 @@ class LogSource(Protocol):
     """Reads log lines of declared services."""
 
     async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead: ...
+
+
+@runtime_checkable
+class TraceSource(Protocol):
+    """Reads spans of the requests that passed through declared services, under those names.
+
+    Whole traces: services of them that are not declared keep the name that the recorder has for them.
+    """
+
+    async def read_spans(self, window: Window, services: Sequence[str] | None = None) -> SpansRead: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
 async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, seconds: float) -> Reading | None:
     """The mean over the last `seconds`, or None when nothing could be measured."""
     now = rt.clock()
-    gathered = await gather(rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now), logs=False)
+    gathered = await gather(rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now), logs=False, traces=False)
     value = await rt.evidence.run(
         analysis.measure, gathered.series, healing.service, healing.indicator, seconds, now.timestamp()
     )

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from agents.errors import AgentError
-from agents.evidence.types import Change, LogLine, RawSeries, Window
+from agents.evidence.traces.merging import merge_spans
+from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.failure import log_failure
 from agents.toolbox import Toolbox
 
@@ -25,13 +26,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """Raw material of the evidence engine. `logs` holds a sequence a source; `gaps` are sentences for the report."""
+    """Raw material of the evidence engine. `logs` holds a sequence a source; `gaps` are sentences for the report.
+
+    `spans` are those of all sources as one, or None where none was read.
+    """
 
     window: Window
     series: tuple[RawSeries, ...]
     logs: tuple[Sequence[LogLine], ...]
     changes: tuple[Change, ...]
     gaps: tuple[str, ...]
+    spans: Spans | None = None
 
     @property
     def lines(self) -> tuple[LogLine, ...]:
@@ -40,23 +45,32 @@ class Gathered:
 
 
 async def gather(
-    toolbox: Toolbox, window: Window, *, metrics: bool = True, logs: bool = True, services: Sequence[str] | None = None
+    toolbox: Toolbox,
+    window: Window,
+    *,
+    metrics: bool = True,
+    logs: bool = True,
+    traces: bool = True,
+    services: Sequence[str] | None = None,
 ) -> Gathered:
     """Read all sources at once. A source that fails or is late becomes a gap and never stops the others."""
     gaps: list[str] = []
-    series_reads, log_reads, change_reads = await asyncio.gather(
+    series_reads, log_reads, change_reads, span_reads = await asyncio.gather(
         _all(toolbox.metrics if metrics else [], lambda source: source.read_series(window), gaps),
         _all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services), gaps),
         _all(toolbox.changes, lambda source: source.read_changes(_wider(window)), gaps),
+        _all(toolbox.traces if traces else [], lambda source: source.read_spans(window, services), gaps),
     )
     gaps.extend(gap for read in series_reads for gap in read.gaps)
     gaps.extend(gap for read in log_reads for gap in read.gaps)
+    gaps.extend(gap for read in span_reads for gap in read.gaps)
     return Gathered(
         window=window,
         series=tuple(series for read in series_reads for series in read.series),
         logs=tuple(read.lines for read in log_reads),
         changes=tuple(sorted((change for changes in change_reads for change in changes), key=lambda c: c.at)),
         gaps=tuple(dict.fromkeys(gaps)),
+        spans=merge_spans([read.spans for read in span_reads]),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agents.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service
+from agents.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service, TraceSource
 from agents.evidence.types import Edge
 from agents.tool import Tool
 
@@ -34,6 +34,10 @@ class Toolbox:
         return [c for c in self.connectors if isinstance(c, ChangeSource)]
 
     @property
+    def traces(self) -> list[TraceSource]:
+        return [c for c in self.connectors if isinstance(c, TraceSource)]
+
+    @property
     def actuators(self) -> list[Actuator]:
         return [c for c in self.connectors if isinstance(c, Actuator)]
 
@@ -47,11 +51,17 @@ class Toolbox:
 
     def sources(self) -> list[str]:
         """Titles of what is read, for people."""
-        return [c.title for c in self.connectors if c.tools() or isinstance(c, MetricSource | LogSource | ChangeSource)]
+        sources = MetricSource | LogSource | ChangeSource | TraceSource
+        return [c.title for c in self.connectors if c.tools() or isinstance(c, sources)]
 
     def missing(self) -> list[str]:
         """Kinds of evidence that no connector provides."""
-        present: dict[str, Sequence[object]] = {"metrics": self.metrics, "logs": self.logs, "changes": self.changes}
+        present: dict[str, Sequence[object]] = {
+            "metrics": self.metrics,
+            "logs": self.logs,
+            "changes": self.changes,
+            "traces": self.traces,
+        }
         return [kind for kind in KINDS if not present.get(kind)]
 
     def connector_tools(self) -> list[Tool]:

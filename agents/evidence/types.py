@@ -82,7 +82,8 @@ class Spans:
 
     `service` and `operation` are indexes into `services` and `operations`. `trace`, `span` and `parent` are numbers
     that identify within this object; a parent of -1 is a root, or was not recorded. `failed` is None where nobody
-    recorded it.
+    recorded it. `trace_ids` are the recorder's own names of the traces, by number, as people look them up; empty where
+    nobody kept them.
     """
 
     ts: FloatArray
@@ -95,6 +96,7 @@ class Spans:
     services: tuple[str, ...]
     operations: tuple[str, ...]
     failed: BoolArray | None = None
+    trace_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
