@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agents.offline_model import cluster
+from agents.offline_model import cluster, database
 from agents.offline_model.cluster import has_cluster
+from agents.offline_model.database import has_database
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
 from agents.offline_model.judgement import (
@@ -55,6 +56,11 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
             return "Reading the cluster.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
         if draft := cluster.conclusion(transcript):
             return "The cluster's state explains it.", [Call(tool="conclude", arguments=draft)]
+    if has_database(transcript):
+        if wanted := database.reads(transcript):
+            return "Reading the database.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
+        if draft := database.conclusion(transcript):
+            return "That is enough to conclude.", [Call(tool="conclude", arguments=draft)]
     case = read_case(transcript, read_steering(transcript))
     reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
     if reading:

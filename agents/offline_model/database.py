@@ -1,0 +1,67 @@
+"""The routine over a managed database: both digests in one turn, then the conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from agents.citations import numbers_borne
+from agents.evidence.database.rules import explain, see, summary
+from agents.evidence.database.types import Finding
+from agents.offline_model.transcript import Result, Transcript
+from agents.verdict import Confidence
+
+_TOOLS: Final = ("database_metrics", "database_events")
+_LIKELY: Final = 0.9
+_HEADLINE: Final = 120
+_QUOTE: Final = 390
+_MOST_CLAIMS: Final = 10
+
+
+def has_database(transcript: Transcript) -> bool:
+    return all(tool in transcript.tools for tool in _TOOLS)
+
+
+def reads(transcript: Transcript) -> list[tuple[str, dict[str, str]]]:
+    """Both tools, once."""
+    return [] if transcript.hurried else [(tool, {}) for tool in _TOOLS if not transcript.was_asked(tool, {})]
+
+
+def conclusion(transcript: Transcript) -> dict[str, Any] | None:
+    """The argument of `conclude`, or None where neither tool answered."""
+    results = [r for tool in _TOOLS for r in transcript.of(tool)]
+    if not results:
+        return None
+    texts = {r.tool: r.text for r in results}
+    instance = next((name for name in transcript.calls if name in texts.get(_TOOLS[0], "")), "")
+    instance = instance or texts.get(_TOOLS[0], "").split(",")[0]
+    found = explain(see(instance, texts.get(_TOOLS[0], ""), texts.get(_TOOLS[1], "")))
+    active = [f for f in found if not f.over]
+    claims = [claim for finding in found for claim in _claims(results, finding)][:_MOST_CLAIMS]
+    told = summary(found, instance)
+    hypotheses: list[dict[str, Any]] = [
+        {"id": f"H{n}", "text": f"{f.fault}: {f.because}"[:160], "state": "refuted" if f.over else "supported"}
+        for n, f in enumerate(found[:6], start=1)
+    ]
+    draft = {"claims": claims, "hypotheses": hypotheses, "checked": list(transcript.connected)[:8], "impact": told[:300]}
+    if not active:
+        return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none"}
+    best = active[0]
+    proofs = {claim["artifact"] for claim in claims}
+    confidence: Confidence = "high" if best.score >= _LIKELY and len(proofs) > 1 else "medium"
+    cause = {"service": instance, "kind": " and ".join(f.fault for f in active)[:60], "statement": best.because[:200]}
+    return {
+        **draft,
+        "headline": f"{instance}: {best.fault}. {confidence.capitalize()}."[:_HEADLINE],
+        "cause": cause,
+        "confidence": confidence,
+    }
+
+
+def _claims(results: Sequence[Result], finding: Finding) -> Iterator[dict[str, Any]]:
+    for line in finding.lines[:6]:
+        quote = line[:_QUOTE]
+        cited = next((r for r in results if quote in r.text), None)
+        text = f"It shows {finding.fault}."
+        if cited is not None and len(quote) > 6 and numbers_borne(text, cited.text):
+            yield {"text": text, "status": "observed", "artifact": cited.id, "quote": quote}
