@@ -58,7 +58,7 @@ UNITS: dict[str, tuple[float, str]] = {
     "(s)": (1.0, "s"),
     "(Ops)": (1.0, "/s"),
 }
-PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; where events have gaps, inside their recorded stretches
+PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; and in each stretch in which events were recorded
 QUIET_MARGIN_S = 60.0
 
 
@@ -182,10 +182,12 @@ def placebos(case: Case) -> Iterator[Telemetry]:
         end = min(end, whole.spliced[-1][1])
     start = whole.window.start.timestamp()
     moments = [start + share * (end - start) for share in PLACEBOS]
-    if whole.coverage:
-        moments = [a + 0.4 * (b - a) for a, b in whole.coverage if b <= end and b - a >= QUIET_MARGIN_S / 2][1:]
+    moments += [a + 0.4 * (b - a) for a, b in whole.coverage or () if b <= end and b - a >= QUIET_MARGIN_S / 2]
     for moment in moments:
-        yield cut(replace(whole, reported_at=as_utc(moment)), min(end, moment + 600.0))
+        part = cut(replace(whole, reported_at=as_utc(moment)), min(end, moment + max(600.0, *(3 * s for s in steps))))
+        if whole.spliced and not whole.coverage:  # as in the case: a few quiet rows of the same recording
+            part = replace(part, spliced=((start, moment - 2 * steps[0]),))
+        yield part
 
 
 def cut(telemetry: Telemetry, end_s: float) -> Telemetry:

@@ -4,39 +4,62 @@ The thresholds are set by placebo: on quiet windows of several systems, with an 
 hardly anything reaches "medium".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from agents.evidence.fusion import EXHAUSTED, PLAIN, Suspect
+from agents.evidence.fusion import EXHAUSTED, Suspect
 from agents.evidence.metric_signals import Followed
-from agents.evidence.norms import Z_ABNORMAL
-from agents.evidence.types import Confidence
+from agents.evidence.types import Confidence, Edge, Onset
 
-STRONG = 14.0  # the score that is enough by itself,
-FAIR = 9.0  # and where two kinds of signals agree
-NAMED = 12.0  # with less than that nothing is named
+STRONG = 12.0  # the score that is plain enough,
+NAMED = 10.0  # and with less than that nothing is named
 CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
+DATED = 4.0  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
 MOSTLY = 0.6  # of the alarm's burden
-MORE_THAN_HALF = 0.5
+_LOWER: Mapping[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
+ALARMING = 1.5  # noise units that the alarm's indicator has left its level, beside callees that account for it
 
 
-def judge(ranked: Sequence[Suspect], gaps: Sequence[str], followed: Followed | None, symptom: str | None) -> Confidence:
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a ranking rests on. `blind` are services of which a signal is missing that others have.
+
+    `symptom` is the service for which the alarm was raised, and `followed` where its burden leads.
+    """
+
+    onset: Onset
+    gaps: Sequence[str] = ()
+    blind: Collection[str] = ()
+    edges: Collection[Edge] = ()
+    symptom: str | None = None
+    followed: Followed | None = None
+
+
+def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
     """The confidence in the first of `ranked`. "low" means that no cause should be named."""
+    first = ranked[0].service
+    sure = _by_score(ranked, known)
+    unseen = {first, *(e.callee for e in known.edges if e.caller == first)}.intersection(known.blind)
+    return _LOWER[sure] if unseen else sure
+
+
+def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
     first = ranked[0]
     lead = first.score / max(ranked[1].score, 1e-9) if len(ranked) > 1 else CLEAR_LEAD
-    if followed is not None and first.service in followed.shares:
-        return _by_burden(followed, first.service, lead, symptom)
-    kinds = {s.source for s in first.found if s.score >= PLAIN}
-    told = first.family in EXHAUSTED or not gaps  # a used-up resource speaks for itself
-    plain = first.score >= STRONG or (first.score >= FAIR and len(kinds) > 1)
-    if plain and lead >= CLEAR_LEAD and told:
-        return "high"
-    return "medium" if (plain or first.score >= NAMED) and lead >= LEAD else "low"
+    if known.followed is not None and first.service in known.followed.shares:
+        return _by_burden(known.followed, first.service, lead, known.symptom)
+    if known.onset.score < DATED or first.score < NAMED or lead < LEAD:
+        return "low"
+    plain = first.score >= STRONG and lead >= CLEAR_LEAD
+    if known.gaps and first.family not in EXHAUSTED:  # while a used-up resource speaks for itself
+        return "medium" if plain else "low"
+    return "high" if plain else "medium"
 
 
 def _by_burden(followed: Followed, service: str, lead: float, symptom: str | None) -> Confidence:
     """Of a burden that stays where the alarm was raised only this is known: nobody who is measured answers for it."""
     share = followed.shares[service]
-    if service == symptom or followed.plain < Z_ABNORMAL or share < MORE_THAN_HALF:
+    if service == symptom or followed.plain < ALARMING or lead < LEAD:
         return "low"
     return "high" if share >= MOSTLY and lead >= CLEAR_LEAD else "medium"

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances
-from agents.evidence.confidence import judge
+from agents.evidence.confidence import Known, judge
 from agents.evidence.dating import Search, date_incident
 from agents.evidence.event_dating import call_events, date_events
 from agents.evidence.fusion import Suspect, fuse
@@ -50,7 +50,15 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
-    sure = judge(suspects, gaps, followed, telemetry.symptom_service) if suspects else "low"
+    known = Known(
+        onset=onset,
+        gaps=gaps,
+        blind=_blind(telemetry),
+        edges=edges,
+        symptom=telemetry.symptom_service,
+        followed=followed,
+    )
+    sure = judge(suspects, known) if suspects else "low"
     causes = [_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]]
     return Ranking(onset=onset, symptom=None, causes=tuple(causes), quiet=not suspects, gaps=gaps)
 
@@ -62,6 +70,19 @@ def _gaps(telemetry: Telemetry, onset: Onset) -> Iterable[str]:
         yield "no spans were recorded after the onset"
     if not telemetry.series and (telemetry.spans is not None or telemetry.logs):
         yield "no metrics"
+
+
+def _blind(telemetry: Telemetry) -> frozenset[str]:
+    """Services that take part in calls but of which no metrics, or no spans, were recorded while others have them."""
+    calling = {name for e in telemetry.edges for name in (e.caller, e.callee)}
+    measured = {s.service for s in telemetry.series}
+    blind = calling - measured if measured else set[str]()
+    if telemetry.spans is not None and telemetry.spans.ts.size:
+        spans = telemetry.spans
+        traced = {spans.services[code] for code in np.unique(spans.service).tolist()}
+        blind |= calling - traced
+        blind |= traced - measured if measured else set[str]()
+    return frozenset(blind)
 
 
 def _date_events(telemetry: Telemetry, lines: LogColumns | None, search: Search) -> Onset | None:
