@@ -26,6 +26,7 @@ from agents.tool import Arguments, ToolOutput, tool
 _SLICES: Final = 10
 _SHORTEST_SLICE: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 4
+_TELLING: Final = 20  # so many traces of a slice tell what requests do; of fewer it must be said that there were more
 _ANSWER_BYTES: Final = 16_000_000
 _READ_S: Final = 15.0
 _CHECK_S: Final = 4.0
@@ -34,7 +35,8 @@ _CHECK_S: Final = 4.0
 class JaegerConfig(ConnectorConfig):
     """`names` maps a declared service to the name, or names, that its spans carry where they differ.
 
-    `limit` traces of each service are read at most; `max_bytes` bounds all answers of one reading together.
+    `limit` traces of each service are read at most, a sample spread over the window, of which only a thin one is named
+    as a gap; `max_bytes` bounds all answers of one reading together.
     """
 
     url: HttpUrl
@@ -206,7 +208,7 @@ class Jaeger(Connector):
         full = {
             self._service_of[question.name]: question.limit
             for question, told in zip(asked, parsed.told, strict=True)
-            if told >= question.limit
+            if told >= question.limit < _TELLING
         }
         if full:
             yield f"Jaeger: only a part of the traces was read of {', '.join(sorted(full))} (limit {self.config.limit})"

@@ -23,9 +23,10 @@ CLIENT_SHARE = 0.25  # of an operation's spans that must have reached another se
 class Calls:
     """One row per usable span, in time order. `parent` and `owner` are row numbers, -1 for none.
 
-    `key` numbers the pairs of service and operation that occur, from 0. `own_s` is a span's duration without its children; `local_s` (server
-    spans only) what the service itself spent on the request; `wait_s` (client spans that reached a server) what the
-    way there and back took. `callee` is the server span that a client span reached, or -1.
+    `key` numbers the pairs of service and operation that occur, from 0. `own_s` is a span's duration without its
+    children; `local_s` (server spans only) what the service itself spent on the request; `wait_s` (client spans that
+    reached a server) what the way there and back took. `callee` is the server span that a client span reached, or -1. `failed` is false where
+    nobody recorded it.
     """
 
     spans: Spans
@@ -43,6 +44,7 @@ class Calls:
     own_s: FloatArray
     local_s: FloatArray
     wait_s: FloatArray
+    failed: BoolArray
 
     def name(self, row: int) -> tuple[str, str]:
         """Service and operation of a row."""
@@ -92,6 +94,7 @@ def read_calls(spans: Spans) -> Calls:
         own_s=own,
         local_s=np.where(server, local, np.nan),
         wait_s=np.where(client & (callee >= 0), duration - below, np.nan),
+        failed=np.zeros(size, dtype=np.bool_) if spans.failed is None else spans.failed[kept],
     )
 
 

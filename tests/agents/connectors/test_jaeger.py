@@ -269,6 +269,13 @@ async def test_a_busy_service_is_read_evenly_over_the_window_and_the_rest_is_a_g
     assert rows(again.spans) == rows(read.spans)
 
 
+async def test_a_sample_that_tells_enough_is_no_gap(site: Site, jaeger_of: Callable[..., Jaeger]) -> None:
+    site.traces = [order(f"{i:x}", WINDOW.start + timedelta(seconds=i, milliseconds=500)) for i in range(600)]
+    read = await jaeger_of(limit=200).read_spans(WINDOW, ["storefront"])
+    assert len(set(read.spans.trace.tolist())) == 200
+    assert read.gaps == ()
+
+
 async def test_above_max_spans_whole_traces_are_left_out_all_over_the_window(
     site: Site, jaeger_of: Callable[..., Jaeger]
 ) -> None:
