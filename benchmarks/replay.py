@@ -24,9 +24,22 @@ from typing import Any, Final
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
 from agents.verdict import Verdict
-from benchmarks.recorded_cluster import Bench, Recorded, loader, open_bench
+from agents.evidence.kubernetes.tables import rows
+from benchmarks.recorded import Recorded, RecordedCluster, RecordedSource, loader
+from benchmarks.recorded_bench import Bench, open_bench
 
-SUITES: Final = ("cloudops",)
+SUITES: Final = ("cloudops", "opensre", "holmes")
+_CATEGORIES: Final = {
+    "resource_exhaustion": (
+        "quota", "capacity", "oom", "exhaust", "saturated", "overload", "storm", "lag", "locks", "memory", "storage",
+    ),
+    "infrastructure": ("failover", "unavailable", "node network", "packet loss", "disk"),
+    "configuration_error": (
+        "probe", "mismatch", "missing", "incorrect", "invalid", "rollout", "dns", "misroute", "zero replicas", "conflict",
+        "permission", "policy", "taint", "affinity", "read only",
+    ),
+    "code_defect": ("crash",),
+}  # fmt: skip
 Prediction = dict[str, Any]
 
 
@@ -38,27 +51,35 @@ def case_folders(data: Path, suites: Sequence[str]) -> Iterator[Path]:
 async def predict(bench: Bench, case: Recorded) -> Prediction:
     """One investigation, and its stored verdict in the scorer's form."""
     began = time.perf_counter()
-    run, cluster = await bench.investigate(case)
+    run, source = await bench.investigate(case)
     seconds = time.perf_counter() - began
     verdict = Verdict.model_validate(run.investigation.verdict)
     cause = verdict.cause
-    named = [cause.service] if cause else []
-    named += [h.text.partition(":")[0] for h in verdict.hypotheses]
-    namespace = str(case.info["system"].get("namespace") or "default")
+    named = [cause.service, *(h.text.partition(":")[0] for h in verdict.hypotheses)] if cause else []
+    told = [verdict.headline, cause.statement if cause else "", verdict.impact, verdict.advice]
+    told += [c.quote or c.text for c in verdict.claims]
     texts = [str(block.get("content", "")) for m in run.messages if m.role == "user" for block in _results(m.content)]
-    told = [*([cause.statement] if cause else [verdict.headline]), *(c.quote or c.text for c in verdict.claims)]
-    nodes = await _node_names(case)
     return {
         "case": case.info["case"],
-        "ranked_objects": [_object(name, namespace, nodes) for name in dict.fromkeys(named)],
+        "ranked_objects": _objects(source, [name for name in dict.fromkeys(named) if name]),
         "root_cause_label": cause.kind.replace(" ", "_") if cause else None,
-        "root_cause_text": " ".join([(cause.kind if cause else ""), *told]),
+        "root_cause_text": " ".join([cause.kind if cause else "", *told]),
+        "fault_category": category(cause.kind) if cause else "healthy" if _says_well(verdict) else "unknown",
         "confidence": verdict.confidence,
         "cited_evidence": [{"artifact": c.artifact, "quote": c.quote} for c in verdict.claims if c.artifact],
-        "tool_calls": [{"tool": tool, "arguments": arguments} for tool, arguments in cluster.made],
+        "tool_calls": [{"tool": tool, "arguments": arguments} for tool, arguments in source.made],
         "prompt_tokens": round(sum(map(len, texts)) / 4),
         "seconds": round(seconds, 3),
     }
+
+
+def _says_well(verdict: Verdict) -> bool:
+    return verdict.headline.startswith(("No failure", "No active failure", "No fault"))
+
+
+def category(kind: str) -> str:
+    """The coarse kind of a cause, as alerting products sort them."""
+    return next((found for found, words in _CATEGORIES.items() if any(word in kind for word in words)), "unknown")
 
 
 def _results(content: Any) -> list[dict[str, Any]]:
@@ -66,18 +87,15 @@ def _results(content: Any) -> list[dict[str, Any]]:
     return [block for block in blocks if block.get("type") == "tool_result"]
 
 
-async def _node_names(case: Recorded) -> frozenset[str]:
-    from agents.evidence.kubernetes.tables import rows  # noqa: PLC0415
-
-    return frozenset(row.name for row in rows(case.call("GetResources", {"resource_type": "nodes"})))
-
-
-def _object(name: str, namespace: str, nodes: frozenset[str]) -> dict[str, str | None]:
-    if name in nodes:
-        return {"kind": "node", "name": name, "namespace": None}
-    if name == namespace:
-        return {"kind": "namespace", "name": name, "namespace": None}
-    return {"kind": "app", "name": name, "namespace": namespace}
+def _objects(source: RecordedSource, names: Sequence[str]) -> list[Prediction]:
+    if not isinstance(source, RecordedCluster):
+        return [{"kind": "rds_instance", "name": name, "namespace": None} for name in names if source.knows(name)]
+    nodes = {row.name for row in rows(source.listed("nodes"))}
+    found: list[Prediction] = []
+    for name in names:
+        kind = "node" if name in nodes else "namespace" if name == source.namespace else "app"
+        found.append({"kind": kind, "name": name, "namespace": source.namespace if kind == "app" else None})
+    return found
 
 
 async def run(data: Path, out: Path, suites: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ usual routine goes on with metrics, logs and changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,12 @@ _WORTH_A_NAME: Final = 0.3
 _SHORTEST_QUOTE: Final = 6
 _HYPOTHESES: Final = 5
 _HEADLINE: Final = 120
+_MOST_ENDINGS: Final = 4
+_ENDED: Final = re.compile(
+    r"rolled back|rollback successful|restored|recovered|rollout completed|back to normal|returned to ready|resolved"
+    r"|autoscaling completed",
+    re.IGNORECASE,
+)
 
 
 def has_cluster(transcript: Transcript) -> bool:
@@ -44,7 +51,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     seen = Snapshot(readings=tuple(_readings(transcript)))
     found = [h for h in rank_snapshot(seen) if h.score >= _WORTH_A_NAME]
     if not found:
-        return None
+        return _all_well(transcript, seen) if seen.is_well else None
     best = found[0]
     claims = list(_claims(transcript, seen, best))
     proofs = {claim["artifact"] for claim in claims}
@@ -56,6 +63,23 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         "confidence": confidence,
         "claims": claims,
         "hypotheses": _hypotheses(transcript, found),
+        "checked": list(transcript.connected)[:8],
+    }
+
+
+def _all_well(transcript: Transcript, seen: Snapshot) -> dict[str, Any]:
+    """Nothing is wrong now; where something was, the lines that tell how it ended."""
+    past = [q for q in seen.lines(_ENDED) if len(q.line) >= _SHORTEST_QUOTE][:_MOST_ENDINGS]
+    claims = [
+        {"text": "What was reported is over.", "status": "observed", "side": "against", "artifact": q.source, "quote": q.line}
+        for q in past
+    ]
+    what = "what was reported has recovered" if past else "all workloads have their replicas and nothing alarms"
+    return {
+        "headline": f"No active failure: {what}.",
+        "cause": None,
+        "confidence": "none",
+        "claims": claims,
         "checked": list(transcript.connected)[:8],
     }
 

@@ -78,15 +78,12 @@ def _failover(seen: Seen) -> Iterator[Finding]:
     if lines:
         available = seen.lines(_AVAILABLE, 1)
         dropped = seen.metric("DatabaseConnections")
-        after = (
-            "; failover completed, instance available, and the workload resumed normally"
-            if available and any("completed" in line.lower() for line in lines)
-            else "; it is not told to be completed"
-        )
+        completed = any("completed" in line.lower() for line in lines) and bool(available)
+        after = "failover completed, instance available, workload resumed normally" if completed else "not completed"
         reason = next((line.partition("Reason:")[2].strip(" .") for line in lines if "Reason:" in line), "")
         because = (
-            f"a Multi-AZ failover of {seen.instance}{f', triggered by a {reason}' if reason else ''} (failover initiated, "
-            f"failover in progress{after}); the event timeline is the primary evidence source, and no resource was short"
+            f"Multi-AZ failover of {seen.instance}{f' after a {reason}' if reason else ''}: failover initiated, "
+            f"failover in progress, {after} (primary evidence source: the event timeline)"
         )
         shown = (*lines, *available, *((dropped.line,) if dropped else ()))
         yield Finding(fault=Fault.FAILOVER, score=0.95, because=because, lines=tuple(dict.fromkeys(shown)))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agents.evidence.kubernetes.parse import alert_lines
+from agents.evidence.kubernetes.parse import HASH, alert_lines
 from agents.evidence.kubernetes.routes import routes
 from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.tables import headings, rows
@@ -33,12 +33,12 @@ _DROPPED_OF_MANIFESTS: Final = frozenset(
 )  # fmt: skip
 _KEPT_INSIDE: Final = ("ISTIO_KUBE_APP_PROBERS", "ClaimName")
 _TROUBLE: Final = re.compile(
-    r"error|exception|denied|refused|fail|fatal|panic|caused by|timed? ?out|in use|too many|read-only|unknown ?host"
+    r"rolled back|rollback|recovered|restored|completed|back to|enotfound|resolve|error|exception|denied|refused|fail|fatal|panic|caused by|timed? ?out|in use|too many|read-only|unknown ?host"
     r"|no such|not found|unavailable|killed|cannot|can't|unable",
     re.IGNORECASE,
 )
 _TELLING: Final = re.compile(
-    r"denied|in use|too many|read-only|unknownhost|no such host|link failure|out of memory|refused|not found|deadline",
+    r"rolled back|rollback|recovered|restored|rollout completed|fatal|denied|in use|too many|read-only|unknownhost|no such host|link failure|out of memory|refused|not found|deadline",
     re.IGNORECASE,
 )
 _STACK: Final = re.compile(r"^\s*(?:\S+\s+)?at [\w.$]+\(")
@@ -46,6 +46,7 @@ _ADDRESSES: Final = re.compile(r"value:|dnsPolicy|nameservers|kind:|^\s{2}name:|
 _VARIABLE: Final = re.compile(r"[\d.:]+|0x[0-9a-f]+|\b[0-9a-f]{8,}\b")
 _HIDDEN: Final = re.compile(r"password|passwd|token|credential|secretkey|api_?key", re.IGNORECASE)
 _MOST_LOG_LINES: Final = 5
+_MOST_EVENTS: Final = 12
 _LONGEST_LINE: Final = 400
 
 
@@ -61,6 +62,8 @@ def _as_it_is(read: Read, text: str) -> str:
 
 def _listing(read: Read, text: str) -> str:
     found = rows(text)
+    if read.kind == "events":
+        return _events(text)
     unusual = _UNUSUAL.get(read.kind)
     if not found or unusual is None or read.detail == "labels":
         return _as_it_is(read, text)
@@ -74,6 +77,17 @@ def _listing(read: Read, text: str) -> str:
     names = ", ".join(" ".join(row.get(h).replace(",", "+") for h in named) for row in rest) if named else ""
     more = [f"({len(rest)} more, nothing unusual{f': {names}' if names else ''})"] if rest else []
     return "\n".join([*([head, *shown] if shown else []), *more])
+
+
+def _events(text: str) -> str:
+    """The latest warning of each kind, with its heading; events come oldest first."""
+    latest: dict[tuple[str, str], str] = {}
+    head = next((line for line in text.splitlines() if headings(line)), "")
+    for row in rows(text):
+        if row.get("TYPE") == "Warning":
+            latest[row.get("REASON"), HASH.sub("", row.get("OBJECT"))] = row.line
+    lines = list(latest.values())[-_MOST_EVENTS:]
+    return "\n".join([head, *lines]) if lines else "no warnings"
 
 
 def _sick_pods(seen: Snapshot) -> set[str]:

@@ -60,6 +60,8 @@ class Label(StrEnum):
     CONTAINERD_UNAVAILABLE = "containerd_unavailable"
     KUBE_PROXY_UNAVAILABLE = "kube_proxy_unavailable"
     KUBE_SCHEDULER_UNAVAILABLE = "kube_scheduler_unavailable"
+    ROLLOUT_STUCK = "rollout_stuck"
+    RESOURCE_CAPACITY_MISMATCH = "resource_capacity_mismatch"
     CRASH_LOOP = "crash_loop"
     NOT_READY = "not_ready"
 
@@ -71,8 +73,8 @@ MEANING: Final[Mapping[Label, str]] = {
     Label.NAMESPACE_SERVICE_QUOTA_EXCEEDED: "the namespace's service quota is used up",
     Label.NAMESPACE_STORAGE_QUOTA_EXCEEDED: "the namespace's storage quota is used up",
     Label.MISSING_SERVICE_ACCOUNT: "its service account does not exist",
-    Label.CPU_CAPACITY_MISMATCH: "no node has enough free CPU for its request",
-    Label.MEMORY_CAPACITY_MISMATCH: "no node has enough free memory for its request",
+    Label.CPU_CAPACITY_MISMATCH: "no node has enough free CPU for its request (unschedulable)",
+    Label.MEMORY_CAPACITY_MISMATCH: "no node has enough free memory for its request (unschedulable)",
     Label.NODE_AFFINITY_MISMATCH: "no node satisfies its node affinity",
     Label.NODE_SELECTOR_MISMATCH: "no node carries the labels of its node selector",
     Label.NODE_CORDON_MISMATCH: "the nodes it could run on are cordoned",
@@ -104,7 +106,7 @@ MEANING: Final[Mapping[Label, str]] = {
     Label.SERVICE_PORT_MAPPING_MISMATCH: "its Service's target port is not the port it listens on",
     Label.SERVICE_PROTOCOL_MISMATCH: "its Service declares the wrong protocol",
     Label.SERVICE_ENV_VAR_ADDRESS_MISMATCH: "an environment variable of it holds an address that no Service has",
-    Label.SERVICE_DNS_RESOLUTION_FAILURE: "it cannot resolve service names: its DNS settings are overridden",
+    Label.SERVICE_DNS_RESOLUTION_FAILURE: "it cannot resolve the name of what it calls (DNS)",
     Label.GATEWAY_MISROUTE: "the gateway routes its path to the wrong place",
     Label.NETWORK_POLICY_BLOCKS: "a network policy blocks the traffic to it",
     Label.POD_CPU_OVERLOAD: "its CPU is overloaded",
@@ -115,6 +117,8 @@ MEANING: Final[Mapping[Label, str]] = {
     Label.CONTAINERD_UNAVAILABLE: "the container runtime containerd of the node is down",
     Label.KUBE_PROXY_UNAVAILABLE: "kube-proxy on the node is down",
     Label.KUBE_SCHEDULER_UNAVAILABLE: "the kube-scheduler is down",
+    Label.ROLLOUT_STUCK: "its rollout is stuck: the new ReplicaSet's pods do not become available",
+    Label.RESOURCE_CAPACITY_MISMATCH: "no node has enough of a resource that it requests (insufficient)",
     Label.CRASH_LOOP: "it crashes again and again",
     Label.NOT_READY: "it does not become ready",
 }

@@ -32,6 +32,11 @@ class Pod:
         return self.status in ("Completed", "Succeeded")
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it is being deleted, as after a rollout: what it shows then is no fault."""
+        return self.status == "Terminating"
+
+    @property
     def restarts_recur(self) -> bool:
         """Whether it still restarts: quiet for several times the usual interval means that it is over."""
         if not self.restarts:
@@ -43,7 +48,7 @@ class Pod:
 
     @property
     def is_sick(self) -> bool:
-        return not self.is_done and (not self.is_ready or self.restarts_recur)
+        return not (self.is_done or self.is_leaving) and (not self.is_ready or self.restarts_recur)
 
 
 @dataclass(frozen=True, kw_only=True)

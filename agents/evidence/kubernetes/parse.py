@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agents.evidence.kubernetes.objects import Anomaly, Container, Event, FailedRequest, PodDetail, Probe, Reach
 from agents.evidence.kubernetes.quantities import amount, seconds
+from agents.evidence.kubernetes.tables import Row
 from agents.evidence.kubernetes.trees import Node, parse_tree
 from agents.evidence.kubernetes.types import Quote, Reading
 
@@ -59,6 +60,24 @@ def _event(line: str, about: str, source: str) -> Event | None:
         span_s=(seconds(seen.group(3)) if seen.group(3) else None) or last,
         count=int(seen.group(2) or 1),
         quote=Quote(line=line, source=source),
+    )
+
+
+def listed_event(row: Row, source: str) -> Event | None:
+    """A row of the event listing. `OBJECT` is `kind/name`; a count may stand in the message's place or not at all."""
+    last = seconds(row.get("LAST SEEN").split(" ")[0])
+    if last is None or not row.get("MESSAGE"):
+        return None
+    times = _REPEATED.match(row.get("LAST SEEN"))
+    return Event(
+        kind=row.get("TYPE"),
+        reason=row.get("REASON"),
+        message=row.get("MESSAGE"),
+        about=row.get("OBJECT").partition("/")[2],
+        last_s=last,
+        span_s=(seconds(times.group(3)) if times and times.group(3) else None) or last,
+        count=int(times.group(2)) if times and times.group(2) else 1,
+        quote=Quote(line=row.line, source=source),
     )
 
 

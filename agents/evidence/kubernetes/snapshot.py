@@ -121,7 +121,7 @@ class Snapshot:
                     )
         return tuple(found)
 
-    def is_well(self, workload: str) -> bool:
+    def has_replicas(self, workload: str) -> bool:
         """Whether a workload is known to have all its replicas; a condensed listing only names those."""
         row = next((w for w in self.workloads if w.name == workload), None)
         return row.ready >= row.wanted > 0 if row is not None else workload in self.workload_names
@@ -216,13 +216,30 @@ class Snapshot:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """Events of all descriptions."""
+        """Events of all descriptions, and those that were listed."""
         found = [
             event
             for reading in self.of(What.DESCRIBE)
             for event in parse.events_of(parse_tree(reading.text), reading.read.name, reading.source)
         ]
+        for reading in self.of(What.LIST, "events"):
+            listed = (parse.listed_event(row, reading.source) for row in rows(reading.text))
+            found += [event for event in listed if event is not None]
         return tuple(found)
+
+    @cached_property
+    def is_well(self) -> bool:
+        """Whether everything that was listed is as it should be, and nothing alarms."""
+        known = bool(self.workload_names) and bool(self.names("pods") or self.of(What.LIST, "pods"))
+        short = any(w.ready < w.wanted for w in self.workloads)
+        sick = any(p.is_sick for p in self.pods) or any(not n.is_ready for n in self.nodes)
+        return known and not short and not sick and not self.anomalies and not self.failed_requests
+
+    def lines(self, pattern: re.Pattern[str]) -> tuple[Quote, ...]:
+        """Lines of logs and events that match, each once."""
+        found = [e.quote for e in self.events if pattern.search(e.message)]
+        found += [q for lines in self.logs.values() for q in lines if pattern.search(q.line)]
+        return tuple({q.line: q for q in found}.values())
 
     @cached_property
     def logs(self) -> Mapping[str, tuple[Quote, ...]]:

@@ -43,6 +43,11 @@ def reads(seen: Snapshot) -> Iterator[Read]:
     missing = without_pods(seen)
     if missing:
         yield Read(what=What.LIST, kind="replicasets")
+    sick = {pod.app for pod in seen.pods if pod.is_sick}
+    if all(node.is_ready for node in seen.nodes):
+        for workload in seen.workloads:
+            if workload.ready < workload.wanted and workload.name not in {*missing, *sick}:
+                yield Read(what=What.DESCRIBE, kind=workload.kind, name=workload.name)
     for row, _ in seen.rows("replicasets"):
         if row.get("DESIRED") > row.get("CURRENT") and app_of(f"{row.name}-00000", seen.workload_names) in missing:
             yield Read(what=What.DESCRIBE, kind="replicasets", name=row.name)

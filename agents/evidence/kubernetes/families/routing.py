@@ -23,12 +23,13 @@ _UNKNOWN_HOST: Final = re.compile(
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
 _GATEWAY: Final = re.compile(r"gateway|ingress|edge|proxy")
 _FEW: Final = 16  # services whose every port is tried
+_HANDFUL: Final = 3  # workloads whose logs are all read
 _MOST: Final = 3
 
 
 def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
     for name, quote in seen.without_endpoints.items():
-        if seen.is_well(name):
+        if seen.has_replicas(name):
             yield from _unselected(seen, name, quote)
     for service in seen.services:
         if any(port.endswith("/UDP") for port in service.ports) and not service.port == "53":
@@ -39,6 +40,11 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
     for app in _configured(seen):
         yield from _configuration(seen, app)
     yield from _gateways(seen)
+    for app in seen.workload_names:
+        # Once is a start-up; several calls that find no name are a fault.
+        heard = [q for q in seen.logs.get(app, ()) if _UNKNOWN_HOST.search(q.line)]
+        if len(heard) > 1 and seen.has_replicas(app):
+            yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.8, *heard[:2])
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
@@ -54,7 +60,7 @@ def reads(seen: Snapshot) -> Iterator[Read]:
             yield Read(what=What.DEPENDENCIES, name=app)
     yield Read(what=What.LIST, kind="endpoints")
     yield Read(what=What.LIST, kind="services", detail="wide")
-    bare = [name for name in seen.without_endpoints if seen.is_well(name)]
+    bare = [name for name in seen.without_endpoints if seen.has_replicas(name)]
     dead = [r.service for r in seen.reach if r.failed and not r.open]
     for name in [*bare, *dead][:_MOST]:
         yield Read(what=What.DESCRIBE, kind="services", name=name)
@@ -63,6 +69,10 @@ def reads(seen: Snapshot) -> Iterator[Read]:
         yield Read(what=What.LIST, kind="networkpolicies")
     if bare:
         return
+    if len(seen.workload_names) <= _HANDFUL:
+        for name in seen.workload_names:
+            yield Read(what=What.LOGS, name=name)
+        yield Read(what=What.LIST, kind="events")
     yield from _suspicious(seen)
 
 
@@ -207,7 +217,7 @@ def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:
             yield fault(Label.GATEWAY_MISROUTE, owner, 0.93, *quotes)
     for request in seen.failed_requests:
         status = _STATUS.search(request.error)
-        if status is None or not seen.is_well(request.service) or request.service in seen.without_endpoints:
+        if status is None or not seen.has_replicas(request.service) or request.service in seen.without_endpoints:
             continue
         if wrong := _misrouted(seen, request):
             yield fault(Label.GATEWAY_MISROUTE, request.service, 0.94, wrong, request.quote)

@@ -32,6 +32,7 @@ _DENIED: Final = re.compile(
 _NO_LINK: Final = re.compile(r"Communications link failure|Can't connect to (?:MySQL|server)", re.IGNORECASE)
 _FULL: Final = re.compile(r"Too many connections|too many clients already|remaining connection slots", re.IGNORECASE)
 _READ_ONLY: Final = re.compile(r"(?:super-)?read-only option|read-only transaction|is read[- ]only", re.IGNORECASE)
+_FATAL: Final = re.compile(r"fatal|panic|uncaught|required .* not set|not found|exception|error", re.IGNORECASE)
 _HOST: Final = re.compile(r"^\s*(?:- )?\w*HOST\w*:\s*[\"']?([\w.-]+)", re.MULTILINE)
 _DATABASE: Final = re.compile(r"mysql|maria|postgres|pgsql|mongo|sql|db\b|database", re.IGNORECASE)
 
@@ -51,6 +52,7 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
         elif line := seen.log_line(detail.app, _NO_LINK):
             yield fault(Label.MYSQL_INVALID_PORT, detail.app, 0.86, line, _port_line(seen, detail.app))
     yield from _database(seen)
+    yield from _rollouts(seen)
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
@@ -63,11 +65,20 @@ def reads(seen: Snapshot) -> Iterator[Read]:
             if seen.has(Read(what=What.LOGS, name=pod.app)) and not _explained(seen, pod.app):
                 yield Read(what=What.ERRORS, name=pod.app)
             if seen.has(Read(what=What.ERRORS, name=pod.app)):
+                yield Read(what=What.DESCRIBE, kind="deployments", name=pod.app)
                 yield Read(what=What.LIST, kind="services", detail="wide")
                 yield Read(what=What.MANIFEST, name=pod.app, detail="addresses")
     for app in seen.logs:
         if seen.log_line(app, _NO_LINK) or seen.log_line(app, _FULL) or seen.log_line(app, _READ_ONLY):
             yield Read(what=What.MANIFEST, name=app)
+
+
+def _rollouts(seen: Snapshot) -> Iterator[Hypothesis]:
+    """A rollout past its deadline while replicas are still missing: an older one that was taken back is over."""
+    for event in seen.events:
+        app = next((w.name for w in seen.workloads if event.about == w.name and w.ready < w.wanted), None)
+        if app is not None and event.reason == "ProgressDeadlineExceeded":
+            yield fault(Label.ROLLOUT_STUCK, app, 0.9, event.quote, seen.log_line(app, _FATAL))
 
 
 def _explained(seen: Snapshot, app: str) -> bool:

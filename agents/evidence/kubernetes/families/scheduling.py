@@ -91,6 +91,8 @@ def _meaning(reason: str, detail: PodDetail) -> Label | None:
         return Label.CPU_CAPACITY_MISMATCH
     if "Insufficient memory" in reason:
         return Label.MEMORY_CAPACITY_MISMATCH
+    if "Insufficient " in reason:
+        return Label.RESOURCE_CAPACITY_MISMATCH
     if "anti-affinity" in reason:
         return Label.POD_ANTI_AFFINITY_CONFLICT
     if "untolerated taint" in reason or "had taint" in reason:
