@@ -15,7 +15,7 @@ from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside, read_calls
 from agents.evidence.traces.shapes import Shares, Steps, endings, presences, read_steps
-from agents.evidence.traces.timing import Shifts, compare_times, edge_blame
+from agents.evidence.traces.timing import Shifts, Sides, compare_times, edge_blame
 from agents.evidence.types import BoolArray, Direction, Edge, IntArray, Onset, Spans, Stretch, Window
 
 CHUNK_S = 20.0
@@ -26,12 +26,10 @@ HANDLER = ("error", "exception", "fallback")  # in the name of an operation that
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compared:
-    """A recording with which of its rows are before, which after, and in which slice of the baseline."""
+    """A recording, what of it is before and after the onset, and which of its rows had ended when it ended."""
 
     calls: Calls
-    before: BoolArray
-    after: BoolArray
-    chunk: IntArray
+    sides: Sides
     whole: BoolArray
 
 
@@ -50,7 +48,7 @@ def trace_suspicions(
     band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
     """
     compared = compare(read_calls(spans), onset, window, good, coverage, spliced)
-    if not compared.before.any() or not compared.after.any():
+    if not compared.sides.before.any() or not compared.sides.after.any():
         return []
     found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
     del edges
@@ -70,11 +68,14 @@ def compare(
     until = at - onset.guard_s
     quiet = before_onset(calls.ts, until, good, coverage, spliced)
     before = inside(calls.ts, quiet) & (calls.ts < until)
+    after = np.asarray((calls.ts >= at) & (calls.ts <= end), dtype=np.bool_)
+    middle = float(np.median(calls.ts[after])) if after.any() else np.inf
+    sides = Sides(
+        before=before, after=after, late=after & (calls.ts >= middle), chunk=chunk_of(calls.ts, quiet, CHUNK_S)
+    )
     return Compared(
         calls=calls,
-        before=before,
-        after=np.asarray((calls.ts >= at) & (calls.ts <= end), dtype=np.bool_),
-        chunk=chunk_of(calls.ts, quiet, CHUNK_S),
+        sides=sides,
         whole=~cut_off(calls, coverage, spliced),
     )
 
@@ -122,9 +123,9 @@ def edge_times(c: Compared) -> list[Suspicion]:
 def early_ends(c: Compared) -> list[Suspicion]:
     """Endpoints whose calls end after another step than usual, or take steps they never took, or no longer."""
     calls = c.calls
-    rows = np.flatnonzero(calls.server & (calls.owner >= 0) & c.whole & (c.before | c.after))
+    rows = np.flatnonzero(calls.server & (calls.owner >= 0) & c.whole & (c.sides.before | c.sides.after))
     steps = read_steps(calls, rows)
-    ends = endings(calls, steps, c.before, c.after, c.chunk)
+    ends = endings(calls, steps, c.sides.before, c.sides.after, c.sides.chunk)
     first = _first_rows(calls.key)
     found: list[Suspicion] = []
     ended: set[int] = set()
@@ -168,7 +169,7 @@ def _early(calls: Calls, steps: Steps, ends: Shares, i: int, first: IntArray) ->
 def _steps_missing(c: Compared, steps: Steps, ended: set[int], first: IntArray) -> list[Suspicion]:
     """Steps of a service's own that are new or have vanished at an endpoint whose calls end as they always did."""
     calls = c.calls
-    seen = presences(calls, steps, c.before, c.after, c.chunk)
+    seen = presences(calls, steps, c.sides.before, c.sides.after, c.sides.chunk)
     found = []
     for i in np.flatnonzero(np.abs(seen.z) >= Z_ABNORMAL).tolist():
         gone = seen.z[i] < 0
@@ -219,7 +220,7 @@ def _slower(service: str, indicator: str, shifts: Shifts, group: int, peer: str 
 
 
 def _times(c: Compared, group: IntArray, seconds: np.ndarray, groups: int) -> Shifts:
-    return compare_times(group, seconds, c.before, c.after, c.chunk, groups)
+    return compare_times(group, seconds, c.sides, groups)
 
 
 def _size(key: IntArray) -> int:

@@ -22,6 +22,9 @@ PLACEBO_Z = 2.0  # the baseline slice that is furthest off is set equal to this 
 FLEET = 20.0  # calls that the fleet's hiccups count beside a group's own
 RARE = (0.3, 0.1, 0.03, 0.01)  # how rare a time may be of which there are suddenly many
 CERTAIN = 8.0  # noise units of "too many slow ones" from which few calls are enough
+LASTING = 0.25  # share of its height that a slowness keeps to the end, or it has healed
+HEALED = 0.2  # what a healed one counts
+LEAST_LATE = 3
 FEW = 8  # values of a slice from which its quantile means something
 
 
@@ -41,10 +44,22 @@ class Shifts:
     n_after: IntArray
 
 
-def compare_times(
-    group: IntArray, seconds: FloatArray, before: BoolArray, after: BoolArray, chunk: IntArray, groups: int
-) -> Shifts:
-    """Compare `seconds` of every group; `chunk` numbers the baseline's slices (-1: none). NaN seconds are left out."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sides:
+    """Which rows of a recording are before the onset, which after, which of these late, and the baseline's slices.
+
+    `chunk` numbers the slices, -1 outside of any.
+    """
+
+    before: BoolArray
+    after: BoolArray
+    late: BoolArray
+    chunk: IntArray
+
+
+def compare_times(group: IntArray, seconds: FloatArray, sides: Sides, groups: int) -> Shifts:
+    """Compare `seconds` of every group (-1: none). NaN seconds are left out."""
+    before, after, chunk = sides.before, sides.after, sides.chunk
     usable = np.isfinite(seconds) & (group >= 0)
     old, new = usable & before, usable & after
     n_old, before_q = _quantiles(group[old], seconds[old], groups)
@@ -64,12 +79,16 @@ def compare_times(
     pick = np.arange(groups)
     level = np.argmax(np.where(np.isfinite(z), z, -np.inf), axis=0)
     enough = (n_old >= LEAST_BEFORE) & (n_new >= LEAST_AFTER)
+    n_late, late_q = _quantiles(group[usable & sides.late], seconds[usable & sides.late], groups)
+    late = ((late_q - before_q) / noise)[level, pick]
     z = np.where(enough, z[level, pick], np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lasts = np.where(n_late >= LEAST_LATE, np.clip(late / (LASTING * z), HEALED, 1.0), 1.0)
     sure = _sureness(group, seconds, old, new, groups, before_q[1])
     return Shifts(
         before_s=before_q[level, pick],
         after_s=after_q[level, pick],
-        score=np.where(enough, soften(z) * np.minimum(sure / CERTAIN, 1.0) ** 2, np.nan),
+        score=np.where(enough, soften(z) * np.minimum(sure / CERTAIN, 1.0) ** 2 * lasts, np.nan),
         n_before=n_old,
         n_after=n_new,
     )
