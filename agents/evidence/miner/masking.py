@@ -8,15 +8,14 @@ from collections.abc import Iterable
 
 WILD = "<*>"
 MAX_WORDS = 150
-MAX_CACHED = 100_000
+MAX_CACHED = 20_000
 _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 
 _VALUE = re.compile(
     r"""
-    (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)*(?![\w.,:/%])  # number, hexadecimal, UUID: the most usual first
+    (?<![\w:])(?=[a-fA-F:]*+0)[0a-fA-F]{1,4}+(?:::?[0a-fA-F]{1,4}+){2,}+(?!\w)  # hardware or IPv6 address
+  | (?<![\w.])(?=[a-fA-F-]*+0)(?=0*+[a-fA-F-])[0a-fA-F]++(?:-[0a-fA-F]++)*+(?!\w)  # hexadecimal, UUID
   | (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
-  | (?<![\w:])(?=[a-fA-F:]*0)[0a-fA-F]{1,4}(?:::?[0a-fA-F]{1,4}){2,}(?!\w)  # hardware or IPv6 address
-  | (?<![\w.])(?=[a-fA-F-]*0)[0a-fA-F]+(?:-[0a-fA-F]+)+(?!\w)       # UUID and the like
   | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
   | (?<!\w)(?=0*[a-fA-F])(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows

@@ -5,7 +5,7 @@ template of their service, and what is longer than `MAX_CHARACTERS` is cut.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,12 +25,13 @@ from agents.evidence.miner.merging import (
 from agents.evidence.miner.template import Template
 from agents.evidence.types import FloatArray, IntArray
 
+CHUNK = 1_000  # lines levelled at once: as many as stay in the processor's cache
 MAX_CHARACTERS = 2_000
 MAX_EXEMPLAR = 2_000
 MAX_LIVE = 10_000  # templates
 MAX_TRIED = 20
 MAX_INDEXES = 500_000
-MAX_HELD = 20_000_000  # characters
+MAX_HELD = 4_000_000  # characters
 
 
 @dataclass(slots=True)
@@ -110,9 +111,8 @@ class TemplateMiner:
         return sorted(found, key=lambda t: (-t.count, t.service, t.text))
 
     def _indexes(self, service: str, home: "_Service", texts: Sequence[str]) -> list[int]:
-        lines = [t if len(t) <= MAX_CHARACTERS and "\n" not in t else _cut(t) for t in texts]
         levelled, masked, masks, out = home.levelled, home.masked, self._masks, []
-        for text, line in zip(texts, level(lines) if lines else (), strict=True):
+        for text, line in zip(texts, _levelled(texts), strict=True):
             index = levelled.get(line)
             if index is None:
                 words = mask_words(line, masks)
@@ -269,6 +269,12 @@ def _of_merged(shape: _Shape, words: Row, separators: Row) -> int | None:
         if shape.flooded or all(words[p] == WILD or may_join(words[p], p, joined, separators) for p in places):
             return index
     return None
+
+
+def _levelled(texts: Sequence[str]) -> Iterator[str]:
+    for start in range(0, len(texts), CHUNK):
+        part = texts[start : start + CHUNK]
+        yield from level([t if len(t) <= MAX_CHARACTERS and "\n" not in t else _cut(t) for t in part])
 
 
 def _cut(text: str) -> str:
