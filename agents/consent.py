@@ -24,7 +24,7 @@ from store import approvals, audit, connections, events, investigations
 from store.approvals import ApprovalState
 from store.audit import Actor
 from store.connections import Connection
-from store.errors import NotFound
+from store.errors import NotFound, UnreadableConnection
 from store.ids import ConnectionId
 from store.redaction import Secret
 from store.session import Database, TenantSession
@@ -32,7 +32,7 @@ from store.session import Database, TenantSession
 log = logging.getLogger("autoheal.consent")
 
 REVOKE_S: Final = 10.0
-Upstream = Literal["revoked", "refused", "not_offered"]
+Upstream = Literal["revoked", "refused", "not_offered", "unreadable"]
 
 
 class Consent:
@@ -51,14 +51,18 @@ class Consent:
                 credentials = await connections.credentials(s, connection)
             except NotFound:
                 return False
-        upstream = "not_offered" if known is None else await self._revoke(known, credentials)
+            except UnreadableConnection:
+                credentials = None  # it goes all the same; at the vendor the grant must be taken back by hand
+        upstream: Upstream = "unreadable"
+        if known is not None and known.readable and credentials is not None:
+            upstream = await self._revoke(known, credentials)
         actor = Actor(type="user", id=person.user_id)
         async with self._db.tenant(person.tenant_id) as s:
             if not await connections.disconnect(s, connection):
                 return False
             await _stop_work(s, actor, source)
             await events.emit(s, "ai.autoheal.connection.removed.v1", connection, actor=actor)
-            if upstream != "not_offered":
+            if upstream in {"revoked", "refused"}:
                 word = "connection.revoked" if upstream == "revoked" else "connection.failed"
                 await audit.record(s, actor=actor, action=f"{source}.{word}", target=connection)
             await audit.record(

@@ -4,15 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 
-from store.errors import NotFound
+from store.errors import CorruptEnvelope, NotFound, UnreadableConnection
 from store.ids import ConnectionId, UserId, new_id
 from store.redaction import Secret
 from store.schema import ConnectionRow
 from store.session import TenantSession
+
+_TABLE: Final = "connections"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,8 @@ class Connection:
     scopes: tuple[str, ...]
     consented_by: UserId | None
     connected_at: datetime
+    readable: bool = True
+    """False where its settings or credentials are damaged: then `config` is empty, and it must be connected again."""
 
 
 async def save_connection(
@@ -40,8 +44,8 @@ async def save_connection(
     row = ConnectionRow(
         id=row_id,
         connector=connector,
-        config=s.seal_json("connections", "config", row_id, dict(config)),
-        credentials=s.seal_secret("connections", "credentials", row_id, Secret(revealed)),
+        config=s.seal_json(_TABLE, "config", row_id, dict(config)),
+        credentials=s.seal_secret(_TABLE, "credentials", row_id, Secret(revealed)),
         scopes=tuple(scopes),
         consented_by=consented_by,
         connected_at=s.now(),
@@ -57,11 +61,13 @@ async def connections(s: TenantSession) -> list[Connection]:
 
 
 async def credentials(s: TenantSession, connection_id: ConnectionId) -> dict[str, Secret]:
-    """Raises NotFound."""
+    """Raises NotFound, UnreadableConnection."""
     row = await s.one(ConnectionRow, ConnectionRow.id == connection_id)
     if row is None:
         raise NotFound("no such connection")
-    stored = s.open_secret("connections", "credentials", row.id, row.credentials)
+    stored = s.credential(_TABLE, "credentials", row.id, row.credentials)
+    if stored is None:
+        raise UnreadableConnection(f"the credentials of the connection {row.id} cannot be opened: connect it again")
     return {name: Secret(value) for name, value in json.loads(stored.reveal()).items()}
 
 
@@ -74,10 +80,16 @@ async def disconnect(s: TenantSession, connection_id: ConnectionId) -> bool:
 
 
 def _connection(s: TenantSession, row: ConnectionRow) -> Connection:
+    readable = s.credential(_TABLE, "credentials", row.id, row.credentials) is not None
+    try:
+        config = s.open_json(_TABLE, "config", row.id, row.config)
+    except CorruptEnvelope:
+        config, readable = {}, False
     return Connection(
         id=ConnectionId(row.id),
         connector=row.connector,
-        config=s.open_json("connections", "config", row.id, row.config),
+        config=config,
+        readable=readable,
         scopes=row.scopes,
         consented_by=None if row.consented_by is None else UserId(row.consented_by),
         connected_at=row.connected_at,

@@ -31,6 +31,12 @@ class CorruptEnvelope(StoreError):
     """
 
 
+class UnreadableConnection(CorruptEnvelope):
+    """The stored credentials of a connection cannot be opened, so it is not used: disconnect it and connect it again,
+    or restore the row from a backup. Everything else works on.
+    """
+
+
 class UnknownKey(StoreError):
     """The envelope names a data key that the keyring does not hold: restore the keyring's own backup."""
 

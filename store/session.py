@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from store import tenant_head
 from store.arrivals import Arrivals
 from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
-from store.errors import RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
+from store.errors import CorruptEnvelope, RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
@@ -144,15 +144,26 @@ class TenantSession(TenantSeals):
             self._redactors[self.tenant_id] = known
         self._redactor = known[1]
 
+    def credential(self, table: str, column: str, row_id: str, blob: bytes) -> Secret | None:
+        """None for one whose envelope is damaged: it can be neither used nor looked for in texts any more, and must not
+        stop the rest of the tenant. A key that is missing stops it: that comes back with the keyring's own backup.
+        """
+        try:
+            return self.open_secret(table, column, row_id, blob)
+        except CorruptEnvelope as exc:
+            facts = {"action": "store.credential_unreadable", "tenant": self.tenant_id, "row": row_id}
+            _log.error("a credential cannot be opened, connect it again: %s", exc, extra=facts)
+            return None
+
     async def _own_secrets(self) -> list[Secret]:
-        secrets = [
-            self.open_secret("slack_installs", "bot_token", install.id, install.bot_token)
-            for install in await self.all(select(SlackInstallRow))
-        ]
-        secrets.extend(self._kept_out)
+        secrets = list(self._kept_out)
+        for install in await self.all(select(SlackInstallRow)):
+            token = self.credential("slack_installs", "bot_token", install.id, install.bot_token)
+            secrets.extend([] if token is None else [token])
         for row in await self.all(select(ConnectionRow)):
-            stored = self.open_secret("connections", "credentials", row.id, row.credentials)
-            secrets.extend(Secret(value) for value in json.loads(stored.reveal()).values())
+            stored = self.credential("connections", "credentials", row.id, row.credentials)
+            values = {} if stored is None else json.loads(stored.reveal())
+            secrets.extend(Secret(value) for value in values.values())
         return secrets
 
 

@@ -188,7 +188,8 @@ async def destroy_tokens(s: TenantSession) -> int:
     """
     destroyed = 0
     for row in await s.all(select(SlackInstallRow)):
-        if s.open_secret("slack_installs", "bot_token", row.id, row.bot_token).reveal():
+        token = s.credential("slack_installs", "bot_token", row.id, row.bot_token)
+        if token is None or token.reveal():
             row.bot_token = s.seal_secret("slack_installs", "bot_token", row.id, Secret(""))
             row.scopes = ()
             destroyed += 1
@@ -290,13 +291,15 @@ def _autonomy(value: str) -> Autonomy:
 
 
 def _install(s: TenantSession, row: SlackInstallRow) -> SlackInstall:
+    """A token that cannot be opened is as good as none: the app must be installed again."""
+    token = s.credential("slack_installs", "bot_token", row.id, row.bot_token)
     return SlackInstall(
         enterprise_id=row.enterprise_id or None,
         team_id=row.team_id or None,
         is_enterprise_install=row.is_enterprise_install,
         app_id=row.app_id,
         bot_user_id=row.bot_user_id,
-        bot_token=s.open_secret("slack_installs", "bot_token", row.id, row.bot_token),
+        bot_token=Secret("") if token is None else token,
         installer_slack_id=row.installer_slack_id,
         scopes=row.scopes,
         installed_at=row.installed_at,

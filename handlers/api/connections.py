@@ -21,6 +21,8 @@ class Consent(BaseModel):
     scopes: list[str]
     consented_by: str | None
     connected_at: datetime
+    readable: bool
+    """False where what is stored of it is damaged: it is not used, and must be connected again."""
 
 
 class Consents(BaseModel):
@@ -39,6 +41,7 @@ async def list_connections(call: Call, office: Office) -> Consents:
                 scopes=list(one.scopes),
                 consented_by=one.consented_by,
                 connected_at=one.connected_at,
+                readable=one.readable,
             )
             for one in known
         ]

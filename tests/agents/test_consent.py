@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from agents import consent
 from agents.connector import Connector, ConnectorConfig, Revocable
@@ -14,8 +15,10 @@ from store import approvals, audit, connections, investigations
 from store.connections import save_connection
 from store.ids import ApprovalId, ConnectionId, TenantId, new_id
 from store.redaction import Secret
+from store.schema import Base
 from store.session import Database
 from store.users import Role, user_by_slack
+from tests.conftest import past_the_walls
 from tests.store.conftest import _open_case
 
 
@@ -109,6 +112,21 @@ async def test_whatever_the_vendor_does_the_credential_is_deleted(
     async with sqlite_database.tenant(tenant, readonly=True) as s:
         assert await connections.connections(s) == []
         assert (await audit.trail(s))[-1].details == {"upstream": upstream}
+
+
+async def test_what_cannot_be_read_is_deleted_without_asking_the_vendor(database: Database, two_tenants: Any) -> None:
+    tenant, _ = two_tenants
+    connection = await connected(database, tenant)
+    table = Base.metadata.tables["connections"]
+    async with past_the_walls(database) as owner:
+        found = (await owner.execute(select(table.c.credentials))).scalar_one()
+        await owner.execute(update(table).values(credentials=found[:-1] + bytes([found[-1] ^ 1])))
+    assert await disconnect(database, tenant, connection)
+    assert Pager.revoked == []
+    async with database.tenant(tenant, readonly=True) as s:
+        assert await connections.connections(s) == []
+        last = (await audit.trail(s))[-1]
+    assert (last.action, last.details) == ("api.connection.removed", {"upstream": "unreadable"})
 
 
 def test_a_connector_with_a_revoke_is_revocable() -> None:

@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from store.errors import InstalledElsewhere
 from store.redaction import Secret
+from store.schema import Base
 from store.session import Database
 from store.tenants import (
     SlackInstall,
     create_tenant,
+    destroy_tokens,
     list_tenants,
     load_install,
     save_install,
@@ -20,6 +23,7 @@ from store.tenants import (
     update_settings,
 )
 from store.users import Role
+from tests.conftest import past_the_walls
 
 
 def _install(database: Database, **changes: Any) -> SlackInstall:
@@ -62,6 +66,24 @@ async def test_an_install_is_found_by_its_workspace_and_opens_again(database: Da
     assert await tenant_for_slack(database, enterprise_id=None, team_id=None) is None
     async with database.tenant(two_tenants[1]) as s:
         assert await load_install(s) is None
+
+
+async def test_a_damaged_token_is_as_good_as_none(database: Database, two_tenants: Any) -> None:
+    """The workspace is still known, an uninstall still ends it, and installing again mends it."""
+    install = _install(database)
+    async with database.tenant(two_tenants[0]) as s:
+        await save_install(s, install)
+    table = Base.metadata.tables["slack_installs"]
+    async with past_the_walls(database) as owner:
+        found = (await owner.execute(select(table.c.bot_token))).scalar_one()
+        await owner.execute(update(table).values(bot_token=found[:-1] + bytes([found[-1] ^ 1])))
+    database.forget(two_tenants[0])
+    async with database.tenant(two_tenants[0]) as s:
+        assert await load_install(s) == replace(install, bot_token=Secret(""))
+        assert await destroy_tokens(s) == 1
+        assert await destroy_tokens(s) == 0
+        await save_install(s, install)
+        assert await load_install(s) == install
 
 
 async def test_installing_again_replaces_the_token(database: Database, two_tenants: Any) -> None:

@@ -20,6 +20,7 @@ async def test_a_consent_is_shown_without_credentials_and_can_be_withdrawn(api: 
         answer = await client.get("/connections")
         (shown,) = answer.json()["connections"]
         assert (shown["connector"], shown["scopes"], shown["consented_by"]) == ("git", ["read"], api.admin)
+        assert shown["readable"]
         assert "planted" not in answer.text
         assert (await client.delete(f"/connections/{made.id}")).status_code == 200
     async with api.db.tenant(api.tenant) as s:
