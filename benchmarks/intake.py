@@ -262,9 +262,15 @@ def count(data: Path, table: str, states: Sequence[str], column: str) -> int:
     return int(str(read(data / "autoheal.db", query, *states)[0][0]))
 
 
+def unhandled(data: Path) -> bool:
+    """Whether any mention waits before the inbox, or in it."""
+    waits = read(data / "arrivals.db", "SELECT EXISTS (SELECT 1 FROM arrivals)")[0][0]
+    return bool(waits or count(data, "inbox", ("received", "enqueued"), "state"))
+
+
 async def until_handled(data: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
-    while count(data, "inbox", ("received", "enqueued"), "state"):
+    while unhandled(data):
         if time.monotonic() > deadline:
             raise SystemExit("the queue was not worked off in time")
         await asyncio.sleep(0.2)

@@ -17,7 +17,7 @@ from bot.verify import runner, site
 from bot.verify.promise import discover_promises
 from bot.verify.promises import p09_audit, p14_event_retention, p16_closure, p20_verification
 from bot.verify.site import Site
-from store import audit, conversations, erasure, events, session, web_sessions
+from store import audit, conversations, erasure, events, inbox, seals, session, web_sessions
 from store.backups import Backups
 from store.engine import create_engine
 from store.redaction import Redacted, Redactor, Secret
@@ -71,12 +71,35 @@ async def a_credential_in_a_log(monkeypatch: pytest.MonkeyPatch, settings: Setti
 @breaks("P2", "API key lies readable")
 async def own_secrets_unknown_to_the_redactor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """And inboxes unsealed: then the database holds it."""
-    seal = session.TenantSession.seal_json
+    seal_json, seal = seals.TenantSeals.seal_json, seals.TenantSeals.seal
+
+    def unredacted(self: Any, table: str, column: str, row_id: str, value: Any, **more: Any) -> bytes:
+        if table in ("arrivals", "inbox"):
+            return self.seal(table, column, row_id, Redacted.ours(repr(value)))
+        return seal_json(self, table, column, row_id, value, **more)
+
+    def plain(self: Any, table: str, column: str, row_id: str, words: Redacted) -> bytes:
+        return b"AH1" + words.encode() if table == "inbox" else seal(self, table, column, row_id, words)
+
+    monkeypatch.setattr(seals.TenantSeals, "seal_json", unredacted)
+    monkeypatch.setattr(seals.TenantSeals, "seal", plain)
+
+
+@breaks("P2", "API key lies readable (plain) in")
+async def arrivals_in_plain_text(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """And left where they are written down first: nowhere else, where that is a file of its own."""
+    seal_json = seals.TenantSeals.seal_json
 
     def plain(self: Any, table: str, column: str, row_id: str, value: Any, **more: Any) -> bytes:
-        return b"AH1" + repr(value).encode() if table == "inbox" else seal(self, table, column, row_id, value, **more)
+        if table in ("arrivals", "inbox"):
+            return b"AH1" + repr(value).encode()
+        return seal_json(self, table, column, row_id, value, **more)
 
-    monkeypatch.setattr(session.TenantSession, "seal_json", plain)
+    async def stay(*_: object) -> None:
+        """Nothing is moved."""
+
+    monkeypatch.setattr(seals.TenantSeals, "seal_json", plain)
+    monkeypatch.setattr(inbox, "_move_all", stay)
 
 
 @breaks("P3", "chat message lies readable")
