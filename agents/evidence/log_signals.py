@@ -177,6 +177,7 @@ def log_suspicions(
     lines: Sequence[LogLine] | LogColumns,
     onset: Onset,
     window: Window,
+    *,
     good: Sequence[Stretch] = (),
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evidence.traces.calls import Calls
-from agents.evidence.types import BoolArray, FloatArray, IntArray
+from agents.evidence.traces.timing import Sides
+from agents.evidence.types import FloatArray, IntArray
 
 MAX_CELLS = 5_000_000
 LEAST_VARIANCE = 0.25
@@ -20,8 +21,8 @@ LEAST_VARIANCE = 0.25
 class Steps:
     """The steps of server calls, in order. `rows` are the server calls' rows in `Calls`.
 
-    A step is a key of `Calls`; plus `keys` for a call that another service answered, then it is the callee's key. A step
-    repeated at once counts once. The steps of call `i` are `step[start[i]:start[i + 1]]`; `call` is each step's `i`.
+    A step is a key of `Calls`: the callee's, plus `keys`, for a call that another service answered. A step repeated at
+    once counts once. The steps of call `i` are `step[start[i]:start[i + 1]]`; `call` is each step's `i`.
     """
 
     rows: IntArray
@@ -67,9 +68,9 @@ class Shares:
     z: FloatArray
 
 
-def endings(calls: Calls, steps: Steps, before: BoolArray, after: BoolArray, chunk: IntArray) -> Shares:
+def endings(calls: Calls, steps: Steps, sides: Sides) -> Shares:
     """After which step calls ended; the kind `2 * keys` is "before the first"."""
-    return _compare(calls, steps, np.arange(steps.rows.size), last_steps(steps), before, after, chunk)
+    return _compare(calls, steps, np.arange(steps.rows.size), last_steps(steps), sides)
 
 
 def last_steps(steps: Steps) -> IntArray:
@@ -80,28 +81,26 @@ def last_steps(steps: Steps) -> IntArray:
     return last
 
 
-def presences(calls: Calls, steps: Steps, before: BoolArray, after: BoolArray, chunk: IntArray) -> Shares:
+def presences(calls: Calls, steps: Steps, sides: Sides) -> Shares:
     """In which calls a step occurred at all."""
     width = np.int64(max(2 * steps.keys, 1))
     once = np.unique(steps.call * width + steps.step)
-    return _compare(calls, steps, once // width, once % width, before, after, chunk)
+    return _compare(calls, steps, once // width, once % width, sides)
 
 
-def _compare(
-    calls: Calls, steps: Steps, call: IntArray, kind: IntArray, before: BoolArray, after: BoolArray, chunk: IntArray
-) -> Shares:
-    """`before`, `after` and `chunk` are of the rows of `calls`; event `i` is of `kind[i]`, in call `call[i]`."""
+def _compare(calls: Calls, steps: Steps, call: IntArray, kind: IntArray, sides: Sides) -> Shares:
+    """Event `i` is of `kind[i]`, in call `call[i]`."""
     key = calls.key[steps.rows]
     width = np.int64(2 * steps.keys + 1)
     pairs, code = np.unique(key[call] * width + kind, return_inverse=True)
     code = code.astype(np.int64)
     endpoint = pairs // width
-    old, new = before[steps.rows], after[steps.rows]
+    old, new = sides.before[steps.rows], sides.after[steps.rows]
     x = np.bincount(code[old[call]], minlength=pairs.size)
     y = np.bincount(code[new[call]], minlength=pairs.size)
     n = np.bincount(key[old], minlength=steps.keys)[endpoint]
     m = np.bincount(key[new], minlength=steps.keys)[endpoint]
-    slice_of = np.where(old, chunk[steps.rows], -1)
+    slice_of = np.where(old, sides.chunk[steps.rows], -1)
     wander = dispersion(code, slice_of[call], key, slice_of, endpoint)
     g = signed_g(x, n, y, m) / wander
     return Shares(

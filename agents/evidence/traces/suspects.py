@@ -38,6 +38,7 @@ def trace_suspicions(
     edges: Sequence[Edge],
     onset: Onset,
     window: Window,
+    *,
     good: Sequence[Stretch] = (),
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),
@@ -47,7 +48,7 @@ def trace_suspicions(
     What came before is read in the `good` stretches (without any: from all that was recorded before the onset's guard
     band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
     """
-    compared = compare(read_calls(spans), onset, window, good, coverage, spliced)
+    compared = compare(read_calls(spans), onset, window, good=good, coverage=coverage, spliced=spliced)
     if not compared.sides.before.any() or not compared.sides.after.any():
         return []
     found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
@@ -59,6 +60,7 @@ def compare(
     calls: Calls,
     onset: Onset,
     window: Window,
+    *,
     good: Sequence[Stretch] = (),
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),
@@ -125,7 +127,7 @@ def early_ends(c: Compared) -> list[Suspicion]:
     calls = c.calls
     rows = np.flatnonzero(calls.server & (calls.owner >= 0) & c.whole & (c.sides.before | c.sides.after))
     steps = read_steps(calls, rows)
-    ends = endings(calls, steps, c.sides.before, c.sides.after, c.sides.chunk)
+    ends = endings(calls, steps, c.sides)
     first = _first_rows(calls.key)
     found: list[Suspicion] = []
     ended: set[int] = set()
@@ -150,7 +152,7 @@ def _after_call(calls: Calls, ends: Shares, key: int, group: Sequence[int], firs
     for i in group:
         caller, endpoint = calls.name(int(first[ends.endpoint[i]]))
         score = _ending_score(ends, i)
-        one = _share(caller, f"trace:structure {endpoint} ends after {callee} {operation}", ends, i, score, callee)
+        one = _share(caller, f"trace:structure {endpoint} ends after {callee} {operation}", ends, i, score, peer=callee)
         if not agreed:
             found.append(one)
         held = score if agreed else CALLED_LAST * score
@@ -163,13 +165,13 @@ def _early(calls: Calls, steps: Steps, ends: Shares, i: int, first: IntArray) ->
     service, endpoint = calls.name(int(first[ends.endpoint[i]]))
     kind = int(ends.kind[i])
     last = calls.name(int(first[kind]))[1] if kind < steps.keys else "nothing"
-    return _share(service, f"trace:structure {endpoint} ends after {last}", ends, i, _ending_score(ends, i), None)
+    return _share(service, f"trace:structure {endpoint} ends after {last}", ends, i, _ending_score(ends, i))
 
 
 def _steps_missing(c: Compared, steps: Steps, ended: set[int], first: IntArray) -> list[Suspicion]:
     """Steps of a service's own that are new or have vanished at an endpoint whose calls end as they always did."""
     calls = c.calls
-    seen = presences(calls, steps, c.sides.before, c.sides.after, c.sides.chunk)
+    seen = presences(calls, steps, c.sides)
     found = []
     for i in np.flatnonzero(np.abs(seen.z) >= Z_ABNORMAL).tolist():
         gone = seen.z[i] < 0
@@ -180,7 +182,7 @@ def _steps_missing(c: Compared, steps: Steps, ended: set[int], first: IntArray) 
         service, endpoint = calls.name(int(first[seen.endpoint[i]]))
         step = calls.name(int(first[seen.kind[i]]))[1]
         name = f"trace:missing {step} of {endpoint}" if gone else f"trace:structure new {step} in {endpoint}"
-        found.append(_share(service, name, seen, i, capped(abs(float(seen.z[i]))), None))
+        found.append(_share(service, name, seen, i, capped(abs(float(seen.z[i])))))
     return found
 
 
@@ -188,7 +190,7 @@ def _ending_score(ends: Shares, i: int) -> float:
     return capped(float(ends.z[i]) * (NEVER_BEFORE if ends.before[i] == 0 else 1.0))
 
 
-def _share(service: str, indicator: str, shares: Shares, i: int, score: float, peer: str | None) -> Suspicion:
+def _share(service: str, indicator: str, shares: Shares, i: int, score: float, *, peer: str | None = None) -> Suspicion:
     direction: Direction = "up" if shares.z[i] >= 0 else "down"
     return Suspicion(
         service=service,

@@ -84,7 +84,7 @@ def compare_times(group: IntArray, seconds: FloatArray, sides: Sides, groups: in
     z = np.where(enough, z[level, pick], np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         lasts = np.where(n_late >= LEAST_LATE, np.clip(late / (LASTING * z), HEALED, 1.0), 1.0)
-    sure = _sureness(group, seconds, old, new, groups, before_q[1])
+    sure = _sureness(group, seconds, old, new, before_q[1])
     return Shifts(
         before_s=before_q[level, pick],
         after_s=after_q[level, pick],
@@ -109,13 +109,12 @@ def _quantiles(group: IntArray, values: FloatArray, groups: int) -> tuple[IntArr
     return count, out
 
 
-def _sureness(
-    group: IntArray, seconds: FloatArray, old: BoolArray, new: BoolArray, groups: int, usual: FloatArray
-) -> FloatArray:
+def _sureness(group: IntArray, seconds: FloatArray, old: BoolArray, new: BoolArray, usual: FloatArray) -> FloatArray:
     """Noise units by which the share of slow calls exceeds the usual one, the rarest slowness that shows most.
 
     How rare a time is, is read from the group's own baseline and from the hiccups of the whole fleet.
     """
+    groups = usual.size
     excess_old, excess_new = seconds[old] - usual[group[old]], seconds[new] - usual[group[new]]
     of_old, of_new = group[old], group[new]
     if excess_old.size == 0 or excess_new.size == 0:
@@ -131,7 +130,7 @@ def _sureness(
     total = np.bincount(of_new, minlength=groups).astype(np.float64)
     best = np.zeros(groups)
     for limit in RARE:
-        hits = np.bincount(of_new, rare <= limit, groups)
+        hits = np.bincount(of_new, rare <= limit, groups).astype(np.float64)
         best = np.maximum(best, _surprise(hits, total, limit))
     return np.sqrt(2.0 * best)
 
