@@ -18,6 +18,7 @@ _VALUE = re.compile(
   | (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
   | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
   | (?<!\w)(?=0*[a-fA-F])(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
+  | (?<![\w.-])(?:[\w-]+\.){2,}[a-zA-Z][\w-]*:0+(?!\w)                # host and port
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
@@ -28,7 +29,7 @@ _VALUE = re.compile(
 _MAY_HOLD_VALUE = re.compile(r"[0/\\\"']|[a-fA-F]{8}")
 _AMOUNT = re.compile(
     r"<\*>(?: (?:[KMGT]i?B|B|bytes?|[mu]?secs?|(?:milli|micro)?seconds?|min(?:ute)?s?|hours?|days?|ms)(?![\w(]))?"
-    r"(?: \(<\*>(?: [KMGT]i?B)?\))?"  # the same again in another unit
+    r"(?: \(<\*> [KMGT]i?B\))?"  # the same again in another unit
 )
 _LIST = re.compile(r"<\*>(?:(?:[-_]?<\*>)+|(?:,? ?<\*>){2,})")
 _DATE = re.compile(

@@ -55,6 +55,7 @@ def texts_of(lines: list[str]) -> set[str]:
         ("took 12 ms", "took 7 ms"),
         ("took 12.5ms", "took 900us"),
         ("from 10.0.0.3:8080 now", "from 192.168.17.2:443 now"),
+        ("db-1.eu.shop.test:5432 refused it", "10.0.0.7:5432 refused it"),
         ("session 9f86d081884c7d65 opened", "session e3b0c44298fc1c14 opened"),
         ("id 123e4567-e89b-12d3-a456-426614174000 known", "id 00000000-0000-0000-0000-000000000001 known"),
         ("pointer 0x7FFE12 is bad", "pointer 0x00 is bad"),
