@@ -53,7 +53,7 @@ def _moments(view: Status) -> Iterator[tuple[datetime, str]]:
         if onset is not None:
             symptom = verdict.symptom
             measured = t.unescape(t.change(symptom.before, symptom.now, symptom.unit))
-            yield onset, f"{t.one_line(symptom.service)} {t.indicator(symptom.indicator)} left their range: {measured}"
+            yield onset, f"{t.one_line(symptom.service)} {t.indicator(symptom.indicator)} left its range: {measured}"
     yield view.incident.opened_at, "the incident was opened"
     if run is not None and run.finished_at is not None:
         yield run.finished_at, f"the investigation ended: {run.status}"
