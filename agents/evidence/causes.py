@@ -4,6 +4,7 @@ Where callers measure their calls themselves, those say best who waited for whom
 spans exist, or of which somebody says roughly when it began, is searched for in any indicators, spans and log lines.
 """
 
+from agents.evidence.bounds import bound
 from agents.evidence.measured_calls import rank_by_calls
 from agents.evidence.suspects import rank_suspects
 from agents.evidence.types import Ranking, Telemetry
@@ -11,6 +12,7 @@ from agents.evidence.types import Ranking, Telemetry
 
 def rank_causes(telemetry: Telemetry) -> Ranking:
     """Rank suspects, best first. `quiet` when nothing stands out of the data's own noise."""
+    telemetry = bound(telemetry)
     if any(series.peer is not None for series in telemetry.series):
         return rank_by_calls(telemetry)
     looking_back = telemetry.reported_at is not None and telemetry.reported_at < telemetry.window.end

@@ -19,7 +19,18 @@ STRONG_SCORE = 10.0  # an anomaly this strong is a full match
 
 # What a code or configuration change is known to break, as opposed to what merely flows through a service.
 _BREAKABLE: frozenset[Family] = frozenset(
-    ("errors", "latency", "saturation", "memory", "cpu", "restarts", "dependency_errors", "dependency_latency")
+    (
+        "errors",
+        "latency",
+        "saturation",
+        "memory",
+        "cpu",
+        "restarts",
+        "dependency_errors",
+        "dependency_latency",
+        "log",
+        "structure",
+    )
 )
 
 

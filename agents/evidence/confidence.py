@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from agents.evidence.fusion import EXHAUSTED, Suspect
 from agents.evidence.metric_signals import Followed
+from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.types import Confidence, Edge, Onset
 
-STRONG = 12.0  # the score that is plain enough,
-NAMED = 10.0  # and with less than that nothing is named
+NAMED = 12.0  # with a lower score nothing is named
 CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
 DATED = 4.0  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
@@ -51,7 +51,9 @@ def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
         return _by_burden(known.followed, first.service, lead, known.symptom)
     if known.onset.score < DATED or first.score < NAMED or lead < LEAD:
         return "low"
-    plain = first.score >= STRONG and lead >= CLEAR_LEAD
+    if first.family == "memory" and all(s.family == "memory" or s.score < Z_ABNORMAL for s in first.found):
+        return "low"  # caches fill: memory is no incident by itself
+    plain = lead >= CLEAR_LEAD
     if known.gaps and first.family not in EXHAUSTED:  # while a used-up resource speaks for itself
         return "medium" if plain else "low"
     return "high" if plain else "medium"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agents.evidence.norms import NORMS, Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
-from agents.evidence.types import Edge, Family, Source
+from agents.evidence.types import ChangeFinding, Edge, Family
 
 NEXT_SHARE = 0.25
 EXPLAINED_SHARE = 0.4
@@ -19,6 +19,7 @@ SICK_SHARE = 0.5  # of the caller's score: a callee that sick explains it
 UNREACHED_SHARE = 0.3
 UNFILLED_SHARE = 0.3  # of memory that wavers without filling
 PLAIN = 6.0
+CHANGED_SHARE = 0.5  # what a change right before the onset adds to the suspicion against its service
 EXHAUSTED: tuple[Family, ...] = ("memory", "cpu")
 SUPPORTING: frozenset[Family] = frozenset(("traffic", "network", "syscall", "other"))  # no direction of theirs is bad
 _KIN: Mapping[Family, frozenset[Family]] = {
@@ -40,10 +41,7 @@ class Suspect:
     score: float
     found: list[Suspicion]
     explains: set[str] = field(default_factory=set)
-
-    @property
-    def sources(self) -> set[Source]:
-        return {s.source for s in self.found if s.score >= PLAIN}
+    change: ChangeFinding | None = None
 
 
 def fuse(
@@ -66,6 +64,16 @@ def fuse(
             suspect.score *= UNREACHED_SHARE
         found.append(suspect)
     return sorted(found, key=lambda s: (-s.score, s.service))
+
+
+def weigh_changes(suspects: Sequence[Suspect], changes: Sequence[ChangeFinding]) -> list[Suspect]:
+    """The same suspects, best first, those raised whose service was changed shortly before the onset."""
+    for suspect in suspects:
+        mine = (c for c in changes if c.change.service == suspect.service and c.verdict == "cause_candidate")
+        suspect.change = max(mine, key=lambda c: c.score, default=None)
+        if suspect.change is not None:
+            suspect.score *= 1 + CHANGED_SHARE * suspect.change.score
+    return sorted(suspects, key=lambda s: (-s.score, s.service))
 
 
 def _weigh(suspicions: Sequence[Suspicion], edges: Collection[Edge]) -> tuple[list[float], dict[str, set[str]]]:

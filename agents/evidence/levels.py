@@ -23,7 +23,6 @@ TYPICAL_SHARE = 0.05  # of the level that is typical of the indicator in the fle
 FEW = 8  # samples from which a service's own noise is known
 LEAST = 2
 SOFT = 10.0  # noise units beyond which ten times as much says as much again
-MAX_SERIES = 200_000
 ROWS_AT_ONCE = 4_096  # bounds the memory of what is computed beside the matrix
 
 

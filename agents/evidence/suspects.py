@@ -9,18 +9,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from agents.evidence.awaited import accuse_awaited, measures_waiting
-from agents.evidence.changes import call_distances
+from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.confidence import Known, judge
 from agents.evidence.dating import Search, date_incident
 from agents.evidence.event_dating import call_events, date_events
-from agents.evidence.fusion import Suspect, fuse
+from agents.evidence.fusion import Suspect, fuse, weigh_changes
 from agents.evidence.levels import group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metric_signals import FELT, fills_memory, follow_burden, metric_suspicions
 from agents.evidence.suspicion import as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import read_calls
-from agents.evidence.types import Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
+from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
 SHOWN = 4
@@ -49,6 +49,9 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     memory = fills_memory(matrices, found, onset, window, spliced)
     reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
+    own = [as_anomaly(s) for suspect in suspects for s in suspect.found]
+    changes = correlate_changes(telemetry.changes, onset, telemetry.symptom_service if edges else None, edges, own)
+    suspects = weigh_changes(suspects, changes)
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
     known = Known(
         onset=onset,
@@ -60,7 +63,21 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     )
     sure = judge(suspects, known) if suspects else "low"
     causes = [_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]]
-    return Ranking(onset=onset, symptom=None, causes=tuple(causes), quiet=not suspects, gaps=gaps)
+    return Ranking(
+        onset=onset,
+        symptom=_symptom(suspects, telemetry.symptom_service),
+        causes=tuple(causes),
+        quiet=not suspects,
+        gaps=gaps,
+        changes=tuple(changes),
+    )
+
+
+def _symptom(suspects: Iterable[Suspect], service: str | None) -> Anomaly | None:
+    """What users feel most: where the alarm was raised if that is known, else anywhere; errors or latency if any."""
+    found = [s for suspect in suspects for s in suspect.found if service in (None, s.service)]
+    best = max(found, key=lambda s: (s.family in FELT, s.score), default=None)
+    return as_anomaly(best) if best is not None else None
 
 
 def _gaps(telemetry: Telemetry, onset: Onset) -> Iterable[str]:
@@ -122,7 +139,7 @@ def _cause(suspect: Suspect, confidence: Confidence) -> Cause:
         external=None,
         score=round(suspect.score, 3),
         confidence=confidence,
-        change=None,
+        change=suspect.change,
         anomalies=tuple(as_anomaly(s) for s in suspect.found[:SHOWN]),
         templates=(),
         explained_away=tuple(sorted(suspect.explains)),

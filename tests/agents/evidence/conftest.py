@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,29 @@ from agents.evidence.types import Family, RawKind, RawSeries, Series
 T0 = 1_780_000_000.0
 
 
-@pytest.fixture(scope="session")
-def simulate() -> Callable[..., Any]:
-    """`simulate(fault, seed, ...)` of `simulated.py`; each incident is made once."""
-    name = "evidence_simulated"
+def beside(file: str) -> ModuleType:
+    """The module of that file in this folder, which is no package."""
+    name = f"evidence_{Path(file).stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("simulated.py"))
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
-    function: Callable[..., Any] = sys.modules[name].simulate
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """The functions of `told.py`."""
+    return beside("told.py")
+
+
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., Any]:
+    """`simulate(fault, seed, ...)` of `simulated.py`; each incident is made once."""
+    function: Callable[..., Any] = beside("simulated.py").simulate
     made: dict[tuple[Any, ...], Any] = {}
 
     def remembered(fault: str, seed: int, **settings: Any) -> Any:
