@@ -14,11 +14,11 @@ _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 _VALUE = re.compile(
     r"""
     (?<![\w:])(?=[a-fA-F:]*+0)[0a-fA-F]{1,4}+(?:::?[0a-fA-F]{1,4}+){2,}+(?!\w)  # hardware or IPv6 address
+  | (?<![\w.-])(?:[\w-]++\.){2,}[a-zA-Z][\w-]*:0+(?!\w)                # host and port
   | (?<![\w.])(?=[a-fA-F-]*+0)(?=0*+[a-fA-F-])[0a-fA-F]++(?:-[0a-fA-F]++)*+(?!\w)  # hexadecimal, UUID
   | (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
   | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
   | (?<!\w)(?=0*[a-fA-F])(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
-  | (?<![\w.-])(?:[\w-]+\.){2,}[a-zA-Z][\w-]*:0+(?!\w)                # host and port
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
