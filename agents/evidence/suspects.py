@@ -19,7 +19,7 @@ from agents.evidence.log_signals import LogColumns, as_columns, line_events, log
 from agents.evidence.metric_signals import FELT, fills_memory, follow_burden, metric_suspicions
 from agents.evidence.suspicion import as_anomaly
 from agents.evidence.traces import trace_suspicions
-from agents.evidence.traces.calls import read_calls
+from agents.evidence.traces.calls import Calls, read_calls
 from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
@@ -37,13 +37,14 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         symptom = (telemetry.symptom_service, telemetry.symptom_family)
     window, spliced, edges, coverage = telemetry.window, telemetry.spliced, telemetry.edges, telemetry.coverage
     lines = as_columns(telemetry.logs) if telemetry.logs else None
-    onset = _date_events(telemetry, lines, search) or date_incident(matrices, search, symptom)
+    calls = None if telemetry.spans is None else read_calls(telemetry.spans)
+    onset = _date_events(telemetry, calls, lines, search) or date_incident(matrices, search, symptom)
     followed = follow_burden(matrices, edges, onset, window, symptom=symptom, spliced=spliced) if symptom else None
     found = list(followed.suspicions) if followed else []
     found += metric_suspicions(matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
     found += accuse_awaited(found, measures_waiting(matrices), edges)
-    if telemetry.spans is not None:
-        found += trace_suspicions(telemetry.spans, edges, onset, window, coverage=coverage, spliced=spliced)
+    if calls is not None:
+        found += trace_suspicions(calls, edges, onset, window, coverage=coverage, spliced=spliced)
     if lines is not None:
         found += log_suspicions(lines, onset, window, coverage=coverage, spliced=spliced)
     memory = fills_memory(matrices, found, onset, window, spliced)
@@ -102,13 +103,11 @@ def _blind(telemetry: Telemetry) -> frozenset[str]:
     return frozenset(blind)
 
 
-def _date_events(telemetry: Telemetry, lines: LogColumns | None, search: Search) -> Onset | None:
+def _date_events(telemetry: Telemetry, calls: Calls | None, lines: LogColumns | None, search: Search) -> Onset | None:
     """The onset as spans and log lines tell it."""
     coverage, spliced = telemetry.coverage, telemetry.spliced
-    events = (
-        [] if telemetry.spans is None else call_events(read_calls(telemetry.spans), search.earliest, coverage, spliced)
-    )
-    events += [] if lines is None else line_events(lines, search.earliest, coverage, spliced)
+    events = [] if calls is None else call_events(calls, search.earliest, coverage, spliced)
+    events += [] if lines is None else line_events(lines)
     return date_events(events, search.earliest, search.latest, coverage, spliced)
 
 

@@ -34,7 +34,7 @@ class Compared:
 
 
 def trace_suspicions(
-    spans: Spans,
+    spans: Spans | Calls,
     edges: Sequence[Edge],
     onset: Onset,
     window: Window,
@@ -48,7 +48,8 @@ def trace_suspicions(
     What came before is read in the `good` stretches (without any: from all that was recorded before the onset's guard
     band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
     """
-    compared = compare(read_calls(spans), onset, window, good=good, coverage=coverage, spliced=spliced)
+    calls = spans if isinstance(spans, Calls) else read_calls(spans)
+    compared = compare(calls, onset, window, good=good, coverage=coverage, spliced=spliced)
     if not compared.sides.before.any() or not compared.sides.after.any():
         return []
     found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
