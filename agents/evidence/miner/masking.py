@@ -9,6 +9,10 @@ from collections.abc import Iterable
 WILD = "<*>"
 MAX_WORDS = 150
 MAX_CACHED = 20_000
+PROBED = 4_000  # characters
+_LONG_ID = re.compile(
+    r"([ \[(,=])(?=[0-9]*+[a-f])(?=[a-f]*+[0-9])[0-9a-f]{8,}+(?:-[0-9a-f]{4,}+)*+(?![\w:-])"  # a trace's id, mostly
+)
 _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 
 _VALUE = re.compile(
@@ -22,7 +26,7 @@ _VALUE = re.compile(
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
-  | (?:(?<![\w.)\]])[-+])?0+(?:[.,:/]0+)*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, time, amount
+  | (?:(?<![\w.)\]])[-+])?0+(?:\.0+|[,:/]0+(?![0a-zA-Z]))*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, time, amount
     """,
     re.VERBOSE,
 )
@@ -52,8 +56,14 @@ class Masks(dict[str, str]):
 
 
 def level(lines: Iterable[str]) -> list[str]:
-    """Each line with its digits as 0 and runs of them shortened. The lines must hold no line feed."""
-    data = "\n".join(lines).encode("utf-8", "surrogatepass").translate(_LEVEL)
+    """Each line with its digits as 0 and runs of them shortened. The lines must hold no line feed.
+
+    Where there are many long ids they become one short id: it is masked just as they would be, and lines repeat.
+    """
+    text = "\n".join(lines)
+    if _LONG_ID.search(text, 0, PROBED):
+        text = _LONG_ID.sub(r"\g<1>0a", text)
+    data = text.encode("utf-8", "surrogatepass").translate(_LEVEL)
     data = data.replace(b"000", b"0").replace(b"00", b"0")  # not to the end: long runs keep a little of their length
     return data.decode("utf-8", "surrogatepass").split("\n")
 

@@ -192,6 +192,17 @@ def test_the_order_within_a_batch_does_not_matter(lines: list[str], shuffler: An
     assert grouping(lines) == expected
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["", "[", "(", "a=", "-", ":", "x"]), st.binary(min_size=3, max_size=9))))
+def test_ids_are_masked_alike_whether_or_not_there_are_many(rows: list[tuple[str, bytes]]) -> None:
+    lines = [
+        f"a {lead}{value.hex()}{end} b" for lead, value in rows for end in ("", "]", ",0", ":0a", "-0a0b", ".x", "%")
+    ]
+    filler = ["nothing of that kind " * 50] * 10
+    many, few = (grouping([*first, *lines]) for first in (["trace [0a0b0c0d0e]"], filler))
+    assert [many[line] for line in lines] == [few[line] for line in lines]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(LINES, max_size=30))
 def test_ids_are_the_same_in_another_run(lines: list[str]) -> None:
