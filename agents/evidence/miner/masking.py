@@ -26,7 +26,8 @@ _VALUE = re.compile(
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
   | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
-  | (?:(?<![\w.)\]])[-+])?0+(?:\.0+|[,:/]0+(?![0a-zA-Z]))*(?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?  # number, time, amount
+  | (?:(?<![\w.)\]])[-+])?0+(?:\.0+|[,:/]0+(?![0a-zA-Z]))*          # number, time, and its unit:
+    (?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?
     """,
     re.VERBOSE,
 )
