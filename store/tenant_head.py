@@ -8,7 +8,7 @@ another. The database's walls stand behind them as behind everything.
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Executable, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Executable, bindparam, insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -20,8 +20,15 @@ _AUDIT: Final = Base.metadata.tables[AuditRow.__tablename__]
 _OWN: Final = (_HEADS.c.tenant_id == bindparam("own"), _HEADS.c.id == bindparam("own"))
 _STATE: Final = select(_HEADS.c.secrets_version, _HEADS.c.status).where(*_OWN)
 _LAST: Final = select(_HEADS.c.audit_sequence, _HEADS.c.audit_hash).where(*_OWN).with_for_update()
-_ADD: Final = insert(_AUDIT).values(tenant_id=bindparam("own"))
-_MOVE: Final = update(_HEADS).where(*_OWN).values(audit_sequence=bindparam("to"), audit_hash=bindparam("hash"))
+_NEW: Final[dict[str, BindParameter[Any]]] = {
+    column.key: bindparam(f"new_{column.key}") for column in _AUDIT.c if column.key != "tenant_id"
+}
+_ADD: Final = insert(_AUDIT).values({**_NEW, "tenant_id": bindparam("own")})
+_MOVE: Final = (
+    update(_HEADS).where(*_OWN).values(audit_sequence=bindparam("new_sequence"), audit_hash=bindparam("new_hash"))
+)
+_ADD_AND_MOVE: Final = _MOVE.add_cte(_ADD.cte("added"))
+"""One trip instead of two. SQLite knows no such thing, and has no trips."""
 
 
 def state(session: Session) -> tuple[int, str]:
@@ -43,14 +50,11 @@ def link_audit(session: Session, row: AuditRow, hash_of: Callable[[bytes, AuditR
     row.tenant_id = session.info["tenant_id"]
     row.sequence = last.audit_sequence + 1
     row.hash = hash_of(last.audit_hash, row)
-    _run(session, _ADD, **_values(_AUDIT, row))
-    _run(session, _MOVE, to=row.sequence, hash=row.hash)
+    new = {bound.key: getattr(row, column) for column, bound in _NEW.items()}
+    for statement in (_ADD_AND_MOVE,) if session.get_bind().dialect.name == "postgresql" else (_ADD, _MOVE):
+        _run(session, statement, **new)
 
 
 def _run(session: Session, statement: Executable, **values: Any) -> CursorResult[Any]:
     connection = Session.connection(session)  # its own class gives none
     return connection.execute(statement, {**values, "own": session.info["tenant_id"]})
-
-
-def _values(table: Table, row: object) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in table.columns.keys() if name != "tenant_id"}  # noqa: SIM118 -- no dict

@@ -127,7 +127,7 @@ FIRST_WALL: dict[str, tuple[Removal, Probe]] = {
     "the check of inserts": (without("_check_inserted"), adds_theirs_in_bulk),
     "refusal to change the tenant": (without("_refuse_rewrites"), gives_away),
     "the tenant of fixed statements": (
-        lambda p: p.setattr(tenant_head, "_MOVE", update(HEADS).values(audit_sequence=bindparam("to"))),
+        lambda p: p.setattr(tenant_head, "_MOVE", update(HEADS).values(audit_sequence=bindparam("new_sequence"))),
         links_theirs,
     ),
     "append-only tables": (without("_refuse_rewrites"), rewrites_history),
