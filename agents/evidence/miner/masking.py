@@ -10,9 +10,11 @@ WILD = "<*>"
 MAX_WORDS = 150
 MAX_CACHED = 20_000
 PROBED = 4_000  # characters
+BINARY = 0.1  # share of unprintable characters
 _LONG_ID = re.compile(
     r"([ \[(,=])(?=[0-9]*+[a-f])(?=[a-f]*+[0-9])[0-9a-f]{8,}+(?:-[0-9a-f]{4,}+)*+(?![\w:-])"  # a trace's id, mostly
 )
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _LEVEL = bytes.maketrans(b"123456789", b"0" * 9)
 
 _VALUE = re.compile(
@@ -70,7 +72,9 @@ def level(lines: Iterable[str]) -> list[str]:
 
 
 def mask_words(levelled: str, masks: Masks) -> str:
-    """A levelled line with the values in its words as `<*>`, and single blanks."""
+    """A levelled line with the values in its words as `<*>`, and single blanks. Binary data is one value."""
+    if not levelled.isprintable() and len(_UNPRINTABLE.findall(levelled)) > BINARY * len(levelled):
+        return WILD
     words = levelled.split(None, MAX_WORDS)
     if len(words) > MAX_WORDS:
         words[MAX_WORDS:] = [WILD]

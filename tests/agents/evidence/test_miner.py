@@ -157,6 +157,13 @@ def test_parameters_are_the_values_of_the_line() -> None:
     assert template.parameters("user 17 from 10.0.0.3") is None
 
 
+def test_binary_data_is_one_value_but_coloured_text_is_text() -> None:
+    noise = [bytes(Random(seed).randbytes(90)).decode("latin1") for seed in range(40)]  # noqa: S311 - test data
+    found = grouping([*noise, "\x1b[31merror\x1b[0m in part 7 of the work"])
+    assert {found[line] for line in noise} == {WILD}
+    assert "in part <*> of the work" in found["\x1b[31merror\x1b[0m in part 7 of the work"]
+
+
 def test_an_empty_batch_is_nothing() -> None:
     miner = TemplateMiner()
     assert miner.add("svc", []).tolist() == []
