@@ -137,6 +137,10 @@ class Arrivals:
             raise outcome
         return outcome
 
+    async def count(self) -> int:
+        """Of all tenants."""
+        return int((await self._run("SELECT count(*) FROM arrivals"))[0][0]) if self.is_there() else 0
+
     async def tenants(self) -> list[TenantId]:
         """Those of whom anything waits."""
         rows = await self._run("SELECT DISTINCT tenant_id FROM arrivals")
@@ -180,12 +184,12 @@ class Arrivals:
 
     def _write_next(self) -> None:
         batch, self._line = self._line[:BATCH], self._line[BATCH:]
-        self._is_writing = bool(batch)
+        self._is_writing = False
         if batch:
             loop = asyncio.get_running_loop()
-            values = [entry.values for entry in batch]
-            work = self._thread.submit(self._write, values)
+            work = self._thread.submit(self._write, [entry.values for entry in batch])
             work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._written, batch, done))
+            self._is_writing = True
 
     def _written(self, batch: Sequence[_Entry], done: Future[list[Outcome]]) -> None:
         """One hop from the thread to those who wait."""

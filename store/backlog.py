@@ -12,7 +12,7 @@ async def arrivals_waiting(db: Database) -> int:
     """Written down, and not yet handed to the engine."""
     async with db.across_tenants("count what waits", readonly=True) as session:
         waiting = await session.scalar(select(func.count()).select_from(InboxRow).where(InboxRow.state == "received"))
-    return int(waiting or 0)
+    return int(waiting or 0) + (0 if db.arrivals is None else await db.arrivals.count())
 
 
 async def relay_lag(db: Database) -> timedelta:

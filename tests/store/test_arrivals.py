@@ -16,6 +16,7 @@ import pytest
 from store import erasure
 from store.arrivals import BATCH, Arrivals, WaitingArrival, arrivals_file
 from store.audit import SYSTEM
+from store.backlog import arrivals_waiting
 from store.backups import Backups, restore
 from store.connections import save_connection
 from store.errors import TenantFrozen, UnknownTenant
@@ -59,8 +60,10 @@ async def test_what_is_accepted_is_durable_and_not_in_the_inbox_until_it_is_deli
     accepted = await inbox.accept(two_tenants[0], _mention("Ev1", text="hello"))
     assert _raw(sqlite_place, "SELECT id, external_id FROM arrivals") == [(accepted.inbox_id, "Ev1")]
     assert await _in_inbox(sqlite_database, two_tenants[0], accepted.inbox_id) is None
+    assert await arrivals_waiting(sqlite_database) == 1
     await inbox.deliver(two_tenants[0], accepted.inbox_id)
     assert _raw(sqlite_place, "SELECT count(*) FROM arrivals") == [(0,)]
+    assert await arrivals_waiting(sqlite_database) == 1
     assert await _in_inbox(sqlite_database, two_tenants[0], accepted.inbox_id) == {"text": "hello"}
     assert await _in_inbox(sqlite_database, two_tenants[1], accepted.inbox_id) is None
 

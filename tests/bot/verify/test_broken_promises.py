@@ -85,7 +85,7 @@ async def own_secrets_unknown_to_the_redactor(monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setattr(seals.TenantSeals, "seal", plain)
 
 
-@breaks("P2", "API key lies readable (plain) in")
+@breaks("P2", "API key lies readable")
 async def arrivals_in_plain_text(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """And left where they are written down first: nowhere else, where that is a file of its own."""
     seal_json = seals.TenantSeals.seal_json
