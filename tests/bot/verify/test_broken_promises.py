@@ -75,7 +75,7 @@ async def own_secrets_unknown_to_the_redactor(monkeypatch: pytest.MonkeyPatch, s
 
     def unredacted(self: Any, table: str, column: str, row_id: str, value: Any, **more: Any) -> bytes:
         if table in ("arrivals", "inbox"):
-            return self.seal(table, column, row_id, Redacted.ours(repr(value)))
+            return bytes(self.seal(table, column, row_id, Redacted.ours(repr(value))))
         return seal_json(self, table, column, row_id, value, **more)
 
     def plain(self: Any, table: str, column: str, row_id: str, words: Redacted) -> bytes:
