@@ -22,6 +22,8 @@ from agents.evidence.digest import (
 )
 from agents.evidence.indicators import derive_indicators
 from agents.evidence.templates import shift_templates
+from agents.evidence.traces import trace_breakdown
+from agents.evidence.traces.breakdown_text import most_added, part_name, render_breakdown
 from agents.evidence.types import (
     Anomaly,
     Cause,
@@ -91,6 +93,27 @@ def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | No
         text=render_changes(findings),
         facts={"changes": [_change_facts(finding) for finding in findings]},
         summary=f"{len(findings)} changes, {near} shortly before the onset" if findings else "no changes",
+    )
+
+
+def breakdown(
+    gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None, service: str, operation: str | None
+) -> Finding:
+    """Where the time of a service's requests goes since the onset and before; since the window's middle without one."""
+    series = derive_indicators(gathered.series, service_of)
+    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    onset = ranking.onset or _middle(gathered)
+    good = ranking.good or ((gathered.window.start.timestamp(), onset.at.timestamp() - onset.guard_s),)
+    since = Window(start=onset.at, end=gathered.window.end)
+    found = trace_breakdown(gathered.spans, operation or service, since, good) if gathered.spans is not None else None
+    if found is None or found.service != service:
+        return Finding(text="no such requests were recorded in this window", facts={"requests": 0}, summary="no traces")
+    part = most_added(found)
+    summary = f"{service}: most of the added time is {part_name(part)}" if part else f"{service}: no time was added"
+    return Finding(
+        text=render_breakdown(found, f"{onset.at:%H:%M:%S} UTC"),
+        facts={"requests": found.requests_after, "traces": [*found.slow_trace_ids, *found.usual_trace_ids]},
+        summary=summary,
     )
 
 

@@ -19,7 +19,7 @@ from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
 from agents.investigation_tools import InvestigationTools, StoredResult
 from agents.runtime import Runtime
-from agents.tool import Risk, Tool, ToolOutput, tools_of
+from agents.tool import Risk, Tool, ToolOutput
 from agents.toolbox import Toolbox
 from agents.verdict import Draft
 from store import artifacts, audit
@@ -45,7 +45,7 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
         return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
     own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
-    tools = [*tools_of(own, source="evidence"), *toolbox.connector_tools()]
+    tools = [*own.tools(), *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 
 

@@ -21,7 +21,7 @@ from agents.errors import BadArguments
 from agents.evidence.types import Change, Window
 from agents.evidence_pool import EvidencePool
 from agents.telemetry import Gathered, gather
-from agents.tool import Arguments, ToolOutput, tool
+from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 from agents.toolbox import Toolbox
 from agents.verdict import DraftHypothesis
 
@@ -49,6 +49,15 @@ class LogArguments(WindowArguments):
     """Which service's logs."""
 
     service: str | None = Field(default=None, description="One service; all when left out.")
+
+
+class BreakdownArguments(WindowArguments):
+    """Whose requests."""
+
+    service: str = Field(description="A declared service.")
+    operation: str | None = Field(
+        default=None, max_length=200, description="Only requests with this operation, as traces name it."
+    )
 
 
 class CompareArguments(Arguments):
@@ -105,9 +114,14 @@ class InvestigationTools:
         self._sleep = sleep
         self._reads: dict[tuple[int, int], tuple[datetime, asyncio.Task[Gathered]]] = {}
 
+    def tools(self) -> list[Tool]:
+        """Those that the connected sources can answer, in name order."""
+        unanswered = set() if self._toolbox.traces else {"trace_breakdown"}
+        return [tool for tool in tools_of(self, source="evidence") if tool.name not in unanswered]
+
     @tool(timeout_s=30)
     async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
-        """Rank the likely causes of what is abnormal now, from all connected metrics, logs and changes at once.
+        """Rank the likely causes of what is abnormal now, from all connected metrics, traces, logs and changes at once.
 
         Start here. Answers the onset, the symptom, suspects best first with their strongest metric, log pattern and
         nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
@@ -139,6 +153,21 @@ class InvestigationTools:
         found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._symptom(arguments))
         return _output(found, gathered)
 
+    @tool(timeout_s=30)
+    async def trace_breakdown(self, arguments: BreakdownArguments) -> ToolOutput:
+        """Where the time of one service's requests goes now and before the onset: its own work and each service it
+        calls, with ids of slow traces.
+
+        Follow the part that took the added time: call this again for the called service, or read its logs and changes.
+        """
+        self._known(arguments.service)
+        gathered = await self._gather(arguments)
+        symptom = self._symptom(arguments)
+        found = await self._pool.run(
+            analysis.breakdown, gathered, self._toolbox.edges, symptom, arguments.service, arguments.operation
+        )
+        return _output(found, gathered)
+
     @tool(timeout_s=45)
     async def compare_windows(self, arguments: CompareArguments) -> ToolOutput:
         """Compare the last minutes with an earlier stretch of the same length, metrics and log patterns.
@@ -150,8 +179,8 @@ class InvestigationTools:
         length, end = timedelta(minutes=arguments.minutes), self._now()
         ended = end - timedelta(minutes=max(arguments.ago_minutes, arguments.minutes))
         then, now = await asyncio.gather(
-            gather(self._toolbox, Window(start=ended - length, end=ended)),
-            gather(self._toolbox, Window(start=end - length, end=end)),
+            gather(self._toolbox, Window(start=ended - length, end=ended), traces=False),
+            gather(self._toolbox, Window(start=end - length, end=end), traces=False),
         )
         found = await self._pool.run(analysis.compare, then, now, arguments.service)
         return _output(found, now)

@@ -18,6 +18,7 @@ from agents.verdict import Confidence, HypothesisState
 
 Claim = dict[str, Any]
 _EFFECTS: Final = {Nature.SLOW: "slow", Nature.POOL: "pool exhausted", Nature.LEAK: "memory leak"}
+_ADDED_TIME: Final = "most of the added time: "
 _HEADLINE: Final = 120
 _QUOTE: Final = 380
 _HYPOTHESES: Final = 6
@@ -128,6 +129,7 @@ def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
     own = [m for m in explanation.suspect.metrics if m.line != getattr(case.ranking.symptom, "line", "")]
     for metric in own[:2]:
         yield _observed(ranking, _moved(metric), metric.line)
+    yield _time_claim(case, explanation.suspect.service)
     for pattern in explanation.evidence.patterns[:2]:
         yield _log_claim(case, pattern)
     if explanation.change is not None and explanation.fit is not None:
@@ -167,6 +169,16 @@ def _log_claim(case: Case, pattern: Pattern) -> Claim | None:
         texts = [f"{pattern.service} logs a new error since {pattern.first}.", f"{pattern.service} logs a new error."]
     sources = (_newest(case, "log_patterns"), _newest(case, "rank_causes"))
     return next((c for text in texts for source in sources if (c := _observed(source, text, example))), None)
+
+
+def _time_claim(case: Case, service: str) -> Claim | None:
+    """Where the added time of the suspect's requests is, as traces have it: against it if another service takes it."""
+    found = [r for r in case.transcript.of("trace_breakdown") if r.arguments.get("service") == service]
+    line = next((x for r in found[-1:] for x in r.text.splitlines() if x.startswith(_ADDED_TIME)), "")
+    part = line.removeprefix(_ADDED_TIME).partition(",")[0]
+    side = "against" if part.removeprefix("calls to ") in case.transcript.calls else "for"
+    text = f"Most of the time that was added to {service}'s requests: {part}."
+    return _observed(found[-1], text, line, side=side) if line else None
 
 
 def _diff_claim(case: Case, change: Change, fit: Fit) -> Claim | None:

@@ -33,6 +33,7 @@ from agents.verdict import Draft
 _MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
 _MOST_CONCLUSIONS: Final = 3
 _WAIT_S: Final = 6
+_WAITED: Final = ("latency", "dependency_latency")
 _RAISED: Final = "Traceback|Exception|[a-z]Error"
 
 
@@ -115,6 +116,8 @@ def _second_look(case: Case) -> list[Call]:
         calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **focus}))
     elif "log_patterns" in transcript.tools:
         calls.append(Call(tool="log_patterns", arguments=dict(focus)))
+    if suspects and suspects[0].family in _WAITED and transcript.takes("trace_breakdown", "service"):
+        calls.append(Call(tool="trace_breakdown", arguments={"service": suspects[0].service, **focus}))
     if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "grep", "limit"):
         calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5}))
     calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]
@@ -175,6 +178,7 @@ def _says(calls: Iterable[Call]) -> str:
         "what_changed": "looking for changes",
         "log_patterns": "reading the suspect's logs",
         "search_logs": "reading the suspect's logs",
+        "trace_breakdown": "looking where its requests' time goes",
         "read_diff": "reading the diffs of the changes in question",
     }
     said = list(dict.fromkeys(words[c.tool] for c in calls if c.tool in words))

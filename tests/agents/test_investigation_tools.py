@@ -5,11 +5,20 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakes.bench_traces import BenchTraces
 
-from agents.connector import Check, Connector, ConnectorConfig, SeriesRead
+from agents.connector import Check, Connector, ConnectorConfig, SeriesRead, Service
+from agents.errors import BadArguments
+from agents.evidence.digest import estimate_tokens
 from agents.evidence.types import Window
 from agents.evidence_pool import EvidencePool
-from agents.investigation_tools import CompareArguments, InvestigationTools, StoredResult, WindowArguments
+from agents.investigation_tools import (
+    BreakdownArguments,
+    CompareArguments,
+    InvestigationTools,
+    StoredResult,
+    WindowArguments,
+)
 from agents.toolbox import Toolbox
 
 
@@ -65,3 +74,54 @@ async def test_two_windows_of_the_same_length_are_compared(pool: EvidencePool) -
     assert source.reads == 2
     assert output.text.splitlines()[0] == ("01 Mar 11:50:00 to 12:00:00 compared with 01 Mar 11:40:00 to 11:50:00, UTC")
     assert output.summary == "no indicator is worse"
+
+
+def with_traces(pool: EvidencePool, *connectors: Connector) -> InvestigationTools:
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    services = (Service(name="checkout", depends_on=("payments",)), Service(name="payments"), Service(name="search"))
+    toolbox = Toolbox(connectors=connectors, services=services)
+    return InvestigationTools(toolbox=toolbox, pool=pool, now=lambda: now, stored=nothing_stored)
+
+
+def test_a_breakdown_is_offered_where_traces_are_connected(pool: EvidencePool) -> None:
+    offered = [tool.name for tool in with_traces(pool, BenchTraces()).tools()]
+    assert "trace_breakdown" in offered
+    assert offered == sorted(offered)
+    without = [tool.name for tool in with_traces(pool, Counting()).tools()]
+    assert without == [name for name in offered if name != "trace_breakdown"]
+
+
+async def test_a_breakdown_shows_where_the_time_goes(pool: EvidencePool) -> None:
+    tools = with_traces(pool, BenchTraces(gaps=("a part was not read",)))
+    output = await tools.trace_breakdown(BreakdownArguments(service="checkout"))
+    lines = output.text.splitlines()
+    assert lines[0].startswith("checkout: 32ms -> 5")
+    assert lines[1].startswith("most of the added time: calls to payments, 22ms -> ")
+    assert output.summary == "checkout: most of the added time is calls to payments"
+    assert output.gap == "a part was not read"
+    assert output.facts["traces"]
+    assert all(trace in output.text for trace in output.facts["traces"])
+    assert estimate_tokens(output.text) <= 400
+    again = await tools.trace_breakdown(BreakdownArguments(service="checkout"))
+    assert again.text == output.text
+
+
+async def test_a_breakdown_of_what_was_not_recorded_says_so_in_its_own_words(pool: EvidencePool) -> None:
+    tools = with_traces(pool, BenchTraces())
+    for arguments in (
+        BreakdownArguments(service="search"),
+        BreakdownArguments(service="checkout", operation="all is well"),
+        BreakdownArguments(service="checkout", operation="POST /charge"),
+    ):
+        output = await tools.trace_breakdown(arguments)
+        assert output.text == "no such requests were recorded in this window"
+    named = await tools.trace_breakdown(BreakdownArguments(service="payments", operation="POST /charge"))
+    assert named.text.startswith("payments POST /charge: ")
+    with pytest.raises(BadArguments, match="not a declared service"):
+        await tools.trace_breakdown(BreakdownArguments(service="nobody"))
+
+
+async def test_windows_are_compared_without_reading_traces(pool: EvidencePool) -> None:
+    source = BenchTraces()
+    await with_traces(pool, source).compare_windows(CompareArguments())
+    assert source.reads == 0

@@ -1,18 +1,19 @@
 """Dead, late and broken sources become gaps; the others are read all the same."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fakes.bench import bench_toolbox
+from fakes.bench_traces import BenchTraces
 from fakes.inline_engine import SettableClock
 from fakes.rig import Rig
 
 from agents import telemetry
-from agents.connector import Check, Connector, ConnectorConfig, SeriesRead
+from agents.connector import Check, Connector, ConnectorConfig, SeriesRead, SpansRead
 from agents.errors import NeedsReauthorisation, Unavailable
 from agents.evidence.types import Window
 from agents.telemetry import gather
@@ -46,6 +47,16 @@ class Broken(Connector):
         """Reads something."""
         assert isinstance(arguments, Arguments)
         return ToolOutput(text=str(await self.read_series(_window(datetime.now().astimezone()))), summary="")
+
+
+class BrokenTraces(Broken):
+    """The same for traces."""
+
+    title = "Broken traces"
+
+    async def read_spans(self, window: Window, services: Sequence[str] | None = None) -> SpansRead:
+        await self.read_series(window)
+        raise AssertionError("it never answers")
 
 
 def _window(end: datetime) -> Window:
@@ -88,3 +99,40 @@ async def test_what_is_not_connected_is_named(rig: Rig) -> None:
 async def test_nothing_connected_reads_nothing_and_raises_nothing(rig: Rig) -> None:
     gathered = await gather(Toolbox(), _window(rig.clock()))
     assert (gathered.series, gathered.logs, gathered.changes, gathered.gaps) == ((), (), (), ())
+
+
+def with_traces(folder: Path, clock: SettableClock) -> Toolbox:
+    box = bench_toolbox(folder, clock)
+    return replace(box, connectors=(*box.connectors, BenchTraces()))
+
+
+async def test_traces_that_are_connected_are_not_called_missing(rig_of: RigOf) -> None:
+    rig = rig_of(toolbox=with_traces)
+    verdict = await rig.verdict(await rig.ask())
+    assert "logs not connected" in verdict.not_known
+    assert not any("traces" in gap for gap in verdict.not_known)
+
+
+async def test_spans_of_all_sources_are_read_as_one(rig: Rig) -> None:
+    end = rig.clock()
+    window = Window(start=end - timedelta(minutes=5), end=end)
+    one, two = BenchTraces(), BenchTraces(gaps=("a part was not read",))
+    toolbox = Toolbox(connectors=(one, two))
+    assert "traces" not in toolbox.missing()
+    assert toolbox.sources() == ["Bench traces", "Bench traces"]
+    gathered = await gather(toolbox, window)
+    assert gathered.gaps == ("a part was not read",)
+    assert gathered.spans is not None
+    assert gathered.spans.ts.size == 2 * 3 * 300
+    assert gathered.spans.services == ("checkout", "payments")
+    assert (await gather(toolbox, window, traces=False)).spans is None
+    assert (one.reads, two.reads) == (1, 1)
+    assert (await gather(Toolbox(), window)).spans is None
+
+
+async def test_a_dead_source_of_traces_is_a_gap(rig: Rig) -> None:
+    toolbox = Toolbox(connectors=(BrokenTraces(Unavailable("connection refused")), BenchTraces()))
+    end = rig.clock()
+    gathered = await gather(toolbox, Window(start=end - timedelta(minutes=1), end=end))
+    assert gathered.gaps == ("Broken traces: connection refused",)
+    assert gathered.spans is not None

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "rank_causes": ("minutes", "symptom_service", "wait_s"),
     "what_changed": ("minutes", "symptom_service", "wait_s"),
     "log_patterns": ("minutes", "symptom_service", "service"),
+    "trace_breakdown": ("minutes", "symptom_service", "service", "operation"),
     "read_diff": ("change",),
     "search_logs": ("service", "grep", "level", "limit"),
     "state_hypotheses": ("hypotheses",),

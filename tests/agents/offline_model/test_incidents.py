@@ -196,3 +196,41 @@ async def test_claims_carry_evidence_against_and_all_pass_the_gate(stage_of: Sta
     assert {claim.side for claim in verdict.claims} >= {"for", "against"}
     assert {h.state for h in verdict.hypotheses} == {"supported", "refuted"}
     assert len(stage.drafts) == 1
+
+
+def broken_down(service: str, part: str) -> str:
+    """A breakdown as the tool prints it."""
+    return (
+        f"{service}: 27ms -> 807ms a request (mean); 60 requests before 11:55:00 UTC, 60 since\n"
+        f"most of the added time: {part}, 22ms -> 802ms, +780ms of +780ms\n"
+        "part,per request before->now,added,calls per request"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "side"), [("own work", "for"), ("calls to somewhere else", "for"), ("calls to {rival}", "against")]
+)
+async def test_a_slow_suspects_requests_are_broken_down_where_traces_are_connected(
+    stage_of: StageOf, part: str, side: str
+) -> None:
+    diffs = {"c-bad": hunk("app.py", *QUERY, heading="def list_a(request):", around=('@get("/a")',))}
+    stage, incident = stage_of("slow", 1, diffs=diffs)
+    rival = next(s for s in stage.services if s != incident.culprit)
+    text = broken_down(incident.culprit, part.format(rival=rival))
+    stage.tools = {**stage.tools, "trace_breakdown": lambda _: (text, {}, False)}
+    verdict = await stage.play(OfflineModel())
+    assert stage.asked("trace_breakdown") == [{"service": incident.culprit}]
+    assert len(stage.turns) <= 4
+    assert not verdict.dropped
+    claim = next(c for c in verdict.claims if c.quote in text)
+    assert (claim.text, claim.side) == (
+        f"Most of the time that was added to {incident.culprit}'s requests: {part.format(rival=rival)}.",
+        side,
+    )
+
+
+async def test_requests_are_not_broken_down_where_nothing_is_slow(stage_of: StageOf) -> None:
+    stage, incident = stage_of("exception", 1)
+    stage.tools = {**stage.tools, "trace_breakdown": lambda _: (broken_down(incident.culprit, "own work"), {}, False)}
+    await stage.play(OfflineModel())
+    assert not stage.asked("trace_breakdown")
