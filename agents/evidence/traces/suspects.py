@@ -140,6 +140,8 @@ def early_ends(c: Compared) -> list[Suspicion]:
         else:
             found.append(_early(calls, steps, ends, i, first))
     for key, group in sorted(at_callee.items()):
+        if key in ended:
+            continue  # the callee itself ended early, and its callers with it
         found += _after_call(calls, ends, key, group, first)
     return [*found, *_steps_missing(c, steps, ended, first)]
 
