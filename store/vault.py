@@ -65,8 +65,9 @@ class DataKeys:
     by_id: Mapping[str, DataKey] = field(repr=False)
 
     @cached_property
-    def by_id_bytes(self) -> Mapping[bytes, DataKey]:
-        return {uuid.UUID(dek_id).bytes: key for dek_id, key in self.by_id.items()}
+    def by_beginning(self) -> Mapping[bytes, DataKey]:
+        """By the first bytes of the envelopes that are made."""
+        return {_MAGIC + uuid.UUID(dek_id).bytes: key for dek_id, key in self.by_id.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,21 +92,16 @@ def seal(key: DataKey, place: Place, plain: bytes) -> bytes:
 
 def unseal(keys: DataKeys, place: Place, envelope: bytes) -> bytes:
     """Raises CorruptEnvelope, or UnknownKey when the keyring lacks the key that the envelope names."""
-    if len(envelope) < _SHORTEST or not envelope.startswith(MAGICS):
-        raise CorruptEnvelope(f"{place} is not an envelope")
-    dek_id = envelope[_ID_AT:_SALT_AT]
-    key = keys.by_id_bytes.get(dek_id)
-    if key is None:
-        raise UnknownKey(f"{place} was sealed with a key not in the keyring")
-    salt, nonce = envelope[_SALT_AT:_COMMIT_AT], _NONCE
-    if envelope.startswith(_MAGIC):
-        derived = key.derive(salt)
+    key, nonce = keys.by_beginning.get(envelope[:_SALT_AT]), _NONCE
+    if key is not None:
+        derived = key.derive(envelope[_SALT_AT:_COMMIT_AT])
     else:
-        derived, nonce = _derive_old(key, salt)
+        key = _key_of_old(keys, place, envelope)
+        derived, nonce = _derive_old(key, envelope[_SALT_AT:_COMMIT_AT])
     if not compare_digest(derived[32:], envelope[_COMMIT_AT:_BODY_AT]):
         raise CorruptEnvelope(f"{place}: the key commitment differs")
     try:
-        return AESGCM(derived[:32]).decrypt(nonce, envelope[_BODY_AT:], _associated(place, dek_id))
+        return AESGCM(derived[:32]).decrypt(nonce, envelope[_BODY_AT:], _associated(place, key.id_bytes))
     except InvalidTag as exc:
         raise CorruptEnvelope(f"{place} was changed or moved") from exc
 
@@ -115,6 +111,16 @@ def key_of(envelope: bytes) -> str | None:
     if len(envelope) < _SHORTEST or not envelope.startswith(MAGICS):
         return None
     return str(uuid.UUID(bytes=envelope[_ID_AT:_SALT_AT]))
+
+
+def _key_of_old(keys: DataKeys, place: Place, envelope: bytes) -> DataKey:
+    """For what does not begin as the envelopes that are made now. Raises as `unseal`."""
+    named = key_of(envelope)
+    if named is None:
+        raise CorruptEnvelope(f"{place} is not an envelope")
+    if named not in keys.by_id:
+        raise UnknownKey(f"{place} was sealed with a key not in the keyring")
+    return keys.by_id[named]
 
 
 def _derive_old(key: DataKey, salt: bytes) -> tuple[bytes, bytes]:
