@@ -25,26 +25,25 @@ _VALUE = re.compile(
   | (?<!\w)[a-zA-Z][a-zA-Z0+.-]{0,20}://[^\s"'<>,;)\]]*[^\s"'<>,;)\]:.]  # URL
   | (?<![\w.])0[xX][0a-fA-F]+(?!\w)
   | (?<!\w)(?=0*[a-fA-F])(?:(?=[a-fA-F]*0)[0a-fA-F]{2,}|[a-fA-F]{8,})(?!\w)       # hexadecimal
+  | (?<!\w)[a-zA-Z]*+0++[a-zA-Z]++0[0a-zA-Z]*+(?!\w)                # digits and letters in turn: an id
   | (?<!\w)[A-Za-z]:\\[^\s"'<>|,;)]*                                # path on Windows
   | (?<![\w./<>])(?:/+[\w.@%+~-]+)+/?(?:\?[^\s"'<>]*)?              # path, with its query
-  | (?<=["'])[^\s"']+(?=["'])                                       # a quoted word
   | (?:(?<![\w.)\]])[-+])?0+(?:\.0+|[,:/]0+(?![0a-zA-Z]))*          # number, time, and its unit:
     (?:(?:[KMGTkmgt]i?[bB]?|[munµ]?s|%)(?![a-zA-Z]))?
     """,
     re.VERBOSE,
 )
-_MAY_HOLD_VALUE = re.compile(r"[0/\\\"']|[a-fA-F]{8}")
+_MAY_HOLD_VALUE = re.compile(r"[0/\\]|[a-fA-F]{8}")
 _AMOUNT = re.compile(
     r"<\*>(?: (?:[KMGT]i?B|B|bytes?|[mu]?secs?|(?:milli|micro)?seconds?|min(?:ute)?s?|hours?|days?|ms)(?![\w(]))?"
     r"(?: \(<\*> [KMGT]i?B\))?"  # the same again in another unit
 )
-_LIST = re.compile(r"<\*>(?:(?:[-_]?<\*>)+|(?:,? ?<\*>){2,})")
+_LIST = re.compile(r"<\*>(?:(?:[-_]?<\*>)+|(?:, ?<\*>){2,}|(?: <\*>){4,})")
 _DATE = re.compile(
     r"(?:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
     r" <\*>,?(?: <\*>)?(?: [A-Z]{3,4})?(?: <\*>)?(?!\w)"
 )
 _MONTH = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* <\*>")
-_QUOTED = re.compile(r"""(?<=[=:])\s?"[^"]*\"""")
 
 
 class Masks(dict[str, str]):
@@ -83,8 +82,6 @@ def mask_words(levelled: str, masks: Masks) -> str:
 
 def mask_spans(line: str) -> str:
     """The masked words of a line with the values that take several words as one `<*>`."""
-    if '"' in line:
-        line = _QUOTED.sub(WILD, line)
     if WILD not in line:
         return line
     line = _AMOUNT.sub(WILD, line.replace("<<*>", WILD))  # less than 1

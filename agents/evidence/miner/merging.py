@@ -17,7 +17,7 @@ MANY = 4  # different plain words in one place that make it a value
 MAX_ROWS = 500
 RARE = 3  # forms that share all but words which occur once
 
-_SEPARATORS = re.compile(r"([\s=:,;()\[\]{}\"|]+)")
+_SEPARATORS = re.compile(r"([\s=:,;()\[\]{}\"'|]+)")
 _NAME = re.compile(r"<\*>|[./@#\\+]|\w_\w|\d|[^\x00-\x7f]")
 _CONSTANT = re.compile(r"(?:^|\W)(?:[A-Z][A-Z_]+|(?i:true|false|null|none|nil|yes|no|on|off|ok))$")
 _FAILURE = re.compile(r"(?i:error|fail|fatal|success|denied|refused|timed|invalid|lost|reject|abort|panic|exceed|warn)")
@@ -27,7 +27,8 @@ _ROLE = re.compile(
     r"(?i:user|username|account|host|hostname|node|device|interface|driver|process|thread|module|program|file|directory"
     r"|table|topic|queue|job|task|pod|container|image|volume|name|named|called)"
 )
-_KEY_END = re.compile(r"\s?[=:(]")
+_KEY_END = re.compile(r"[\"']?\s?[=:(]")
+_QUOTES = ('"', "'")
 
 
 def take_apart(form: str) -> tuple[Row, Row]:
@@ -140,7 +141,10 @@ def _values_among(words: Collection[str], place: int, row: Row, separators: Row)
 
 
 def _introduced(place: int, row: Row, separators: Row) -> bool:
-    """`key=` or a word like "user" before a word makes it a value."""
+    """A word after `key=` is a value, and one between quotes, and one after a word like "user"."""
     if place == 0:
         return False
-    return "=" in separators[place - 1] or (separators[place - 1] == " " and bool(_ROLE.fullmatch(row[place - 1])))
+    before = separators[place - 1]
+    if before.endswith(_QUOTES):
+        return place == len(separators) or separators[place].startswith(_QUOTES)
+    return "=" in before or (before == " " and bool(_ROLE.fullmatch(row[place - 1])))

@@ -68,7 +68,9 @@ def texts_of(lines: list[str]) -> set[str]:
         ("lasted <1 sec", "lasted 17 min"),
         ("ports 80, 443, 8080 are open", "ports 80, 443, 8080, 9090, 9091 are open"),
         ("key='alpha' is set", "key='beta' is set"),
-        ('tag="my lock" is held', 'tag="other" is held'),
+        ('tag="lock" is held', 'tag="other" is held'),
+        ('{"msg":"paid order 7","user":"bob"}', '{"msg":"paid order 8","user":"eve"}'),
+        ("pod cart-7d4b9c6f5-x2x9z is up", "pod till-5f6b7c8d9-q8w7e is up"),
         ("state owner=alice is set", "state owner=bob is set"),
         ("session opened for user alice at once", "session opened for user bob at once"),
         ("class com.acme.Cart was loaded", "class com.acme.Till was loaded"),
@@ -86,6 +88,9 @@ def test_what_looks_like_a_value_makes_no_difference(one: str, other: str) -> No
         ('"GET /a HTTP/1.1" status: 200', '"POST /a HTTP/1.1" status: 200'),
         ("feature enabled=true here", "feature enabled=false here"),
         ("moved from NEW to RUNNING", "moved from RUNNING to DONE"),
+        ('{"level":"info","msg":"started"}', '{"level":"info","msg":"stopped"}'),
+        ('{"level":"info","ms":7}', '{"level":"error","ms":7}'),
+        ('level=info msg="payment made for it"', 'level=info msg="refund made for it"'),
         ("load begins", "save begins"),
         ("read_head done at 7", "write_head done at 7"),
         ("memory limit: 7", "memory usage: 7"),
@@ -153,6 +158,8 @@ def test_parameters_are_the_values_of_the_line() -> None:
     line = "user 17 from  10.0.0.3 took 12.5ms"
     template = miner.template(int(miner.add("svc", [line])[0]))
     assert template.parameters(line) == ("17", "10.0.0.3", "12.5ms")
+    request = "GET /cart/17?full=1 200 12ms"
+    assert miner.template(int(miner.add("svc", [request])[0])).parameters(request) == ("/cart/17?full=1", "200", "12ms")
     assert template.parameters("something else") is None
     assert template.parameters("user 17 from 10.0.0.3") is None
 
