@@ -15,10 +15,12 @@ from typing import Any, Final, Protocol, cast
 from agents.cluster import ClusterTools
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, Service
 from agents.database import DatabaseTools
+from agents.evidence.kubernetes.parse import HASH
 from agents.evidence.kubernetes.tables import rows
 from agents.evidence.kubernetes.types import Read, What
 from agents.outbound import EgressPolicy, Outbound
 from agents.tool import Tool, tools_of
+from benchmarks.recorded_kubectl import KubectlCalls
 from benchmarks.recorded_managed import ClusterFiles, DatabaseFiles, EvidenceFiles
 
 Arguments = dict[str, Any]
@@ -32,6 +34,8 @@ class Recorded(Protocol):
     info: Mapping[str, Any]
 
     def call(self, tool: str, arguments: Arguments) -> str: ...
+
+    def find(self, tool: str, arguments: Arguments) -> Any: ...
 
 
 def loader(data: Path) -> Callable[[str], Recorded]:
@@ -63,6 +67,10 @@ class RecordedSource(Connector):
     def declared(self) -> tuple[Service, ...]:
         """What an operator would declare: whatever can be at fault by name."""
         raise NotImplementedError
+
+    def subjects(self) -> list[str]:
+        """What the question itself names, as far as the source knows it."""
+        return []
 
     def knows(self, name: str) -> bool:
         return name in {service.name for service in self.declared()}
@@ -128,6 +136,30 @@ class ManagedCluster(RecordedCluster):
         return self._files.answer(Read(what=What.LIST, kind=kind))[1]
 
 
+class QuestionedCluster(RecordedCluster):
+    """A cluster of which the calls around one question were recorded."""
+
+    def __init__(self, case: Recorded) -> None:
+        super().__init__(case)
+        self._calls = KubectlCalls(case, self.made)
+
+    async def read(self, read: Read) -> str:
+        return self._calls.answer(read) or "no data"
+
+    def listed(self, kind: str) -> str:
+        return self._calls.answer(Read(what=What.LIST, kind=kind))
+
+    def subjects(self) -> list[str]:
+        return self._calls.subjects()
+
+    def declared(self) -> tuple[Service, ...]:
+        policies = [row.name for row in rows(self.listed("networkpolicies"))]
+        names = [HASH.sub("", name) for name in self.subjects()]
+        pods = [HASH.sub("", row.name) for row in rows(self.listed("pods"))]
+        own = [row.name for kind in _DECLARED for row in rows(self.listed(kind))]
+        return tuple(Service(name=name) for name in dict.fromkeys((*own, *names, *pods, *policies)))
+
+
 class ManagedDatabase(RecordedSource):
     """A database of which evidence files are left."""
 
@@ -146,7 +178,9 @@ def source_of(case: Recorded) -> RecordedSource:
     tools = {tool["name"] for tool in case.info["tools"]}
     if "query_grafana_metrics" in tools and case.info["system"]["kind"] == "rds":
         return ManagedDatabase(case)
-    return ManagedCluster(case) if "list_eks_pods" in tools else RecordedCluster(case)
+    if "list_eks_pods" in tools:
+        return ManagedCluster(case)
+    return RecordedCluster(case) if "GetResources" in tools else QuestionedCluster(case)
 
 
 def _files(case: Recorded) -> EvidenceFiles:

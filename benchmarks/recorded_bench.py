@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +29,10 @@ from store.session import Database
 from store.users import Role
 
 _MOST_TURNS: Final = 20
+
+
+async def _no_wait(_seconds: float) -> None:
+    """What was recorded does not come in later."""
 
 
 class _Nobody:
@@ -96,7 +99,7 @@ async def open_bench(folder: Path) -> AsyncIterator[Bench]:
         person = Person(tenant_id=tenant, user_id=user.id, slack_user_id="U0BENCH", role=Role.ADMIN)
         runtime = Runtime(
             db=db, queue=nobody, reporter=nobody, receiver=nobody, claude=None, offline=OfflineModel(),
-            toolbox_for=lambda _tenant: Toolbox(), evidence=pool, clock=lambda: datetime.now(UTC), sleep=asyncio.sleep,
+            toolbox_for=lambda _tenant: Toolbox(), evidence=pool, clock=lambda: datetime.now(UTC), sleep=_no_wait,
         )  # fmt: skip
         yield Bench(runtime=runtime, person=person)
     finally:

@@ -58,7 +58,9 @@ class ClusterFiles:
         if read.what is What.LIST:
             return self._list(read.kind)
         if read.what is What.DESCRIBE:
-            described = self._pod(read.name) if read.kind == "pods" else f"Name: {read.name}\nNamespace: {self._namespace}\n"
+            described = (
+                self._pod(read.name) if read.kind == "pods" else f"Name: {read.name}\nNamespace: {self._namespace}\n"
+            )
             return "get_eks_events", described + self._events_of(read.name)
         if read.what in (What.LOGS, What.ERRORS):
             return "query_datadog_logs", self._logs(read.name)
@@ -83,7 +85,9 @@ class ClusterFiles:
         if kind == "events":
             columns = ("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE")
             events = self._files.rows("get_eks_events", "warning_events")
-            listed = [(self._seen(e), e["type"], e["reason"], e.get("involved_object", ""), e["message"]) for e in events]
+            listed = [
+                (self._seen(e), e["type"], e["reason"], e.get("involved_object", ""), e["message"]) for e in events
+            ]
             return "get_eks_events", _table(columns, listed)
         return "", ""
 

@@ -56,6 +56,7 @@ async def predict(bench: Bench, case: Recorded) -> Prediction:
     verdict = Verdict.model_validate(run.investigation.verdict)
     cause = verdict.cause
     named = [cause.service, *(h.text.partition(":")[0] for h in verdict.hypotheses)] if cause else []
+    named += source.subjects()
     told = [verdict.headline, cause.statement if cause else "", verdict.impact, verdict.advice]
     told += [c.quote or c.text for c in verdict.claims]
     texts = [str(block.get("content", "")) for m in run.messages if m.role == "user" for block in _results(m.content)]

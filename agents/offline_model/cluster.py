@@ -27,6 +27,7 @@ _SHORTEST_QUOTE: Final = 6
 _HYPOTHESES: Final = 5
 _HEADLINE: Final = 120
 _MOST_ENDINGS: Final = 4
+_OTHERS: Final = frozenset({"metrics", "logs", "changes"})
 _ENDED: Final = re.compile(
     r"rolled back|rollback successful|restored|recovered|rollout completed|back to normal|returned to ready|resolved"
     r"|autoscaling completed",
@@ -51,7 +52,9 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     seen = Snapshot(readings=tuple(_readings(transcript)))
     found = [h for h in rank_snapshot(seen) if h.score >= _WORTH_A_NAME]
     if not found:
-        return _all_well(transcript, seen) if seen.is_well else None
+        if seen.is_well:
+            return _all_well(transcript, seen)
+        return _nothing_to_go_on(transcript) if _OTHERS <= set(transcript.missing) else None
     best = found[0]
     claims = list(_claims(transcript, seen, best))
     proofs = {claim["artifact"] for claim in claims}
@@ -71,7 +74,13 @@ def _all_well(transcript: Transcript, seen: Snapshot) -> dict[str, Any]:
     """Nothing is wrong now; where something was, the lines that tell how it ended."""
     past = [q for q in seen.lines(_ENDED) if len(q.line) >= _SHORTEST_QUOTE][:_MOST_ENDINGS]
     claims = [
-        {"text": "What was reported is over.", "status": "observed", "side": "against", "artifact": q.source, "quote": q.line}
+        {
+            "text": "What was reported is over.",
+            "status": "observed",
+            "side": "against",
+            "artifact": q.source,
+            "quote": q.line,
+        }
         for q in past
     ]
     what = "what was reported has recovered" if past else "all workloads have their replicas and nothing alarms"
@@ -80,6 +89,17 @@ def _all_well(transcript: Transcript, seen: Snapshot) -> dict[str, Any]:
         "cause": None,
         "confidence": "none",
         "claims": claims,
+        "checked": list(transcript.connected)[:8],
+    }
+
+
+def _nothing_to_go_on(transcript: Transcript) -> dict[str, Any]:
+    """The cluster explains nothing and there is nothing else to read."""
+    return {
+        "headline": "No confident cause: what the cluster told shows nothing unusual.",
+        "cause": None,
+        "confidence": "none",
+        "not_known": ["Metrics, logs and changes are not connected, so what the listings do not show stays unknown."],
         "checked": list(transcript.connected)[:8],
     }
 

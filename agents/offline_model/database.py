@@ -43,7 +43,12 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         {"id": f"H{n}", "text": f"{f.fault}: {f.because}"[:160], "state": "refuted" if f.over else "supported"}
         for n, f in enumerate(found[:6], start=1)
     ]
-    draft = {"claims": claims, "hypotheses": hypotheses, "checked": list(transcript.connected)[:8], "impact": told[:300]}
+    draft = {
+        "claims": claims,
+        "hypotheses": hypotheses,
+        "checked": list(transcript.connected)[:8],
+        "impact": told[:300],
+    }
     if not active:
         return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none"}
     best = active[0]

@@ -16,7 +16,9 @@ from agents.evidence.database.types import Fault, Finding, Shape, Statement
 
 _FAILOVER: Final = re.compile(r"failover", re.IGNORECASE)
 _AVAILABLE: Final = re.compile(r"is available|available again|accepting connections", re.IGNORECASE)
-_DONE: Final = re.compile(r"(?:autoscaling|failover|modification|expansion) completed|has been increased", re.IGNORECASE)
+_DONE: Final = re.compile(
+    r"(?:autoscaling|failover|modification|expansion) completed|has been increased", re.IGNORECASE
+)
 _STORAGE: Final = re.compile(r"storage|disk (?:is )?full|no space left", re.IGNORECASE)
 _OUT_OF_STORAGE: Final = re.compile(
     r"ran out of storage|storage-full|no space left|critically low|insufficient storage", re.IGNORECASE
@@ -97,9 +99,7 @@ def _storage(seen: Seen) -> Iterator[Finding]:
     writer = next((s for s in seen.statements if _WRITES.search(s.text)), None)
     shown = [*((free.line,) if free else ()), *lines, *((writer.line,) if writer else ())]
     if grown and not fell:
-        because = (
-            f"free storage of {seen.instance} was short, storage autoscaling enlarged the volume, and FreeStorageSpace recovered"
-        )
+        because = f"free storage of {seen.instance} was short, storage autoscaling enlarged the volume, and FreeStorageSpace recovered"
         yield Finding(fault=Fault.STORAGE_EXHAUSTED, score=0.9, because=because, lines=tuple(shown), over=True)
     elif fell or seen.lines(_OUT_OF_STORAGE):
         by = " while a heavy write workload (WriteIOPS) fills it" if writer or seen.metric("WriteIOPS") else ""

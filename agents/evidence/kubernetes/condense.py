@@ -19,7 +19,7 @@ from agents.evidence.kubernetes.types import Read, Reading, What
 _DROPPED: Final = frozenset(
     (
         "Container ID", "Image ID", "Host Port", "Host Ports", "Annotations", "IPs", "IP", "Priority", "Start Time", "QoS Class",
-        "Tolerations", "Conditions", "Mounts", "Environment", "Args", "Command", "Started", "Finished", "Init Containers",
+        "Tolerations", "Conditions", "Mounts", "Environment", "Args", "Command", "Started", "Finished",
         "Finalizers", "CreationTimestamp", "Session Affinity", "Internal Traffic Policy", "IP Families", "IP Family Policy",
         "StrategyType", "MinReadySeconds", "RollingUpdateStrategy", "TokenExpirationSeconds", "ConfigMapOptional",
         "ConfigMapName", "DownwardAPI", "Status", "Type", "Optional", "Medium", "SizeLimit", "Service Account",
@@ -159,7 +159,7 @@ def _without_well(text: str) -> str:
     inside = False
     for line in text.splitlines():
         if line and not line[0].isspace():
-            inside = line.startswith("Containers:")
+            inside = line.startswith(("Containers:", "Init Containers:"))
             blocks.append([])
         elif inside and re.match(r"  \S", line):
             blocks.append([])
@@ -177,7 +177,7 @@ def _is_container(block: list[str]) -> bool:
 
 def _is_well(block: list[str]) -> bool:
     words = {" ".join(line.split()) for line in block}
-    return "Ready: True" in words and "Restart Count: 0" in words
+    return {"Ready: True", "Restart Count: 0"} <= words or {"Reason: Completed", "Exit Code: 0"} <= words
 
 
 def _without_sections(text: str, dropped: frozenset[str]) -> list[str]:

@@ -84,7 +84,7 @@ MEANING: Final[Mapping[Label, str]] = {
     Label.PVC_ACCESS_MODE_MISMATCH: "its claim asks for an access mode that no volume offers",
     Label.PVC_CAPACITY_MISMATCH: "its claim asks for more capacity than any volume offers",
     Label.PVC_SELECTOR_MISMATCH: "its claim's selector matches the labels of no volume",
-    Label.PVC_STORAGE_CLASS_MISMATCH: "its claim names a storage class that does not fit",
+    Label.PVC_STORAGE_CLASS_MISMATCH: "its claim (PVC) names a storage class that does not fit",
     Label.IMAGE_REGISTRY_DNS_FAILURE: "the image registry's name does not resolve (DNS)",
     Label.INCORRECT_IMAGE_REFERENCE: "its image reference (name or tag) does not exist",
     Label.MISSING_IMAGE_PULL_SECRET: "the image pull secret is missing or refused",

@@ -92,7 +92,7 @@ def pod_detail(reading: Reading, workloads: tuple[str, ...]) -> PodDetail | None
     containers = [
         _container(node, originals, reading.source)
         for section in tree.children
-        if section.key == "Containers"
+        if section.key in ("Containers", "Init Containers")
         for node in section.children
     ]
     return PodDetail(
@@ -108,7 +108,9 @@ def pod_detail(reading: Reading, workloads: tuple[str, ...]) -> PodDetail | None
 
 def _container(node: Node, originals: Mapping[str, str], source: str) -> Container:
     lines = tuple(Quote(line=n.line, source=source) for n in node.walk())
-    last = node.child("Last State")
+    state = node.child("State")
+    ended = state if state is not None and state.value == "Terminated" else None
+    last = node.child("Last State") or ended
     limits = node.child("Limits")
     code = last.text("Exit Code") if last else ""
     restarts = node.text("Restart Count")
@@ -116,7 +118,7 @@ def _container(node: Node, originals: Mapping[str, str], source: str) -> Contain
         name=node.key,
         image=node.text("Image"),
         ports=tuple(p.partition("/")[0].strip() for p in (node.text("Ports") or node.text("Port")).split(",") if p),
-        waiting=(state.text("Reason") if (state := node.child("State")) else ""),
+        waiting=state.text("Reason") if state is not None else "",
         last_reason=last.text("Reason") if last else "",
         exit_code=int(code) if code.isdigit() else None,
         ready=node.text("Ready") == "True",

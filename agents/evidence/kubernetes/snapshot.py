@@ -32,6 +32,7 @@ from agents.evidence.kubernetes.types import Quote, Read, Reading, What
 _RESTARTS: Final = re.compile(r"(\d+)(?: \(([^ )]+) ago\))?")
 _USED: Final = re.compile(r"([\w./-]+): ([\w.]+)/([\w.]+)")
 _NAMESPACE: Final = re.compile(r"(?:^Namespace:\s+|No resources found in |^\s+namespace: )([a-z0-9-]+)", re.MULTILINE)
+_QUIET: Final = re.compile(r"no errors in \d+ lines|No (?:error|recent) logs found")
 _WORKLOADS: Final = ("deployments", "statefulsets", "daemonsets")
 
 
@@ -247,7 +248,7 @@ class Snapshot:
         found: dict[str, list[Quote]] = {}
         for reading in (*self.of(What.LOGS), *self.of(What.ERRORS)):
             lines = [Quote(line=line.strip(), source=reading.source) for line in reading.text.splitlines()]
-            found.setdefault(reading.read.name, []).extend(q for q in lines if q.line)
+            found.setdefault(reading.read.name, []).extend(q for q in lines if q.line and not _QUIET.match(q.line))
         return {app: tuple(lines) for app, lines in found.items()}
 
     def log_line(self, app: str, pattern: re.Pattern[str]) -> Quote | None:

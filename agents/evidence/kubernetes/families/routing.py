@@ -17,7 +17,7 @@ from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
 
 _ADDRESS: Final = re.compile(r"(?:https?://)?([a-z][a-z0-9-]*[a-z0-9])(?:\.[a-z0-9-]+\.svc[\w.]*)?:(\d{2,5})(?:/.*)?")
 _UNKNOWN_HOST: Final = re.compile(
-    r"UnknownHostException|no such host|name or service not known|ENOTFOUND|lookup \S+ on \S+:53|name resolution",
+    r"UnknownHostException|no such host|name or service not known|ENOTFOUND|could not resolve host|lookup \S+ on \S+:53|name resolution",
     re.IGNORECASE,
 )
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
@@ -45,6 +45,10 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
         heard = [q for q in seen.logs.get(app, ()) if _UNKNOWN_HOST.search(q.line)]
         if len(heard) > 1 and seen.has_replicas(app):
             yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.8, *heard[:2])
+    for detail in seen.details:
+        if any(c.exit_code not in (None, 0) for c in detail.containers):
+            if line := seen.log_line(detail.app, _UNKNOWN_HOST):
+                yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, detail.app, 0.72, line)
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:

@@ -32,7 +32,10 @@ _DENIED: Final = re.compile(
 _NO_LINK: Final = re.compile(r"Communications link failure|Can't connect to (?:MySQL|server)", re.IGNORECASE)
 _FULL: Final = re.compile(r"Too many connections|too many clients already|remaining connection slots", re.IGNORECASE)
 _READ_ONLY: Final = re.compile(r"(?:super-)?read-only option|read-only transaction|is read[- ]only", re.IGNORECASE)
-_FATAL: Final = re.compile(r"fatal|panic|uncaught|required .* not set|not found|exception|error", re.IGNORECASE)
+_FATAL: Final = re.compile(
+    r"fatal|panic|uncaught|required .* not set|not found|exception|error|could not|cannot|unable to|deprecat",
+    re.IGNORECASE,
+)
 _HOST: Final = re.compile(r"^\s*(?:- )?\w*HOST\w*:\s*[\"']?([\w.-]+)", re.MULTILINE)
 _DATABASE: Final = re.compile(r"mysql|maria|postgres|pgsql|mongo|sql|db\b|database", re.IGNORECASE)
 
@@ -53,12 +56,19 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
             yield fault(Label.MYSQL_INVALID_PORT, detail.app, 0.86, line, _port_line(seen, detail.app))
     yield from _database(seen)
     yield from _rollouts(seen)
+    described = {d.name for d in seen.details}
+    for pod in sickest(seen):
+        if pod.name not in described and pod.status not in ("Pending", "Running"):
+            yield fault(Label.CRASH_LOOP, pod.app, 0.4, seen.log_line(pod.app, _FATAL), pod.quote)
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
+    described = {d.name for d in seen.details}
     # What a probe or the kubelet explains needs no logs.
-    told = {h.name for d in seen.details for c in d.containers for h in _container(seen, d, c) if h.score > 0.6}
+    told = {h.name for d in seen.details for c in d.containers for h in _container(seen, d, c) if h.score > 0.7}
     for pod in sickest(seen):
+        if seen.has(Read(what=What.DESCRIBE, kind="pods", name=pod.name)) and pod.name not in described:
+            yield Read(what=What.LOGS, name=pod.app)
         crashed = next((d for d in seen.details if d.name == pod.name), None)
         if crashed is not None and pod.app not in told and any(_failed(c) for c in crashed.containers):
             yield Read(what=What.LOGS, name=pod.app)
@@ -104,9 +114,12 @@ def _container(seen: Snapshot, detail: PodDetail, container: Container) -> Itera
             yield fault(labels[found - 1], detail.app, 0.93, container.readiness.quote, event.quote)
         else:
             yield fault(Label.NOT_READY, detail.app, 0.4, event.quote)
-    if container.waiting == "CrashLoopBackOff" or (container.exit_code and container.restarts):
-        line = container.quote("Exit Code", "Reason")
-        yield fault(Label.CRASH_LOOP, detail.app, 0.45, line)
+    if container.waiting == "CrashLoopBackOff" or container.exit_code not in (None, 0):
+        told = seen.log_line(detail.app, _FATAL)
+        refused = next((e.quote for e in detail.events if e.reason == "Failed"), None)
+        shown = refused.around("unable to start") if refused else told
+        line = container.quote("Exit Code", "Reason", "Command")
+        yield fault(Label.CRASH_LOOP, detail.app, 0.65 if shown else 0.45, shown, line)
 
 
 def _out_of_memory(detail: PodDetail, container: Container) -> Quote | None:

@@ -41,6 +41,7 @@ class Claim:
 
 
 def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+    yield from _unprovisioned(seen)
     for detail in _waiting(seen):
         event = detail.event("FailedScheduling", _UNBOUND)
         shown = event.quote.around(_UNBOUND) if event else None
@@ -51,8 +52,19 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
                 yield fault(label, detail.app, score, line, volume, shown)
 
 
+def _unprovisioned(seen: Snapshot) -> Iterator[Hypothesis]:
+    """A claim whose storage class nobody serves says so itself."""
+    for detail in _waiting(seen):
+        for event in seen.events:
+            if event.about in detail.claims and event.reason == "ProvisioningFailed" and "not found" in event.message:
+                yield fault(Label.PVC_STORAGE_CLASS_MISMATCH, detail.app, 0.94, event.quote.around("not found"))
+
+
 def reads(seen: Snapshot) -> Iterator[Read]:
     for detail in _waiting(seen):
+        if seen.has(Read(what=What.MANIFEST, name=detail.app)) and not list(_claims(seen, detail)):
+            for claim in detail.claims:
+                yield Read(what=What.DESCRIBE, kind="persistentvolumeclaims", name=claim)
         yield Read(what=What.LIST, kind="persistentvolumeclaims")
         yield Read(what=What.LIST, kind="persistentvolumes", detail="labels")
         yield Read(what=What.MANIFEST, name=detail.app)
