@@ -132,16 +132,17 @@ def _statements(service: IntArray, texts: Sequence[str]) -> tuple[IntArray, IntA
 
 def line_events(
     columns: LogColumns,
-    earliest: float | None = None,
+    earliest: float,
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),
 ) -> list[Events]:
-    """Log lines by statement, to be dated; with `earliest` (epoch seconds) beside their companions, too."""
+    """Log lines by statement, to be dated: per line of their service, and per line of their companion.
+
+    Companions are looked for in what was recorded before `earliest` (epoch seconds).
+    """
     if columns.owner.size == 0:
         return []
     by_service = _events(columns, columns.ts, columns.ts, columns.service, columns.owner)
-    if earliest is None:
-        return [by_service]
     quiet = before_onset(columns.ts, earliest, (), coverage, spliced)
     companion, _ = _companions(columns, np.where(columns.ts < earliest, chunk_of(columns.ts, quiet, SLICE_S), -1))
     led = np.flatnonzero(companion >= 0)

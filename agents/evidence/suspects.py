@@ -11,8 +11,8 @@ import numpy as np
 from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.confidence import Known, judge
-from agents.evidence.dating import Search, date_incident
-from agents.evidence.event_dating import call_events, date_events
+from agents.evidence.dating import CLEAR, Search, date_incident
+from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
 from agents.evidence.fusion import Suspect, fuse, weigh_changes
 from agents.evidence.levels import group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
@@ -38,7 +38,10 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     window, spliced, edges, coverage = telemetry.window, telemetry.spliced, telemetry.edges, telemetry.coverage
     lines = as_columns(telemetry.logs) if telemetry.logs else None
     calls = None if telemetry.spans is None else read_calls(telemetry.spans)
-    onset = _date_events(telemetry, calls, lines, search) or date_incident(matrices, search, symptom)
+    onset = _date_events(telemetry, calls, lines, search)
+    if onset is None or onset.score < PLAIN_Z:
+        measured = date_incident(matrices, search, symptom)
+        onset = onset if onset is not None and measured.score < CLEAR else measured
     followed = follow_burden(matrices, edges, onset, window, symptom=symptom, spliced=spliced) if symptom else None
     found = list(followed.suspicions) if followed else []
     found += metric_suspicions(matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
@@ -107,7 +110,7 @@ def _date_events(telemetry: Telemetry, calls: Calls | None, lines: LogColumns | 
     """The onset as spans and log lines tell it."""
     coverage, spliced = telemetry.coverage, telemetry.spliced
     events = [] if calls is None else call_events(calls, search.earliest, coverage, spliced)
-    events += [] if lines is None else line_events(lines)
+    events += [] if lines is None else line_events(lines, search.earliest, coverage, spliced)
     return date_events(events, search.earliest, search.latest, coverage, spliced)
 
 
