@@ -1,7 +1,7 @@
 """The read tools of a managed database, over anything that can read its metrics and events.
 
-A connector implements `ManagedDatabase` and hands out `DatabaseTools(database)`. What is shown is a digest: metrics that
-left their usual range, events, and the statements that cause most load.
+A connector implements `ManagedDatabase` and hands out `DatabaseTools(database)`. What is shown is a digest: metrics
+that left their usual range, events, and the statements that cause most load.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class DatabaseTools:
         self._database = database
 
     @tool()
-    async def database_metrics(self, arguments: DatabaseArguments) -> ToolOutput:
+    async def database_metrics(self, _arguments: DatabaseArguments) -> ToolOutput:
         """The database's metrics that left their usual range, each with first, lowest, highest and last value."""
         text = tell_metrics(await self._database.read_metrics(), self._database.instance)
         return ToolOutput(text=text, summary=text.splitlines()[0])
 
     @tool()
-    async def database_events(self, arguments: DatabaseArguments) -> ToolOutput:
+    async def database_events(self, _arguments: DatabaseArguments) -> ToolOutput:
         """The database's events in their order, and the statements that cause most load with what they wait for."""
         text = tell_events(await self._database.read_events())
         return ToolOutput(text=text, summary=f"{len(text.splitlines())} lines")

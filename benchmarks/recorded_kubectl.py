@@ -1,7 +1,7 @@
 """A cluster of which only the calls around one question were recorded, under the names of `kubectl` wrappers.
 
-What the question and its alert name is looked for; listings are narrowed to it. A row that no listing holds is told from
-the object's description.
+What the question and its alert name is looked for; listings are narrowed to it. A row that no listing holds is
+told from the object's description.
 """
 
 from __future__ import annotations
@@ -34,7 +34,28 @@ _LOGS: Final = (
     "kubectl_previous_logs_all_containers",
 )  # fmt: skip
 _PLAIN: Final = frozenset(
-    "a an and are at did for from how in is it of on or pod pods the this to what why with".split()
+    [
+        "an",
+        "and",
+        "are",
+        "did",
+        "for",
+        "from",
+        "how",
+        "pod",
+        "pods",
+        "the",
+        "this",
+        "what",
+        "why",
+        "with",
+        "investigate",
+        "alert",
+        "report",
+        "root",
+        "cause",
+        "issue",
+    ]
 )
 
 
@@ -103,8 +124,8 @@ class KubectlCalls:
         single = _SINGULAR.get(kind, kind)
         texts = [self._ask("kubectl_find_resource", kind=single, keyword=name) for name in self.names]
         for place in self.namespaces:
-            for spelt in (single, single.capitalize()):
-                texts.append(self._ask("kubectl_get_by_kind_in_namespace", kind=spelt, namespace=place))
+            spelt = (single, single.capitalize())
+            texts += [self._ask("kubectl_get_by_kind_in_namespace", kind=s, namespace=place) for s in spelt]
             texts += [self._ask("kubectl_get_by_name", kind=single, name=n, namespace=place) for n in self.names]
         pattern = _POD if kind == "pods" else _WORKLOAD
         found: dict[str, Sequence[str]] = {}

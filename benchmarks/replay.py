@@ -23,8 +23,8 @@ from typing import Any, Final
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
-from agents.verdict import Verdict
 from agents.evidence.kubernetes.tables import rows
+from agents.verdict import Verdict
 from benchmarks.recorded import Recorded, RecordedCluster, RecordedSource, loader
 from benchmarks.recorded_bench import Bench, open_bench
 
@@ -35,8 +35,8 @@ _CATEGORIES: Final = {
     ),
     "infrastructure": ("failover", "unavailable", "node network", "packet loss", "disk"),
     "configuration_error": (
-        "probe", "mismatch", "missing", "incorrect", "invalid", "rollout", "dns", "misroute", "zero replicas", "conflict",
-        "permission", "policy", "taint", "affinity", "read only",
+        "probe", "mismatch", "missing", "incorrect", "invalid", "rollout", "dns", "misroute", "zero replicas",
+        "conflict", "permission", "policy", "taint", "affinity", "read only",
     ),
     "code_defect": ("crash",),
 }  # fmt: skip

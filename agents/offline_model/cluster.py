@@ -35,7 +35,7 @@ _ENDED: Final = re.compile(
 )
 
 
-def has_cluster(transcript: Transcript) -> bool:
+def is_there(transcript: Transcript) -> bool:
     return transcript.takes(tool_name(What.LIST), "kind") and transcript.takes(tool_name(What.DESCRIBE), "name")
 
 
@@ -54,7 +54,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     if not found:
         if seen.is_well:
             return _all_well(transcript, seen)
-        return _nothing_to_go_on(transcript) if _OTHERS <= set(transcript.missing) else None
+        return _nothing_to_go_on(transcript) if set(transcript.missing) >= _OTHERS else None
     best = found[0]
     claims = list(_claims(transcript, seen, best))
     proofs = {claim["artifact"] for claim in claims}

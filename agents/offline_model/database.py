@@ -18,7 +18,7 @@ _QUOTE: Final = 390
 _MOST_CLAIMS: Final = 10
 
 
-def has_database(transcript: Transcript) -> bool:
+def is_there(transcript: Transcript) -> bool:
     return all(tool in transcript.tools for tool in _TOOLS)
 
 

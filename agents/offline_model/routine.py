@@ -13,8 +13,6 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from agents.offline_model import cluster, database
-from agents.offline_model.cluster import has_cluster
-from agents.offline_model.database import has_database
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
 from agents.offline_model.judgement import (
@@ -52,21 +50,25 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
         return "The conclusion is handed in.", []
     if concluded:
         return "Mending the conclusion.", [Call(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
-    if has_cluster(transcript):
-        if wanted := cluster.reads(transcript):
-            return "Reading the cluster.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
-        if draft := cluster.conclusion(transcript):
-            return "The cluster's state explains it.", [Call(tool="conclude", arguments=draft)]
-    if has_database(transcript):
-        if wanted := database.reads(transcript):
-            return "Reading the database.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
-        if draft := database.conclusion(transcript):
-            return "That is enough to conclude.", [Call(tool="conclude", arguments=draft)]
+    if states := _states(transcript):
+        return states
     case = read_case(transcript, read_steering(transcript))
     reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
     if reading:
         return _says(reading), reading
     return "That is enough to conclude.", _conclusion(case)
+
+
+def _states(transcript: Transcript) -> tuple[str, list[Call]] | None:
+    """The next turn over sources that tell their state outright; None where there are none, or they explain nothing."""
+    for what, source in (("cluster", cluster), ("database", database)):
+        if not source.is_there(transcript):
+            continue
+        if wanted := source.reads(transcript):
+            return f"Reading the {what}.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
+        if draft := source.conclusion(transcript):
+            return "That is enough to conclude.", [Call(tool="conclude", arguments=draft)]
+    return None
 
 
 def _reading(case: Case) -> list[Call]:

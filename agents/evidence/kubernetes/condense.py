@@ -18,10 +18,12 @@ from agents.evidence.kubernetes.types import Read, Reading, What
 
 _DROPPED: Final = frozenset(
     (
-        "Container ID", "Image ID", "Host Port", "Host Ports", "Annotations", "IPs", "IP", "Priority", "Start Time", "QoS Class",
-        "Tolerations", "Conditions", "Mounts", "Environment", "Args", "Command", "Started", "Finished",
-        "Finalizers", "CreationTimestamp", "Session Affinity", "Internal Traffic Policy", "IP Families", "IP Family Policy",
-        "StrategyType", "MinReadySeconds", "RollingUpdateStrategy", "TokenExpirationSeconds", "ConfigMapOptional",
+        "Container ID", "Image ID", "Host Port", "Host Ports", "Annotations", "IPs", "IP", "Priority", "Start Time",
+        "QoS Class", "Tolerations", "Conditions", "Mounts", "Environment",
+        "Args", "Command", "Started", "Finished",
+        "Finalizers", "CreationTimestamp", "Session Affinity", "Internal Traffic Policy", "IP Families",
+        "IP Family Policy", "StrategyType",
+        "MinReadySeconds", "RollingUpdateStrategy", "TokenExpirationSeconds", "ConfigMapOptional",
         "ConfigMapName", "DownwardAPI", "Status", "Type", "Optional", "Medium", "SizeLimit", "Service Account",
         "Controlled By", "Replicas", "OldReplicaSets", "NewReplicaSet", "Pods Status", "External Traffic Policy",
     )
@@ -33,12 +35,14 @@ _DROPPED_OF_MANIFESTS: Final = frozenset(
 )  # fmt: skip
 _KEPT_INSIDE: Final = ("ISTIO_KUBE_APP_PROBERS", "ClaimName")
 _TROUBLE: Final = re.compile(
-    r"rolled back|rollback|recovered|restored|completed|back to|enotfound|resolve|error|exception|denied|refused|fail|fatal|panic|caused by|timed? ?out|in use|too many|read-only|unknown ?host"
-    r"|no such|not found|unavailable|killed|cannot|can't|unable",
+    r"rolled back|rollback|recovered|restored|completed|back to|enotfound|resolve|error|exception|denied|refused|fail"
+    r"|fatal|panic|caused by|timed? ?out|in use|too many|read-only|unknown ?host|no such|not found|unavailable|killed"
+    r"|cannot|can't|unable",
     re.IGNORECASE,
 )
 _TELLING: Final = re.compile(
-    r"rolled back|rollback|recovered|restored|rollout completed|fatal|denied|in use|too many|read-only|unknownhost|no such host|link failure|out of memory|refused|not found|deadline",
+    r"rolled back|rollback|recovered|restored|rollout completed|fatal|denied|in use|too many|read-only|unknownhost"
+    r"|no such host|link failure|out of memory|refused|not found|deadline",
     re.IGNORECASE,
 )
 _STACK: Final = re.compile(r"^\s*(?:\S+\s+)?at [\w.$]+\(")
@@ -56,7 +60,7 @@ def condense(read: Read, text: str) -> str:
     return short.strip() or text.strip()[:_LONGEST_LINE]
 
 
-def _as_it_is(read: Read, text: str) -> str:
+def _as_it_is(_read: Read, text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
@@ -143,14 +147,20 @@ def _description(read: Read, text: str) -> str:
             in_events, in_volumes = True, False
         elif line and not line[0].isspace():
             in_volumes = line.startswith("Volumes:")
-        if in_events and line.split()[:1] == ["Normal"] and "liveness" not in line and "FailedBinding" not in line:
-            if "Scheduled" not in line.split()[1:2]:
-                continue
+        if in_events and _is_routine(line):
+            continue
         if in_volumes and not line.startswith("Volumes:") and "ClaimName" not in line:
             continue
         if "----" not in line and line.strip() not in ("Volumes:", "Node-Selectors:              <none>"):
             out.append(line.rstrip())
     return "\n".join(out)
+
+
+def _is_routine(event: str) -> bool:
+    """Whether a row of events tells of the usual course."""
+    words = event.split()
+    told = "liveness" in event or "FailedBinding" in words[1:2] or "Scheduled" in words[1:2]
+    return words[:1] == ["Normal"] and not told
 
 
 def _without_well(text: str) -> str:
@@ -223,7 +233,7 @@ def _letters(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _log(read: Read, text: str) -> str:
+def _log(_read: Read, text: str) -> str:
     """Distinct lines that tell of trouble, the most telling ones first kept, in their order."""
     pieces = [piece.strip().strip('",') for line in text.splitlines() for piece in re.split(r"\\n", line)]
     lines: dict[str, str] = {}
@@ -245,7 +255,7 @@ def _clipped(line: str) -> str:
     return line[start : start + _LONGEST_LINE]
 
 
-def _alerts(read: Read, text: str) -> str:
+def _alerts(_read: Read, text: str) -> str:
     return "\n".join(alert_lines(text)) or "no active alerts"
 
 
@@ -256,7 +266,7 @@ def _connection(read: Read, text: str) -> str:
     return _as_it_is(read, text)
 
 
-def _component(read: Read, text: str) -> str:
+def _component(_read: Read, text: str) -> str:
     return "\n".join(
         line.strip() for line in text.splitlines() if line.strip().startswith(("Service:", "Node:", "Active:"))
     )

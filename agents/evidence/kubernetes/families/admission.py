@@ -40,25 +40,28 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
-    missing = without_pods(seen)
-    if missing:
-        yield Read(what=What.LIST, kind="replicasets")
-    sick = {pod.app for pod in seen.pods if pod.is_sick}
-    if all(node.is_ready for node in seen.nodes):
-        for workload in seen.workloads:
-            if workload.ready < workload.wanted and workload.name not in {*missing, *sick}:
-                yield Read(what=What.DESCRIBE, kind=workload.kind, name=workload.name)
-    for row, _ in seen.rows("replicasets"):
-        if row.get("DESIRED") > row.get("CURRENT") and app_of(f"{row.name}-00000", seen.workload_names) in missing:
-            yield Read(what=What.DESCRIBE, kind="replicasets", name=row.name)
+    yield from _makers(seen)
     for quota in seen.quotas:
         label = _label(quota.resource)
         if label is Label.NAMESPACE_SERVICE_QUOTA_EXCEEDED and quota.used >= quota.hard:
             yield Read(what=What.LIST, kind="services", detail="wide")
         if label is Label.NAMESPACE_STORAGE_QUOTA_EXCEEDED:
-            for detail in seen.details:
-                if detail.event("FailedScheduling", "not found"):
-                    yield Read(what=What.MANIFEST, name=detail.app)
+            lacking = [d.app for d in seen.details if d.event("FailedScheduling", "not found")]
+            yield from (Read(what=What.MANIFEST, name=app) for app in lacking)
+
+
+def _makers(seen: Snapshot) -> Iterator[Read]:
+    """Whoever should have made the pods that are missing says why it could not."""
+    missing = without_pods(seen)
+    if missing:
+        yield Read(what=What.LIST, kind="replicasets")
+    sick = {pod.app for pod in seen.pods if pod.is_sick}
+    short = [w for w in seen.workloads if w.ready < w.wanted and w.name not in {*missing, *sick}]
+    if all(node.is_ready for node in seen.nodes):
+        yield from (Read(what=What.DESCRIBE, kind=w.kind, name=w.name) for w in short)
+    for row, _ in seen.rows("replicasets"):
+        if row.get("DESIRED") > row.get("CURRENT") and app_of(f"{row.name}-00000", seen.workload_names) in missing:
+            yield Read(what=What.DESCRIBE, kind="replicasets", name=row.name)
 
 
 def without_pods(seen: Snapshot) -> list[str]:
@@ -117,10 +120,10 @@ def _lacking(seen: Snapshot, quota: Quota, label: Label) -> tuple[float, Quote |
 
 def _claimed(seen: Snapshot, app: str) -> list[tuple[float, Quote]]:
     """The storage that the claims in an app's configuration ask for."""
-    found = []
-    for tree, source in seen.manifests(app):
-        if tree.text("kind") == "PersistentVolumeClaim":
-            for node in tree.walk():
-                if node.key == "storage" and (size := amount(node.value)) is not None:
-                    found.append((size, Quote(line=node.line, source=source)))
-    return found
+    return [
+        (size, Quote(line=node.line, source=source))
+        for tree, source in seen.manifests(app)
+        if tree.text("kind") == "PersistentVolumeClaim"
+        for node in tree.walk()
+        if node.key == "storage" and (size := amount(node.value)) is not None
+    ]

@@ -69,7 +69,7 @@ def unscheduled(seen: Snapshot) -> list[str]:
         d.app
         for d in seen.details
         if d.name in waiting
-        and not d.node.strip("<none>")
+        and d.node in ("", "<none>")
         and not d.event("FailedScheduling")
         and not d.event("Scheduled")
     ]

@@ -1,8 +1,7 @@
-"""All pods are well and still nobody answers: selectors, ports, protocols, addresses, DNS, gateways, policies."""
+"""All pods are well and still nobody answers: selectors, ports, protocols, gateways, policies."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -12,14 +11,9 @@ from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import FailedRequest
 from agents.evidence.kubernetes.routes import Route, routes
 from agents.evidence.kubernetes.snapshot import Snapshot, labels
-from agents.evidence.kubernetes.trees import Node
 from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
 
-_ADDRESS: Final = re.compile(r"(?:https?://)?([a-z][a-z0-9-]*[a-z0-9])(?:\.[a-z0-9-]+\.svc[\w.]*)?:(\d{2,5})(?:/.*)?")
-_UNKNOWN_HOST: Final = re.compile(
-    r"UnknownHostException|no such host|name or service not known|ENOTFOUND|could not resolve host|lookup \S+ on \S+:53|name resolution",
-    re.IGNORECASE,
-)
+_DNS_PORT: Final = "53"
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
 _GATEWAY: Final = re.compile(r"gateway|ingress|edge|proxy")
 _FEW: Final = 16  # services whose every port is tried
@@ -32,36 +26,20 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
         if seen.has_replicas(name):
             yield from _unselected(seen, name, quote)
     for service in seen.services:
-        if any(port.endswith("/UDP") for port in service.ports) and not service.port == "53":
+        if any(port.endswith("/UDP") for port in service.ports) and service.port != _DNS_PORT:
             yield fault(Label.SERVICE_PROTOCOL_MISMATCH, service.name, 0.91, service.quote)
     for reach in seen.reach:
         if reach.failed and not reach.open and reach.service not in seen.without_endpoints:
             yield from _unreachable(seen, reach.service, reach.quote)
-    for app in _configured(seen):
-        yield from _configuration(seen, app)
     yield from _gateways(seen)
-    for app in seen.workload_names:
-        # Once is a start-up; several calls that find no name are a fault.
-        heard = [q for q in seen.logs.get(app, ()) if _UNKNOWN_HOST.search(q.line)]
-        if len(heard) > 1 and seen.has_replicas(app):
-            yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.8, *heard[:2])
-    for detail in seen.details:
-        if any(c.exit_code not in (None, 0) for c in detail.containers):
-            if line := seen.log_line(detail.app, _UNKNOWN_HOST):
-                yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, detail.app, 0.72, line)
 
 
 def reads(seen: Snapshot) -> Iterator[Read]:
-    for app in seen.logs:
-        if seen.log_line(app, _UNKNOWN_HOST):
-            yield Read(what=What.MANIFEST, name=app)
+    """Only while all pods are ready and nothing is merely slow: else other families know better."""
     if any(p.is_sick and not p.is_ready for p in seen.pods) or any(w.ready < w.wanted for w in seen.workloads):
         return
     if _is_slow(seen):
         return
-    for app in _configured(seen):
-        if any(h.score < 0.9 for h in _configuration(seen, app)):
-            yield Read(what=What.DEPENDENCIES, name=app)
     yield Read(what=What.LIST, kind="endpoints")
     yield Read(what=What.LIST, kind="services", detail="wide")
     bare = [name for name in seen.without_endpoints if seen.has_replicas(name)]
@@ -71,17 +49,22 @@ def reads(seen: Snapshot) -> Iterator[Read]:
         yield Read(what=What.DESCRIBE, kind="deployments", name=name)
     if dead:
         yield Read(what=What.LIST, kind="networkpolicies")
-    if bare:
-        return
+    if not bare:
+        yield from _told(seen)
+        yield from _complaints(seen)
+        yield from _everywhere(seen)
+
+
+def _told(seen: Snapshot) -> Iterator[Read]:
+    """What little there is can all be read."""
     if len(seen.workload_names) <= _HANDFUL:
         for name in seen.workload_names:
             yield Read(what=What.LOGS, name=name)
         yield Read(what=What.LIST, kind="events")
-    yield from _suspicious(seen)
 
 
-def _suspicious(seen: Snapshot) -> Iterator[Read]:
-    """With nothing to see in the listings: what clients complained of, else every port and then every configuration."""
+def _complaints(seen: Snapshot) -> Iterator[Read]:
+    """The gateway's routes, and down the calls from the services of which clients complained."""
     for gateway in [w for w in seen.workload_names if _GATEWAY.search(w)][:2]:
         yield Read(what=What.MANIFEST, name=gateway, detail="routes")
     for name in _complained_of(seen):
@@ -93,16 +76,18 @@ def _suspicious(seen: Snapshot) -> Iterator[Read]:
             yield Read(what=What.DEPENDENCIES, name=name)
             for callee in sorted(seen.calls.get(name, ())):
                 yield Read(what=What.ERRORS, name=callee)
+
+
+def _everywhere(seen: Snapshot) -> Iterator[Read]:
+    """Nobody complained: every port, and when all answer every configuration; of many services only their errors."""
     services = [s for s in seen.services if s.port and s.name in seen.workload_names]
-    if len(services) > _FEW and not seen.failed_requests:
-        for service in services:
-            yield Read(what=What.ERRORS, name=service.name)
-    if len(services) <= _FEW:
-        for service in services:
-            yield Read(what=What.CONNECT, name=service.name, detail=service.port)
-        if seen.reach and all(r.open and not r.failed for r in seen.reach):
-            for name in seen.workload_names[:_FEW]:
-                yield Read(what=What.MANIFEST, name=name, detail="addresses")
+    if len(services) > _FEW:
+        if not seen.failed_requests:
+            yield from (Read(what=What.ERRORS, name=service.name) for service in services)
+        return
+    yield from (Read(what=What.CONNECT, name=service.name, detail=service.port) for service in services)
+    if seen.reach and all(r.open and not r.failed for r in seen.reach):
+        yield from (Read(what=What.MANIFEST, name=name, detail="addresses") for name in seen.workload_names[:_FEW])
 
 
 def _complained_of(seen: Snapshot) -> list[str]:
@@ -165,51 +150,6 @@ def _policy(seen: Snapshot, name: str) -> Quote | None:
         if name in chosen.values() or row.get("POD-SELECTOR") == "<none>":
             return quote
     return None
-
-
-def _configured(seen: Snapshot) -> list[str]:
-    return list(dict.fromkeys(r.read.name for r in seen.of(What.MANIFEST)))
-
-
-def _configuration(seen: Snapshot, app: str) -> Iterator[Hypothesis]:
-    """Addresses that no Service has, and DNS settings that bypass the cluster's."""
-    services = set(seen.names("services"))
-    documents = seen.manifests(app)
-    used = {host for tree, _ in documents for n in tree.walk() if (host := _host(n))}
-    # An address of something optional is in many configurations; one that a known dependency would need is not there.
-    unserved = seen.calls.get(app, frozenset()) - used
-    for tree, source in documents:
-        for node in tree.walk():
-            line = Quote(line=node.line, source=source)
-            if services and (bad := _wrong_address(seen, node, services, bool(unserved))):
-                yield fault(Label.SERVICE_ENV_VAR_ADDRESS_MISMATCH, app, bad, line)
-            overridden = (node.key == "dnsPolicy" and node.value.strip("\"'") in ("None", "Default")) or (
-                node.key == "nameservers"
-            )
-            if overridden:
-                heard = seen.log_line(app, _UNKNOWN_HOST)
-                yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.93 if heard else 0.88, line, heard)
-
-
-def _host(node: Node) -> str:
-    match = _ADDRESS.fullmatch(node.value.strip("\"'")) if node.key in ("value", "- value") else None
-    return match.group(1) if match else ""
-
-
-def _wrong_address(seen: Snapshot, node: Node, services: set[str], unserved: bool) -> float:
-    """How surely a value is a wrong address: 0 where it is none or right."""
-    host = _host(node)
-    if not host or host == "localhost":
-        return 0.0
-    if host not in services:
-        near = difflib.get_close_matches(host, services, n=1, cutoff=0.75) or [
-            s for s in services if host.startswith(s)
-        ]
-        return 0.92 if near or unserved else 0.45
-    service = seen.service(host)
-    ports = {p.partition("/")[0].partition(":")[0] for p in service.ports} if service else set()
-    match = _ADDRESS.fullmatch(node.value.strip("\"'"))
-    return 0.9 if match and ports and match.group(2) not in ports else 0.0
 
 
 def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:

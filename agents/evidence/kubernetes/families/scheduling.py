@@ -18,6 +18,11 @@ from agents.evidence.kubernetes.types import Hypothesis, Read, What
 
 _REASON: Final = re.compile(r"(\d+) (?:node\(s\) )?(.+)")
 _OWN_TAINTS: Final = ("node-role.kubernetes.io/", "node.kubernetes.io/")
+_SHORT: Final = (
+    ("Insufficient cpu", Label.CPU_CAPACITY_MISMATCH),
+    ("Insufficient memory", Label.MEMORY_CAPACITY_MISMATCH),
+    ("Insufficient ", Label.RESOURCE_CAPACITY_MISMATCH),
+)
 _MOST_PENDING: Final = 3
 
 
@@ -87,16 +92,10 @@ def _is_met(seen: Snapshot, detail: PodDetail) -> bool:
 
 
 def _meaning(reason: str, detail: PodDetail) -> Label | None:
-    if "Insufficient cpu" in reason:
-        return Label.CPU_CAPACITY_MISMATCH
-    if "Insufficient memory" in reason:
-        return Label.MEMORY_CAPACITY_MISMATCH
-    if "Insufficient " in reason:
-        return Label.RESOURCE_CAPACITY_MISMATCH
-    if "anti-affinity" in reason:
-        return Label.POD_ANTI_AFFINITY_CONFLICT
     if "untolerated taint" in reason or "had taint" in reason:
         return None if any(own in reason for own in _OWN_TAINTS) else Label.TAINT_TOLERATION_MISMATCH
+    if "anti-affinity" in reason:
+        return Label.POD_ANTI_AFFINITY_CONFLICT
     if "node affinity" in reason or "node selector" in reason:
         return Label.NODE_SELECTOR_MISMATCH if detail.selectors else Label.NODE_AFFINITY_MISMATCH
-    return None
+    return next((label for words, label in _SHORT if words in reason), None)

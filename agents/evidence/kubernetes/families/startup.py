@@ -1,4 +1,4 @@
-"""Containers that never start: the image cannot be pulled, something they refer to is missing, a volume refuses them."""
+"""Containers that never start: no image, something they refer to is missing, a volume refuses them."""
 
 from __future__ import annotations
 
