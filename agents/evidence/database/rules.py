@@ -99,8 +99,10 @@ def _storage(seen: Seen) -> Iterator[Finding]:
     writer = next((s for s in seen.statements if _WRITES.search(s.text)), None)
     shown = [*((free.line,) if free else ()), *lines, *((writer.line,) if writer else ())]
     if grown and not fell:
-        because = f"free storage of {seen.instance} was short, storage autoscaling enlarged the volume, "
+        because = (
+            f"free storage of {seen.instance} was short, storage autoscaling enlarged the volume, "
             "and FreeStorageSpace recovered"
+        )
         yield Finding(fault=Fault.STORAGE_EXHAUSTED, score=0.9, because=because, lines=tuple(shown), over=True)
     elif fell or seen.lines(_OUT_OF_STORAGE):
         by = " while a heavy write workload (WriteIOPS) fills it" if writer or seen.metric("WriteIOPS") else ""
