@@ -105,11 +105,14 @@ def breakdown(
     onset = ranking.onset or _middle(gathered)
     good = ranking.good or ((gathered.window.start.timestamp(), onset.at.timestamp() - onset.guard_s),)
     since = Window(start=onset.at, end=gathered.window.end)
-    found = trace_breakdown(gathered.spans, operation or service, since, good) if gathered.spans is not None else None
-    if found is None or found.service != service:
+    spans, name = gathered.spans, operation or service
+    found = trace_breakdown(spans, name, since, good, service=service) if spans is not None else None
+    if found is None:
         return Finding(text="no such requests were recorded in this window", facts={"requests": 0}, summary="no traces")
     part = most_added(found)
-    summary = f"{service}: most of the added time is {part_name(part)}" if part else f"{service}: no time was added"
+    summary = (
+        f"{service}: most of the added time is {part_name(found, part)}" if part else f"{service}: no time was added"
+    )
     return Finding(
         text=render_breakdown(found, f"{onset.at:%H:%M:%S} UTC"),
         facts={"requests": found.requests_after, "traces": [*found.slow_trace_ids, *found.usual_trace_ids]},

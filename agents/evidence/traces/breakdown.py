@@ -13,6 +13,7 @@ from agents.evidence.types import BoolArray, FloatArray, IntArray, Spans, Stretc
 
 EXEMPLARS = 3
 MAX_PARTS = 20
+MAX_STEPS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,19 @@ class TimePart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """An operation inside the service's own work, such as a query of its database. Means per request."""
+
+    operation: str
+    before_s: float
+    after_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TraceBreakdown:
     """`parts` are in order of how much their time changed. Mean seconds are NaN on a side without requests.
 
+    `steps` are what the service's own work consists of, those that grew most first; the request's own span is none.
     The ids are those of typical slow traces after, and of one typical trace before: the recorder's own where known.
     """
 
@@ -45,19 +56,26 @@ class TraceBreakdown:
     before_s: float
     after_s: float
     parts: tuple[TimePart, ...]
+    steps: tuple[Step, ...]
     slow_trace_ids: tuple[str, ...]
     usual_trace_ids: tuple[str, ...]
 
 
 def trace_breakdown(
-    spans: Spans, service_or_operation: str, window: Window, good: Sequence[Stretch] = ()
+    spans: Spans,
+    service_or_operation: str,
+    window: Window,
+    good: Sequence[Stretch] = (),
+    *,
+    service: str | None = None,
 ) -> TraceBreakdown | None:
     """Requests in `window` beside those in the `good` stretches (without any: all before it); None for an unknown name.
 
-    A name is a service's or, where no service is called so, an operation's; of several the most requested one is taken.
+    A name is a service's or, where no service is called so, an operation's; of several the most requested one is taken,
+    or that of `service`.
     """
     calls = read_calls(spans)
-    rows, service, operation = _requests(calls, service_or_operation)
+    rows, found, operation = _requests(calls, service_or_operation, service)
     if rows.size == 0:
         return None
     start, end = window.start.timestamp(), window.end.timestamp()
@@ -65,22 +83,25 @@ def trace_breakdown(
     before = inside(calls.ts, good) & ~after if good else calls.ts < start
     old, new = rows[before[rows]], rows[after[rows]]
     return TraceBreakdown(
-        service=service,
+        service=found,
         operation=operation,
         requests_before=int(old.size),
         requests_after=int(new.size),
         before_s=_mean(calls.end[old] - calls.ts[old]),
         after_s=_mean(calls.end[new] - calls.ts[new]),
         parts=_parts(calls, old, new),
+        steps=_steps(calls, old, new),
         slow_trace_ids=_typical(calls, new, 0.75, EXEMPLARS),
         usual_trace_ids=_typical(calls, old, 0.5, 1),
     )
 
 
-def _requests(calls: Calls, name: str) -> tuple[IntArray, str, str | None]:
-    """Server calls of the name."""
+def _requests(calls: Calls, name: str, of: str | None) -> tuple[IntArray, str, str | None]:
+    """Server calls of the name, and of the service if one is given."""
     names = calls.spans.services
     entries = calls.server & (calls.owner >= 0)
+    if of is not None:
+        entries &= calls.service == (names.index(of) if of in names else -1)
     if name in names:
         return np.flatnonzero(entries & (calls.service == names.index(name))), name, None
     if name not in calls.spans.operations:
@@ -109,6 +130,12 @@ def _parts(calls: Calls, old: IntArray, new: IntArray) -> tuple[TimePart, ...]:
     reached = calls.callee[client] >= 0
     callee = np.where(reached, calls.service[np.maximum(calls.callee[client], 0)], -1)
     of = side[calls.owner[client]]
+    # Some recorders leave out the caller's span: then the callee's own stands for the wait.
+    direct = np.flatnonzero(calls.server & (calls.parent >= 0) & calls.server[calls.parent])
+    direct = direct[side[calls.parent[direct]] > 0]
+    client = np.concatenate([client, direct])
+    callee = np.concatenate([callee, calls.service[direct]])
+    of = np.concatenate([of, side[calls.parent[direct]]])
     spent = calls.end[client] - calls.ts[client]
     parts = [own]
     for service in np.unique(callee).tolist():
@@ -126,6 +153,20 @@ def _parts(calls: Calls, old: IntArray, new: IntArray) -> tuple[TimePart, ...]:
         )
     parts.sort(key=lambda p: (-abs(np.nan_to_num(p.after_s) - np.nan_to_num(p.before_s)), p.callee or ""))
     return tuple(parts[:MAX_PARTS])
+
+
+def _steps(calls: Calls, old: IntArray, new: IntArray) -> tuple[Step, ...]:
+    side = np.zeros(calls.ts.size, dtype=np.int64)
+    side[old], side[new] = 1, 2
+    inner = np.flatnonzero((calls.owner >= 0) & ~calls.server & ~calls.client)
+    of, operation = side[calls.owner[inner]], calls.operation[inner]
+    found = []
+    for number in np.unique(operation[of > 0]).tolist():
+        mine = operation == number
+        before, after = (_per(calls.own_s[inner[mine & (of == i)]], n) for i, n in ((1, old.size), (2, new.size)))
+        found.append(Step(operation=calls.spans.operations[number], before_s=before, after_s=after))
+    found.sort(key=lambda s: (np.nan_to_num(s.before_s) - np.nan_to_num(s.after_s), s.operation))
+    return tuple(found[:MAX_STEPS])
 
 
 def _mean(values: FloatArray) -> float:

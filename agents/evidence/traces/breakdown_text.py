@@ -3,10 +3,11 @@
 from math import isfinite
 
 from agents.evidence.digest import estimate_tokens, quantity
-from agents.evidence.traces.breakdown import TimePart, TraceBreakdown
+from agents.evidence.traces.breakdown import Step, TimePart, TraceBreakdown
 
 BREAKDOWN_TOKENS = 400
 NEWS = 0.1  # of the usual time: what was added beyond that is worth a sentence
+MOSTLY = 0.5  # of what was added to own work: then the step is named
 ALIKE = 0.01  # of the time of a request: smaller parts are left off
 NAME = 60
 
@@ -20,7 +21,7 @@ def render_breakdown(found: TraceBreakdown, since: str, *, max_tokens: int = BRE
     ]
     least = ALIKE * max(_known(found.before_s), _known(found.after_s))
     shown = (p for p in found.parts if p.callee is None or max(_known(p.before_s), _known(p.after_s)) >= least)
-    parts = [_part(part) for part in shown]
+    parts = [line for part in shown for line in _lines(found, part, least)]
     kept: list[str] = []
     for place, line in enumerate(parts):
         if estimate_tokens("\n".join([*head, *kept, line, *tail])) > max_tokens - 8:
@@ -55,16 +56,34 @@ def _most(found: TraceBreakdown) -> str:
         return "requests take no longer than before"
     of = _signed(found.after_s - found.before_s)
     change = _change(first.before_s, first.after_s)
-    return f"most of the added time: {part_name(first)}, {change}, {_signed(_added(first))} of {of}"
+    return f"most of the added time: {part_name(found, first)}, {change}, {_signed(_added(first))} of {of}"
 
 
-def part_name(part: TimePart) -> str:
-    """`own work`, or the called service."""
-    return "own work" if part.callee is None else f"calls to {_cut(part.callee)}"
+def part_name(found: TraceBreakdown, part: TimePart) -> str:
+    """The called service; or own work, with the step of it that took most of what was added."""
+    if part.callee is not None:
+        return f"calls to {_cut(part.callee)}"
+    first = found.steps[0] if found.steps else None
+    if first is None or _added(first) < MOSTLY * _added(part):
+        return "own work"
+    return f"own work in {_cut(first.operation)}"
+
+
+def _lines(found: TraceBreakdown, part: TimePart, least: float) -> list[str]:
+    if part.callee is not None:
+        return [_part(part)]
+    steps = [step for step in found.steps if max(_known(step.before_s), _known(step.after_s)) >= least]
+    return [_part(part), *(_step(step) for step in steps)]
+
+
+def _step(step: Step) -> str:
+    change = _change(step.before_s, step.after_s).replace(" ", "")
+    return f"  of it {_cut(step.operation)},{change},{_signed(_added(step))}"
 
 
 def _part(part: TimePart) -> str:
-    cells = [part_name(part), _change(part.before_s, part.after_s).replace(" ", ""), _signed(_added(part))]
+    name = "own work" if part.callee is None else f"calls to {_cut(part.callee)}"
+    cells = [name, _change(part.before_s, part.after_s).replace(" ", ""), _signed(_added(part))]
     if part.callee is not None:
         cells.append(f"{part.calls_before:.3g}->{part.calls_after:.3g}")
     if isfinite(part.network_before_s) and isfinite(part.network_after_s):
@@ -72,7 +91,7 @@ def _part(part: TimePart) -> str:
     return ",".join(cells)
 
 
-def _added(part: TimePart) -> float:
+def _added(part: TimePart | Step) -> float:
     return _known(part.after_s) - _known(part.before_s)
 
 

@@ -28,10 +28,12 @@ class Recorder:
         self.rows.append((at, service, operation, ms / 1000, self.traces - 1, number, parent))
         return number
 
-    def order(self, at: float, *, own: float = 5.0, charge: float = 20.0, way: float = 2.0) -> None:
-        """Checkout works, and waits for payments over a network that takes a `way`."""
+    def order(self, at: float, *, own: float = 5.0, stock: float = 0.0, charge: float = 20.0, way: float = 2.0) -> None:
+        """Checkout works, asks its table of stock, and waits for payments over a network that takes a `way`."""
         self.traces += 1
-        root = self.span(at, "checkout", "POST /pay", own + charge + way)
+        root = self.span(at, "checkout", "POST /pay", own + stock + charge + way)
+        if stock:
+            self.span(at, "checkout", "SELECT stock", stock, root)
         wait = self.span(at, "checkout", "charge", charge + way, root)
         self.span(at, "payments", "POST /charge", charge, wait)
 
@@ -54,12 +56,13 @@ class Recorder:
         )
 
 
-def recorded(**after: float) -> Spans:
+def recorded(stock: float = 0.0, **after: float) -> Spans:
     """A request every five seconds; from the onset on they take what `after` says."""
+    after |= {"stock": 4 * stock}
     recorder = Recorder()
     for second in range(2, 600, 5):
         at = START.timestamp() + second
-        recorder.order(at, **(after if at >= ONSET.timestamp() else {}))
+        recorder.order(at, **(after if at >= ONSET.timestamp() else {"stock": stock}))
     return recorder.recording()
 
 
@@ -87,15 +90,54 @@ def test_the_whole_and_each_part_are_told_with_what_was_added() -> None:
     assert len(lines) == 7
 
 
-@pytest.mark.parametrize(("after", "first"), [({"own": 90.0}, "own work"), ({"charge": 90.0}, "calls to payments")])
+@pytest.mark.parametrize(
+    ("after", "first"),
+    [
+        ({"own": 90.0}, "own work"),
+        ({"charge": 90.0}, "calls to payments"),
+        ({"stock": 20.0}, "own work in SELECT stock"),
+    ],
+)
 def test_the_part_that_took_the_added_time_is_named(after: dict[str, float], first: str) -> None:
-    part = most_added(breakdown(recorded(**after)))
+    found = breakdown(recorded(**after))
+    part = most_added(found)
     assert part is not None
-    assert part_name(part) == first
+    assert part_name(found, part) == first
+    assert f"most of the added time: {first}, " in "\n".join(told(recorded(**after)))
 
 
 def test_a_slow_network_is_told_from_a_slow_callee() -> None:
     assert "calls to payments,22ms->110ms,+88ms,1->1,on the way 2ms -> 90ms" in told(recorded(way=90.0))
+
+
+def test_own_work_is_told_with_its_steps() -> None:
+    lines = told(recorded(stock=20.0))
+    assert lines[3:5] == ["own work,25ms->85ms,+60ms", "  of it SELECT stock,20ms->80ms,+60ms"]
+
+
+def test_a_call_without_a_span_for_the_wait_is_the_callees_time() -> None:
+    recorder = Recorder()
+    for second in range(0, 600, 5):
+        recorder.traces += 1
+        slow = 60.0 if second >= 300 else 0.0
+        root = recorder.span(START.timestamp() + second, "checkout", "POST /pay", 30.0 + slow)
+        recorder.span(START.timestamp() + second, "payments", "POST /charge", 20.0 + slow, root)
+    lines = told(recorder.recording())
+    assert lines[3:5] == ["calls to payments,20ms->80ms,+60ms,1->1", "own work,10ms->10ms,+0ms"]
+
+
+def test_an_operation_of_several_services_is_that_of_the_one_asked_for() -> None:
+    recorder = Recorder()
+    for service, count in (("search", 9), ("checkout", 3)):
+        for second in range(count):
+            recorder.traces += 1
+            recorder.span(START.timestamp() + second, service, "GET /", 1.0)
+    spans = recorder.recording()
+    assert breakdown(spans, "GET /").service == "search"
+    found = trace_breakdown(spans, "GET /", WINDOW, service="checkout")
+    assert found is not None
+    assert (found.service, found.requests_before) == ("checkout", 3)
+    assert trace_breakdown(spans, "GET /", WINDOW, service="nobody") is None
 
 
 def test_requests_that_take_no_longer_accuse_nobody() -> None:
