@@ -15,7 +15,7 @@ from agents.evidence.levels import Matrix, deviations, soften, usual_levels
 from agents.evidence.norms import NORMS, Z_ABNORMAL
 from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, as_utc
 
-EARLY_S = 150.0  # how long before the report an incident may have begun
+EARLY_S = 180.0  # how long before the report an incident may have begun
 LATE_S = 90.0  # and after it
 LEAST_GUARD_S = 5.0
 CLEAR = 8.0  # a series must stand out that far to date an incident
@@ -52,7 +52,13 @@ def date_incident(matrices: Sequence[Matrix], search: Search, only: tuple[str, s
         return date_incident(matrices, search)
     clearest = max((s.score for s in signs), default=0.0)
     if clearest < CLEAR:
-        return Onset(at=as_utc(search.earliest), guard_s=0.0, score=round(clearest, 2), direction="up")
+        return Onset(
+            at=as_utc(search.earliest),
+            guard_s=0.0,
+            score=round(clearest, 2),
+            direction="up",
+            late_s=search.latest - search.earliest,
+        )
     heard = sorted((s for s in signs if s.score >= max(CLEAR, ALIKE * clearest)), key=lambda s: s.at)
     chosen = heard[int(FIRST * (len(heard) - 1))]
     return Onset(

@@ -104,6 +104,7 @@ def within(times: FloatArray, stretches: Iterable[Stretch]) -> BoolArray:
     return inside
 
 
+@np.errstate(all="ignore")
 def usual_levels(matrix: Matrix, before: BoolArray, fresh: BoolArray | None = None) -> Levels:
     """The level and noise of the columns `before`.
 
@@ -161,6 +162,7 @@ def _fleet(rows: Sequence[Series], middle: FloatArray, spread: FloatArray) -> tu
     return typical, wavering
 
 
+@np.errstate(all="ignore")
 def deviations(matrix: Matrix, levels: Levels, columns: BoolArray) -> FloatArray:
     """Signed distance from the usual level in noise units, rows x columns."""
     away = matrix.values[:, columns] - levels.middle[:, None]
@@ -173,9 +175,9 @@ def present_levels(matrix: Matrix, after: BoolArray) -> tuple[FloatArray, FloatA
     return low, middle, high
 
 
-def horizon(times: FloatArray, step_s: float, start_s: float, end_s: float) -> BoolArray:
-    """The columns from `start_s` in which an incident that began then shows."""
-    until = min(end_s, start_s + max(HORIZON_S, HORIZON_STEPS * step_s))
+def horizon(times: FloatArray, step_s: float, start_s: float, end_s: float, late_s: float = 0.0) -> BoolArray:
+    """The columns from `start_s` in which an incident shows that began then, or up to `late_s` later."""
+    until = min(end_s, start_s + late_s + max(HORIZON_S, HORIZON_STEPS * step_s))
     return np.asarray((times >= start_s) & (times <= until), dtype=np.bool_)
 
 

@@ -97,7 +97,8 @@ def _columns(
     at = onset.at.timestamp()
     before = (matrix.times >= window.start.timestamp()) & (matrix.times <= at - onset.guard_s)
     fresh = before & ~within(matrix.times, spliced) if spliced else None
-    return before, fresh, horizon(matrix.times, matrix.step_s, np.nextafter(at, np.inf), window.end.timestamp())
+    start, end = np.nextafter(at, np.inf), window.end.timestamp()
+    return before, fresh, horizon(matrix.times, matrix.step_s, start, end, onset.late_s)
 
 
 def _burdened(

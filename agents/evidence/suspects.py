@@ -24,6 +24,7 @@ from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ran
 
 MAX_CAUSES = 8
 SHOWN = 4
+FAINT = 8.0  # a weaker suspicion is taken for noise where nobody says that anything is wrong
 ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
 WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
 
@@ -66,12 +67,14 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         followed=followed,
     )
     sure = judge(suspects, known) if suspects else "low"
+    if not suspects or (not _is_told(telemetry) and sure == "low" and suspects[0].score < FAINT):
+        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=gaps)
     causes = [_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]]
     return Ranking(
         onset=onset,
         symptom=_symptom(suspects, telemetry.symptom_service),
         causes=tuple(causes),
-        quiet=not suspects,
+        quiet=False,
         gaps=gaps,
         changes=tuple(changes),
     )
@@ -114,9 +117,14 @@ def _date_events(telemetry: Telemetry, calls: Calls | None, lines: LogColumns | 
     return date_events(events, search.earliest, search.latest, coverage, spliced)
 
 
+def _is_told(telemetry: Telemetry) -> bool:
+    """Whether somebody says that there is an incident, and roughly since when; else the question is whether."""
+    return telemetry.reported_at is not None and telemetry.reported_at < telemetry.window.end
+
+
 def _search(telemetry: Telemetry) -> Search:
     window, reported = telemetry.window, telemetry.reported_at
-    if reported is None or reported >= window.end:
+    if reported is None or not _is_told(telemetry):
         third = (window.end - window.start).total_seconds() / 3
         return Search(earliest=window.start.timestamp() + third, latest=window.end.timestamp())
     return Search.around(reported.timestamp())

@@ -125,12 +125,16 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Onset:
-    """When the abnormal behaviour began. The baseline must end `guard_s` before `at`. `score` is in noise units."""
+    """When the abnormal behaviour began. The baseline must end `guard_s` before `at`. `score` is in noise units.
+
+    It may really have begun as much as `late_s` later.
+    """
 
     at: datetime
     guard_s: float
     score: float
     direction: Direction
+    late_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
