@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -64,7 +64,8 @@ def rank(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None)
         "gaps": list(ranking.gaps),
     }
     if ranking.symptom is not None:
-        facts["symptom"] = _symptom_facts(_felt(ranking, ranking.symptom), ranking.onset)
+        symptom = _as_metric(_felt(ranking, ranking.symptom), ranking.onset, series)
+        facts["symptom"] = _symptom_facts(symptom, ranking.onset)
         facts["chart"] = _chart(ranking, series)
     return Finding(text=render_ranking(ranking), facts=facts, summary=_ranking_line(ranking))
 
@@ -222,6 +223,36 @@ def _felt(ranking: Ranking, symptom: Anomaly) -> Anomaly:
         return symptom
     felt = [a for cause in ranking.causes for a in cause.anomalies if a.family in _FELT and a.direction == "up"]
     return max(felt, key=lambda a: a.score, default=symptom)
+
+
+def _as_metric(symptom: Anomaly, onset: Onset | None, series: Sequence[Series]) -> Anomaly:
+    """The same as a metric shows it, where one does: healing is measured from metrics, whatever showed the symptom."""
+    if symptom.source == "metrics" or onset is None:
+        return symptom
+    at, best = onset.at.timestamp(), symptom
+    for one in series:
+        if (one.service, one.family, one.peer) == (symptom.service, symptom.family, None):
+            known = np.isfinite(one.values)
+            before = one.values[known & (one.times < at - onset.guard_s)]
+            now = one.values[known & (one.times >= at)]
+            if before.size and now.size and 0 < before.mean() < now.mean():
+                found = _measured(symptom, one, float(before.mean()), float(now.mean()))
+                if best is symptom or (found.ratio or 0.0) > (best.ratio or 0.0):
+                    best = found
+    return best
+
+
+def _measured(symptom: Anomaly, series: Series, before: float, now: float) -> Anomaly:
+    return replace(
+        symptom,
+        indicator=series.indicator,
+        unit=series.unit,
+        baseline=before,
+        current=now,
+        ratio=now / before,
+        source="metrics",
+        exemplar=None,
+    )
 
 
 def _symptom_facts(symptom: Anomaly, onset: Onset | None) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _FAILURE: Final = re.compile(
     r"|no space|quota|out of memory|killed|no free",
     re.IGNORECASE,
 )
+_MEASURED: Final = ("metric: ", "trace: ")
 _SHORT: Final = 7
 _LOUD: Final = frozenset(("error", "critical", "fatal", "alert", "emergency", "severe", "panic"))
 
@@ -166,7 +167,7 @@ def _suspect(block: list[str]) -> Suspect:
     match = _SUSPECT.fullmatch(block[0])
     place, service, family, rest = match.groups() if match else ("0", "", "", "")
     facts = dict(re.findall(r"(\w+)=(\S+)", rest))
-    metrics = (_metric(line.removeprefix("metric: ")) for line in block if line.startswith("metric: "))
+    metrics = (_metric(line.removeprefix(kind)) for line in block for kind in _MEASURED if line.startswith(kind))
     patterns = (_pattern(line.removeprefix("log: ")) for line in block if line.startswith("log: "))
     changes = read_changes(line.removeprefix("change: ") for line in block if line.startswith("change: "))
     return Suspect(

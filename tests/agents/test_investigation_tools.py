@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from fakes.bench_traces import BenchTraces
 
 from agents.connector import Check, Connector, ConnectorConfig, SeriesRead, Service
 from agents.errors import BadArguments
 from agents.evidence.digest import estimate_tokens
-from agents.evidence.types import Window
+from agents.evidence.types import RawSeries, Window
 from agents.evidence_pool import EvidencePool
 from agents.investigation_tools import (
     BreakdownArguments,
@@ -46,6 +47,38 @@ async def pool() -> AsyncIterator[EvidencePool]:
     pool = EvidencePool()
     yield pool
     pool.close()
+
+
+class Latencies(Connector):
+    """A histogram without callers: payments answers in 20 ms, and in 500 ms in the window's last minute."""
+
+    name = "latencies"
+    title = "Latencies"
+    config_model = ConnectorConfig
+
+    def __init__(self) -> None:
+        pass
+
+    async def check(self) -> Check:
+        return Check(ok=True, detail="")
+
+    async def read_series(self, window: Window) -> SeriesRead:
+        times = np.arange(window.start.timestamp(), window.end.timestamp(), 5.0)
+        slow = times >= (window.end - timedelta(minutes=1)).timestamp()
+        count = np.arange(times.size) * 50.0
+        below = {"0.025": np.cumsum(np.where(slow, 0.0, 50.0)), "0.5": count, "+Inf": count}
+        return SeriesRead(
+            series=tuple(
+                RawSeries(
+                    name="http_request_duration_seconds_bucket",
+                    labels={"service": "payments", "le": bound},
+                    kind="histogram_bucket",
+                    times=times,
+                    values=values,
+                )
+                for bound, values in below.items()
+            )
+        )
 
 
 async def nothing_stored() -> Sequence[StoredResult]:
@@ -125,3 +158,15 @@ async def test_windows_are_compared_without_reading_traces(pool: EvidencePool) -
     source = BenchTraces()
     await with_traces(pool, source).compare_windows(CompareArguments())
     assert source.reads == 0
+
+
+async def test_what_traces_show_is_measured_by_a_metric_where_one_shows_it_too(pool: EvidencePool) -> None:
+    alone = await with_traces(pool, BenchTraces()).rank_causes(WindowArguments())
+    assert alone.facts["causes"][0]["service"] == "payments"
+    assert alone.facts["symptom"]["indicator"].startswith("trace:")
+    both = await with_traces(pool, BenchTraces(), Latencies()).rank_causes(WindowArguments())
+    assert both.facts["causes"][0]["service"] == "payments"
+    symptom = both.facts["symptom"]
+    assert (symptom["service"], symptom["family"], symptom["unit"]) == ("payments", "latency", "seconds")
+    assert not symptom["indicator"].startswith("trace:")
+    assert symptom["before"] < 0.05 < symptom["now"]
