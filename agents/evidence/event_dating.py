@@ -25,6 +25,7 @@ LEAST_USUAL = 5  # calls from which it is read
 PLAIN_Z = 4.5  # noise units of the plainest difference from which nothing else need be asked for the moment;
 LEAST_Z = 3.5  # below this no moment is named
 SPLICED_SHARE = 0.5
+REPORTED_AFTER_S = 45.0  # a late onset does more harm than an early one
 NEARLY = 0.92
 TOGETHER = 3  # services whose plainest differences count
 NEVER_BEFORE = 1.3
@@ -57,10 +58,13 @@ def date_events(
     latest: float,
     coverage: Sequence[Stretch] | None,
     spliced: Sequence[Stretch] = (),
+    *,
+    reported: float | None = None,
 ) -> Onset | None:
     """The onset within [earliest, latest], epoch seconds; None if nothing recorded changed plainly enough.
 
-    Where the incident's own recording shows both sides of a moment, what was `spliced` in counts half.
+    Where the incident's own recording shows both sides of a moment, what was `spliced` in counts half. If it began while
+    nothing was recorded, any moment of that hole would do: the one a little before the `reported` moment is taken.
     """
     edges = np.arange(earliest, latest + AFTER_S + BIN_S, BIN_S)
     moments = np.flatnonzero(edges <= latest + BIN_S)
@@ -81,8 +85,16 @@ def date_events(
     if np.sqrt(top) < LEAST_Z:
         return None
     chosen = int(np.flatnonzero(total >= NEARLY * total.max())[0])
+    other = np.flatnonzero(~np.isclose(total[chosen:], total[chosen], rtol=1e-9))
+    hole = edges[moments[chosen : chosen + int(other[0]) if other.size else total.size]]  # moments that are as good
+    wanted = np.flatnonzero(hole <= (reported if reported is not None else -np.inf) - REPORTED_AFTER_S)
+    at = float(hole[wanted[-1]] if wanted.size else hole[0])
     return Onset(
-        at=as_utc(float(edges[moments[chosen]])), guard_s=BIN_S, score=round(float(np.sqrt(top)), 2), direction="up"
+        at=as_utc(at),
+        guard_s=BIN_S,
+        score=round(float(np.sqrt(top)), 2),
+        direction="up",
+        late_s=float(hole[-1]) - at,
     )
 
 

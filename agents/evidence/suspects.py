@@ -114,7 +114,8 @@ def _date_events(telemetry: Telemetry, calls: Calls | None, lines: LogColumns | 
     coverage, spliced = telemetry.coverage, telemetry.spliced
     events = [] if calls is None else call_events(calls, search.earliest, coverage, spliced)
     events += [] if lines is None else line_events(lines, search.earliest, coverage, spliced)
-    return date_events(events, search.earliest, search.latest, coverage, spliced)
+    reported = telemetry.reported_at.timestamp() if telemetry.reported_at is not None else None
+    return date_events(events, search.earliest, search.latest, coverage, spliced, reported=reported)
 
 
 def _is_told(telemetry: Telemetry) -> bool:
