@@ -15,7 +15,7 @@ from agents.evidence.types import Confidence, Edge, Onset
 NAMED = 12.0  # with a lower score nothing is named
 CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
-DATED = 4.0  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
+DATED = 4.5  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
 MOSTLY = 0.6  # of the alarm's burden
 _LOWER: Mapping[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
 ALARMING = 1.5  # noise units that the alarm's indicator has left its level, beside callees that account for it

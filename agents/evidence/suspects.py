@@ -5,6 +5,7 @@ are fused.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from agents.evidence.confidence import Known, judge
 from agents.evidence.dating import CLEAR, Search, date_incident
 from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
 from agents.evidence.fusion import Suspect, fuse, weigh_changes
-from agents.evidence.levels import group_series
+from agents.evidence.levels import Matrix, group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
-from agents.evidence.metric_signals import FELT, fills_memory, follow_burden, metric_suspicions
-from agents.evidence.suspicion import as_anomaly
+from agents.evidence.metric_signals import FELT, Followed, fills_memory, follow_burden, metric_suspicions
+from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import Calls, read_calls
 from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
@@ -29,55 +30,87 @@ ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies bett
 WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Read:
+    """The telemetry in the shapes in which the analysers take it."""
+
+    telemetry: Telemetry
+    search: Search
+    matrices: list[Matrix]
+    calls: Calls | None
+    lines: LogColumns | None
+    symptom: tuple[str, Family] | None
+
+    @classmethod
+    def of(cls, telemetry: Telemetry) -> "_Read":
+        search = _search(telemetry)
+        service, family = telemetry.symptom_service, telemetry.symptom_family
+        return cls(
+            telemetry=telemetry,
+            search=search,
+            matrices=group_series(_telling(telemetry, search)),
+            calls=None if telemetry.spans is None else read_calls(telemetry.spans),
+            lines=as_columns(telemetry.logs) if telemetry.logs else None,
+            symptom=None if service is None or family is None else (service, family),
+        )
+
+
 def rank_suspects(telemetry: Telemetry) -> Ranking:
     """Suspects, best first."""
-    search = _search(telemetry)
-    matrices = group_series(_telling(telemetry, search))
-    symptom = None
-    if telemetry.symptom_service is not None and telemetry.symptom_family is not None:
-        symptom = (telemetry.symptom_service, telemetry.symptom_family)
-    window, spliced, edges, coverage = telemetry.window, telemetry.spliced, telemetry.edges, telemetry.coverage
-    lines = as_columns(telemetry.logs) if telemetry.logs else None
-    calls = None if telemetry.spans is None else read_calls(telemetry.spans)
-    onset = _date_events(telemetry, calls, lines, search)
-    if onset is None or onset.score < PLAIN_Z:
-        measured = date_incident(matrices, search, symptom)
-        onset = onset if onset is not None and measured.score < CLEAR else measured
-    followed = follow_burden(matrices, edges, onset, window, symptom=symptom, spliced=spliced) if symptom else None
-    found = list(followed.suspicions) if followed else []
-    found += metric_suspicions(matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
-    found += accuse_awaited(found, measures_waiting(matrices), edges)
-    if calls is not None:
-        found += trace_suspicions(calls, edges, onset, window, coverage=coverage, spliced=spliced)
-    if lines is not None:
-        found += log_suspicions(lines, onset, window, coverage=coverage, spliced=spliced)
-    memory = fills_memory(matrices, found, onset, window, spliced)
-    reach = call_distances(telemetry.symptom_service, edges) if telemetry.symptom_service and edges else None
+    read = _Read.of(telemetry)
+    edges, start = telemetry.edges, telemetry.symptom_service
+    onset = _date(read)
+    followed = _follow(read, onset)
+    found = _suspicions(read, onset, followed)
+    memory = fills_memory(read.matrices, found, onset, telemetry.window, telemetry.spliced)
+    reach = call_distances(start, edges) if start and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
     own = [as_anomaly(s) for suspect in suspects for s in suspect.found]
-    changes = correlate_changes(telemetry.changes, onset, telemetry.symptom_service if edges else None, edges, own)
+    changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own)
     suspects = weigh_changes(suspects, changes)
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
-    known = Known(
-        onset=onset,
-        gaps=gaps,
-        blind=_blind(telemetry),
-        edges=edges,
-        symptom=telemetry.symptom_service,
-        followed=followed,
-    )
+    known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
     sure = judge(suspects, known) if suspects else "low"
     if not suspects or (not _is_told(telemetry) and sure == "low" and suspects[0].score < FAINT):
         return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=gaps)
-    causes = [_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]]
     return Ranking(
         onset=onset,
-        symptom=_symptom(suspects, telemetry.symptom_service),
-        causes=tuple(causes),
+        symptom=_symptom(suspects, start),
+        causes=tuple(_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]),
         quiet=False,
         gaps=gaps,
         changes=tuple(changes),
     )
+
+
+def _date(read: _Read) -> Onset:
+    """The onset as events tell it; as metrics do where those tell it plainly and events do not."""
+    onset = _date_events(read)
+    if onset is not None and onset.score >= PLAIN_Z:
+        return onset
+    measured = date_incident(read.matrices, read.search, read.symptom)
+    return onset if onset is not None and measured.score < CLEAR else measured
+
+
+def _follow(read: _Read, onset: Onset) -> Followed | None:
+    if read.symptom is None:
+        return None
+    edges, window, spliced = read.telemetry.edges, read.telemetry.window, read.telemetry.spliced
+    return follow_burden(read.matrices, edges, onset, window, symptom=read.symptom, spliced=spliced)
+
+
+def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Suspicion]:
+    """What each analyser has to say."""
+    telemetry = read.telemetry
+    window, edges, coverage, spliced = telemetry.window, telemetry.edges, telemetry.coverage, telemetry.spliced
+    found = list(followed.suspicions) if followed else []
+    found += metric_suspicions(read.matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
+    found += accuse_awaited(found, measures_waiting(read.matrices), edges)
+    if read.calls is not None:
+        found += trace_suspicions(read.calls, edges, onset, window, coverage=coverage, spliced=spliced)
+    if read.lines is not None:
+        found += log_suspicions(read.lines, onset, window, coverage=coverage, spliced=spliced)
+    return found
 
 
 def _symptom(suspects: Iterable[Suspect], service: str | None) -> Anomaly | None:
@@ -109,13 +142,13 @@ def _blind(telemetry: Telemetry) -> frozenset[str]:
     return frozenset(blind)
 
 
-def _date_events(telemetry: Telemetry, calls: Calls | None, lines: LogColumns | None, search: Search) -> Onset | None:
+def _date_events(read: _Read) -> Onset | None:
     """The onset as spans and log lines tell it."""
-    coverage, spliced = telemetry.coverage, telemetry.spliced
-    events = [] if calls is None else call_events(calls, search.earliest, coverage, spliced)
-    events += [] if lines is None else line_events(lines, search.earliest, coverage, spliced)
-    reported = telemetry.reported_at.timestamp() if telemetry.reported_at is not None else None
-    return date_events(events, search.earliest, search.latest, coverage, spliced, reported=reported)
+    earliest, latest = read.search.earliest, read.search.latest
+    coverage, spliced = read.telemetry.coverage, read.telemetry.spliced
+    events = [] if read.calls is None else call_events(read.calls, earliest, coverage, spliced)
+    events += [] if read.lines is None else line_events(read.lines, earliest, coverage, spliced)
+    return date_events(events, earliest, latest, coverage, spliced)
 
 
 def _is_told(telemetry: Telemetry) -> bool:
