@@ -61,6 +61,7 @@ UNITS: dict[str, tuple[float, str]] = {
 }
 PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; and in each stretch in which events were recorded
 QUIET_MARGIN_S = 60.0
+UNKNOWN_S = 300.0  # around the incident where nothing says what was recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +78,14 @@ def read_case(folder: Path) -> Case:
     series = read_metrics(metrics) if metrics.exists() else ()
     traces, logs = folder / "traces.jsonl.gz", folder / "logs.jsonl.gz"
     coverage = _stretches(told.get("coverage", {}))
+    incident_s = float(told["incident_time"])
     ends = [(float(s.times[0]), float(s.times[-1])) for s in series[:1]] + list(coverage or ())
+    ends = ends or [(incident_s - UNKNOWN_S, incident_s + UNKNOWN_S)]
     symptom = told.get("symptom")
     missing = [s for s in told.get("signals", ()) if not any(folder.glob(f"{s}.*"))]
     return Case(
         name=folder.name,
-        incident_s=float(told["incident_time"]),
+        incident_s=incident_s,
         telemetry=Telemetry(
             window=Window(start=as_utc(min(a for a, _ in ends)), end=as_utc(max(b for _, b in ends))),
             series=series,
@@ -91,7 +94,7 @@ def read_case(folder: Path) -> Case:
             edges=tuple(Edge(caller=a, callee=b) for a, b in told["edges"]),
             symptom_service=symptom["service"] if symptom else None,
             symptom_family=family_of(symptom["indicator"]) if symptom else None,
-            reported_at=as_utc(float(told["incident_time"])),
+            reported_at=as_utc(incident_s),
             coverage=coverage,
             spliced=_stretches(told.get("spliced", {})) or (),
             gaps=tuple(f"no {signal} could be read" for signal in missing),
