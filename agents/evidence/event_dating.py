@@ -26,6 +26,7 @@ PLAIN_Z = 4.5  # noise units of the plainest difference from which nothing else 
 LEAST_Z = 3.5  # below this no moment is named
 SPLICED_SHARE = 0.5
 REPORTED_AFTER_S = 45.0  # a late onset does more harm than an early one
+EDGE = 2  # bins that do not make a hole
 NEARLY = 0.92
 TOGETHER = 3  # services whose plainest differences count
 NEVER_BEFORE = 1.3
@@ -63,8 +64,8 @@ def date_events(
 ) -> Onset | None:
     """The onset within [earliest, latest], epoch seconds; None if nothing recorded changed plainly enough.
 
-    Where the incident's own recording shows both sides of a moment, what was `spliced` in counts half. If it began while
-    nothing was recorded, any moment of that hole would do: the one a little before the `reported` moment is taken.
+    Where the incident's own recording shows both sides of a moment, what was `spliced` in counts half. If it began
+    while nothing was recorded, any moment of that hole would do: the one a little before the `reported` is taken.
     """
     edges = np.arange(earliest, latest + AFTER_S + BIN_S, BIN_S)
     moments = np.flatnonzero(edges <= latest + BIN_S)
@@ -84,18 +85,25 @@ def date_events(
     top = float(plainest[-1].max(initial=0.0))
     if np.sqrt(top) < LEAST_Z:
         return None
-    chosen = int(np.flatnonzero(total >= NEARLY * total.max())[0])
-    other = np.flatnonzero(~np.isclose(total[chosen:], total[chosen], rtol=1e-9))
-    hole = edges[moments[chosen : chosen + int(other[0]) if other.size else total.size]]  # moments that are as good
-    wanted = np.flatnonzero(hole <= (reported if reported is not None else -np.inf) - REPORTED_AFTER_S)
-    at = float(hole[wanted[-1]] if wanted.size else hole[0])
+    alike = edges[moments[_as_good(total)]]
+    wanted = np.flatnonzero(alike <= (reported if reported is not None else -np.inf) - REPORTED_AFTER_S)
+    at = float(alike[wanted[-1]] if wanted.size else alike[0])
     return Onset(
         at=as_utc(at),
         guard_s=BIN_S,
         score=round(float(np.sqrt(top)), 2),
         direction="up",
-        late_s=float(hole[-1]) - at,
+        late_s=float(alike[-1]) - at,
     )
+
+
+def _as_good(total: FloatArray) -> slice:
+    """The moments to choose from: the earliest that is nearly the best, or the hole in the recording around it."""
+    first, best = int(np.flatnonzero(total >= NEARLY * total.max())[0]), int(total.argmax())
+    start = first if np.isclose(total[first], total[best], rtol=1e-9) or best - first > EDGE else best
+    other = np.flatnonzero(~np.isclose(total[start:], total[start], rtol=1e-9))
+    stop = start + int(other[0]) if other.size else total.size
+    return slice(start, stop) if stop - start > EDGE else slice(first, first + 1)
 
 
 def _gains(

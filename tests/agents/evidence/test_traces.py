@@ -40,7 +40,8 @@ EVERYTHING = ((START_S, END_S),)
 
 @pytest.fixture(scope="module")
 def record() -> Callable[..., Any]:
-    return lru_cache(recording().record)
+    remembered: Callable[..., Any] = lru_cache(recording().record)
+    return remembered
 
 
 def suspects(spans: Spans, **settings: Any) -> list[Suspicion]:
@@ -113,9 +114,9 @@ def test_two_slow_calls_may_be_chance(record: Any) -> None:
 
 def test_what_has_healed_counts_little(record: Any) -> None:
     spans, _, names = record("leaf:work", 4, until_s=ONSET_S + 30)
-    (healed, *_) = [s for s in suspects(spans) if s.service == names.leaf] or [None]
+    healed = max((s.score for s in suspects(spans) if s.service == names.leaf), default=0.0)
     plain, _, _ = record("leaf:work", 4)
-    assert healed is None or healed.score < 0.4 * suspects(plain)[0].score
+    assert healed < 0.4 * suspects(plain)[0].score
 
 
 def test_requests_that_still_ran_when_the_recording_ended_did_not_stop_early(record: Any) -> None:
@@ -209,17 +210,18 @@ ints = hnp.arrays(np.int64, 40, elements=st.integers(-2, 6))
 
 @settings(max_examples=60, deadline=None)
 @given(
-    hnp.arrays(np.float64, 40, elements=st.floats(width=64) | st.floats(START_S, END_S)),
-    hnp.arrays(np.float64, 40, elements=st.floats(width=64) | st.floats(0, 5)),
-    ints,
-    ints,
-    ints,
-    hnp.arrays(np.int64, 40, elements=st.integers(-3, 20)),
-    hnp.arrays(np.int64, 40, elements=st.integers(-3, 20)),
+    st.tuples(
+        hnp.arrays(np.float64, 40, elements=st.floats(width=64) | st.floats(START_S, END_S)),
+        hnp.arrays(np.float64, 40, elements=st.floats(width=64) | st.floats(0, 5)),
+        ints,
+        ints,
+        ints,
+        hnp.arrays(np.int64, 40, elements=st.integers(-3, 20)),
+        hnp.arrays(np.int64, 40, elements=st.integers(-3, 20)),
+    )
 )
-def test_garbage_never_raises(
-    ts: Any, duration: Any, service: Any, operation: Any, trace: Any, span: Any, up: Any
-) -> None:
+def test_garbage_never_raises(columns: Any) -> None:
+    ts, duration, service, operation, trace, span, up = columns
     spans = Spans(
         ts=ts,
         service=service,
