@@ -172,7 +172,8 @@ class Snapshot:
         return {
             row.name: quote
             for row, quote in self.rows("endpoints")
-            if row.get("ENDPOINTS") in ("", "<none>") or not re.search(r":\d", row.get("ENDPOINTS"))
+            if "ENDPOINTS" in row.cells
+            and (row.get("ENDPOINTS") in ("", "<none>") or not re.search(r":\d", row.get("ENDPOINTS")))
         }
 
     @cached_property
