@@ -1,6 +1,7 @@
 """The offline investigator over sources that tell their state: reads by capability, concludes with quotes."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from fakes.cluster_text import POD, deployments, nodes, pod_text, pods
@@ -16,6 +17,7 @@ from agents.tool import Tool, tools_of
 from agents.verdict import Draft
 
 CONCLUDE = {"name": "conclude", "description": "", "input_schema": Draft.model_json_schema()}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PULL = "Warning  Failed  9s (x3 over 60s)  kubelet  Failed to pull image: dial tcp: lookup images.example: no such host"
 LISTED = {
     "deployments": deployments(("oven", "0/1", "1"), ("till", "1/1", "1")).text,
@@ -80,11 +82,6 @@ async def investigate(tools: list[Tool], services: Sequence[str]) -> tuple[Draft
             results.append({"type": "tool_result", "tool_use_id": call["id"], "content": head + output.text})
         messages.append({"role": "user", "content": results})
     raise AssertionError("no conclusion")
-
-
-from datetime import UTC, datetime  # noqa: E402
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def test_a_cluster_is_read_until_the_cause_is_sure_and_the_gate_passes_it() -> None:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from fakes.cluster_text import ALL_NODES, POD, deployments, listed, pod, pod_text, pods, told
+from fakes.cluster_text import ALL_NODES, POD, deployments, listed, nodes, pod, pod_text, pods, told
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.labels import MEANING, Label
@@ -23,8 +23,6 @@ def test_listings_come_first_and_a_sure_cause_ends_the_reading() -> None:
 
 
 def test_pods_of_a_node_that_is_down_are_not_asked_before_the_node() -> None:
-    from fakes.cluster_text import nodes
-
     down = nodes(("node-a", "NotReady"))
     asked = next_reads([deployments(("oven", "0/1", "1")), pods((POD, "0/1", "Init:0/1", "0", "2m")), down])
     assert {r.what for r in asked} == {What.COMPONENT}
@@ -106,11 +104,20 @@ def test_a_long_line_is_quoted_around_what_decides() -> None:
     [(0, None, 90, False), (2, 25, 91, True), (4, 60, 300, True), (3, 290, 310, False), (1, 250_000, 250_060, False)],
 )
 def test_restarts_that_stopped_long_ago_are_over(
-    restarts: int, restarted_s: float | None, age_s: float, recurs: bool
+    restarts: int, restarted_s: float | None, age_s: float, *, recurs: bool
 ) -> None:
-    quote = Quote(line="", source="")
-    one = Pod(name="a", app="a", ready=1, wanted=1, status="Running", restarts=restarts, restarted_s=restarted_s, age_s=age_s,
-              node="", quote=quote)  # fmt: skip
+    one = Pod(
+        name="a",
+        app="a",
+        ready=1,
+        wanted=1,
+        status="Running",
+        restarts=restarts,
+        restarted_s=restarted_s,
+        age_s=age_s,
+        node="",
+        quote=Quote(line="", source=""),
+    )
     assert one.restarts_recur is recurs
 
 

@@ -40,7 +40,7 @@ def cases(shared_dir: Path) -> Iterator[tuple[Path, Any, Any]]:
         pytest.skip("the recorded cases are not beside the repository")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
-        from benchmarks import recorded  # noqa: PLC0415 -- scripts, not a package of ours
+        from benchmarks import recorded
 
         yield data, recorded, recorded.loader(data)
 

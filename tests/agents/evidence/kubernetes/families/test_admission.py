@@ -3,6 +3,7 @@
 import pytest
 from fakes.cluster_text import POD, deployments, described, first, listed, pod, pods, table, told
 
+from agents.evidence.kubernetes.rank import rank
 from agents.evidence.kubernetes.types import Reading, What
 
 LISTED = (
@@ -33,7 +34,8 @@ def quota(row: str) -> Reading:
     ],
 )
 def test_a_refused_pod_names_the_quota(resource: str, label: str) -> None:
-    message = f"pods is forbidden: exceeded quota: limits, requested: {resource}=1, used: {resource}=10, limited: {resource}=10"
+    parts = (f"requested: {resource}=1", f"used: {resource}=10", f"limited: {resource}=10")
+    message = f"pods is forbidden: exceeded quota: limits, {', '.join(parts)}"
     assert first(*LISTED, SETS, refused(message)) == ("bakery", label)
 
 
@@ -61,8 +63,12 @@ def test_a_full_service_quota_counts_when_a_service_is_missing() -> None:
 
 
 def test_a_claim_larger_than_the_storage_quota_was_never_made() -> None:
-    event = 'Warning  FailedScheduling  70s  default-scheduler  0/3 nodes are available: persistentvolumeclaim "flour" not found'
-    claim = "kind: PersistentVolumeClaim\nmetadata:\n  name: flour\n  namespace: bakery\nspec:\n  resources:\n    requests:\n      storage: 10Gi\n"
+    message = '0/3 nodes are available: persistentvolumeclaim "flour" not found'
+    event = f"Warning  FailedScheduling  70s  default-scheduler  {message}"
+    claim = (
+        "kind: PersistentVolumeClaim\nmetadata:\n  name: flour\n  namespace: bakery\n"
+        "spec:\n  resources:\n    requests:\n      storage: 10Gi\n"
+    )
     seen = (
         deployments(("oven", "0/1", "1")),
         pods((POD, "0/1", "Pending", "0", "2m")),
@@ -76,6 +82,4 @@ def test_a_claim_larger_than_the_storage_quota_was_never_made() -> None:
 
 def test_a_full_quota_alone_is_a_weak_suspicion() -> None:
     well = (deployments(("oven", "1/1", "1")), pods((POD, "1/1", "Running", "0", "2m")))
-    from agents.evidence.kubernetes.rank import rank
-
     assert all(h.score < 0.5 for h in rank([*well, quota("pods: 10/10")]))

@@ -3,6 +3,7 @@
 import pytest
 from fakes.cluster_text import ALL_NODES, POD, deployments, first, nodes, pod, pods, told
 
+from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.types import Reading, What
 
 DOWN = nodes(("control", "Ready,SchedulingDisabled"), ("node-a", "NotReady"), ("node-b", "Ready"))
@@ -34,8 +35,6 @@ def test_kube_proxy_is_told_by_a_connection_that_fails_from_one_node_only() -> N
 
 
 def test_a_pending_pod_without_a_word_from_the_scheduler() -> None:
-    from agents.evidence.kubernetes.plan import next_reads
-
     seen = [deployments(("oven", "0/1", "1")), pods((POD, "0/1", "Pending", "0", "2m")), ALL_NODES, pod()]
     seen[-1] = type(seen[-1])(read=seen[-1].read, text=seen[-1].text.replace("node-a/10.0.0.4", "<none>"), source="x")
     asked = next_reads(seen)

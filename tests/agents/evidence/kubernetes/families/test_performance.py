@@ -13,7 +13,8 @@ def alerts(*lines: str) -> Reading:
 
 
 def slow(name: str, before: str, now: str, quantile: str = "p50") -> str:
-    return f"Service {name}: LATENCY_DEGRADATION [Slow Response] | {quantile}latency: Normal={before}ms -> Current={now}ms (+9%)"
+    change = f"{quantile}latency: Normal={before}ms -> Current={now}ms (+9%)"
+    return f"Service {name}: LATENCY_DEGRADATION [Slow Response] | {change}"
 
 
 def placed(**node_of: str) -> Reading:

@@ -13,12 +13,14 @@ DEAD = told(What.CONNECT, "oven", "Connection Failed\n", "8080")
 
 
 def service(selector: str = "app=oven", target: str = "8080/TCP") -> Reading:
-    text = f"Name:        oven\nNamespace:   bakery\nSelector:    {selector}\nPort:        http  8080/TCP\nTargetPort:  {target}\n"
+    head = f"Name:        oven\nNamespace:   bakery\nSelector:    {selector}\n"
+    text = f"{head}Port:        http  8080/TCP\nTargetPort:  {target}\n"
     return described("services", "oven", text)
 
 
 def workload(port: str = "8080/TCP") -> Reading:
-    text = f"Name:  oven\nPod Template:\n  Labels:  app=oven\n           tier=back\n  Containers:\n   main:\n    Port:   {port}\n"
+    head = "Name:  oven\nPod Template:\n  Labels:  app=oven\n           tier=back\n"
+    text = f"{head}  Containers:\n   main:\n    Port:   {port}\n"
     return described("deployments", "oven", text)
 
 

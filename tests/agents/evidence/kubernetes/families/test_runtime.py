@@ -1,7 +1,7 @@
 """Probes, memory, ports and databases."""
 
 import pytest
-from fakes.cluster_text import POD, deployments, first, listed, pod, pods, table, told
+from fakes.cluster_text import POD, deployments, described, first, listed, pod, pods, table, told
 
 from agents.evidence.kubernetes.types import Reading, What
 
@@ -13,8 +13,10 @@ KILLED = (
     "State:          Waiting", "  Reason:       CrashLoopBackOff", "Last State:     Terminated", "  Exit Code:    137",
     "Ready:          False", "Restart Count:  4",
 )  # fmt: skip
-CRASHED = ("State:          Waiting", "  Reason:       CrashLoopBackOff", "Last State:     Terminated", "  Exit Code:    1",
-           "Ready:          False", "Restart Count:  4")  # fmt: skip
+CRASHED = (
+    "State:          Waiting", "  Reason:       CrashLoopBackOff", "Last State:     Terminated",
+    "  Exit Code:    1", "Ready:          False", "Restart Count:  4",
+)  # fmt: skip
 KILLING = "Normal   Killing    5s (x3 over 60s)  kubelet  Container main failed liveness probe, will be restarted"
 
 
@@ -72,7 +74,8 @@ def test_a_probe_that_a_mesh_moved_is_judged_by_its_original() -> None:
         "Readiness:  http-get http://:15020/app-health/main/readyz delay=60s",
     )
     sidecar = (
-        "  proxy:", "    State:          Running", "    Ready:          True", "    Restart Count:  0", "    Environment:",
+        "  proxy:", "    State:          Running", "    Ready:          True", "    Restart Count:  0",
+        "    Environment:",
         '      ISTIO_KUBE_APP_PROBERS:  {"/app-health/main/readyz":{"tcpSocket":{"port":8080}}}',
     )  # fmt: skip
     event = "Warning  Unhealthy  3s (x8 over 80s)  kubelet  Readiness probe failed: HTTP probe"
@@ -80,7 +83,8 @@ def test_a_probe_that_a_mesh_moved_is_judged_by_its_original() -> None:
 
 
 def test_out_of_memory_counts_before_the_probe() -> None:
-    lines = ("State:          Waiting", "Last State:     Terminated", "  Reason:       OOMKilled", "  Exit Code:    137",
+    lines = ("State:          Waiting", "Last State:     Terminated", "  Reason:       OOMKilled",
+             "  Exit Code:    137",
              "Ready:          False", "Restart Count:  4", "Liveness:   grpc <pod>:9999  delay=5s")  # fmt: skip
     event = "Warning  Unhealthy  5s (x9 over 80s)  kubelet  Liveness probe failed: refused"
     assert first(*LISTED, pod(container=lines, events=[event, KILLING])) == ("oven", "oom_killed")
@@ -137,7 +141,5 @@ def test_a_rollout_past_its_deadline_is_stuck_while_replicas_are_missing() -> No
         "Warning  ProgressDeadlineExceeded  60s  deployment-controller  ReplicaSet oven-7c has zero available replicas"
     )
     text = f"Name:   oven\nNamespace:  bakery\nEvents:\n  Type  Reason  Age  From  Message\n  {event}\n"
-    from fakes.cluster_text import described
-
     assert first(deployments(("oven", "1/3", "2")), described("deployments", "oven", text)) == ("oven", "rollout_stuck")
     assert first(deployments(("oven", "3/3", "3")), described("deployments", "oven", text)) is None
