@@ -5,7 +5,7 @@ are fused.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from agents.evidence.traces.calls import Calls, read_calls
 from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
+KNOWN_SHARE = 1 / 3  # of what was recorded before the report must be left to learn from what is usual
 SHOWN = 4
 FAINT = 8.0  # a weaker suspicion is taken for noise where nobody says that anything is wrong
 ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
@@ -161,7 +162,9 @@ def _search(telemetry: Telemetry) -> Search:
     if reported is None or not _is_told(telemetry):
         third = (window.end - window.start).total_seconds() / 3
         return Search(earliest=window.start.timestamp() + third, latest=window.end.timestamp())
-    return Search.around(reported.timestamp())
+    found, start = Search.around(reported.timestamp()), window.start.timestamp()
+    known = start + KNOWN_SHARE * (reported.timestamp() - start)
+    return replace(found, earliest=max(found.earliest, known))
 
 
 def _telling(telemetry: Telemetry, search: Search) -> Iterable[Series]:

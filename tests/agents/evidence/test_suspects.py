@@ -43,6 +43,11 @@ def test_the_service_and_the_kind_of_resource_are_named_whatever_time_was_told(
     assert abs(ranking.onset.at.timestamp() - made.T0 - made.ONSET) <= 5
 
 
+def test_a_report_near_the_beginning_of_the_recording_leaves_something_to_compare_with(made: Any) -> None:
+    best = rank_causes(made.told(resource_fault(made, "ri", "cpu", 3), reported=made.ONSET - 120)).causes[0]
+    assert (best.service, best.family) == ("ri", "cpu")
+
+
 def test_removing_the_source_that_decides_lowers_the_confidence(made: Any) -> None:
     rows = resource_fault(made, "ri", "cpu", 3)
     without = made.told([r for r in rows if r.service != "ri"], edges=("ba>ri", "ba>ko"))
