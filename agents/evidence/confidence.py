@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from agents.evidence.fusion import EXHAUSTED, Suspect
 from agents.evidence.metric_signals import Followed
 from agents.evidence.norms import Z_ABNORMAL
-from agents.evidence.types import Confidence, Edge, Onset
+from agents.evidence.types import Confidence, Edge, Family, Onset
 
 NAMED = 12.0  # with a lower score nothing is named
 CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
 DATED = 4.5  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
 MOSTLY = 0.6  # of the alarm's burden
+WAITING: tuple[Family, ...] = ("dependency_latency", "dependency_errors")
 _LOWER: Mapping[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
 ALARMING = 1.5  # noise units that the alarm's indicator has left its level, beside callees that account for it
 
@@ -51,6 +52,8 @@ def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
         return _by_burden(known.followed, first.service, lead, known.symptom)
     if known.onset.score < DATED or first.score < NAMED or lead < LEAD:
         return "low"
+    if first.family in WAITING:
+        return "low"  # it says that the fault is somewhere else
     if first.family == "memory" and all(s.family == "memory" or s.score < Z_ABNORMAL for s in first.found):
         return "low"  # caches fill: memory is no incident by itself
     plain = lead >= CLEAR_LEAD

@@ -47,6 +47,10 @@ def test_a_gap_lowers_it_unless_a_resource_is_used_up() -> None:
     assert confidence([suspect("a", 20, "cpu")], gaps=("no logs",)) == "high"
 
 
+def test_a_service_that_only_waits_longer_is_not_named() -> None:
+    assert confidence([suspect("a", 25, "dependency_latency")]) == "low"
+
+
 def test_memory_alone_is_no_incident() -> None:
     assert confidence([suspect("a", 25, "memory")]) == "low"
 
