@@ -4,7 +4,7 @@ Groups of like spans (one endpoint's own time, one edge's way there and back) ar
 what the same comparison gives between slices of the baseline, so a group that always wandered must wander further.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,9 +177,9 @@ def edge_blame(
 ) -> tuple[dict[int, float], dict[int, int]]:
     """Which endpoint a set of slow edges points to: service -> how well it explains them, edge -> service.
 
-    A fault of a service's network slows everything that goes in and out of it, one edge alone may be either side's. So
-    the service of which the largest share of its edges is slow explains them; if equal, the called one. Explained edges
-    are taken out and the rest is looked at again.
+    A fault of a service's network slows all that goes into it, and mostly what goes out; one slow edge alone may be
+    either side's. So the service that explains most edges, weighted by how many of its edges are slow, is blamed; if
+    equal, the called one. Explained edges are taken out and the rest is looked at again.
     """
     slow = np.nan_to_num(score) >= Z_ABNORMAL
     blame: dict[int, float] = {}
@@ -188,20 +188,25 @@ def edge_blame(
     left = set(np.flatnonzero(slow).tolist())
     known = np.flatnonzero(np.isfinite(score)).tolist()
     while left:
-        best: tuple[float, float, int, int] | None = None
+        best: tuple[float, float, float, int] | None = None
         for service in sorted({s for e in left for s in ends[e]}):
-            mine = [e for e in known if service in ends[e]]
-            hit = [e for e in mine if e in left]
-            share = sum(float(weight[e]) for e in hit) / max(sum(float(weight[e]) for e in mine), 1e-9)
-            called = sum(ends[e][1] == service for e in hit)
-            candidate = (round(share, 2), float(score[hit].max()), called, service)
+            share = _slow_share([e for e in known if service in ends[e]], left, weight)
+            into = _slow_share([e for e in known if ends[e][1] == service], left, weight)
+            hit = [e for e in left if service in ends[e]]
+            share = max(share, into)
+            candidate = (round(share * len(hit) ** 0.5, 2), float(score[hit].max()), share, service)
             if best is None or candidate[:3] > best[:3]:
                 best = candidate
         if best is None:
             break
         service = best[3]
         mine = [e for e in left if service in ends[e]]
-        blame[service] = float(score[mine].max()) * best[0] ** 0.5
+        blame[service] = float(score[mine].max()) * best[2] ** 0.5
         blamed |= dict.fromkeys(mine, service)
         left -= set(mine)
     return blame, blamed
+
+
+def _slow_share(edges: Sequence[int], slow: Collection[int], weight: FloatArray) -> float:
+    """Share of the edges that is slow, by weight."""
+    return sum(float(weight[e]) for e in edges if e in slow) / max(sum(float(weight[e]) for e in edges), 1e-9)
