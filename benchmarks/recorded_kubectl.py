@@ -81,8 +81,8 @@ class KubectlCalls:
         named = [str(subject.get("name") or ""), *_WORD.findall(text.lower())]
         self.names = [n for n in dict.fromkeys(named) if len(n) > 2 and n not in _PLAIN]
         spoken = [a or b for a, b in _NAMESPACE.findall(text)]
-        self.namespaces = list(dict.fromkeys([str(subject.get("namespace") or ""), *spoken, "default"]))
-        self.namespaces = [n for n in self.namespaces if n]
+        places = dict.fromkeys([str(subject.get("namespace") or ""), *spoken, "default"])
+        self.namespaces: list[str] = [n for n in places if n]
         self._places: dict[str, str] = {}
 
     def subjects(self) -> list[str]:
@@ -182,12 +182,13 @@ def _row_of(description: str) -> Sequence[str] | None:
     ready = sum(is_ready for is_ready, _, _ in containers)
     reason = next((reason for _, reason, _ in containers if reason), "")
     restarts = sum(count for _, _, count in containers)
-    status = reason or tree.text("Status")
-    return tree.text("Name"), f"{ready}/{len(containers)}", status, str(restarts), "<unknown>"
+    status = str(reason or tree.text("Status"))
+    return str(tree.text("Name")), f"{ready}/{len(containers)}", status, str(restarts), "<unknown>"
 
 
 def _containers(nodes: Sequence[Any]) -> Iterator[tuple[bool, str, int]]:
     for node in nodes:
         state = node.child("State")
         count = node.text("Restart Count")
-        yield node.text("Ready") == "True", state.text("Reason") if state else "", int(count) if count.isdigit() else 0
+        reason = str(state.text("Reason")) if state else ""
+        yield node.text("Ready") == "True", reason, int(count) if count.isdigit() else 0

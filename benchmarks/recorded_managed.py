@@ -75,9 +75,9 @@ class ClusterFiles:
             return "list_eks_pods", _table(("NAME", "READY", "STATUS", "RESTARTS", "AGE", "NODE"), pods)
         if kind == "deployments":
             found = self._files.rows("list_eks_deployments", "deployments")
-            columns = ("NAME", "READY", "UP-TO-DATE", "AVAILABLE")
-            listed = [(d["name"], f"{d['ready']}/{d['desired']}", d["desired"], d["available"]) for d in found]
-            return "list_eks_deployments", _table(columns, listed)
+            heads = ("NAME", "READY", "UP-TO-DATE", "AVAILABLE")
+            sized = [(d["name"], f"{d['ready']}/{d['desired']}", d["desired"], d["available"]) for d in found]
+            return "list_eks_deployments", _table(heads, sized)
         if kind == "nodes":
             nodes = self._files.rows("get_eks_node_health", "nodes")
             rows = [(n["name"], "Ready" if n.get("ready") == "True" else "NotReady", "node") for n in nodes]

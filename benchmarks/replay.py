@@ -65,7 +65,7 @@ async def predict(bench: Bench, case: Recorded) -> Prediction:
         "ranked_objects": _objects(source, [name for name in dict.fromkeys(named) if name]),
         "root_cause_label": cause.kind.replace(" ", "_") if cause else None,
         "root_cause_text": " ".join([cause.kind if cause else "", *told]),
-        "fault_category": category(cause.kind) if cause else "healthy" if _says_well(verdict) else "unknown",
+        "fault_category": _category(verdict) if case.info.get("answer_categories") else None,
         "confidence": verdict.confidence,
         "cited_evidence": [{"artifact": c.artifact, "quote": c.quote} for c in verdict.claims if c.artifact],
         "tool_calls": [{"tool": tool, "arguments": arguments} for tool, arguments in source.made],
@@ -74,8 +74,11 @@ async def predict(bench: Bench, case: Recorded) -> Prediction:
     }
 
 
-def _says_well(verdict: Verdict) -> bool:
-    return verdict.headline.startswith(("No failure", "No active failure", "No fault"))
+def _category(verdict: Verdict) -> str:
+    if verdict.cause is not None:
+        return category(verdict.cause.kind)
+    is_well = verdict.headline.startswith(("No failure", "No active failure", "No fault"))
+    return "healthy" if is_well else "unknown"
 
 
 def category(kind: str) -> str:

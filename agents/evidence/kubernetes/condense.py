@@ -224,7 +224,9 @@ def _manifest(read: Read, text: str) -> str:
 def _odd_routes(text: str) -> str:
     """The routes whose target is not the service that their path names."""
     known = routes(text)
-    odd = [route for route in known if _letters(route.target).find(_letters(route.path.rpartition("/")[2])) < 0]
+    odd = [
+        route for route in known if route.port or _letters(route.path.rpartition("/")[2]) not in _letters(route.target)
+    ]
     lines = [line for route in odd for line in dict.fromkeys((route.head, *route.lines))]
     return "\n".join([*lines, f"({len(known) - len(odd)} more, nothing unusual)"])
 

@@ -28,6 +28,12 @@ class Route:
     def goes_to(self, service: str) -> bool:
         return re.search(rf"(?<![\w-]){re.escape(service)}(?![\w-])", self.target) is not None
 
+    @property
+    def port(self) -> str:
+        """The port that the target names, empty where it names none."""
+        found = re.search(r":(\d{2,5})(?:/|$)", self.target)
+        return found.group(1) if found else ""
+
     def covers(self, url: str) -> bool:
         return bool(self.path) and (url == self.path or url.startswith(f"{self.path}/"))
 

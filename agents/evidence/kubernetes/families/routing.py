@@ -156,7 +156,7 @@ def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:
     """A path that goes elsewhere than to the service it names, or that fails although its service is well."""
     for route, source in _routes(seen):
         owner = route.owner(seen.workload_names)
-        if owner is not None and not route.goes_to(owner):
+        if owner is not None and (not route.goes_to(owner) or _is_wrong_port(seen, route, owner)):
             quotes = [Quote(line=line, source=source) for line in route.lines]
             yield fault(Label.GATEWAY_MISROUTE, owner, 0.93, *quotes)
     for request in seen.failed_requests:
@@ -168,6 +168,12 @@ def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:
         elif status.group(1) == "404":
             answers = any(r.service == request.service and r.open for r in seen.reach)
             yield fault(Label.GATEWAY_MISROUTE, request.service, 0.8 if answers else 0.7, request.quote)
+
+
+def _is_wrong_port(seen: Snapshot, route: Route, owner: str) -> bool:
+    service = seen.service(owner)
+    ports = {port.partition("/")[0].partition(":")[0] for port in service.ports} if service else set()
+    return bool(ports) and route.port not in ("", *ports)
 
 
 def _routes(seen: Snapshot) -> list[tuple[Route, str]]:

@@ -19,7 +19,7 @@ from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
 
 _PROTOCOL: Final = re.compile(
     r"malformed HTTP|HTTP/1\.x transport|HTTP response to HTTPS|server preface|frame too large|first record does not"
-    r"|grpc health protocol|unimplemented|health rpc|EOF$|error reading server|HTTP probe failed",
+    r"|grpc health protocol|unimplemented|EOF$|error reading server|HTTP probe failed",
     re.IGNORECASE,
 )
 _HASTY_S: Final = 10.0
@@ -130,7 +130,11 @@ def _out_of_memory(detail: PodDetail, container: Container) -> Quote | None:
         if quote.line.startswith("Message") and _OOM.search(quote.line):
             return quote.around("memory")
     event = next((e for e in detail.events if e.kind == "Warning" and _OOM.search(e.message)), None)
-    return event.quote.around("memory") if event else None
+    if event is not None:
+        return event.quote.around("memory")
+    # Killed outright, and not by the kubelet for a probe.
+    was_killed = container.exit_code == _KILLED[0] and container.restarts > 0 and detail.event("Killing") is None
+    return container.quote("Exit Code") if was_killed and detail.event("Unhealthy", "Liveness") is None else None
 
 
 def _failing(detail: PodDetail, container: Container, probe: str) -> Event | None:

@@ -79,6 +79,14 @@ def test_a_path_that_goes_to_another_service_than_it_names() -> None:
     assert first(APPS, pods(), routes) == ("till", "gateway_misroute")
 
 
+def test_a_route_to_a_port_that_the_service_does_not_have() -> None:
+    ports = listed("services", table(("NAME", "TYPE", "PORT(S)"), [("till", "ClusterIP", "80/TCP")]), "wide")
+    wrong = told(What.MANIFEST, "gateway", ROUTES.format(till="till:8099", path="/api/oven"), "routes")
+    right = told(What.MANIFEST, "gateway", ROUTES.format(till="till:80", path="/api/oven"), "routes")
+    assert first(APPS, pods(), ports, wrong) == ("till", "gateway_misroute")
+    assert first(APPS, pods(), ports, right) is None
+
+
 def test_requests_that_fail_point_to_the_route_of_their_path() -> None:
     routes = told(What.MANIFEST, "gateway", ROUTES.format(till="till", path="/api/wrong"))
     alert = told(What.ALERTS, "", "Request oven: POST /api/oven/bake x13 404 Client Error\n")

@@ -90,6 +90,10 @@ def test_out_of_memory_counts_before_the_probe() -> None:
     assert first(*LISTED, pod(container=lines, events=[event, KILLING])) == ("oven", "oom_killed")
 
 
+def test_a_container_that_is_killed_outright_ran_out_of_memory() -> None:
+    assert first(*LISTED, pod(container=KILLED)) == ("oven", "oom_killed")
+
+
 @pytest.mark.parametrize(
     ("line", "label"),
     [
