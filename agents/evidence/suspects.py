@@ -108,7 +108,7 @@ def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Su
     found += metric_suspicions(read.matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
     found += accuse_awaited(found, measures_waiting(read.matrices), edges)
     if read.calls is not None:
-        found += trace_suspicions(read.calls, edges, onset, window, coverage=coverage, spliced=spliced)
+        found += trace_suspicions(read.calls, onset, window, coverage=coverage, spliced=spliced)
     if read.lines is not None:
         found += log_suspicions(read.lines, onset, window, coverage=coverage, spliced=spliced)
     return found

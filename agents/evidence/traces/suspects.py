@@ -14,9 +14,9 @@ from agents.evidence.levels import soften
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside, read_calls
-from agents.evidence.traces.shapes import Shares, Steps, endings, presences, read_steps
+from agents.evidence.traces.shapes import Shares, Steps, dispersion, endings, presences, read_steps, signed_g
 from agents.evidence.traces.timing import Shifts, Sides, compare_times, edge_blame
-from agents.evidence.types import BoolArray, Direction, Edge, IntArray, Onset, Spans, Stretch, Window
+from agents.evidence.types import BoolArray, Direction, IntArray, Onset, Spans, Stretch, Window
 
 CHUNK_S = 20.0
 NEVER_BEFORE = 1.3  # what never happened before counts this much more
@@ -35,7 +35,6 @@ class Compared:
 
 def trace_suspicions(
     spans: Spans | Calls,
-    edges: Sequence[Edge],
     onset: Onset,
     window: Window,
     *,
@@ -43,17 +42,16 @@ def trace_suspicions(
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),
 ) -> list[Suspicion]:
-    """Services suspected for their own time, their network or their early ends, strongest first.
+    """Services suspected for their own time, their network, their early ends or their silence, strongest first.
 
-    What came before is read in the `good` stretches (without any: from all that was recorded before the onset's guard
-    band). `edges` add nothing that spans do not tell; they name a called service where no answer was recorded.
+    What came before is read in the `good` stretches; without any, in all that was recorded before the onset's guard
+    band. Who calls whom is read from the spans.
     """
     calls = spans if isinstance(spans, Calls) else read_calls(spans)
     compared = compare(calls, onset, window, good=good, coverage=coverage, spliced=spliced)
     if not compared.sides.before.any() or not compared.sides.after.any():
         return []
-    found = [*own_times(compared), *edge_times(compared), *early_ends(compared)]
-    del edges
+    found = [*own_times(compared), *edge_times(compared), *early_ends(compared), *unanswered(compared)]
     return sorted(found, key=lambda s: (-s.score, s.service, s.indicator))
 
 
@@ -222,6 +220,43 @@ def _slower(service: str, indicator: str, shifts: Shifts, group: int, peer: str 
         source="traces",
         peer=peer,
     )
+
+
+def unanswered(c: Compared) -> list[Suspicion]:
+    """Services that left calls without a span of their own to which they used to answer."""
+    calls, sides = c.calls, c.sides
+    rows = np.flatnonzero(calls.client & c.whole & (sides.before | sides.after))
+    lost = calls.callee[rows] < 0
+    key, old, new = calls.key[rows], sides.before[rows], sides.after[rows]
+    size = _size(calls.key)
+    x, n = np.bincount(key[old & lost], minlength=size), np.bincount(key[old], minlength=size)
+    y, m = np.bincount(key[new & lost], minlength=size), np.bincount(key[new], minlength=size)
+    slices = np.where(old, sides.chunk[rows], -1)
+    wander = dispersion(key[lost], slices[lost], key, slices, np.arange(size))
+    g = signed_g(x, n, y, m) / wander
+    first = _first_rows(calls.key)
+    found = []
+    for k in np.flatnonzero(g >= Z_ABNORMAL**2).tolist():
+        answered = calls.callee[rows[(key == k) & old & ~lost]]
+        if answered.size == 0:
+            continue
+        caller, operation = calls.name(int(first[k]))
+        callee = calls.spans.services[int(np.bincount(calls.service[answered]).argmax())]
+        found.append(
+            Suspicion(
+                service=callee,
+                family="structure",
+                indicator=f"trace:missing answers to {operation} of {caller}",
+                score=capped(float(np.sqrt(g[k]))),
+                direction="up",
+                baseline=float(x[k]) / max(int(n[k]), 1),
+                current=float(y[k]) / max(int(m[k]), 1),
+                unit="ratio",
+                source="traces",
+                peer=caller,
+            )
+        )
+    return found
 
 
 def _times(c: Compared, group: IntArray, seconds: np.ndarray, groups: int) -> Shifts:

@@ -45,7 +45,7 @@ def record() -> Callable[..., Any]:
 
 
 def suspects(spans: Spans, **settings: Any) -> list[Suspicion]:
-    return trace_suspicions(spans, [], ONSET, WINDOW, **settings)
+    return trace_suspicions(spans, ONSET, WINDOW, **settings)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -132,10 +132,10 @@ def test_requests_that_still_ran_when_the_recording_ended_did_not_stop_early(rec
 
 def test_good_stretches_are_the_baseline(record: Any) -> None:
     spans, _, names = record("leaf:work", 6)
-    found = trace_suspicions(spans, [], Onset(at=as_utc(END_S - 40), guard_s=2.0, score=1.0, direction="up"), WINDOW)
+    found = trace_suspicions(spans, Onset(at=as_utc(END_S - 40), guard_s=2.0, score=1.0, direction="up"), WINDOW)
     assert found == []
     late = Onset(at=as_utc(END_S - 40), guard_s=2.0, score=1.0, direction="up")
-    told = trace_suspicions(spans, [], late, WINDOW, good=((START_S, ONSET_S - 5),))
+    told = trace_suspicions(spans, late, WINDOW, good=((START_S, ONSET_S - 5),))
     assert told[0].service == names.leaf
 
 
@@ -250,3 +250,13 @@ def test_parents_in_a_ring_belong_to_nobody() -> None:
     rows = [(START_S + i, "a", "x", 1.0, 1, i, (i + 1) % 4) for i in range(4)]
     calls = read_calls(recording().as_spans(rows))
     assert (calls.owner == -1).all()
+
+
+def test_a_service_that_no_longer_answers_is_suspected(record: Any) -> None:
+    spans, _, names = record("", 12)
+    silent = (spans.service == spans.services.index(names.leaf)) & (spans.ts >= ONSET_S)
+    columns = ("ts", "service", "operation", "duration_s", "trace", "span", "parent")
+    left = replace(spans, **{name: getattr(spans, name)[~silent] for name in columns})
+    found = [s for s in suspects(left) if s.indicator.startswith("trace:missing answers")]
+    assert {s.service for s in found} == {names.leaf}
+    assert {s.peer for s in found} == {names.middle, names.side}
