@@ -12,6 +12,7 @@ from agents.offline_model.transcript import Result, Transcript
 from agents.verdict import Confidence
 
 _TOOLS: Final = ("database_metrics", "database_events")
+_OTHERS: Final = frozenset({"metrics", "logs", "changes"})  # sources of the usual routine
 _LIKELY: Final = 0.9
 _HEADLINE: Final = 120
 _QUOTE: Final = 390
@@ -49,6 +50,8 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         "checked": list(transcript.connected)[:8],
         "impact": told[:300],
     }
+    if not active and not set(transcript.missing) >= _OTHERS:
+        return None
     if not active:
         return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none"}
     best = active[0]

@@ -54,12 +54,14 @@ class Ledger:
         return ["02:06:12 DB instance ran out of storage space."]
 
 
-async def investigate(tools: list[Tool], services: Sequence[str]) -> tuple[Draft, list[Evidence]]:
+async def investigate(
+    tools: list[Tool], services: Sequence[str], missing: str = "metrics, logs, changes, traces"
+) -> tuple[Draft, list[Evidence]]:
     """Turn by turn as the loop does it, up to the draft that is handed in."""
     opening = "Question from the thread:\nWhat is wrong?\n\nDeclared services:\n" + "\n".join(
         f"- {s} (x)" for s in services
     )
-    opening += "\n\nConnected: the source. Not connected: metrics, logs, changes, traces."
+    opening += f"\n\nConnected: the source. Not connected: {missing}."
     messages: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": opening}]}]
     evidence: list[Evidence] = []
     by_name = {tool.name: tool for tool in tools}
@@ -113,6 +115,14 @@ async def test_a_cluster_that_explains_nothing_is_no_confident_cause() -> None:
     draft, _ = await investigate(tools_of(ClusterTools(Bakery(listed)), source="x"), ["oven"])
     assert draft.cause is None
     assert draft.headline.startswith("No confident cause")
+
+
+async def test_where_metrics_are_connected_a_quiet_cluster_leaves_the_word_to_them() -> None:
+    listed = {**LISTED, "deployments": deployments(("oven", "1/1", "1")).text, "pods": pods().text}
+    tools = tools_of(ClusterTools(Bakery(listed)), source="x")
+    draft, _ = await investigate(tools, ["oven"], missing="traces")
+    assert draft.cause is None
+    assert not draft.headline.startswith("No active failure")
 
 
 async def test_a_database_is_read_in_one_turn() -> None:

@@ -21,6 +21,7 @@ _SOME_CPU: Final = 1.5  # times the usual
 _MUCH_CPU: Final = 3.0
 _BEYOND: Final = 30.0  # times that size
 _MUCH_THROTTLED_S: Final = 5.0
+_SEVERAL: Final = 2
 _MOST: Final = 5
 
 
@@ -95,20 +96,25 @@ def _below(seen: Snapshot, name: str) -> set[str]:
 def _shared_node(seen: Snapshot, slow: dict[str, Anomaly], deepest: list[str]) -> tuple[str, list[str]] | None:
     """The node on which the delay arises rather than in one pod, with the services that show it.
 
-    Several of the deepest slow services share it; or all whose usual (median) answer is slow sit on it while what they
-    call answers as usual in the median.
+    Several of the deepest slow services share it; or all whose usual (median) answer is slow sit on it, while what they
+    call answers as usual in the median, or no single one of them would explain the others.
     """
     where = {name: node for name in slow if (node := seen.node_of(name))}
     together = Counter(where[name] for name in deepest if name in where)
     for node, count in together.most_common(1):
-        if count >= 2 and count > sum(together.values()) / 2:
+        if count >= _SEVERAL and count > sum(together.values()) / 2:
             return node, [name for name in deepest if where.get(name) == node]
-    medians = [a.about for a in seen.anomalies if "p50latency" in a.quote.line or "LATENCY_MISSING" in a.category]
-    usual = list(dict.fromkeys(medians))
+    usual = list(dict.fromkeys(a.about for a in seen.anomalies if _is_usual_answer(a)))
     nodes = {seen.node_of(name) for name in usual}
-    if len(usual) >= 2 and len(nodes) == 1 and "" not in nodes and not set(deepest) & set(usual):
-        return nodes.pop(), usual
-    return None
+    if len(usual) < _SEVERAL or len(nodes) != 1 or "" in nodes:
+        return None
+    culprit = any(all(one == name or one in _below(seen, name) for name in usual) for one in usual)
+    return None if culprit and set(deepest) & set(usual) else (nodes.pop(), usual)
+
+
+def _is_usual_answer(anomaly: Anomaly) -> bool:
+    """Whether the median is slow, or latency cannot be measured any more."""
+    return "p50latency" in anomaly.quote.line or "LATENCY_MISSING" in anomaly.category
 
 
 def _cpu_score(name: str, size: float, slow: dict[str, Anomaly], deepest: list[str]) -> float:

@@ -50,6 +50,14 @@ def test_several_deepest_slow_services_on_one_node_point_to_the_node() -> None:
     assert deepest_of(seen, placed(oven="node-a", till="node-b", shop="node-b")) == ("oven", "pod_network_delay")
 
 
+def test_services_that_no_single_one_of_them_explains_point_to_their_node() -> None:
+    tail = slow("cellar", "2", "9000", "p90")
+    seen = alerts(slow("oven", "2", "900"), slow("till", "3", "800"), tail)
+    calls = told(What.DEPENDENCIES, "oven", "[Service]: oven\n[Downstream (Calls)]:\noven\n└── cellar\n")
+    places = placed(oven="node-a", till="node-a", shop="node-b", cellar="node-b")
+    assert first(APPS, pods(), CALLS, calls, seen, places) == ("node-a", "node_network_delay")
+
+
 def test_retransmissions_tell_packet_loss_and_the_worst_node() -> None:
     lost = (
         "Node node-a: NETWORK_QUALITY_DEGRADED [TCP Retransmission] | Normal=0.07retrans -> Current=0.60retrans (+8%)",
