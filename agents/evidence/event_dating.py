@@ -7,7 +7,7 @@ What was recorded well before the report is always "before", so that an onset to
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,9 +73,10 @@ def date_events(
     for found in events:
         if found.service.size == 0 or found.whole_ts.size == 0:
             continue
-        g = _gains(found, edges, moments, coverage, spliced)
-        order = np.argsort(found.service, kind="stable")
-        first = np.flatnonzero(np.diff(found.service[order], prepend=-1))
+        bounded = _most_frequent(found)
+        g = _gains(bounded, edges, moments, coverage, spliced)
+        order = np.argsort(bounded.service, kind="stable")
+        first = np.flatnonzero(np.diff(bounded.service[order], prepend=-1))
         per_service.append(np.maximum.reduceat(g[order], first, axis=0))
     if not per_service:
         return None
@@ -94,6 +95,33 @@ def date_events(
         score=round(float(np.sqrt(top)), 2),
         direction="up",
         late_s=float(alike[-1]) - at,
+    )
+
+
+def _most_frequent(events: Events) -> Events:
+    """The same events without the rarest kinds, where there are too many."""
+    if events.service.size <= MAX_KINDS:
+        return events
+    count = np.bincount(events.member_kind, minlength=events.service.size)
+    kept = np.sort(np.argsort(-count, kind="stable")[:MAX_KINDS])
+    place = np.full(events.service.size, -1, dtype=np.int64)
+    place[kept] = np.arange(kept.size)
+    member = place[events.member_kind] >= 0
+    groups = np.unique(events.group[kept])
+    number = np.full(max(int(events.whole_group.max()), int(groups[-1])) + 1, -1, dtype=np.int64)
+    number[groups] = np.arange(groups.size)
+    whole = number[events.whole_group] >= 0
+    return replace(
+        events,
+        whole_ts=events.whole_ts[whole],
+        whole_group=number[events.whole_group[whole]],
+        member_ts=events.member_ts[member],
+        member_kind=place[events.member_kind[member]],
+        service=events.service[kept],
+        group=number[events.group[kept]],
+        rise=events.rise[kept],
+        fresh=events.fresh[kept],
+        fall=events.fall[kept],
     )
 
 

@@ -36,7 +36,7 @@ LEAST_COUNT = 8  # lines before from which a companion is looked for
 STEADY = 2.0  # a companion foretells a statement's counts within so many times what chance explains
 STRANGER = 0.3  # what a companion in another service must foretell better
 LEAST_SLICES = 4
-MAX_PAIRS = 100_000_000
+MAX_PAIRS = 20_000_000
 
 _PLACE = re.compile(
     r"(?<![\w/])(?:[\w$\[\]]+\.)*[\w$\[\]]*[A-Za-z$\]][\w$\[\]]*#\d+\b"

@@ -4,6 +4,7 @@ Groups of like spans (one endpoint's own time, one edge's way there and back) ar
 what the same comparison gives between slices of the baseline, so a group that always wandered must wander further.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ RELATIVE = 0.2  # share of the usual time that is noise however steady it was
 FLOOR_S = 0.001
 PLACEBO_Z = 2.0  # the baseline slice that is furthest off is set equal to this many noise units
 FLEET = 20.0  # calls that the fleet's hiccups count beside a group's own
+MAX_SLOW_EDGES = 200
 RARE = (0.3, 0.1, 0.03, 0.01)  # how rare a time may be of which there are suddenly many
 CERTAIN = 8.0  # noise units of "too many slow ones" from which few calls are enough
 LASTING = 0.25  # share of its height that a slowness keeps to the end, or it has healed
@@ -185,14 +187,18 @@ def edge_blame(
     blame: dict[int, float] = {}
     blamed: dict[int, int] = {}
     ends = [(a, b) for a, b in zip(caller, callee, strict=True)]
-    left = set(np.flatnonzero(slow).tolist())
-    known = np.flatnonzero(np.isfinite(score)).tolist()
+    worst = np.argsort(-np.nan_to_num(score), kind="stable")[:MAX_SLOW_EDGES]
+    left = set(worst[slow[worst]].tolist())
+    touching: dict[int, list[int]] = defaultdict(list)
+    for e in np.flatnonzero(np.isfinite(score)).tolist():
+        for service in set(ends[e]):
+            touching[service].append(e)
     while left:
         best: tuple[float, float, float, int] | None = None
         for service in sorted({s for e in left for s in ends[e]}):
-            share = _slow_share([e for e in known if service in ends[e]], left, weight)
-            into = _slow_share([e for e in known if ends[e][1] == service], left, weight)
-            hit = [e for e in left if service in ends[e]]
+            share = _slow_share(touching[service], left, weight)
+            into = _slow_share([e for e in touching[service] if ends[e][1] == service], left, weight)
+            hit = [e for e in touching[service] if e in left]
             share = max(share, into)
             candidate = (round(share * len(hit) ** 0.5, 2), float(score[hit].max()), share, service)
             if best is None or candidate[:3] > best[:3]:
