@@ -26,8 +26,7 @@ class Calls:
     `key` numbers the pairs of service and operation that occur, from 0. `own_s` is a span's duration without its
     children; `local_s` (server spans only) what the service itself spent on the request; `wait_s` (client spans that
     reached a server) what the way there and back took. `callee` is the server span that a client span reached, or -1.
-    `failed` is false where
-    nobody recorded it.
+    `failed` is false where nobody recorded it.
     """
 
     spans: Spans
