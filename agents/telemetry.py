@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from agents.errors import AgentError
+from agents.evidence.miner import fold_lines
 from agents.evidence.traces.merging import merge_spans
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.failure import log_failure
@@ -40,8 +41,10 @@ class Gathered:
 
     @property
     def lines(self) -> tuple[LogLine, ...]:
-        """Of all sources, in time order. It unpacks them: for the evidence worker."""
-        return tuple(sorted((line for source in self.logs for line in source), key=lambda line: line.time))
+        """Of all sources, in time order, a stack trace with the line it belongs to. It unpacks them: for the evidence
+        worker.
+        """
+        return tuple(sorted((line for source in self.logs for line in fold_lines(source)), key=lambda line: line.time))
 
 
 async def gather(

@@ -15,8 +15,8 @@ from fakes.rig import Rig
 from agents import telemetry
 from agents.connector import Check, Connector, ConnectorConfig, SeriesRead, SpansRead
 from agents.errors import NeedsReauthorisation, Unavailable
-from agents.evidence.types import Window
-from agents.telemetry import gather
+from agents.evidence.types import LogLine, Window
+from agents.telemetry import Gathered, gather
 from agents.tool import Arguments, NoArguments, ToolOutput, tool
 from agents.toolbox import Toolbox
 
@@ -136,3 +136,20 @@ async def test_a_dead_source_of_traces_is_a_gap(rig: Rig) -> None:
     gathered = await gather(toolbox, Window(start=end - timedelta(minutes=1), end=end))
     assert gathered.gaps == ("Broken traces: connection refused",)
     assert gathered.spans is not None
+
+
+def test_a_stack_trace_is_one_event(rig: Rig) -> None:
+    at = rig.clock()
+    texts = (
+        "payment failed: ValueError",
+        "Traceback (most recent call last):",
+        '  File "app.py", line 3',
+        "ValueError: x",
+    )
+    lines = [
+        LogLine(time=at + timedelta(milliseconds=place), service="checkout", level="error", text=text)
+        for place, text in enumerate((*texts, "order placed"))
+    ]
+    window = Window(start=at, end=at + timedelta(minutes=1))
+    found = Gathered(window=window, series=(), logs=(lines,), changes=(), gaps=()).lines
+    assert [line.text for line in found] == ["\n".join(texts), "order placed"]
