@@ -109,9 +109,9 @@ def _burdens(matrix: Matrix, levels: Levels, after: BoolArray, family: Family) -
             means.setdefault(row.service, index)
     found = {}
     for service in sorted(set(counts) & set(means)):
-        row = means[service]
-        rise = np.nan_to_num(matrix.values[row, after] - levels.middle[row])
+        mean = means[service]
+        rise = np.nan_to_num(matrix.values[mean, after] - levels.middle[mean])
         calls = np.nan_to_num(matrix.values[counts[service], after])
-        plain = float((rise / levels.up_noise[row]).max(initial=0.0))
-        found[service] = _Burden(row=row, extra=np.clip(rise * calls, 0.0, None), plain=plain)
+        plain = float((rise / levels.up_noise[mean]).max(initial=0.0))
+        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain)
     return found

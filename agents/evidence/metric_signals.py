@@ -203,7 +203,7 @@ def fills_memory(
         if not rows or not before.any() or not after.any():
             continue
         with np.errstate(all="ignore"):
-            usual = quantiles(matrix.values[np.ix_(rows, np.flatnonzero(before))], (0.5,))[0]
+            usual = quantiles(matrix.values[rows][:, before], (0.5,))[0]
         typical = _typical([matrix.rows[i] for i in rows], usual)
         busy = {s: _busy(matrix, before, after, s) for s in suspected}
         for index, level, fleet in zip(rows, usual.tolist(), typical, strict=True):
