@@ -50,11 +50,12 @@ def reads(transcript: Transcript) -> list[tuple[str, dict[str, str]]]:
 def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     """The argument of `conclude`, or None when the cluster's state explains nothing."""
     seen = Snapshot(readings=tuple(_readings(transcript)))
-    found = [h for h in rank_snapshot(seen) if h.score >= _WORTH_A_NAME]
+    is_alone = set(transcript.missing) >= _OTHERS  # else a mere suspicion waits for what the other sources say
+    found = [h for h in rank_snapshot(seen) if h.score >= (_WORTH_A_NAME if is_alone else _LIKELY)]
     if not found:
-        if seen.is_well:
-            return _all_well(transcript, seen)
-        return _nothing_to_go_on(transcript) if set(transcript.missing) >= _OTHERS else None
+        if not is_alone:
+            return None
+        return _all_well(transcript, seen) if seen.is_well else _nothing_to_go_on(transcript)
     best = found[0]
     claims = list(_claims(transcript, seen, best))
     proofs = {claim["artifact"] for claim in claims}

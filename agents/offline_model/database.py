@@ -50,7 +50,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         "checked": list(transcript.connected)[:8],
         "impact": told[:300],
     }
-    if not active and not set(transcript.missing) >= _OTHERS:
+    if not active and not set(transcript.missing) >= _OTHERS:  # then the usual routine has more to read
         return None
     if not active:
         return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none"}
