@@ -327,7 +327,9 @@ class FrontDesk:
             )
             decided = await self._decide_undo(s, person, stored, alone=_acted_alone(person, found))
             if isinstance(decided, approvals.Decided):
-                details = {"undo": undo_id, "decision": decided.approval.decision}
+                details: dict[str, object] = {"undo": undo_id}
+                if decided.approval.decision == "break_glass":
+                    details["break_glass"] = "takes back what the same person did alone"
                 await self._noted(s, person, "undo.requested", approval, details)
         await self._rt.queue.enqueue(
             "remediate",
@@ -344,7 +346,7 @@ class FrontDesk:
         Whoever broke the glass alone may take it back alone.
         """
         risk = Risk(undo.risk)
-        if alone and isinstance(check(person.role, Permission.APPROVE_HIGH), Allowed):
+        if alone:
             return await self._decide(s, person, undo, undo.plan_hash, "break_glass")
         if isinstance(denied := check_approval(person.role, risk, is_requester=True), Denied):
             return Denied(f"{denied.reason} Who may: {who_may_approve(risk)}. The card of the undo waits for them.")
@@ -390,7 +392,8 @@ class FrontDesk:
 
 
 def _acted_alone(person: Person, found: Approval) -> bool:
-    return found.decision == "break_glass" and found.decided_by == person.user_id
+    may = isinstance(check(person.role, Permission.APPROVE_HIGH), Allowed)
+    return may and found.decision == "break_glass" and found.decided_by == person.user_id
 
 
 def _title(question: str) -> str:

@@ -98,7 +98,8 @@ def check_approval(role: Role, risk: Risk, *, is_requester: bool) -> Allowed | D
 
 
 LEAST_REASON: Final = 10
-"""Characters of a typed reason."""
+"""Letters and digits of a typed reason."""
+_BLANK_LETTERS: Final = "\u115f\u1160\u3164\uffa0"
 
 
 def check_break_glass(role: Role, risk: Risk, *, reversible: bool, reason: str) -> Allowed | Denied:
@@ -110,7 +111,7 @@ def check_break_glass(role: Role, risk: Risk, *, reversible: bool, reason: str) 
         return Denied("This plan needs no second person: approve it on its card.")
     if not reversible:
         return Denied("What this plan does cannot be undone, so it needs a second person: another admin must approve.")
-    if len(reason.split()) == 0 or len(reason.strip()) < LEAST_REASON:
+    if sum(c.isalnum() and c not in _BLANK_LETTERS for c in reason) < LEAST_REASON:
         return Denied("Break-glass needs a reason: say in a sentence why it cannot wait for another admin.")
     return allowed
 

@@ -17,15 +17,18 @@ class Notices:
         self._db = db
         self._mouth = mouth
 
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
-        """A direct message to each admin who is in Slack."""
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
+        """A direct message to each admin who is in Slack. False when one of them could not be told."""
         async with self._db.tenant(tenant, readonly=True) as s:
             found = await users.admins(s)
-        for admin in found:
-            if admin.is_in_slack:
-                await self._mouth.post(
-                    tenant, key=f"{key}:{admin.id}", channel=admin.slack_user_id, thread_ts=None, message=said(text)
-                )
+        told = [
+            await self._mouth.post(
+                tenant, key=f"{key}:{admin.id}", channel=admin.slack_user_id, thread_ts=None, message=said(text)
+            )
+            for admin in found
+            if admin.is_in_slack
+        ]
+        return None not in told
 
     async def post_head(self, tenant: TenantId, *, key: str, channel: str, text: str) -> None:
         await self._mouth.post(tenant, key=key, channel=channel, thread_ts=None, message=said(text))

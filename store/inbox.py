@@ -24,6 +24,7 @@ from store.redaction import VERBATIM_KEYS, RedactionFailed
 from store.schema import InboxRow
 from store.schema.columns import word
 from store.session import Database, TenantSession
+from store.tenants import find_tenant
 
 ArrivalState = Literal["received", "enqueued", "done", "failed"]
 _BATCH = 200
@@ -191,26 +192,36 @@ async def _move(db: Database, arrivals: Arrivals, tenant_id: TenantId, observe: 
         return set()
     try:
         async with db.tenant(tenant_id, urgent=True) as s:
-            rows = [row for one in waiting if (row := _sealed_anew(s, one)) is not None]
-            await s.insert_if_absent(InboxRow, *rows)
+            rows = {one.id: _sealed_anew(s, one) for one in waiting}
+            await s.insert_if_absent(InboxRow, *(row for row in rows.values() if isinstance(row, dict)))
+        waiting = [one for one in waiting if rows[one.id] != "later"]
     except (TenantFrozen, UnknownTenant):
+        known = await find_tenant(db, tenant_id)
+        if known is not None and known.status == "active":
+            raise  # its keys are missing, and come back with the keyring's backup
         facts = {"action": "inbox.arrivals_dropped", "tenant": tenant_id, "count": len(waiting)}
         _log.warning("arrivals of a tenant that is frozen or closed are dropped", extra=facts)
     observe("filed")
     ids = [one.id for one in waiting]
-    await arrivals.remove(tenant_id, ids)
+    if ids:
+        await arrivals.remove(tenant_id, ids)
     observe("removed")
     return set(ids)
 
 
-def _sealed_anew(s: TenantSession, one: WaitingArrival) -> dict[str, Any] | None:
-    """For its place in the inbox, under the key that seals now. None for what does not open."""
+def _sealed_anew(s: TenantSession, one: WaitingArrival) -> dict[str, Any] | Literal["never", "later"]:
+    """For its place in the inbox, under the key that seals now. What is damaged never opens; a key that is missing may
+    come back.
+    """
+    facts = {"action": "inbox.arrival_unreadable", "tenant": one.tenant_id, "inbox": one.id}
     try:
         payload = s.seal("inbox", "payload", one.id, s.open(TABLE, "payload", one.id, one.payload))
-    except (CorruptEnvelope, UnknownKey) as exc:
-        facts = {"action": "inbox.arrival_unreadable", "tenant": one.tenant_id, "inbox": one.id}
-        _log.error("an arrival cannot be read and is dropped: %s", type(exc).__name__, extra=facts)
-        return None
+    except CorruptEnvelope:
+        _log.error("an arrival is damaged and is dropped", extra=facts)
+        return "never"
+    except UnknownKey:
+        _log.warning("an arrival waits for its key", extra=facts)
+        return "later"
     return _values(
         s,
         one.id,

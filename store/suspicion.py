@@ -39,6 +39,10 @@ WATCHED: Final = frozenset(
     if subject in _NEEDS_A_ROLE or f"{subject}.{verb}" in _ALONE
 )
 """The actions that a rule is about. Others, such as calls of tools, need not be read."""
+DECISIONS: Final = frozenset(
+    f"{source}.{what}" for source in SOURCES for what in ("approval.approved", "undo.requested")
+)
+"""By which a plan is carried out. They are read by themselves, so that a flood of others hides none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ def judge(entries: Sequence[AuditEntry], now: datetime) -> list[Suspicion]:
     """What the entries of the last hour, oldest first, show. Pure."""
     shortly = [entry for entry in entries if entry.at > now - SHORTLY]
     found = (rule(entries if rule is _mass_export else shortly) for rule in _RULES)
-    return [*(suspicion for suspicion in found if suspicion is not None), *_broken_glass(shortly)]
+    return [suspicion for suspicion in found if suspicion is not None]
 
 
 def _bad_signatures(entries: Sequence[AuditEntry]) -> Suspicion | None:
@@ -120,12 +124,12 @@ def _many_remediations(entries: Sequence[AuditEntry]) -> Suspicion | None:
     return _many("many_remediations", started, MANY_REMEDIATIONS)
 
 
-def _broken_glass(entries: Sequence[AuditEntry]) -> list[Suspicion]:
-    """Each use is told by itself, however many there are."""
+def broken_glass(entries: Sequence[AuditEntry]) -> list[Suspicion]:
+    """Of entries of the actions `DECISIONS`: each use is told by itself, however many there are. Pure."""
     return [
-        Suspicion(rule="break_glass", about=entry.actor.id, count=1, which=entry.target)
+        Suspicion(rule="break_glass", about=entry.actor.id, count=1, which=f"{entry.target}:{entry.sequence}")
         for entry in entries
-        if _is(entry, {"approval.approved"}) and "break_glass" in entry.details
+        if entry.action in DECISIONS and "break_glass" in entry.details
     ]
 
 

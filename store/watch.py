@@ -1,5 +1,6 @@
 """Looks at the tenants whose audit log grew, and tells their admins what looks suspicious: within a minute."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -7,13 +8,15 @@ from typing import Final, Protocol
 
 from store import audit, events
 from store.audit_heads import Head, heads
-from store.errors import StoreError
+from store.errors import TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.session import Database
-from store.suspicion import LOOK_BACK, SHORTLY, WATCHED, Suspicion, judge
+from store.suspicion import DECISIONS, LOOK_BACK, SHORTLY, WATCHED, Suspicion, broken_glass, judge
 
 _log: Final = logging.getLogger(__name__)
 MANY_UNKNOWN: Final = 20
+_PATIENCE_S: Final = 10.0
+"""For telling one tenant's admins: who cannot be reached keeps nobody else waiting."""
 
 
 _REACH: Final = 10_000
@@ -25,8 +28,8 @@ _MOST_ENTRIES: Final = 1_000
 class TellsAdmins(Protocol):
     """How a tenant's admins are told; filled in from above."""
 
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
-        """Once per key and admin, however often it is called."""
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
+        """Once per key and admin, however often it is called. False when it must be tried again."""
 
 
 class Watch:
@@ -49,26 +52,39 @@ class Watch:
                 continue
             try:
                 raised += await self._look_at(head)
-            except StoreError as exc:
-                _log.warning("action=watch.unreadable tenant=%s kind=%s", head.tenant_id, type(exc).__name__)
-            self._seen[head.tenant_id] = head.sequence
+            except (TenantFrozen, UnknownTenant):  # nobody can be told; what follows once it is back is looked at
+                self._seen[head.tenant_id] = head.sequence
+            except Exception as exc:  # noqa: BLE001 -- the outer guard of a tenant: the others' alerts go on
+                _log.warning("action=watch.failed tenant=%s kind=%s", head.tenant_id, type(exc).__name__)
         return raised
 
     async def _look_at(self, head: Head) -> int:
         now = self._db.now()
         async with self._db.tenant(head.tenant_id, readonly=True) as s:
-            entries = await audit.recent(
-                s, now - LOOK_BACK, after=head.sequence - _REACH, actions=WATCHED, limit=_MOST_ENTRIES
-            )
-        raised = 0
-        for suspicion in judge(entries, now):
+            since, after = now - LOOK_BACK, head.sequence - _REACH
+            entries = await audit.recent(s, since, after=after, actions=WATCHED, limit=_MOST_ENTRIES)
+            decisions = await audit.recent(s, since, after=after, actions=DECISIONS, limit=_MOST_ENTRIES)
+        raised, told = 0, True
+        for suspicion in (*broken_glass(decisions), *judge(entries, now)):
             key = suspicion.occasion(now)
             raised += await self._raise(head.tenant_id, key, suspicion)
-            if (head.tenant_id, key) not in self._told:
-                text = f"*Suspicious activity.* {suspicion.sentence} The audit log has the entries."
-                await self._tells.tell_admins(head.tenant_id, key=f"alert:{key}", text=text)
-                self._told.add((head.tenant_id, key))
+            told = await self._tell(head.tenant_id, key, suspicion) and told
+        if told:  # otherwise the next look tries again
+            self._seen[head.tenant_id] = head.sequence
         return raised
+
+    async def _tell(self, tenant_id: TenantId, key: str, suspicion: Suspicion) -> bool:
+        if (tenant_id, key) in self._told:
+            return True
+        text = f"*Suspicious activity.* {suspicion.sentence} The audit log has the entries."
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                told = await self._tells.tell_admins(tenant_id, key=f"alert:{key}", text=text)
+        except TimeoutError:
+            told = False
+        if told:
+            self._told.add((tenant_id, key))
+        return told
 
     async def _raise(self, tenant_id: TenantId, key: str, suspicion: Suspicion) -> bool:
         async with self._db.tenant(tenant_id) as s:

@@ -122,14 +122,15 @@ class MailedNotices(Notices):
         super().__init__(db, mouth)
         self._mailed_db = db
 
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
-        """Once per key and admin, both ways."""
-        await super().tell_admins(tenant, key=key, text=text)
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
+        """Once per key and admin, both ways. False when Slack must be tried again."""
+        told = await super().tell_admins(tenant, key=key, text=text)
         async with self._mailed_db.tenant(tenant) as s:
             first_line = text.strip().partition("\n")[0]
             await _write(
                 s, f"alert:{key}", f"[Autoheal] Alert: {first_line}", text, to=lambda user: user.role is Role.ADMIN
             )
+        return told
 
 
 async def _write(s: TenantSession, key: str, subject: str, body: str, *, to: Callable[[User], bool]) -> None:

@@ -1,5 +1,6 @@
 """High risk without a second person: a reason, an admin, a plan that can be undone."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,7 @@ from store import approvals, audit
 from store.approvals import Approval
 from store.ids import ApprovalId, stable_id
 from store.session import Database
+from store.users import Role
 
 
 async def test_break_glass_does_without_the_second_person_and_stays_in_the_audit(
@@ -29,6 +31,7 @@ async def test_break_glass_does_without_the_second_person_and_stays_in_the_audit
     for who, reason, word in (
         ("U0MEMBER", "nobody else answers the phone", "an admin"),
         ("U0ADMIN", "         .", "needs a reason"),
+        ("U0ADMIN", "\u3164" * 20 + "\u200b" * 20, "needs a reason"),
     ):
         answer = await rig.decide(found, "break_glass", who, reason=reason)
         assert isinstance(answer, Denied)
@@ -63,6 +66,17 @@ async def test_who_broke_the_glass_may_take_it_back_alone(rig: Rig) -> None:
     assert rig.effects == 1
     undo = await rig.approval(ApprovalId(stable_id("undo", rig.tenant, applied)))
     assert (undo.decision, undo.decided_by) == ("break_glass", admin.user_id)
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
+        (entry,) = [e for e in await audit.trail(s, target=applied) if e.action == "slack.undo.requested"]
+    assert "break_glass" in entry.details
+
+
+async def test_who_broke_the_glass_and_is_no_admin_any_more_takes_nothing_back(rig: Rig) -> None:
+    applied = await applied_rollback(rig, risk=Risk.HIGH, alone="U0ADMIN")
+    admin = await rig.person("U0ADMIN")
+    demoted = dataclasses.replace(admin, role=Role.MEMBER)
+    assert isinstance(await rig.desk.undo(demoted, applied), Denied)
+    assert rig.effects == 0
 
 
 async def test_break_glass_is_for_high_risk_only(rig: Rig) -> None:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from store.redaction import Secret
 from store.schema import InboxRow
 from store.session import Database
 from store.vault import key_of
+from tests.conftest import open_store
 from tests.store.test_backups import place_of
 
 VICTIM = Path(__file__).with_name("arrival_victim.py")
@@ -172,7 +174,7 @@ async def test_a_row_that_was_moved_to_another_place_does_not_open(
         thief.execute("UPDATE arrivals SET tenant_id = ?", (two_tenants[1],))
     await collect(sqlite_database)
     assert await _in_inbox(sqlite_database, two_tenants[1], stolen.inbox_id) is None
-    assert "cannot be read" in caplog.text
+    assert "waits for its key" in caplog.text  # which that tenant never has
 
 
 async def test_rows_do_not_change(sqlite_database: Database, two_tenants: Any, sqlite_place: Any) -> None:
@@ -192,6 +194,34 @@ async def test_it_moves_under_the_key_that_seals_now(
     assert row is not None
     assert key_of(row.payload) == newest
     assert await _in_inbox(sqlite_database, two_tenants[0], accepted.inbox_id) == {"text": "hello"}
+
+
+@pytest.mark.parametrize("missing", ["all keys", "the newest key"])
+async def test_what_cannot_be_read_while_a_key_is_missing_waits_for_it(
+    sqlite_database: Database, two_tenants: Any, sqlite_place: Any, clock: Any, missing: str
+) -> None:
+    tenant = two_tenants[0]
+    await sqlite_database.keyring.create(tenant)
+    accepted = await Inbox(sqlite_database).accept(tenant, _mention("Ev1", text="hello"))
+    await sqlite_database.close()
+    keyring = sqlite_place.keyring_url.removeprefix("sqlite:///")
+    hexed = uuid.UUID(tenant).hex
+    newest = "" if missing == "all keys" else "AND rowid = (SELECT max(rowid) FROM data_keys)"
+    with sqlite3.connect(keyring) as connection:
+        gone = f"FROM data_keys WHERE tenant_id IN (?, ?) {newest}"
+        connection.execute(f"CREATE TABLE aside AS SELECT * {gone}", (tenant, hexed))
+        connection.execute(f"DELETE {gone}", (tenant, hexed))
+    without = await open_store(sqlite_place, clock)
+    await collect(without)
+    await without.close()
+    assert _raw(sqlite_place, "SELECT count(*) FROM arrivals") == [(1,)]
+    with sqlite3.connect(keyring) as connection:
+        connection.execute("INSERT INTO data_keys SELECT * FROM aside")
+        connection.execute("DROP TABLE aside")
+    restored = await open_store(sqlite_place, clock)
+    await collect(restored)
+    assert await _in_inbox(restored, tenant, accepted.inbox_id) == {"text": "hello"}
+    await restored.close()
 
 
 async def test_what_waits_goes_with_a_backup_and_comes_back_with_it(

@@ -23,8 +23,9 @@ class Told:
     def __init__(self) -> None:
         self.messages: dict[tuple[TenantId, str], str] = {}
 
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
         self.messages.setdefault((tenant, key), text)
+        return True
 
 
 async def _record(database: Database, tenant_id: TenantId, *entries: Entry) -> None:
@@ -97,7 +98,12 @@ async def test_each_use_of_break_glass_is_told_once(sqlite_database: Database, t
     clock.advance(timedelta(minutes=5))
     await _record(sqlite_database, a, (MEMBER, "slack.approval.approved", "plan-4", {}))
     assert await watch.look() == 0
-    assert [key for _, key in told.messages] == ["alert:break_glass:plan-1", "alert:break_glass:plan-2"]
+    assert [key.rpartition(":")[0] for _, key in told.messages] == [
+        "alert:break_glass:plan-1",
+        "alert:break_glass:plan-2",
+    ]
+    await _record(sqlite_database, a, (ADMIN, "slack.approval.approved", "plan-1", broken))  # planned anew meanwhile
+    assert await watch.look() == 1
     assert all("without a second person" in text for text in told.messages.values())
 
 
@@ -111,6 +117,14 @@ async def test_a_flood_of_other_entries_hides_nothing(sqlite_database: Database,
     burst, flood = _times(5, SYSTEM, "agent.effect.started"), _times(600, MEMBER, "agent.tool.called")
     await _record(sqlite_database, two_tenants[0], *burst, *flood)
     assert await Watch(sqlite_database, Told()).look() == 1
+
+
+async def test_a_flood_of_refusals_does_not_hide_break_glass(sqlite_database: Database, two_tenants: Any) -> None:
+    told = Told()
+    broken = (ADMIN, "slack.undo.requested", "plan-1", {"break_glass": "takes back"})
+    await _record(sqlite_database, two_tenants[0], broken, *_times(1_100, MEMBER, "slack.access.refused"))
+    await Watch(sqlite_database, told).look()
+    assert any("break_glass" in key for _, key in told.messages)
 
 
 async def test_slow_failures_are_no_attack(sqlite_database: Database, two_tenants: Any, clock: Any) -> None:
@@ -147,16 +161,42 @@ async def test_an_alert_is_one_event_one_entry_one_message_an_hour(
 
 
 async def test_a_message_that_a_crash_kept_back_is_told_later(sqlite_database: Database, two_tenants: Any) -> None:
-    class Dead(Told):
-        async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> None:
-            raise ConnectionError
+    class Faulty(Told):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fails: list[bool | Exception] = [ConnectionError(), False, TimeoutError()]
+
+        async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
+            if self.fails:
+                outcome = self.fails.pop(0)
+                if isinstance(outcome, Exception):
+                    raise outcome
+                return outcome
+            return await super().tell_admins(tenant, key=key, text=text)
 
     await _record(sqlite_database, two_tenants[0], *_times(5, SYSTEM, "agent.effect.started"))
-    with pytest.raises(ConnectionError):
-        await Watch(sqlite_database, Dead()).look()
-    told = Told()
-    assert await Watch(sqlite_database, told).look() == 0
-    assert "5 remediations" in next(iter(told.messages.values()))
+    told = Faulty()
+    watch = Watch(sqlite_database, told)
+    for _ in range(3):
+        await watch.look()
+        assert told.messages == {}
+    await watch.look()
+    await watch.look()
+    assert ["5 remediations" in text for text in told.messages.values()] == [True]
+
+
+async def test_one_tenants_trouble_hinders_no_others_alert(sqlite_database: Database, two_tenants: Any) -> None:
+    class Refusing(Told):
+        async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
+            if tenant == min(two_tenants):
+                raise ConnectionError
+            return await super().tell_admins(tenant, key=key, text=text)
+
+    for tenant in two_tenants:
+        await _record(sqlite_database, tenant, *_times(5, SYSTEM, "agent.effect.started"))
+    told = Refusing()
+    await Watch(sqlite_database, told).look()
+    assert [tenant for tenant, _ in told.messages] == [max(two_tenants)]
 
 
 async def test_forged_requests_of_nobody_reach_the_operators_log(

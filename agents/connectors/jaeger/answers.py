@@ -50,7 +50,7 @@ class Traces:
         """Take in one answer; the number of traces in it. Raises as `data_of`."""
         data = data_of(document)
         for trace in data:
-            if not isinstance(trace, dict) or not TRACE_ID.fullmatch(str(trace.get("traceID"))):
+            if not isinstance(trace, dict) or not _is_trace_id(trace.get("traceID")):
                 self.unreadable += 1
                 continue
             known = self.spans.setdefault(trace["traceID"], {})
@@ -63,8 +63,12 @@ class Traces:
         for row in rows if isinstance(rows, list) else []:
             try:
                 yield _span(row, trace["traceID"], processes if isinstance(processes, dict) else {})
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
                 self.unreadable += 1
+
+
+def _is_trace_id(found: Any) -> bool:
+    return isinstance(found, str) and TRACE_ID.fullmatch(found) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

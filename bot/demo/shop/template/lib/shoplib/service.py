@@ -129,8 +129,10 @@ class Service:
 
     def out_of_memory(self, where):
         """A process that got no memory is in no known state: say so and end; whoever started it starts a new one."""
-        self.log.critical(f"{where}: MemoryError: out of memory, exiting")
-        os._exit(1)
+        try:
+            self.log.critical(f"{where}: MemoryError: out of memory, exiting")
+        finally:
+            os._exit(1)
 
     def run(self):
         threading.stack_size(512 * 1024)
@@ -180,7 +182,10 @@ class Server(ThreadingHTTPServer):
                 self.open_connections -= 1
 
     def handle_error(self, request, client_address):
-        failure = traceback.format_exc(limit=-2)
+        try:
+            failure = traceback.format_exc(limit=-2)
+        except MemoryError:
+            self.service.out_of_memory("server")
         if "MemoryError" in failure or "can't start new thread" in failure:
             self.service.out_of_memory("server")
         if "ConnectionResetError" not in failure and "BrokenPipeError" not in failure:
