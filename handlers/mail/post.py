@@ -13,13 +13,15 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final, Protocol
 
+from agents.evidence.picture import line_chart
 from agents.failure import log_failure
+from agents.verdict import Verdict
 from handlers.mail.smtp import MailRefused, MailUnavailable
 from handlers.mail.ticket import make_ticket
-from store import mails
+from store import investigations, mails
 from store.account_keys import AccountKeys
 from store.errors import StoreError
-from store.ids import TenantId
+from store.ids import InvestigationId, TenantId
 from store.mails import Mail
 from store.session import Database
 
@@ -77,7 +79,10 @@ class PostOffice:
         if mail is None:
             return False
         try:
-            await self._line.send(self._message(tenant, mail), sender=self._sender, to=mail.to.email)
+            message = self._message(tenant, mail)
+            if (chart := await self._chart(tenant, mail)) is not None:
+                message.add_attachment(chart.encode(), maintype="image", subtype="svg+xml", filename="chart.svg")
+            await self._line.send(message, sender=self._sender, to=mail.to.email)
         except MailRefused as exc:
             await self._end(tenant, mail, "failed", str(exc))
             return False
@@ -90,6 +95,18 @@ class PostOffice:
             return False
         await self._end(tenant, mail, "sent", "")
         return True
+
+    async def _chart(self, tenant: TenantId, mail: Mail) -> str | None:
+        """Of the verdict that the mail is about."""
+        what, _, rest = mail.key.partition(":")
+        if what != "verdict":
+            return None
+        async with self._db.tenant(tenant, readonly=True) as s:
+            run = await investigations.investigation(s, InvestigationId(rest.partition(":")[0]))
+        chart = Verdict.model_validate(run.verdict).chart if run is not None and run.verdict is not None else None
+        if chart is None or not any(series.points for series in chart.series):
+            return None
+        return line_chart(chart.title, [(series.name, series.points) for series in chart.series])
 
     async def _give_up(self, tenant: TenantId, mail_id: str) -> None:
         async with self._db.tenant(tenant) as s:

@@ -34,7 +34,7 @@ def office(db: Database, line: Outbox, url: str | None = "https://autoheal.examp
     return PostOffice(db=db, line=line, sender="autoheal@acme.example", keys=KEYS, public_url=url)
 
 
-async def write(db: Database, tenant: TenantId, to: Account, key: str = "verdict:1") -> bool:
+async def write(db: Database, tenant: TenantId, to: Account, key: str = "outcome:1") -> bool:
     async with db.tenant(tenant) as s:
         subject, body = s.redactor.redact("[Autoheal] checkout: cut pool"), s.redactor.redact("The pool was cut.")
         return await mails.write_mail(s, to=to.user_id, key=key, subject=subject, body=body)

@@ -19,6 +19,7 @@ from store.session import Database
 from store.users import Role, ensure_user
 from tests.handlers.blocks.examples import a_plan, a_verdict
 from tests.handlers.inbound import Slack
+from tests.handlers.mail.test_post import Outbox, office
 from tests.store.accounts import GOOD, KEYS, cheap_passwords, make_account
 
 PUBLIC, PRIVATE, DIRECT = "C0INCIDENTS", "C0LEADS", "D0RAJ"
@@ -54,6 +55,17 @@ async def raj(sqlite_database: Database, two_tenants: Any, slack: Slack) -> User
             )
             await accept(s, KEYS, invitation.id, first_name=name, last_name="J", password_hash=hashed)
     return known.id
+
+
+async def test_a_mail_about_a_verdict_carries_its_chart(raj: UserId, slack: Slack) -> None:
+    run = await a_run(slack, PUBLIC, opened_by=raj)
+    await reporter_of(slack).concluded(slack.tenant, run)
+    line = Outbox()
+    assert await office(slack.db, line).send_due() > 0
+    for _, message in line.sent:
+        (picture,) = message.iter_attachments()
+        assert (picture.get_content_type(), picture.get_filename()) == ("image/svg+xml", "chart.svg")
+        assert picture.get_content().startswith(b"<svg ")
 
 
 def reporter_of(slack: Slack, told: Told | None = None) -> MailedReporter:
