@@ -38,7 +38,7 @@ demo: $(VENV)/.run
 	$(BIN)/autoheal demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not browser" $(ARGS)
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or browser" $(ARGS)

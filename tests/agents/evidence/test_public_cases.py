@@ -34,7 +34,12 @@ def benchmark() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("suite", sorted(FLOORS))
+SLOW = {"nezha-ob", "nezha-tt"}  # megabytes of spans and lines to unpack
+
+
+@pytest.mark.parametrize(
+    "suite", [pytest.param(suite, marks=pytest.mark.slow) if suite in SLOW else suite for suite in sorted(FLOORS)]
+)
 def test_most_recorded_incidents_are_placed_even_when_the_time_told_is_wrong(suite: str, benchmark: ModuleType) -> None:
     folders = sorted((DATA / suite).glob(f"{suite}-*")) if DATA.is_dir() else []
     if not folders:

@@ -149,7 +149,7 @@ class Service:
         while select.select([server], [], [], 0)[0]:
             server.handle_request()
         server.server_close()
-        deadline = time.monotonic() + 0.8
+        deadline = time.monotonic() + 2.0
         while server.open_connections and time.monotonic() < deadline:
             time.sleep(0.01)
         self.log.info("stopped", pid=os.getpid())
