@@ -13,7 +13,8 @@ async def test_one_click_of_a_mail_program_ends_the_mail_of_that_person_alone(ap
         for _ in range(2):
             answer = await client.post(f"/unsubscribe?ticket={ticket}", content=b"List-Unsubscribe=One-Click")
             assert answer.status_code == 200
-        assert error(await client.post(f"/unsubscribe?ticket={ticket[:-1]}0")) == "no_such_ticket"
+        forged = ticket[:-1] + ("1" if ticket.endswith("0") else "0")
+        assert error(await client.post(f"/unsubscribe?ticket={forged}")) == "no_such_ticket"
     async with api.db.tenant(api.tenant, readonly=True) as s:
         wants = {one.user_id: one.notify for one in (await accounts.accounts(s)).values()}
         opted_out = [e.target for e in await audit.trail(s) if e.action == "mail.mail.opted_out"]
