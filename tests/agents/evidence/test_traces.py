@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agents.evidence.event_dating import call_events, date_events
-from agents.evidence.log_signals import as_columns
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.traces import trace_breakdown, trace_suspicions
 from agents.evidence.traces.calls import read_calls
-from agents.evidence.traces.series import event_series
 from agents.evidence.types import Onset, Spans, Window, as_utc
 
 
@@ -193,18 +191,6 @@ def test_quiet_spans_date_nothing_plainly(record: Any) -> None:
     assert plain == 0
 
 
-def test_series_know_what_was_not_recorded(record: Any) -> None:
-    spans, lines, names = record("leaf:stops", 11)
-    covered = ((START_S, START_S + 100), (ONSET_S - 50, END_S))
-    rows = event_series(spans, as_columns(lines), covered)
-    (rate,) = [r for r in rows if r.service == names.front and r.indicator == "requests rate"]
-    hole = (rate.times > START_S + 110) & (rate.times < ONSET_S - 70)
-    assert np.isnan(rate.values[hole]).all()
-    assert np.nanmean(rate.values) == pytest.approx(6.0, rel=0.15)
-    (errors,) = [r for r in rows if r.service == names.leaf and r.indicator == "error log lines"]
-    assert np.nanmean(errors.values[errors.times >= ONSET_S]) > 1.0
-
-
 ints = hnp.arrays(np.int64, 40, elements=st.integers(-2, 6))
 
 
@@ -237,13 +223,11 @@ def test_garbage_never_raises(columns: Any) -> None:
         assert all(np.isfinite(s.score) and s.score <= 30 for s in suspects(spans, coverage=coverage))
         date_events(call_events(read_calls(spans), ONSET_S - 150, coverage), ONSET_S - 150, ONSET_S + 90, coverage)
     trace_breakdown(spans, "a", WINDOW)
-    event_series(spans)
 
 
 def test_no_spans_are_no_suspicion() -> None:
     empty = recording().as_spans([])
     assert suspects(empty) == []
-    assert event_series(empty) == ()
 
 
 def test_parents_in_a_ring_belong_to_nobody() -> None:
