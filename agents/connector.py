@@ -8,6 +8,7 @@ programs; they are declared in the operator's file only and never through Slack,
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -68,6 +69,16 @@ class ConnectorContext:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(service.name for service in self.services)
+
+    def authorization(self) -> dict[str, str]:
+        """The header of HTTP's bearer scheme, from `token`, or of its basic one, from `username` and `password`."""
+        secrets = self.credentials
+        if "token" in secrets:
+            return {"authorization": f"Bearer {secrets['token'].reveal()}"}
+        if "username" in secrets and "password" in secrets:
+            pair = f"{secrets['username'].reveal()}:{secrets['password'].reveal()}".encode()
+            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        return {}
 
     def require_declared(self, names: Iterable[str], *, key: str) -> None:
         """Raises BadArguments naming `key` and what is accepted, for a service that is not declared."""

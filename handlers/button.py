@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from agents.permission import Permission, Person
 from handlers import buttons
+from handlers.answer import open_modal
 
 if TYPE_CHECKING:
     from handlers.answer import Office, Reply
@@ -43,6 +44,16 @@ def read_value(value: str) -> tuple[str, str] | None:
     """The row id and the part after the colon, if any. None for what is not in the shape of our own values."""
     found = _VALUE.fullmatch(value)
     return (found[1], found[2] or "") if found else None
+
+
+TOO_LATE: Final = "That took too long for Slack to open the form. Please click again."
+
+
+async def show_form(click: Click, view: dict[str, object], office: Office) -> None:
+    """Opens a modal, or says that the click is older than Slack allows."""
+    client = await office.clients.client_for(click.person.tenant_id)
+    if not await open_modal(client, click.trigger_id, view):
+        await click.reply.privately(TOO_LATE)
 
 
 class Button:

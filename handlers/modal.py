@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -51,6 +51,18 @@ class Modal:
 
     name: ClassVar[str]
     permission: ClassVar[Permission]
+
+    def view(self, metadata: Metadata, *, title: str, submit: str, blocks: Sequence[object]) -> dict[str, object]:
+        """The form, for `views.open`. `title` and `submit` have at most 24 characters."""
+        return {
+            "type": "modal",
+            "callback_id": self.name,
+            "private_metadata": metadata.model_dump_json(),
+            "title": {"type": "plain_text", "text": title},
+            "submit": {"type": "plain_text", "text": submit},
+            "close": {"type": "plain_text", "text": "Cancel"},
+            "blocks": list(blocks),
+        }
 
     async def submit(self, submission: Submission, office: Office) -> None:
         """Do it, and answer somebody. May run again after a crash."""

@@ -7,7 +7,6 @@ scrape interval.
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -221,7 +220,7 @@ class Prometheus(Connector):
         answer = await self.context.outbound.get(
             f"{str(self.config.url).rstrip('/')}/api/v1/{path}",
             params=params,
-            headers=self._authorization(),
+            headers=self.context.authorization(),
             max_bytes=32_000_000,
             timeout_s=15.0,
             accept={400, 422},
@@ -232,15 +231,6 @@ class Prometheus(Connector):
         if document["status"] != "success":
             raise BadArguments(f"Prometheus refused it: {str(document.get('error', 'no reason given'))[:300]}")
         return document["data"]
-
-    def _authorization(self) -> dict[str, str]:
-        secrets = self.context.credentials
-        if "token" in secrets:
-            return {"authorization": f"Bearer {secrets['token'].reveal()}"}
-        if "username" in secrets and "password" in secrets:
-            pair = f"{secrets['username'].reveal()}:{secrets['password'].reveal()}".encode()
-            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        return {}
 
 
 def _quoted(text: str) -> str:

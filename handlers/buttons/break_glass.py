@@ -1,14 +1,12 @@
 """Approve a plan of high risk without the second person: opens a form that asks why."""
 
 from agents.permission import Permission
-from handlers.answer import Office, open_modal
-from handlers.button import Button, Click
+from handlers.answer import Office
+from handlers.button import Button, Click, show_form
 from handlers.decision import UNKNOWN, read_approval
 from handlers.modal import Metadata
 from handlers.modals.break_glass import break_glass_view
 from store.approvals import ApprovalState
-
-TOO_LATE = "That took too long for Slack to open the form. Please click again."
 
 
 class BreakGlass(Button):
@@ -29,9 +27,7 @@ class BreakGlass(Button):
             thread_ts=click.reply.thread_ts,
             fingerprint=click.value.partition(":")[2],
         )
-        client = await office.clients.client_for(click.person.tenant_id)
-        if not await open_modal(client, click.trigger_id, break_glass_view(metadata)):
-            await click.reply.privately(TOO_LATE)
+        await show_form(click, break_glass_view(metadata), office)
 
 
 BUTTON = BreakGlass()

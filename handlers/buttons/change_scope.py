@@ -7,15 +7,14 @@ from agents.errors import AgentError
 from agents.evidence.types import Window
 from agents.permission import Permission
 from agents.remediation import Plan
-from handlers.answer import Office, open_modal
-from handlers.button import Button, Click
+from handlers.answer import Office
+from handlers.button import Button, Click, show_form
 from handlers.decision import UNKNOWN, read_approval
 from handlers.modal import Metadata
 from handlers.modals.change_scope import change_scope_view, changeable
 from store.approvals import ApprovalState
 from store.ids import TenantId
 
-TOO_LATE = "That took too long for Slack to open the form. Please click again."
 _KNOWN_FOR = timedelta(days=30)
 _PATIENCE_S = 1.5  # of the three seconds that a trigger lives
 
@@ -45,9 +44,7 @@ class ChangeScope(Button):
             thread_ts=click.reply.thread_ts,
             fingerprint=click.value.partition(":")[2],
         )
-        client = await office.clients.client_for(click.person.tenant_id)
-        if not await open_modal(client, click.trigger_id, change_scope_view(metadata, plan, versions)):
-            await click.reply.privately(TOO_LATE)
+        await show_form(click, change_scope_view(metadata, plan, versions), office)
 
 
 async def known_versions(tenant: TenantId, plan: Plan, office: Office) -> list[str]:

@@ -1,16 +1,14 @@
 """Draft the post-incident report: opens it for editing. Nothing is posted before the form is handed in."""
 
 from agents.permission import Permission
-from handlers.answer import Office, open_modal
-from handlers.button import Button, Click
+from handlers.answer import Office
+from handlers.button import Button, Click, show_form
 from handlers.decision import UNKNOWN, read_approval
 from handlers.modal import Metadata
 from handlers.modals.draft_report import draft_report_view
 from handlers.report import draft_report
 from handlers.summary import read_status
 from store.incidents import incident
-
-TOO_LATE = "That took too long for Slack to open the form. Please click again."
 
 
 class DraftReport(Button):
@@ -28,9 +26,7 @@ class DraftReport(Button):
                 raise LookupError("an approval without its incident")
             draft = draft_report(await read_status(s, about, office.clock()))
         metadata = Metadata(subject=found.id, channel_id=about.channel_id, thread_ts=about.thread_ts)
-        client = await office.clients.client_for(click.person.tenant_id)
-        if not await open_modal(client, click.trigger_id, draft_report_view(metadata, draft)):
-            await click.reply.privately(TOO_LATE)
+        await show_form(click, draft_report_view(metadata, draft), office)
 
 
 BUTTON = DraftReport()

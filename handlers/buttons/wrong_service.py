@@ -1,13 +1,11 @@
 """The agent looks at the wrong service: opens a modal to pick the right one among those that are declared."""
 
 from agents.permission import Permission
-from handlers.answer import Office, open_modal
-from handlers.button import Button, Click
+from handlers.answer import Office
+from handlers.button import Button, Click, show_form
 from handlers.modal import Metadata
 from handlers.modals.wrong_service import wrong_service_view
 from handlers.run import UNKNOWN, read_run
-
-TOO_LATE = "That took too long for Slack to open the form. Please click again."
 
 
 class WrongService(Button):
@@ -26,9 +24,7 @@ class WrongService(Button):
             )
             return
         metadata = Metadata(subject=run.id, channel_id=click.reply.channel_id, thread_ts=click.reply.thread_ts)
-        client = await office.clients.client_for(click.person.tenant_id)
-        if not await open_modal(client, click.trigger_id, wrong_service_view(metadata, services)):
-            await click.reply.privately(TOO_LATE)
+        await show_form(click, wrong_service_view(metadata, services), office)
 
 
 BUTTON = WrongService()

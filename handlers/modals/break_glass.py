@@ -32,14 +32,11 @@ class BreakGlass(Modal):
 
 
 def break_glass_view(metadata: Metadata) -> dict[str, object]:
-    return {
-        "type": "modal",
-        "callback_id": BreakGlass.name,
-        "private_metadata": metadata.model_dump_json(),
-        "title": {"type": "plain_text", "text": "Break glass"},
-        "submit": {"type": "plain_text", "text": "Approve alone"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [
+    return MODAL.view(
+        metadata,
+        title="Break glass",
+        submit="Approve alone",
+        blocks=[
             {"type": "section", "text": {"type": "plain_text", "text": TOLD}},
             {
                 "type": "input",
@@ -54,7 +51,7 @@ def break_glass_view(metadata: Metadata) -> dict[str, object]:
                 },
             },
         ],
-    }
+    )
 
 
 MODAL = BreakGlass()

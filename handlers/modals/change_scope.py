@@ -65,15 +65,7 @@ def changeable(plan: Plan) -> dict[str, str]:
 def change_scope_view(metadata: Metadata, plan: Plan, versions: Sequence[str]) -> dict[str, object]:
     """`versions` are those that the target is known to have run; without any, the version is typed."""
     fields = [_field(name, value, versions if name == VERSION else ()) for name, value in changeable(plan).items()]
-    return {
-        "type": "modal",
-        "callback_id": ChangeScope.name,
-        "private_metadata": metadata.model_dump_json(),
-        "title": {"type": "plain_text", "text": "Change scope"},
-        "submit": {"type": "plain_text", "text": "Make a new plan"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": fields,
-    }
+    return MODAL.view(metadata, title="Change scope", submit="Make a new plan", blocks=fields)
 
 
 def _field(name: str, value: str, versions: Sequence[str]) -> dict[str, object]:

@@ -44,14 +44,11 @@ class DraftReport(Modal):
 
 
 def draft_report_view(metadata: Metadata, draft: str) -> dict[str, object]:
-    return {
-        "type": "modal",
-        "callback_id": DraftReport.name,
-        "private_metadata": metadata.model_dump_json(),
-        "title": {"type": "plain_text", "text": "Draft report"},
-        "submit": {"type": "plain_text", "text": "Post in the thread"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [
+    return MODAL.view(
+        metadata,
+        title="Draft report",
+        submit="Post in the thread",
+        blocks=[
             {
                 "type": "input",
                 "block_id": FIELD,
@@ -65,7 +62,7 @@ def draft_report_view(metadata: Metadata, draft: str) -> dict[str, object]:
                 },
             }
         ],
-    }
+    )
 
 
 MODAL = DraftReport()

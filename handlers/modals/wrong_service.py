@@ -54,14 +54,11 @@ class WrongService(Modal):
 
 def wrong_service_view(metadata: Metadata, services: Sequence[str]) -> dict[str, object]:
     options = [{"text": {"type": "plain_text", "text": s[:75]}, "value": s[:150]} for s in services[:MOST_OPTIONS]]
-    return {
-        "type": "modal",
-        "callback_id": WrongService.name,
-        "private_metadata": metadata.model_dump_json(),
-        "title": {"type": "plain_text", "text": "Wrong service"},
-        "submit": {"type": "plain_text", "text": "Look there"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [
+    return MODAL.view(
+        metadata,
+        title="Wrong service",
+        submit="Look there",
+        blocks=[
             {
                 "type": "input",
                 "block_id": FIELD,
@@ -69,7 +66,7 @@ def wrong_service_view(metadata: Metadata, services: Sequence[str]) -> dict[str,
                 "element": {"type": "static_select", "action_id": FIELD, "options": options},
             }
         ],
-    }
+    )
 
 
 MODAL = WrongService()

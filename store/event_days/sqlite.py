@@ -7,7 +7,6 @@ update.
 """
 
 import asyncio
-import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 from store.event_days import Cursor, StoredEvent
 from store.ids import TenantId
+from store.whole_file import sync_folder
 
 _BUSY_S: Final = 15.0
 _FILE: Final = re.compile(r"events-(\d{8})\.db(-wal|-shm)?")
@@ -108,7 +108,7 @@ class SqliteEventDays:
             for suffix in _SUFFIXES:  # the log first: what a crash leaves is still a file of that day
                 Path(f"{self._path(day)}{suffix}").unlink(missing_ok=True)
         if dropped:
-            _sync(self._folder)
+            sync_folder(self._folder)
         return dropped
 
     def _delete_tenant(self, tenant_id: TenantId) -> int:
@@ -180,15 +180,6 @@ class _File:
 def event_files(content: Path) -> list[Path]:
     """The files of the days beside a content database, oldest first: each a database of its own."""
     return sorted(content.with_name("events").glob("events-*.db"))
-
-
-def _sync(folder: Path) -> None:
-    """Names that were removed stay removed after a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _date(digits: str) -> date:

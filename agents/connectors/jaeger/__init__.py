@@ -8,7 +8,6 @@ incident must be seen as well as what is now.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -230,18 +229,12 @@ class Jaeger(Connector):
     async def _get(self, path: str, params: Mapping[str, str], **options: Any) -> bytes:
         """The body of an answer. Statuses in `accept` are read for Jaeger's own words."""
         answer = await self.context.outbound.get(
-            f"{str(self.config.url).rstrip('/')}/api/{path}", params=params, headers=self._authorization(), **options
+            f"{str(self.config.url).rstrip('/')}/api/{path}",
+            params=params,
+            headers=self.context.authorization(),
+            **options,
         )
         return answer.body
-
-    def _authorization(self) -> dict[str, str]:
-        secrets = self.context.credentials
-        if "token" in secrets:
-            return {"authorization": f"Bearer {secrets['token'].reveal()}"}
-        if "username" in secrets and "password" in secrets:
-            pair = f"{secrets['username'].reveal()}:{secrets['password'].reveal()}".encode()
-            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        return {}
 
 
 def _questions(names: Sequence[str], window: Window, limit: int) -> list[_Question]:

@@ -21,7 +21,6 @@ from agents.evidence.types import BoolArray, Direction, IntArray, Onset, Spans, 
 CHUNK_S = 20.0
 NEVER_BEFORE = 1.3  # what never happened before counts this much more
 CALLED_LAST = 0.4  # share of a caller's early ends that the called service is held for, if it alone ends so
-HANDLER = ("error", "exception", "fallback")  # in the name of an operation that answers for a failed one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

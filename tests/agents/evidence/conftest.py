@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,15 +12,19 @@ import numpy as np
 import pytest
 
 from agents.evidence.types import Family, RawKind, RawSeries, Series
+from tests.agents.evidence.recording import record as make_recording
 
 T0 = 1_780_000_000.0
 
 
-def beside(file: str) -> ModuleType:
-    """The module of that file in this folder, which is no package."""
-    name = f"evidence_{Path(file).stem}"
+HERE = Path(__file__).parent
+
+
+def loaded(path: Path) -> ModuleType:
+    """The module of a file that lies in no package."""
+    name = f"{path.parent.name}_{path.stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -31,13 +36,26 @@ def beside(file: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def made() -> ModuleType:
     """The functions of `told.py`."""
-    return beside("told.py")
+    return loaded(HERE / "told.py")
+
+
+@pytest.fixture(scope="session")
+def benchmark() -> ModuleType:
+    """`benchmarks/rca.py`, which reads the case folders."""
+    return loaded(HERE.parents[2] / "benchmarks" / "rca.py")
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Any]:
+    """`record(fault, seed)` of `recording.py`; each recording is made once."""
+    remembered: Callable[..., Any] = cache(make_recording)
+    return remembered
 
 
 @pytest.fixture(scope="session")
 def simulate() -> Callable[..., Any]:
     """`simulate(fault, seed, ...)` of `simulated.py`; each incident is made once."""
-    function: Callable[..., Any] = beside("simulated.py").simulate
+    function: Callable[..., Any] = loaded(HERE / "simulated.py").simulate
     made: dict[tuple[Any, ...], Any] = {}
 
     def remembered(fault: str, seed: int, **settings: Any) -> Any:

@@ -1,8 +1,4 @@
-import importlib.util
-import sys
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,28 +10,10 @@ from agents.evidence.event_dating import date_events
 from agents.evidence.log_signals import as_columns, is_bad, line_events, log_suspicions
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import LogLine, Onset, Stretch, Window, as_utc
+from tests.agents.evidence.recording import END_S, ONSET_S, START_S
 
-
-@lru_cache
-def recording() -> Any:
-    spec = importlib.util.spec_from_file_location("evidence_recording", Path(__file__).with_name("recording.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-START_S, ONSET_S, END_S = recording().START_S, recording().ONSET_S, recording().END_S
 ONSET = Onset(at=as_utc(ONSET_S), guard_s=2.0, score=10.0, direction="up")
 WINDOW = Window(start=as_utc(START_S), end=as_utc(END_S))
-
-
-@pytest.fixture(scope="module")
-def record() -> Callable[..., Any]:
-    remembered: Callable[..., Any] = lru_cache(recording().record)
-    return remembered
 
 
 def line(second: float, text: str, service: str = "svc", level: str = "INFO") -> LogLine:

@@ -3,9 +3,7 @@
 They are below what was measured, and on purpose: the engine's rules must not be tuned to these cases.
 """
 
-import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -20,18 +18,6 @@ ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data" / "rca"
 FLOORS = {"rcd": (0.95, 0.9), "petshop": (0.8, 0.7), "nezha-ob": (0.8, 0.5), "nezha-tt": (0.75, 0.5)}
 MOST = 6  # cases of a suite, evenly chosen: reading them takes longer than ranking
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    """`benchmarks/rca.py`, which reads the case folders."""
-    spec = importlib.util.spec_from_file_location("benchmark_rca", ROOT / "benchmarks" / "rca.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 SLOW = {"nezha-ob", "nezha-tt"}  # megabytes of spans and lines to unpack

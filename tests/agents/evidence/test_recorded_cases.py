@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import importlib.util
 import json
 import subprocess
 import sys
@@ -32,17 +31,6 @@ def write_case(folder: Path, **more: Any) -> None:
             busy = 90 if second >= 300 else 1
             cells = [busy * rng.normal(1, 0.05), rng.normal(1, 0.05), "" if second % 9 else 0.1, 100]
             table.writerow([START + second, *cells])
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Any:
-    spec = importlib.util.spec_from_file_location("benchmark_rca_cases", ROOT / "benchmarks" / "rca.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_one_command_writes_one_line_a_case(tmp_path: Path) -> None:

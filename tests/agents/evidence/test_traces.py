@@ -1,9 +1,4 @@
-import importlib.util
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,29 +12,11 @@ from agents.evidence.suspicion import Suspicion
 from agents.evidence.traces import trace_breakdown, trace_suspicions
 from agents.evidence.traces.calls import read_calls
 from agents.evidence.types import Onset, Spans, Window, as_utc
+from tests.agents.evidence.recording import END_S, ONSET_S, START_S, as_spans
 
-
-@lru_cache
-def recording() -> Any:
-    spec = importlib.util.spec_from_file_location("evidence_recording", Path(__file__).with_name("recording.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-START_S, ONSET_S, END_S = recording().START_S, recording().ONSET_S, recording().END_S
 ONSET = Onset(at=as_utc(ONSET_S), guard_s=2.0, score=10.0, direction="up")
 WINDOW = Window(start=as_utc(START_S), end=as_utc(END_S))
 EVERYTHING = ((START_S, END_S),)
-
-
-@pytest.fixture(scope="module")
-def record() -> Callable[..., Any]:
-    remembered: Callable[..., Any] = lru_cache(recording().record)
-    return remembered
 
 
 def suspects(spans: Spans, **settings: Any) -> list[Suspicion]:
@@ -226,13 +203,13 @@ def test_garbage_never_raises(columns: Any) -> None:
 
 
 def test_no_spans_are_no_suspicion() -> None:
-    empty = recording().as_spans([])
+    empty = as_spans([])
     assert suspects(empty) == []
 
 
 def test_parents_in_a_ring_belong_to_nobody() -> None:
     rows = [(START_S + i, "a", "x", 1.0, 1, i, (i + 1) % 4) for i in range(4)]
-    calls = read_calls(recording().as_spans(rows))
+    calls = read_calls(as_spans(rows))
     assert (calls.owner == -1).all()
 
 
