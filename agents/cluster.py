@@ -13,7 +13,7 @@ from pydantic import Field
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.types import Read, What
-from agents.tool import Arguments, ToolOutput, tool
+from agents.tool import Arguments, NoArguments, ToolOutput, tool
 
 _PREFIX: Final = "cluster_"
 # The arguments of each tool, by the field of a read that they fill.
@@ -66,10 +66,6 @@ class ComponentArguments(Arguments):
     component: Literal["kubelet", "containerd", "kube-proxy", "kube-scheduler"]
 
 
-class AlertsArguments(Arguments):
-    """None."""
-
-
 class ClusterTools:
     """Each docstring is a prompt. All of them read."""
 
@@ -112,7 +108,7 @@ class ClusterTools:
         return await self._read(What.DEPENDENCIES, arguments)
 
     @tool()
-    async def cluster_alerts(self, arguments: AlertsArguments) -> ToolOutput:
+    async def cluster_alerts(self, arguments: NoArguments) -> ToolOutput:
         """Active anomalies of services and nodes with normal and current values, and failed requests."""
         return await self._read(What.ALERTS, arguments)
 

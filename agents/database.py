@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.evidence.database.digest import tell_events, tell_metrics
 from agents.evidence.database.types import Series
-from agents.tool import Arguments, ToolOutput, tool
+from agents.tool import NoArguments, ToolOutput, tool
 
 
 class ManagedDatabase(Protocol):
@@ -27,10 +27,6 @@ class ManagedDatabase(Protocol):
         """Events in time order, then `top statement: ... | load ... | waits: ...` lines. Raises AgentError."""
 
 
-class DatabaseArguments(Arguments):
-    """None."""
-
-
 class DatabaseTools:
     """Each docstring is a prompt. Both read."""
 
@@ -38,13 +34,13 @@ class DatabaseTools:
         self._database = database
 
     @tool()
-    async def database_metrics(self, _arguments: DatabaseArguments) -> ToolOutput:
+    async def database_metrics(self, _arguments: NoArguments) -> ToolOutput:
         """The database's metrics that left their usual range, each with first, lowest, highest and last value."""
         text = tell_metrics(await self._database.read_metrics(), self._database.instance)
         return ToolOutput(text=text, summary=text.splitlines()[0])
 
     @tool()
-    async def database_events(self, _arguments: DatabaseArguments) -> ToolOutput:
+    async def database_events(self, _arguments: NoArguments) -> ToolOutput:
         """The database's events in their order, and the statements that cause most load with what they wait for."""
         text = tell_events(await self._database.read_events())
         return ToolOutput(text=text, summary=f"{len(text.splitlines())} lines")
