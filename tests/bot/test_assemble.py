@@ -1,5 +1,6 @@
 """The assembled process over signed HTTP, and what a crash between the acknowledgement and the queue leaves."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -78,6 +79,14 @@ def answered(workspace: Workspace, thread: str) -> bool:
     return any("No fault found" in m.text for m in workspace.messages(CHANNEL, thread))
 
 
+async def scraped(http: httpx2.AsyncClient, line: str) -> str:
+    """The metrics, once they hold `line`: a run is counted when it has ended, a little after its last message."""
+    async with asyncio.timeout(30):
+        while line not in (metrics := (await http.get("/metrics")).text):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return metrics
+
+
 @pytest.mark.slow
 async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_refused(
     workspace: Workspace, port: int, tmp_path: Path
@@ -100,8 +109,9 @@ async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_re
             assert [await send(fresh, headers) for _ in range(2)] == [200, 401]
             assert (await http.get("/healthz")).status_code == 200
             assert (await http.get("/api/me")).status_code == 401
-            metrics = (await http.get("/metrics")).text
-            assert 'autoheal_workflow_runs_total{outcome="concluded",workflow="investigate"} 1.0' in metrics
+            metrics = await scraped(
+                http, 'autoheal_workflow_runs_total{outcome="concluded",workflow="investigate"} 1.0'
+            )
             assert "autoheal_ack_seconds_count" in metrics
         assert '"reason": "forged"' in served.said
     async with store_of(data) as store:
