@@ -156,10 +156,9 @@ async def collect(db: Database) -> None:
 
 
 async def _put(db: Database, arrivals: Arrivals, tenant_id: TenantId, arrival: Arrival) -> Recorded:
-    anew = False
+    anew, row_id = False, InboxId(new_id())
     while True:
         secrets_version, seals = await db.seals(tenant_id, anew=anew)
-        row_id = InboxId(new_id())
         sealed = WaitingArrival(
             tenant_id=tenant_id,
             id=row_id,
