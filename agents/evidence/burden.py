@@ -8,7 +8,7 @@ and a callee that merely wavers, or wavers at another time, accounts for nothing
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,24 +21,32 @@ EXCESS_COST = 0.25  # a callee may have other callers, but what it has beyond th
 PLAIN = 3.0  # noise units; less counts in proportion
 PASSING = 0.5  # what a callee counts that accounts for a part only, as a share of that part
 AVERAGED = frozenset(("average", "mean", "avg", "ratio"))
+USUALLY = 0.5  # of the other samples: what is there less often is missing because nobody called
 DEEPEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
-    """`share` of the alarm's burden for which a service itself answers; `row` of the matrix shows it."""
+    """`share` of the alarm's burden for which a service itself answers; `row` of the matrix shows it.
+
+    `unseen` are services that it calls and whose own burden was not measured when it mattered: they may answer for it.
+    """
 
     service: str
     share: float
     row: int
     explains: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Burden:
+    """`seen` are the moments at which it was measured, or nobody called as usual."""
+
     row: int
     extra: FloatArray
     plain: float
+    seen: BoolArray
 
 
 def divide_burden(
@@ -49,14 +57,34 @@ def divide_burden(
     It takes a mean latency or a share of errors, and a count of requests, for the alarming service at least.
     """
     service, family = symptom
-    burdens = _burdens(matrix, levels, after, family)
+    rows = _find_rows(matrix, family)
+    burdens = _burdens(matrix, levels, after, rows)
     if service not in burdens or burdens[service].extra.sum() <= 0:
         return []
     callees: dict[str, list[str]] = defaultdict(list)
     for edge in sorted(edges, key=lambda e: (e.caller, e.callee)):
-        if edge.callee in burdens and edge.callee != edge.caller:
+        if edge.callee != edge.caller:
             callees[edge.caller].append(edge.callee)
-    return _divide(service, burdens, callees)
+    portions = _divide(service, burdens, callees)
+    bounds = {
+        c: _bound(matrix, levels, after, *rows.get(c, (None, None))) for p in portions for c in callees[p.service]
+    }
+    return [replace(p, unseen=_unseen(p, burdens, bounds, callees[p.service])) for p in portions]
+
+
+def _unseen(
+    portion: Portion, burdens: Mapping[str, _Burden], bounds: Mapping[str, FloatArray], callees: Iterable[str]
+) -> tuple[str, ...]:
+    """Callees that would account for the service's burden if theirs were as much as it may be."""
+    mine, found = burdens[portion.service], []
+    for callee in callees:
+        measured = burdens.get(callee)
+        known = _accounts_for(mine, measured) if measured is not None else 0.0
+        hidden = bounds[callee] - (measured.extra if measured is not None else 0.0)
+        possible = known + float(np.minimum(mine.extra, hidden).sum()) / max(float(mine.extra.sum()), 1e-9)
+        if known < MOSTLY <= possible:
+            found.append(callee)
+    return tuple(found)
 
 
 def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, list[str]]) -> list[Portion]:
@@ -66,7 +94,11 @@ def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, li
     for _ in range(DEEPEST):
         if here is None:
             break
-        parts = {c: _accounts_for(burdens[here], burdens[c]) for c in callees.get(here, ()) if c not in above}
+        parts = {
+            c: _accounts_for(burdens[here], burdens[c])
+            for c in callees.get(here, ())
+            if c in burdens and c not in above
+        }
         best = max(sorted(parts), key=lambda c: parts[c], default=None)
         held = shares[here]
         for callee, part in parts.items():
@@ -88,8 +120,13 @@ def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, li
 
 
 def _accounts_for(caller: _Burden, callee: _Burden) -> float:
-    """Share of the caller's burden that the callee's own burden at the same times accounts for."""
+    """Share of the caller's burden that the callee's own burden at the same times accounts for.
+
+    Times at which the callee was not measured are left out, as long as the rest holds most of the caller's burden.
+    """
     wanted, offered = caller.extra, callee.extra
+    if wanted[callee.seen].sum() > MOSTLY * wanted.sum():
+        wanted, offered = wanted[callee.seen], offered[callee.seen]
     if wanted.sum() <= 0 or offered.sum() <= 0:
         return 0.0
     explained = float(np.minimum(wanted, offered).sum() / wanted.sum())
@@ -97,21 +134,44 @@ def _accounts_for(caller: _Burden, callee: _Burden) -> float:
     return max(0.0, explained - EXCESS_COST * excess) * min(1.0, callee.plain / PLAIN)
 
 
-def _burdens(matrix: Matrix, levels: Levels, after: BoolArray, family: Family) -> dict[str, _Burden]:
-    counts: dict[str, int] = {}
+def _find_rows(matrix: Matrix, family: Family) -> dict[str, tuple[int | None, int | None]]:
+    """Per service its mean of the `family` and its count of calls."""
     means: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for index, row in enumerate(matrix.rows):
-        if row.peer is not None or not levels.known[index]:
+        if row.peer is not None:
             continue
         if row.family == "traffic":
             counts.setdefault(row.service, index)
         elif row.family == family and not AVERAGED.isdisjoint((*words(row.indicator), row.unit)):
             means.setdefault(row.service, index)
+    return {service: (means.get(service), counts.get(service)) for service in sorted({*means, *counts})}
+
+
+def _burdens(
+    matrix: Matrix, levels: Levels, after: BoolArray, rows: Mapping[str, tuple[int | None, int | None]]
+) -> dict[str, _Burden]:
     found = {}
-    for service in sorted(set(counts) & set(means)):
-        mean = means[service]
+    for service, (mean, count) in rows.items():
+        if mean is None or count is None or not levels.known[mean] or not levels.known[count]:
+            continue
         rise = np.nan_to_num(matrix.values[mean, after] - levels.middle[mean])
-        calls = np.nan_to_num(matrix.values[counts[service], after])
+        calls = np.nan_to_num(matrix.values[count, after])
         plain = float((rise / levels.up_noise[mean]).max(initial=0.0))
-        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain)
+        seen = np.isfinite(_bound(matrix, levels, after, mean, count))
+        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain, seen=seen)
     return found
+
+
+def _bound(matrix: Matrix, levels: Levels, after: BoolArray, mean: int | None, count: int | None) -> FloatArray:
+    """The most that a burden may be at each moment: infinite where it was not measured and is not usually idle."""
+    steps = int(after.sum())
+    value = np.full(steps, np.nan) if mean is None else matrix.values[mean, after]
+    calls = np.full(steps, np.nan) if count is None else matrix.values[count, after]
+    usual = levels.middle[mean] if mean is not None and levels.known[mean] else 0.0
+    most = np.nan_to_num(np.clip((value - usual) * calls, 0.0, None), nan=np.inf)
+    nobody = (calls == 0) | (np.isnan(calls) & (value <= usual))
+    idle = [r for r in (mean, count) if r is not None and np.isfinite(matrix.values[r, ~after]).mean() < USUALLY]
+    if idle:
+        nobody |= np.isnan(value) & np.isnan(calls)
+    return np.where(nobody, 0.0, most)

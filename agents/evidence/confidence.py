@@ -42,6 +42,8 @@ def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
     first = ranked[0].service
     sure = _by_score(ranked, known)
     unseen = {first, *(e.callee for e in known.edges if e.caller == first)}.intersection(known.blind)
+    if known.followed is not None:
+        unseen.difference_update(known.followed.unseen.get(first, ()))  # these have been counted
     return _LOWER[sure] if unseen else sure
 
 
@@ -67,4 +69,5 @@ def _by_burden(followed: Followed, service: str, lead: float, symptom: str | Non
     share = followed.shares[service]
     if service == symptom or followed.plain < ALARMING or lead < LEAD:
         return "low"
-    return "high" if share >= MOSTLY and lead >= CLEAR_LEAD else "medium"
+    sure = share >= MOSTLY and lead >= CLEAR_LEAD and not followed.unseen.get(service)
+    return "high" if sure else "medium"

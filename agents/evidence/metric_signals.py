@@ -6,7 +6,7 @@ call graph, and no other service's latency or errors count beside that: they are
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,12 +41,14 @@ COUNTS = 0.2  # and the growth as a share of what the fleet's services typically
 class Followed:
     """The alarm's burden, followed along the calls: each service's share of it, and how plain the alarm is.
 
-    `plain` is in noise units; below 3 hardly anything is wrong.
+    `plain` is in noise units; below 3 hardly anything is wrong. `unseen` are, by service, those that it calls and that
+    may answer in its place because they were not measured when it mattered.
     """
 
     suspicions: tuple[Suspicion, ...]
     shares: Mapping[str, float]
     plain: float
+    unseen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def metric_suspicions(
@@ -127,7 +129,12 @@ def _burdened(
                 exemplar=f"answers for {portion.share:.0%} of what {symptom[0]} suffers",
             )
         )
-    return Followed(suspicions=tuple(found), shares={p.service: p.share for p in portions}, plain=plain)
+    return Followed(
+        suspicions=tuple(found),
+        shares={p.service: p.share for p in portions},
+        plain=plain,
+        unseen={p.service: p.unseen for p in portions if p.unseen},
+    )
 
 
 def _score(value: float, levels: Levels, row: int) -> float:

@@ -72,6 +72,9 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
     known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
     sure = judge(suspects, known) if suspects else "low"
+    if suspects and followed is not None:
+        first = suspects[0].service
+        gaps += tuple(f"{first} calls {c}, which was not measured then" for c in followed.unseen.get(first, ()))
     if not suspects or (not _is_told(telemetry) and sure == "low" and suspects[0].score < FAINT):
         return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=gaps)
     return Ranking(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.evidence.burden import divide_burden
+from agents.evidence.burden import Portion, divide_burden
 from agents.evidence.levels import group_series, usual_levels
 from agents.evidence.types import Edge
 
@@ -31,11 +31,28 @@ def system(made: Any, latency: dict[str, tuple[float, float]], calls: dict[str, 
     return matrix
 
 
-def divided(matrix: Any, edges: list[str], symptom: str) -> dict[str, float]:
+def portions(matrix: Any, edges: list[str], symptom: str) -> list[Portion]:
     after = np.arange(ROWS) >= BEFORE
     calls = [Edge(caller=a, callee=b) for a, b in (e.split(">") for e in edges)]
-    found = divide_burden(matrix, usual_levels(matrix, ~after), after, calls, (symptom, "latency"))
-    return {p.service: p.share for p in found}
+    return divide_burden(matrix, usual_levels(matrix, ~after), after, calls, (symptom, "latency"))
+
+
+def divided(matrix: Any, edges: list[str], symptom: str) -> dict[str, float]:
+    return {p.service: p.share for p in portions(matrix, edges, symptom)}
+
+
+def unseen(matrix: Any, edges: list[str], symptom: str, service: str) -> tuple[str, ...]:
+    (mine,) = (p for p in portions(matrix, edges, symptom) if p.service == service)
+    return mine.unseen
+
+
+def with_values(matrix: Any, service: str, families: set[str], columns: Any, value: float) -> Any:
+    """The same matrix with other values of a service in some columns."""
+    values = matrix.values.copy()
+    for index, row in enumerate(matrix.rows):
+        if row.service == service and row.family in families:
+            values[index, columns] = value
+    return type(matrix)(**{**vars(matrix), "values": values})
 
 
 def test_the_burden_is_followed_to_the_deepest_service_that_accounts_for_it(made: Any) -> None:
@@ -86,3 +103,37 @@ def test_without_a_mean_or_a_count_nothing_is_divided(made: Any, symptom: str) -
     values = np.where(np.arange(ROWS) >= BEFORE, 0.3, 0.1)
     (matrix,) = group_series([made.row("web", "latency", values, indicator="latency.p99", step=300.0)])
     assert divided(matrix, [], symptom) == {}
+
+
+SLOW_ORDERS = {"web": (0.1, 0.3), "orders": (0.05, 0.25), "stock": (0.01, 0.21)}
+CALLS = {"web": 100.0, "orders": 100.0, "stock": 100.0}
+CHAIN = ["web>orders", "orders>stock"]
+
+
+def test_a_callee_that_nobody_measures_may_answer_in_its_callers_place(made: Any) -> None:
+    matrix = system(made, {s: SLOW_ORDERS[s] for s in ("web", "orders")}, CALLS)
+    assert unseen(matrix, CHAIN, "web", "orders") == ("stock",)
+
+
+@pytest.mark.parametrize("lost", [{"latency"}, {"traffic"}, {"latency", "traffic"}])
+def test_so_may_one_that_was_not_measured_when_it_mattered(made: Any, lost: set[str]) -> None:
+    matrix = with_values(system(made, SLOW_ORDERS, CALLS), "stock", lost, slice(BEFORE, None), np.nan)
+    assert unseen(matrix, CHAIN, "web", "orders") == ("stock",)
+
+
+def test_one_that_is_as_fast_as_ever_or_that_nobody_called_may_not(made: Any) -> None:
+    fast = with_values(
+        system(made, {**SLOW_ORDERS, "stock": (0.01, 0.0)}, CALLS), "stock", {"traffic"}, slice(BEFORE, None), np.nan
+    )
+    assert unseen(fast, CHAIN, "web", "orders") == ()
+    idle = with_values(system(made, SLOW_ORDERS, CALLS), "stock", {"latency"}, slice(BEFORE, None), np.nan)
+    idle = with_values(idle, "stock", {"traffic"}, slice(BEFORE, None), 0.0)
+    assert unseen(idle, CHAIN, "web", "orders") == ()
+    seldom = with_values(system(made, SLOW_ORDERS, CALLS), "stock", {"latency", "traffic"}, slice(10, None), np.nan)
+    assert unseen(seldom, CHAIN, "web", "orders") == ()
+
+
+def test_a_few_lost_samples_change_nothing(made: Any) -> None:
+    matrix = with_values(system(made, SLOW_ORDERS, CALLS), "stock", {"latency"}, BEFORE, np.nan)
+    shares = divided(matrix, CHAIN, "web")
+    assert shares["stock"] > 0.9

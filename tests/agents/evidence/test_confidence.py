@@ -65,6 +65,8 @@ def test_a_service_that_is_not_seen_or_calls_one_that_is_not_cannot_be_certain()
 def test_a_burden_followed_to_a_callee_is_high_and_one_that_stays_is_not() -> None:
     moved = Followed(suspicions=(), shares={"web": 0.1, "stock": 0.9}, plain=4.0)
     assert confidence([suspect("stock", 6), suspect("web", 1)], followed=moved, symptom="web") == "high"
+    hidden = Followed(suspicions=(), shares={"web": 0.1, "stock": 0.9}, plain=4.0, unseen={"stock": ("disk",)})
+    assert confidence([suspect("stock", 6), suspect("web", 1)], followed=hidden, symptom="web") == "medium"
     stayed = Followed(suspicions=(), shares={"web": 1.0}, plain=9.0)
     assert confidence([suspect("web", 9)], followed=stayed, symptom="web") == "low"
 

@@ -81,6 +81,9 @@ def test_an_alarm_is_followed_along_the_calls(made: Any) -> None:
     assert (best.service, best.family, best.confidence) == ("stock", "latency", "high")
     assert best.anomalies[0].exemplar is not None
     assert "web" in best.anomalies[0].exemplar
+    hidden = rank_causes(replace(told, series=tuple(r for r in told.series if r.service != "stock")))
+    assert (hidden.causes[0].service, hidden.causes[0].confidence) == ("orders", "medium")
+    assert "orders calls stock, which was not measured then" in hidden.gaps
 
 
 def test_reference_rows_of_another_time_do_not_set_the_level(made: Any) -> None:
