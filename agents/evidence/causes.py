@@ -1,7 +1,7 @@
 """From telemetry to ranked suspects, or to "nothing abnormal": the one entry, whatever was recorded.
 
-Where callers measure their calls themselves, those say best who waited for whom. Without that, an incident of which
-spans exist, or of which somebody says roughly when it began, is searched for in any indicators, spans and log lines.
+Where callers measure their calls themselves, those say best who waited for whom. Without that, the incident is searched
+for in any indicators, spans and log lines.
 """
 
 from agents.evidence.bounds import bound
@@ -15,5 +15,4 @@ def rank_causes(telemetry: Telemetry) -> Ranking:
     telemetry = bound(telemetry)
     if any(series.peer is not None for series in telemetry.series):
         return rank_by_calls(telemetry)
-    looking_back = telemetry.reported_at is not None and telemetry.reported_at < telemetry.window.end
-    return rank_suspects(telemetry) if looking_back or telemetry.spans is not None else rank_by_calls(telemetry)
+    return rank_suspects(telemetry)

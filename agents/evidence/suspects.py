@@ -1,17 +1,17 @@
-"""Arbitrary telemetry of an incident, told roughly when it began, to ranked suspects.
+"""Arbitrary telemetry of an incident to ranked suspects.
 
-Any indicators, spans and log lines will do. The onset is estimated, each analyser hands over its suspicions, and they
-are fused.
+Any indicators, spans and log lines will do. The onset is estimated around the time that somebody told, or wherever it
+is plainest; each analyser hands over its suspicions, and they are fused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances, correlate_changes
-from agents.evidence.confidence import Known, judge
+from agents.evidence.confidence import DATED, Known, judge
 from agents.evidence.dating import CLEAR, Search, date_incident
 from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
 from agents.evidence.fusion import Suspect, fuse, weigh_changes
@@ -28,12 +28,16 @@ KNOWN_SHARE = 1 / 3  # of what was recorded before the report must be left to le
 SHOWN = 4
 FAINT = 8.0  # a weaker suspicion is taken for noise where nobody says that anything is wrong
 ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
+LOOKS_APART_S = 240.0  # less than what a search around one moment covers
+LOOKED_BACK_S = 600.0
+STEPS_BACK = 4  # where sampling is coarse
+_SURE: Mapping[Confidence, int] = {"low": 0, "medium": 1, "high": 2}
 WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Read:
-    """The telemetry in the shapes in which the analysers take it."""
+    """The telemetry in the shapes in which the analysers take it, and when the incident may have begun."""
 
     telemetry: Telemetry
     search: Search
@@ -43,8 +47,7 @@ class _Read:
     symptom: tuple[str, Family] | None
 
     @classmethod
-    def of(cls, telemetry: Telemetry) -> "_Read":
-        search = _search(telemetry)
+    def of(cls, telemetry: Telemetry, search: Search) -> "_Read":
         service, family = telemetry.symptom_service, telemetry.symptom_family
         return cls(
             telemetry=telemetry,
@@ -55,10 +58,43 @@ class _Read:
             symptom=None if service is None or family is None else (service, family),
         )
 
+    def around(self, search: Search) -> "_Read":
+        """The same for another search."""
+        return replace(self, search=search, matrices=group_series(_telling(self.telemetry, search)))
+
 
 def rank_suspects(telemetry: Telemetry) -> Ranking:
-    """Suspects, best first."""
-    read = _Read.of(telemetry)
+    """Suspects, best first. Where nobody says since when, the incident is looked for in the last ten minutes."""
+    reported, end = telemetry.reported_at, telemetry.window.end
+    if reported is not None and reported < end:
+        return _rank(_Read.of(telemetry, _search(telemetry, reported.timestamp())))
+    searches = [_search(telemetry, moment) for moment in _moments(telemetry)]
+    read = _Read.of(telemetry, searches[0])
+    best = max((_rank(read.around(search)) for search in searches), key=_plainness)
+    if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
+        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=best.gaps)
+    return best
+
+
+def _moments(telemetry: Telemetry) -> list[float]:
+    """When it may have been noticed, latest first, so that each search begins where the one before ends."""
+    steps = [float(np.median(np.diff(s.times))) for s in telemetry.series if s.times.size > 1]
+    step = float(np.median(steps)) if steps else 0.0
+    apart, reach = max(LOOKS_APART_S, step), max(LOOKED_BACK_S, STEPS_BACK * step)
+    start, end = telemetry.window.start.timestamp(), telemetry.window.end.timestamp()
+    looks = range(1 + int(min(reach, (end - start) * (1 - KNOWN_SHARE)) / apart))
+    return [end - apart * look for look in looks]
+
+
+def _plainness(ranking: Ranking) -> tuple[int, bool, float]:
+    if not ranking.causes or ranking.onset is None:
+        return -1, False, 0.0
+    first = ranking.causes[0]
+    return _SURE[first.confidence], ranking.onset.score >= DATED, first.score
+
+
+def _rank(read: _Read) -> Ranking:
+    telemetry = read.telemetry
     edges, start = telemetry.edges, telemetry.symptom_service
     onset = _date(read)
     followed = _follow(read, onset)
@@ -70,19 +106,18 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own)
     suspects = weigh_changes(suspects, changes)
     gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
-    known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
-    sure = judge(suspects, known) if suspects else "low"
-    if suspects and followed is not None:
-        first = suspects[0].service
-        gaps += tuple(f"{first} calls {c}, which was not measured then" for c in followed.unseen.get(first, ()))
-    if not suspects or (not _is_told(telemetry) and sure == "low" and suspects[0].score < FAINT):
+    if not suspects:
         return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=gaps)
+    first = suspects[0].service
+    known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
+    sure = judge(suspects, known)
+    hidden = followed.unseen.get(first, ()) if followed else ()
     return Ranking(
         onset=onset,
         symptom=_symptom(suspects, start),
         causes=tuple(_cause(s, sure if s is suspects[0] else "low") for s in suspects[:MAX_CAUSES]),
         quiet=False,
-        gaps=gaps,
+        gaps=(*gaps, *(f"{first} calls {callee}, which was not measured then" for callee in hidden)),
         changes=tuple(changes),
     )
 
@@ -155,19 +190,9 @@ def _date_events(read: _Read) -> Onset | None:
     return date_events(events, earliest, latest, coverage, spliced)
 
 
-def _is_told(telemetry: Telemetry) -> bool:
-    """Whether somebody says that there is an incident, and roughly since when; else the question is whether."""
-    return telemetry.reported_at is not None and telemetry.reported_at < telemetry.window.end
-
-
-def _search(telemetry: Telemetry) -> Search:
-    window, reported = telemetry.window, telemetry.reported_at
-    if reported is None or not _is_told(telemetry):
-        third = (window.end - window.start).total_seconds() / 3
-        return Search(earliest=window.start.timestamp() + third, latest=window.end.timestamp())
-    found, start = Search.around(reported.timestamp()), window.start.timestamp()
-    known = start + KNOWN_SHARE * (reported.timestamp() - start)
-    return replace(found, earliest=max(found.earliest, known))
+def _search(telemetry: Telemetry, reported_s: float) -> Search:
+    found, start = Search.around(reported_s), telemetry.window.start.timestamp()
+    return replace(found, earliest=max(found.earliest, start + KNOWN_SHARE * (reported_s - start)))
 
 
 def _telling(telemetry: Telemetry, search: Search) -> Iterable[Series]:

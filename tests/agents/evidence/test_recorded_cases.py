@@ -61,7 +61,7 @@ def test_what_should_be_there_and_is_not_is_a_gap(benchmark: Any, tmp_path: Path
     (tmp_path / "small-001" / "metrics.csv.gz").unlink()
     case = benchmark.read_case(tmp_path / "small-001")
     assert case.telemetry.gaps == ("no metrics could be read", "no traces could be read")
-    assert benchmark.predict(case, 0.0)["ranking"] == []
+    assert benchmark.predict(case, case.telemetry)["ranking"] == []
 
 
 @pytest.mark.parametrize(
