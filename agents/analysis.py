@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -44,6 +44,15 @@ _FELT: Final = ("errors", "latency")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """What people say of the incident: where they notice it, as what, since when (aware UTC). All may be unknown."""
+
+    service: str | None = None
+    symptom: Literal["errors", "latency"] | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """Text for the model, facts for code, one line for the thread."""
 
@@ -52,10 +61,10 @@ class Finding:
     summary: str
 
 
-def rank(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None) -> Finding:
-    """Rank the causes of what is abnormal in the window; `symptom_service` is where people complain, if known."""
+def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
+    """Rank the causes of what is abnormal in the window."""
     series = derive_indicators(gathered.series, service_of)
-    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    ranking = rank_causes(_telemetry(gathered, series, edges, told))
     facts: dict[str, Any] = {
         "quiet": ranking.quiet,
         "onset": ranking.onset.at.isoformat() if ranking.onset else None,
@@ -70,10 +79,10 @@ def rank(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None)
     return Finding(text=render_ranking(ranking), facts=facts, summary=_ranking_line(ranking))
 
 
-def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None, service: str | None) -> Finding:
+def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str | None) -> Finding:
     """Log patterns that are new, grew or vanished since the onset; around the middle of the window without one."""
     series = derive_indicators(gathered.series, service_of)
-    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    ranking = rank_causes(_telemetry(gathered, series, edges, told))
     onset = ranking.onset or _middle(gathered)
     found = shift_templates(gathered.lines, onset, gathered.window, good=ranking.good)
     shifts = [s for s in found if service in (None, s.service)]
@@ -81,14 +90,14 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], symptom_service: str |
     return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
 
 
-def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None) -> Finding:
+def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
     """What changed, each with its relation to the onset."""
     series = derive_indicators(gathered.series, service_of)
-    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    ranking = rank_causes(_telemetry(gathered, series, edges, told))
     findings: Sequence[ChangeFinding] = ranking.changes
     if not findings and gathered.changes:
         around = ranking.onset or _middle(gathered)
-        findings = correlate_changes(gathered.changes, around, symptom_service, edges, [])
+        findings = correlate_changes(gathered.changes, around, told.service, edges, [])
     near = sum(1 for finding in findings if finding.verdict == "cause_candidate")
     return Finding(
         text=render_changes(findings),
@@ -97,12 +106,10 @@ def changes(gathered: Gathered, edges: Sequence[Edge], symptom_service: str | No
     )
 
 
-def breakdown(
-    gathered: Gathered, edges: Sequence[Edge], symptom_service: str | None, service: str, operation: str | None
-) -> Finding:
+def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str, operation: str | None) -> Finding:
     """Where the time of a service's requests goes since the onset and before; since the window's middle without one."""
     series = derive_indicators(gathered.series, service_of)
-    ranking = rank_causes(_telemetry(gathered, series, edges, symptom_service))
+    ranking = rank_causes(_telemetry(gathered, series, edges, told))
     onset = ranking.onset or _middle(gathered)
     good = ranking.good or ((gathered.window.start.timestamp(), onset.at.timestamp() - onset.guard_s),)
     since = Window(start=onset.at, end=gathered.window.end)
@@ -174,15 +181,16 @@ def indicator_key(indicator: str, peer: str | None) -> str:
     return f"{indicator}->{peer}" if peer else indicator
 
 
-def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edge], symptom: str | None) -> Telemetry:
+def _telemetry(gathered: Gathered, series: Sequence[Series], edges: Sequence[Edge], told: Told) -> Telemetry:
     return Telemetry(
         window=gathered.window,
         series=tuple(series),
         logs=gathered.lines,
         changes=gathered.changes,
         edges=tuple(edges),
-        symptom_service=symptom,
-        reported_at=gathered.window.end,
+        symptom_service=told.service,
+        symptom_family=told.symptom,
+        reported_at=told.since,
         gaps=gathered.gaps,
         spans=gathered.spans,
     )

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import re2
 from pydantic import Field
 
 from agents import analysis
-from agents.analysis import Finding
+from agents.analysis import Finding, Told
 from agents.connector import Diff
 from agents.errors import BadArguments
 from agents.evidence.types import Change, Window
@@ -27,6 +27,8 @@ from agents.verdict import DraftHypothesis
 
 _PAGE_CHARACTERS: Final = 6_000
 _SHARED: Final = timedelta(seconds=4)
+_LEAST_USUAL_MINUTES: Final = 10  # read before an incident that began a while ago,
+_MOST_USUAL_MINUTES: Final = 60  # or as long as it lasts, up to this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,16 @@ class WindowArguments(Arguments):
 
     minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
     symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
+    symptom: Literal["errors", "latency"] | None = Field(
+        default=None, description="What they notice there, if known: requests that fail, or that take long."
+    )
+    since_minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=1440,
+        description="How many minutes ago it began, if somebody or an alert says so; may be a few minutes wrong. "
+        "Left out, it is looked for in the last ten minutes.",
+    )
     wait_s: int = Field(default=0, ge=0, le=10, description="Seconds to wait first: a report may come before the data.")
 
 
@@ -128,7 +140,7 @@ class InvestigationTools:
         statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
         gathered = await self._gather(arguments)
-        found = await self._pool.run(analysis.rank, gathered, self._toolbox.edges, self._symptom(arguments))
+        found = await self._pool.run(analysis.rank, gathered, self._toolbox.edges, self._told(arguments, gathered))
         return _output(found, gathered)
 
     @tool(timeout_s=30)
@@ -140,7 +152,7 @@ class InvestigationTools:
             self._known(arguments.service)
         gathered = await self._gather(arguments)
         found = await self._pool.run(
-            analysis.log_shifts, gathered, self._toolbox.edges, self._symptom(arguments), arguments.service
+            analysis.log_shifts, gathered, self._toolbox.edges, self._told(arguments, gathered), arguments.service
         )
         return _output(found, gathered)
 
@@ -150,7 +162,7 @@ class InvestigationTools:
         symptom.
         """
         gathered = await self._gather(arguments)
-        found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._symptom(arguments))
+        found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._told(arguments, gathered))
         return _output(found, gathered)
 
     @tool(timeout_s=30)
@@ -162,9 +174,9 @@ class InvestigationTools:
         """
         self._known(arguments.service)
         gathered = await self._gather(arguments)
-        symptom = self._symptom(arguments)
+        told = self._told(arguments, gathered)
         found = await self._pool.run(
-            analysis.breakdown, gathered, self._toolbox.edges, symptom, arguments.service, arguments.operation
+            analysis.breakdown, gathered, self._toolbox.edges, told, arguments.service, arguments.operation
         )
         return _output(found, gathered)
 
@@ -231,12 +243,17 @@ class InvestigationTools:
         if service not in names:
             raise BadArguments(f"{service!r} is not a declared service; known: {', '.join(names) or 'none'}")
 
-    def _symptom(self, arguments: WindowArguments) -> str | None:
-        return arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None
+    def _told(self, arguments: WindowArguments, gathered: Gathered) -> Told:
+        ago = arguments.since_minutes
+        return Told(
+            service=arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None,
+            symptom=arguments.symptom,
+            since=None if ago is None else gathered.window.end - timedelta(minutes=ago),
+        )
 
     async def _gather(self, arguments: WindowArguments) -> Gathered:
         """Calls made together share one read: parsing ten minutes of logs is most of an investigation's work."""
-        key, now = (arguments.minutes, arguments.wait_s), self._now()
+        key, now = (_minutes(arguments), arguments.wait_s), self._now()
         began, read = self._reads.get(key, (None, None))
         if read is None or began is None or read.cancelled() or now - began > _SHARED:
             read = asyncio.create_task(self._read(arguments))
@@ -246,7 +263,7 @@ class InvestigationTools:
     async def _read(self, arguments: WindowArguments) -> Gathered:
         await self._sleep(arguments.wait_s)
         end = self._now()
-        return await gather(self._toolbox, Window(start=end - timedelta(minutes=arguments.minutes), end=end))
+        return await gather(self._toolbox, Window(start=end - timedelta(minutes=_minutes(arguments)), end=end))
 
     async def _diff(self, change_id: str) -> tuple[Change, Diff]:
         end = self._now()
@@ -258,6 +275,12 @@ class InvestigationTools:
                         raise BadArguments(f"{change_id} has no earlier version to compare with")
                     return change, await source.read_diff(change.service, change.previous_version, change.version)
         raise BadArguments(f"no change {change_id!r} is known; use an id exactly as the change tools print it")
+
+
+def _minutes(arguments: WindowArguments) -> int:
+    """How far back to read: before what somebody says there must be enough to compare with."""
+    ago = arguments.since_minutes or 0
+    return max(arguments.minutes, ago + min(max(ago, _LEAST_USUAL_MINUTES), _MOST_USUAL_MINUTES) if ago else 0)
 
 
 def _output(found: Finding, gathered: Gathered) -> ToolOutput:

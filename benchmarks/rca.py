@@ -245,10 +245,9 @@ def damaged(case: Case, kind: str, seed: int) -> Case:
     return replace(case, telemetry=told)
 
 
-def untold(case: Case, seconds: float) -> Telemetry:
-    """What is known so long after the beginning to somebody who only asks what is wrong."""
-    known = cut(case.telemetry, case.incident_s + seconds)
-    return replace(known, reported_at=None)
+def untold(telemetry: Telemetry, end_s: float) -> Telemetry:
+    """What is known by then to somebody who only asks what is wrong."""
+    return replace(cut(telemetry, min(end_s, telemetry.window.end.timestamp())), reported_at=None)
 
 
 def predict(case: Case, telemetry: Telemetry) -> dict[str, Any]:
@@ -266,8 +265,11 @@ def predict(case: Case, telemetry: Telemetry) -> dict[str, Any]:
     }
 
 
-def alarms(case: Case) -> list[bool]:
-    rankings = [rank_causes(telemetry) for telemetry in placebos(case)]
+def alarms(case: Case, live_s: float) -> list[bool]:
+    windows = list(placebos(case))
+    if live_s:
+        windows = [untold(w, w.reported_at.timestamp() + live_s) for w in windows if w.reported_at is not None]
+    rankings = [rank_causes(telemetry) for telemetry in windows]
     return [bool(r.causes) and r.causes[0].confidence != "low" for r in rankings]
 
 
@@ -295,10 +297,10 @@ def main() -> None:
         if options.damage:
             case = damaged(case, options.damage, options.seed)
         told = replace(case.telemetry, reported_at=as_utc(case.incident_s + options.shift))
-        telemetry = untold(case, options.live) if options.live else told
+        telemetry = untold(case.telemetry, case.incident_s + options.live) if options.live else told
         lines.setdefault(folder.parent.name, []).append(predict(case, telemetry))
         if options.placebo:
-            false.setdefault(folder.parent.name, []).extend(alarms(case))
+            false.setdefault(folder.parent.name, []).extend(alarms(case, options.live))
     for suite, found in lines.items():
         named = sum(line["confidence"] != "low" for line in found)
         print(

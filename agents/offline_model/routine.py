@@ -86,11 +86,7 @@ def _reading(case: Case) -> list[Call]:
 def _first_look(case: Case) -> list[Call]:
     """The ranking, and again when a person in the thread named another place to look at."""
     transcript, steering = case.transcript, case.steering
-    arguments = (
-        {"symptom_service": steering.focus}
-        if steering.focus and transcript.takes("rank_causes", "symptom_service")
-        else {}
-    )
+    arguments = _told(case)
     asked = [given for name, given in transcript.asked if name == "rank_causes"]
     moved = steering.note_focus is not None and not any(a.get("symptom_service") == steering.note_focus for a in asked)
     if asked and not moved:
@@ -99,27 +95,38 @@ def _first_look(case: Case) -> list[Call]:
     return [c for c in calls if c.tool in transcript.tools and not transcript.was_asked(c.tool, c.arguments)]
 
 
+def _told(case: Case) -> dict[str, Any]:
+    """What people said of the incident, as all tools that look at a window take it."""
+    steering = case.steering
+    said = {
+        "symptom_service": steering.focus,
+        "symptom": steering.symptom,
+        "since_minutes": steering.since_minutes,
+    }
+    return {k: v for k, v in said.items() if v and case.transcript.takes("rank_causes", k)}
+
+
 def _later_look(case: Case) -> list[Call]:
     """Once more after some seconds: a report may come before the data that shows its cause."""
     transcript = case.transcript
-    focus = {"symptom_service": case.steering.focus} if case.steering.focus else {}
+    told = _told(case)
     if any("wait_s" in given for _, given in transcript.asked):
         return []
     tools = [tool for tool in ("rank_causes", "what_changed") if transcript.takes(tool, "wait_s")]
-    return [Call(tool=tool, arguments={**focus, "wait_s": _WAIT_S}) for tool in tools]
+    return [Call(tool=tool, arguments={**told, "wait_s": _WAIT_S}) for tool in tools]
 
 
 def _second_look(case: Case) -> list[Call]:
     transcript = case.transcript
     suspects = open_suspects(case)
-    focus = {"symptom_service": case.steering.focus} if case.steering.focus else {}
+    told = _told(case)
     calls = []
     if suspects and transcript.takes("log_patterns", "service"):
-        calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **focus}))
+        calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **told}))
     elif "log_patterns" in transcript.tools:
-        calls.append(Call(tool="log_patterns", arguments=dict(focus)))
+        calls.append(Call(tool="log_patterns", arguments=told))
     if suspects and suspects[0].family in _WAITED and transcript.takes("trace_breakdown", "service"):
-        calls.append(Call(tool="trace_breakdown", arguments={"service": suspects[0].service, **focus}))
+        calls.append(Call(tool="trace_breakdown", arguments={"service": suspects[0].service, **told}))
     if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "grep", "limit"):
         calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5}))
     calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]

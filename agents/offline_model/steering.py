@@ -23,14 +23,31 @@ _FINE: Final = (
     r"(?:is|are|looks?|was|seems?)\s+(?:\w+\s+)?"
     r"(?:fine|ok|okay|healthy|good|innocent|unrelated|not it|not the (?:cause|problem))"
 )
+_SLOW: Final = re.compile(r"\b(?:slow\w*|latenc\w+|hangs?|hanging|takes? (?:long|ages|forever))\b", re.IGNORECASE)
+_FAILS: Final = re.compile(
+    r"\b(?:errors?|fail\w*|50[0-9]s?|5xx|broken|down|unavailable|crash\w*|exceptions?|(?:can ?not|can't|nobody can))\b",
+    re.IGNORECASE,
+)
+_AGO: Final = re.compile(
+    r"\b(?:(?:for|since|last|past)\s+(?:the\s+)?(?:last\s+|past\s+|about\s+)?(?P<many>\d{1,4}|an?|half an)\s*"
+    r"(?P<unit>m|mins?|minutes?|h|hrs?|hours?)"
+    r"|(?P<many_ago>\d{1,4}|an?|half an)\s*(?P<unit_ago>mins?|minutes?|h|hrs?|hours?)\s+ago"
+    r"|(?:last|past)\s+(?P<one>minute|hour))\b",
+    re.IGNORECASE,
+)
+_LONGEST_MINUTES: Final = 1440
 _BEFORE: Final = r"(?:not|isn't|ignore|except|rule out|nothing to do with|leave out|forget)\s+(?:the\s+)?"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steering:
-    """`focus` is where people notice it; services are ruled out (`cleared`) or were treated in vain."""
+    """`focus` is where people notice it, `symptom` as what, `since_minutes` how long ago it began, where they say so;
+    services are ruled out (`cleared`) or were treated in vain.
+    """
 
     focus: str | None
+    symptom: str | None
+    since_minutes: int | None
     note_focus: str | None
     note_place: int
     cleared: frozenset[str]
@@ -68,6 +85,8 @@ def read_steering(transcript: Transcript) -> Steering:
             cleared -= left
     return Steering(
         focus=note_focus or _symptom_service(transcript, cleared),
+        symptom=_symptom(transcript.question),
+        since_minutes=_since_minutes(transcript.question),
         note_focus=note_focus,
         note_place=note_place,
         cleared=frozenset(cleared),
@@ -93,6 +112,24 @@ def _symptom_service(transcript: Transcript, cleared: Iterable[str]) -> str | No
     question = re.split(r"\(?already tried", transcript.question, flags=re.IGNORECASE)[0]
     named = [n for n in names_in(question, transcript.calls) if n not in set(cleared)]
     return most_upstream(named, transcript) if named else None
+
+
+def _symptom(question: str) -> str | None:
+    """What people notice; None where they say neither, or both."""
+    slow, fails = bool(_SLOW.search(question)), bool(_FAILS.search(question))
+    return None if slow == fails else "latency" if slow else "errors"
+
+
+def _since_minutes(question: str) -> int | None:
+    """How long ago it began, where a length of time is told; times of day would need the person's time zone."""
+    found = _AGO.search(question)
+    if found is None:
+        return None
+    number = (found["many"] or found["many_ago"] or "a").lower()
+    unit = (found["unit"] or found["unit_ago"] or found["one"]).lower()
+    many = 0.5 if number == "half an" else 1.0 if number in ("a", "an") else float(number)
+    minutes = round(many * (60 if unit.startswith("h") else 1))
+    return min(max(1, minutes), _LONGEST_MINUTES)
 
 
 def _ruled_out(sentence: str, name: str) -> bool:

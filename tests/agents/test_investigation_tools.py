@@ -49,6 +49,18 @@ async def pool() -> AsyncIterator[EvidencePool]:
     pool.close()
 
 
+class Windows(Counting):
+    """Remembers which windows are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.minutes: list[float] = []
+
+    async def read_series(self, window: Window) -> SeriesRead:
+        self.minutes.append((window.end - window.start).total_seconds() / 60)
+        return await super().read_series(window)
+
+
 class Latencies(Connector):
     """A histogram without callers: payments answers in 20 ms, and in 500 ms in the window's last minute."""
 
@@ -97,6 +109,17 @@ async def test_calls_made_together_share_one_read_and_later_ones_read_again(pool
     moments.append(moments[-1] + timedelta(seconds=30))
     await tools.rank_causes(WindowArguments())
     assert source.reads == 3
+
+
+@pytest.mark.parametrize(("since", "read"), [(None, 10), (1, 11), (4, 14), (25, 50), (90, 150), (1440, 1500)])
+async def test_what_began_a_while_ago_is_read_with_enough_of_the_time_before(
+    pool: EvidencePool, since: int | None, read: int
+) -> None:
+    source = Windows()
+    toolbox = Toolbox(services=(), connectors=(source,))
+    tools = InvestigationTools(toolbox=toolbox, pool=pool, now=lambda: datetime.now(UTC), stored=nothing_stored)
+    await tools.rank_causes(WindowArguments(since_minutes=since))
+    assert source.minutes == [read]
 
 
 async def test_two_windows_of_the_same_length_are_compared(pool: EvidencePool) -> None:

@@ -48,6 +48,23 @@ def test_a_report_near_the_beginning_of_the_recording_leaves_something_to_compar
     assert (best.service, best.family) == ("ri", "cpu")
 
 
+@pytest.mark.parametrize("seconds", [60.0, 200.0, 400.0])
+def test_without_a_told_time_what_began_in_the_last_minutes_is_found(made: Any, seconds: float) -> None:
+    rows = resource_fault(made, "ri", "cpu", 3)
+    kept = rows[0].times <= made.T0 + made.ONSET + seconds
+    times = rows[0].times[kept]
+    told = made.told([replace(r, times=times, values=r.values[kept]) for r in rows])
+    ranking = rank_causes(replace(told, reported_at=None))
+    assert (ranking.causes[0].service, ranking.causes[0].confidence) == ("ri", "high")
+    assert ranking.onset is not None
+    assert abs(ranking.onset.at.timestamp() - made.T0 - made.ONSET) <= 5
+
+
+def test_without_a_told_time_quiet_minutes_are_quiet(made: Any) -> None:
+    rows = [made.row(n, "cpu", made.wavering(5.0, 7 * i, share=0.2)) for i, n in enumerate(NAMES)]
+    assert rank_causes(replace(made.told(rows), reported_at=None)).quiet
+
+
 def test_removing_the_source_that_decides_lowers_the_confidence(made: Any) -> None:
     rows = resource_fault(made, "ri", "cpu", 3)
     without = made.told([r for r in rows if r.service != "ri"], edges=("ba>ri", "ba>ko"))

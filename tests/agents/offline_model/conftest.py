@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ def schema(name: str, *arguments: str) -> dict[str, Any]:
     return {"name": name, "description": name, "input_schema": {"type": "object", "properties": properties}}
 
 
+WINDOW = ("minutes", "symptom_service", "symptom", "since_minutes")
 ARGUMENTS = {
-    "rank_causes": ("minutes", "symptom_service", "wait_s"),
-    "what_changed": ("minutes", "symptom_service", "wait_s"),
-    "log_patterns": ("minutes", "symptom_service", "service"),
-    "trace_breakdown": ("minutes", "symptom_service", "service", "operation"),
+    "rank_causes": (*WINDOW, "wait_s"),
+    "what_changed": (*WINDOW, "wait_s"),
+    "log_patterns": (*WINDOW, "service"),
+    "trace_breakdown": (*WINDOW, "service", "operation"),
     "read_diff": ("change",),
     "search_logs": ("service", "grep", "level", "limit"),
     "state_hypotheses": ("hypotheses",),
@@ -192,6 +193,11 @@ def _tools(gathered: Gathered, edges: tuple[Edge, ...], diffs: Mapping[str, str]
     def finding(made: Any) -> Answer:
         return made.text, dict(made.facts), False
 
+    def told(arguments: Mapping[str, Any]) -> analysis.Told:
+        ago = arguments.get("since_minutes")
+        since = None if ago is None else gathered.window.end - timedelta(minutes=ago)
+        return analysis.Told(service=arguments.get("symptom_service"), symptom=arguments.get("symptom"), since=since)
+
     def diff(arguments: Mapping[str, Any]) -> Answer:
         change = arguments["change"]
         if change not in diffs:
@@ -199,11 +205,9 @@ def _tools(gathered: Gathered, edges: tuple[Edge, ...], diffs: Mapping[str, str]
         return diffs[change], {"diff_of": change}, False
 
     return {
-        "rank_causes": lambda a: finding(analysis.rank(gathered, edges, a.get("symptom_service"))),
-        "what_changed": lambda a: finding(analysis.changes(gathered, edges, a.get("symptom_service"))),
-        "log_patterns": lambda a: finding(
-            analysis.log_shifts(gathered, edges, a.get("symptom_service"), a.get("service"))
-        ),
+        "rank_causes": lambda a: finding(analysis.rank(gathered, edges, told(a))),
+        "what_changed": lambda a: finding(analysis.changes(gathered, edges, told(a))),
+        "log_patterns": lambda a: finding(analysis.log_shifts(gathered, edges, told(a), a.get("service"))),
         "read_diff": diff,
         "state_hypotheses": lambda _: ("shown", {}, False),
     }

@@ -49,8 +49,8 @@ async def test_first_turn_ranks_and_asks_for_changes_at_once_for_the_named_servi
     turn = await OfflineModel().ask(stage.request())
     uses = [b for b in turn.content if b["type"] == "tool_use"]
     assert [(u["name"], u["input"]) for u in uses] == [
-        ("rank_causes", {"symptom_service": entry}),
-        ("what_changed", {"symptom_service": entry}),
+        ("rank_causes", {"symptom_service": entry, "symptom": "errors"}),
+        ("what_changed", {"symptom_service": entry, "symptom": "errors"}),
     ]
 
 
@@ -58,7 +58,7 @@ async def test_of_two_named_services_the_one_that_calls_the_other_is_where_it_sh
     stage, incident = stage_of("pool", 1)
     stage.question = f"the {incident.fleet.leaf} page of {incident.fleet.entry} fails"
     turn = await OfflineModel().ask(stage.request())
-    assert turn.content[1]["input"] == {"symptom_service": incident.fleet.entry}
+    assert turn.content[1]["input"] == {"symptom_service": incident.fleet.entry, "symptom": "errors"}
 
 
 async def test_same_messages_give_the_same_turn(stage_of: StageOf, props: Any) -> None:
