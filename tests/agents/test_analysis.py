@@ -1,0 +1,48 @@
+"""What people say reaches the engine."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from agents.analysis import Told, rank
+from agents.evidence.types import Edge, RawSeries, Window
+from agents.telemetry import Gathered
+
+END = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EDGES = (Edge(caller="web", callee="orders"), Edge(caller="orders", callee="stock"), Edge(caller="web", callee="mail"))
+LATENCY = {"web": (0.10, 0.50), "orders": (0.05, 0.45), "stock": (0.01, 0.41), "mail": (0.02, 0.02)}
+PER_SAMPLE = 50.0
+
+
+def slow_stock(*, minutes: int, began: int) -> Gathered:
+    """Four services without client metrics; one has been slow, with all that wait for it, since `began` minutes ago."""
+    window = Window(start=END - timedelta(minutes=minutes), end=END)
+    times = np.arange(window.start.timestamp(), END.timestamp(), 5.0)
+    slow = times >= (END - timedelta(minutes=began)).timestamp()
+    series = []
+    for n, (service, (before, after)) in enumerate(LATENCY.items()):
+        noise = np.random.default_rng(n).normal(1, 0.03, times.size)
+        seconds = np.cumsum(np.where(slow, after, before) * noise * PER_SAMPLE)
+        for ending, values in (("sum", seconds), ("count", np.arange(times.size) * PER_SAMPLE)):
+            name = f"http_request_duration_seconds_{ending}"
+            kind = "histogram_sum" if ending == "sum" else "histogram_count"
+            series.append(RawSeries(name=name, labels={"service": service}, kind=kind, times=times, values=values))
+    return Gathered(window=window, series=tuple(series), logs=(), changes=(), gaps=())
+
+
+@pytest.mark.parametrize(("minutes", "began"), [(10, 2), (10, 4), (30, 8)])
+def test_the_burden_of_the_alarm_is_followed_to_who_answers_for_it(minutes: int, began: int) -> None:
+    found = rank(slow_stock(minutes=minutes, began=began), EDGES, Told(service="web", symptom="latency"))
+    first = found.facts["causes"][0]
+    assert (first["service"], first["family"], first["confidence"]) == ("stock", "latency", "high")
+    assert "of what web suffers" in found.text
+
+
+def test_what_began_long_ago_is_found_if_somebody_says_so() -> None:
+    gathered = slow_stock(minutes=90, began=45)
+    told = Told(service="web", symptom="latency", since=END - timedelta(minutes=44))
+    first = rank(gathered, EDGES, told).facts["causes"][0]
+    assert (first["service"], first["confidence"]) == ("stock", "high")
+    untold = rank(gathered, EDGES, Told()).facts
+    assert not untold["causes"] or untold["causes"][0]["confidence"] == "low"
