@@ -26,8 +26,8 @@ def slow_stock(*, minutes: int, began: int) -> Gathered:
         seconds = np.cumsum(np.where(slow, after, before) * noise * PER_SAMPLE)
         for ending, values in (("sum", seconds), ("count", np.arange(times.size) * PER_SAMPLE)):
             name = f"http_request_duration_seconds_{ending}"
-            kind = "histogram_sum" if ending == "sum" else "histogram_count"
-            series.append(RawSeries(name=name, labels={"service": service}, kind=kind, times=times, values=values))
+            labels = {"service": service}
+            series.append(RawSeries(name=name, labels=labels, kind="counter", times=times, values=values))
     return Gathered(window=window, series=tuple(series), logs=(), changes=(), gaps=())
 
 
