@@ -30,6 +30,8 @@ FAINT = 8.0  # a weaker suspicion is taken for noise where nobody says that anyt
 ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
 LOOKS_APART_S = 240.0  # less than what a search around one moment covers
 LOOKED_BACK_S = 600.0
+JUST_NOW_S = 120.0  # a search around this long after the last sample sees what began in the last minute
+FINE_STEP_S = 10.0  # between samples; fewer in that minute say nothing
 STEPS_BACK = 4  # where sampling is coarse
 _SURE: Mapping[Confidence, int] = {"low": 0, "medium": 1, "high": 2}
 WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
@@ -83,7 +85,8 @@ def _moments(telemetry: Telemetry) -> list[float]:
     apart, reach = max(LOOKS_APART_S, step), max(LOOKED_BACK_S, STEPS_BACK * step)
     start, end = telemetry.window.start.timestamp(), telemetry.window.end.timestamp()
     looks = range(1 + int(min(reach, (end - start) * (1 - KNOWN_SHARE)) / apart))
-    return [end - apart * look for look in looks]
+    just_now = [end + JUST_NOW_S] if step <= FINE_STEP_S else []
+    return [*just_now, *(end - apart * look for look in looks)]
 
 
 def _plainness(ranking: Ranking) -> tuple[int, bool, float]:
