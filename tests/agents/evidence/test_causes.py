@@ -53,6 +53,25 @@ def test_the_cause_is_named_first_in_other_shapes(simulate: Any, fault: str, sha
     assert (best.service, best.external) == (incident.culprit, incident.external)
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_where_callers_measure_nothing_no_other_service_is_named_with_confidence(
+    simulate: Any, fault: str, shape: str
+) -> None:
+    incident = simulate(fault, 3, **SHAPES[shape])
+    told = incident.telemetry()
+    best = rank_causes(replace(told, series=tuple(s for s in told.series if s.peer is None))).causes[0]
+    assert best.service == incident.culprit or best.confidence != "high"
+    if shape == "usual":
+        assert best.service == incident.culprit
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_where_callers_measure_nothing_quiet_time_is_quiet(simulate: Any, shape: str) -> None:
+    told = simulate("quiet", 3, **SHAPES[shape]).telemetry()
+    assert rank_causes(replace(told, series=tuple(s for s in told.series if s.peer is None))).quiet
+
+
 @pytest.mark.parametrize("fault", ["slow", "exception", "pool", "timeout_cut"])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bad_change_is_the_cause_and_the_innocent_one_is_not(simulate: Any, fault: str, seed: int) -> None:
