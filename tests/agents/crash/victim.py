@@ -141,15 +141,17 @@ async def main(folder: Path, kill: str | None) -> None:
     if not isinstance(asked, Investigating):
         raise TypeError(asked)
     approval_id = ApprovalId(stable_id("approval", tenant, asked.investigation_id))
-    state = ""
+    state, clicked = "", False
     for _ in range(1600):
         await asyncio.sleep(0.05)
         async with db.tenant(tenant, readonly=True) as s:
             found = await approvals.approval(s, approval_id)
             run = await investigations.investigation(s, asked.investigation_id)
         state = found.state.value if found else f"investigation {run.status if run else 'missing'}"
-        if found and state == "proposed":
+        # A click is durable work: one that died between its decision and its wake-up is handled again after a crash.
+        if found and (state == "proposed" or (state == "approved" and not clicked)):
             await desk.decide(person, approval_id, plan_hash=found.plan_hash, decision="approved")
+            clicked = True
         if state in ENDED and (folder / "told.log").read_text().count("outcome"):
             break
     await asyncio.sleep(0.3)
