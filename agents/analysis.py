@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -40,7 +40,8 @@ from agents.telemetry import Gathered
 
 _UNITS: Final[Mapping[str, str]] = {"ratio": "ratio", "s": "seconds", "bytes": "bytes"}
 _CHARTED: Final = 3
-_FELT: Final = ("errors", "latency")
+Symptom = Literal["errors", "latency"]
+_FELT: Final = get_args(Symptom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Told:
     """What people say of the incident: where they notice it, as what, since when (aware UTC). All may be unknown."""
 
     service: str | None = None
-    symptom: Literal["errors", "latency"] | None = None
+    symptom: Symptom | None = None
     since: datetime | None = None
 
 

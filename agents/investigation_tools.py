@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import re2
 from pydantic import Field
 
 from agents import analysis
-from agents.analysis import Finding, Told
+from agents.analysis import Finding, Symptom, Told
 from agents.connector import Diff
 from agents.errors import BadArguments
 from agents.evidence.types import Change, Window
@@ -44,7 +44,7 @@ class WindowArguments(Arguments):
 
     minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
     symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
-    symptom: Literal["errors", "latency"] | None = Field(
+    symptom: Symptom | None = Field(
         default=None, description="What they notice there, if known: requests that fail, or that take long."
     )
     since_minutes: int | None = Field(
@@ -279,8 +279,11 @@ class InvestigationTools:
 
 def _minutes(arguments: WindowArguments) -> int:
     """How far back to read: before what somebody says there must be enough to compare with."""
-    ago = arguments.since_minutes or 0
-    return max(arguments.minutes, ago + min(max(ago, _LEAST_USUAL_MINUTES), _MOST_USUAL_MINUTES) if ago else 0)
+    ago = arguments.since_minutes
+    if ago is None:
+        return arguments.minutes
+    usual = min(max(ago, _LEAST_USUAL_MINUTES), _MOST_USUAL_MINUTES)
+    return max(arguments.minutes, ago + usual)
 
 
 def _output(found: Finding, gathered: Gathered) -> ToolOutput:

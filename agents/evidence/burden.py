@@ -41,12 +41,12 @@ class Portion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Burden:
-    """`seen` are the moments at which it was measured, or nobody called as usual."""
+    """`most` is what `extra` may be at each moment: infinite where it was not measured."""
 
     row: int
     extra: FloatArray
     plain: float
-    seen: BoolArray
+    most: FloatArray
 
 
 def divide_burden(
@@ -57,7 +57,7 @@ def divide_burden(
     It takes a mean latency or a share of errors, and a count of requests, for the alarming service at least.
     """
     service, family = symptom
-    rows = _find_rows(matrix, family)
+    rows = _find_rows(matrix, levels, family)
     burdens = _burdens(matrix, levels, after, rows)
     if service not in burdens or burdens[service].extra.sum() <= 0:
         return []
@@ -65,35 +65,28 @@ def divide_burden(
     for edge in sorted(edges, key=lambda e: (e.caller, e.callee)):
         if edge.callee != edge.caller:
             callees[edge.caller].append(edge.callee)
-    portions = _divide(service, burdens, callees)
-    bounds = {
-        c: _bound(matrix, levels, after, *rows.get(c, (None, None))) for p in portions for c in callees[p.service]
-    }
-    return [replace(p, unseen=_unseen(p, burdens, bounds, callees[p.service])) for p in portions]
 
-
-def _unseen(
-    portion: Portion, burdens: Mapping[str, _Burden], bounds: Mapping[str, FloatArray], callees: Iterable[str]
-) -> tuple[str, ...]:
-    """Callees that would account for the service's burden if theirs were as much as it may be."""
-    mine, found = burdens[portion.service], []
-    for callee in callees:
+    def may_answer(caller: _Burden, callee: str) -> bool:
+        """Whether the callee would account for the caller's burden if its own were as much as it may be."""
         measured = burdens.get(callee)
-        known = _accounts_for(mine, measured) if measured is not None else 0.0
-        hidden = bounds[callee] - (measured.extra if measured is not None else 0.0)
-        possible = known + float(np.minimum(mine.extra, hidden).sum()) / max(float(mine.extra.sum()), 1e-9)
-        if known < MOSTLY <= possible:
-            found.append(callee)
-    return tuple(found)
+        if measured is None:
+            known, hidden = 0.0, _bound(matrix, levels, after, *rows.get(callee, (None, None)))
+        else:
+            known, hidden = _accounts_for(caller, measured), measured.most - measured.extra
+        possible = known + float(np.minimum(caller.extra, hidden).sum()) / max(float(caller.extra.sum()), 1e-9)
+        return known < MOSTLY <= possible
+
+    return [
+        replace(p, unseen=tuple(c for c in callees[p.service] if may_answer(burdens[p.service], c)))
+        for p in _divide(service, burdens, callees)
+    ]
 
 
 def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, list[str]]) -> list[Portion]:
     shares = {start: 1.0}
     above: dict[str, tuple[str, ...]] = {start: ()}
-    here: str | None = start
+    here = start
     for _ in range(DEEPEST):
-        if here is None:
-            break
         parts = {
             c: _accounts_for(burdens[here], burdens[c])
             for c in callees.get(here, ())
@@ -124,9 +117,9 @@ def _accounts_for(caller: _Burden, callee: _Burden) -> float:
 
     Times at which the callee was not measured are left out, as long as the rest holds most of the caller's burden.
     """
-    wanted, offered = caller.extra, callee.extra
-    if wanted[callee.seen].sum() > MOSTLY * wanted.sum():
-        wanted, offered = wanted[callee.seen], offered[callee.seen]
+    wanted, offered, seen = caller.extra, callee.extra, np.isfinite(callee.most)
+    if wanted[seen].sum() > MOSTLY * wanted.sum():
+        wanted, offered = wanted[seen], offered[seen]
     if wanted.sum() <= 0 or offered.sum() <= 0:
         return 0.0
     explained = float(np.minimum(wanted, offered).sum() / wanted.sum())
@@ -134,11 +127,12 @@ def _accounts_for(caller: _Burden, callee: _Burden) -> float:
     return max(0.0, explained - EXCESS_COST * excess) * min(1.0, callee.plain / PLAIN)
 
 
-def _find_rows(matrix: Matrix, family: Family) -> dict[str, tuple[int | None, int | None]]:
-    """Per service its mean of the `family` and its count of calls."""
+def _find_rows(matrix: Matrix, levels: Levels, family: Family) -> dict[str, tuple[int | None, int | None]]:
+    """Per service its mean of the `family` and its count of calls; those first of which the usual level is known."""
     means: dict[str, int] = {}
     counts: dict[str, int] = {}
-    for index, row in enumerate(matrix.rows):
+    for index in sorted(range(len(matrix.rows)), key=lambda i: not levels.known[i]):
+        row = matrix.rows[index]
         if row.peer is not None:
             continue
         if row.family == "traffic":
@@ -158,8 +152,8 @@ def _burdens(
         rise = np.nan_to_num(matrix.values[mean, after] - levels.middle[mean])
         calls = np.nan_to_num(matrix.values[count, after])
         plain = float((rise / levels.up_noise[mean]).max(initial=0.0))
-        seen = np.isfinite(_bound(matrix, levels, after, mean, count))
-        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain, seen=seen)
+        most = _bound(matrix, levels, after, mean, count)
+        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain, most=most)
     return found
 
 

@@ -70,9 +70,9 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     reported, end = telemetry.reported_at, telemetry.window.end
     if reported is not None and reported < end:
         return _rank(_Read.of(telemetry, _search(telemetry, reported.timestamp())))
-    searches = [_search(telemetry, moment) for moment in _moments(telemetry)]
-    read = _Read.of(telemetry, searches[0])
-    best = max((_rank(read.around(search)) for search in searches), key=_plainness)
+    first, *others = (_search(telemetry, moment) for moment in _moments(telemetry))
+    read = _Read.of(telemetry, first)
+    best = max((_rank(read), *(_rank(read.around(search)) for search in others)), key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
         return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=best.gaps)
     return best
