@@ -58,6 +58,7 @@ class Steering:
 
 def read_steering(transcript: Transcript) -> Steering:
     services = list(transcript.calls)
+    asked, *tried = re.split(r"\(?already tried", transcript.question, flags=re.IGNORECASE)
     cleared, rolled, restarted = set[str](), set[str](), set[str]()
     leading = False
     note_focus, note_place = None, -1
@@ -84,9 +85,9 @@ def read_steering(transcript: Transcript) -> Steering:
             note_focus, note_place = most_upstream(left, transcript), place
             cleared -= left
     return Steering(
-        focus=note_focus or _symptom_service(transcript, cleared),
-        symptom=_symptom(transcript.question),
-        since_minutes=_since_minutes(transcript.question),
+        focus=note_focus or _symptom_service(asked, transcript, cleared),
+        symptom=_symptom(asked),
+        since_minutes=None if tried else _since_minutes(asked),  # after a remedy it is longer ago than was said
         note_focus=note_focus,
         note_place=note_place,
         cleared=frozenset(cleared),
@@ -108,8 +109,7 @@ def most_upstream(named: Iterable[str], transcript: Transcript) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _symptom_service(transcript: Transcript, cleared: Iterable[str]) -> str | None:
-    question = re.split(r"\(?already tried", transcript.question, flags=re.IGNORECASE)[0]
+def _symptom_service(question: str, transcript: Transcript, cleared: Iterable[str]) -> str | None:
     named = [n for n in names_in(question, transcript.calls) if n not in set(cleared)]
     return most_upstream(named, transcript) if named else None
 

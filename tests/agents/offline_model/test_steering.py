@@ -64,3 +64,8 @@ def test_what_people_notice_is_read_from_their_words(question: str, symptom: str
 )
 def test_so_is_how_long_ago_it_began(question: str, minutes: int | None) -> None:
     assert steered(question).since_minutes == minutes
+
+
+def test_what_was_tried_since_is_no_part_of_what_they_notice() -> None:
+    again = steered("checkout is slow for 20 minutes\n(Already tried: Restart the broken payments. It did not heal.)")
+    assert (again.focus, again.symptom, again.since_minutes) == ("checkout", "latency", None)
