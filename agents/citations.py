@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from agents.remediation import discover_remediations
 from agents.verdict import (
     Cause,
     Claim,
@@ -111,11 +112,14 @@ def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[s
     dropped: list[Dropped] = []
     claims = [claim for draft_claim in draft.claims if (claim := _check_claim(draft_claim, usable, corpus, dropped))]
     cause = _check_cause(draft.cause, usable.values(), frozenset(services), corpus, problems)
+    if cause is not None and not _proofs(claims):
+        problems.append("no cause without a proof: cite at least one observed claim that speaks for it")
+        cause = None
     confidence = _cap_confidence(draft.confidence, cause, claims, usable, problems)
     if confidence == "none":
         cause = None
     problems.extend(f"dropped: {drop.text!r}: {drop.reason}" for drop in dropped)
-    proposal, refused = _check_proposal(draft, cause, frozenset(services))
+    proposal, refused = _check_proposal(draft, cause)
     if refused:
         problems.append(refused)
     return Checked(
@@ -278,11 +282,11 @@ def _cap_confidence(
     usable: Mapping[str, Evidence],
     problems: list[str],
 ) -> Confidence:
-    """High needs two observed proofs from two results and agreement with the evidence engine; medium needs one."""
+    """High needs two observed proofs from two results and agreement with the evidence engine."""
     if cause is None:
         return "none"
-    proofs = {claim.artifact for claim in claims if claim.status == "observed" and claim.side == "for"}
-    cap: Confidence = "high" if len(proofs) >= 2 else "medium" if proofs else "low"
+    proofs = _proofs(claims)
+    cap: Confidence = "high" if len(proofs) >= 2 else "medium"
     if cap != "high" and _RANK[claimed] > _RANK[cap]:
         problems.append(f"confidence lowered to {cap}: {len(proofs)} result(s) are cited for the cause")
     if cause.change_verdict == "coincides":
@@ -291,6 +295,11 @@ def _cap_confidence(
         cap = _lower(cap, "medium")
         problems.append(f"confidence lowered: the evidence engine ranks {top} first")
     return _lower(claimed, cap)
+
+
+def _proofs(claims: Sequence[Claim]) -> set[str | None]:
+    """The results from which something observed speaks for the cause."""
+    return {claim.artifact for claim in claims if claim.status == "observed" and claim.side == "for"}
 
 
 def _lower(one: Confidence, other: Confidence) -> Confidence:
@@ -302,18 +311,21 @@ def _engine_top(evidence: Iterable[Evidence]) -> str | None:
     return str(rankings[-1][0]["service"]) if rankings else None
 
 
-def _check_proposal(draft: Draft, cause: Cause | None, services: frozenset[str]) -> tuple[Proposal | None, str | None]:
+def _check_proposal(draft: Draft, cause: Cause | None) -> tuple[Proposal | None, str | None]:
+    """A remediation that exists, for the service that is named as the cause, whose proofs were read."""
     if draft.proposal is None:
         return None, None
-    target = draft.proposal.arguments.get("service")
+    wanted, target, known = draft.proposal.remediation, draft.proposal.arguments.get("service"), discover_remediations()
     if cause is None:
         return None, "no proposal without a cause that passed the gate"
-    if target not in services:
-        return None, f"the proposal's target {target!r} is not a declared service"
-    if draft.proposal.remediation == "rollback_deployment" and cause.change_verdict != "cause":
+    if wanted not in known:
+        return None, f"the proposal {wanted!r} is not a remediation; there are: {', '.join(sorted(known))}"
+    if target != cause.service:
+        return None, f"the proposal's target {target!r} is not {cause.service}, the service of the cause"
+    if wanted == "rollback_deployment" and cause.change_verdict != "cause":
         rule = "it precedes the onset, reaches the symptom, its diff was read"
         return None, f"a rollback needs a change that is the cause: {rule}"
-    return Proposal(remediation=draft.proposal.remediation, arguments=dict(draft.proposal.arguments)), None
+    return Proposal(remediation=wanted, arguments=dict(draft.proposal.arguments)), None
 
 
 def _headline(draft: Draft, cause: Cause | None, confidence: Confidence, corpus: str) -> str:

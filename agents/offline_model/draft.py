@@ -34,6 +34,8 @@ def draft_conclusion(case: Case, explanation: Explanation | None) -> dict[str, A
     confidence: Confidence = (
         explanation.confidence if len(observed) >= 2 or explanation.confidence != "high" else "medium"
     )
+    if not observed:
+        claims, confidence = _symptom_speaks(case, claims, {service, explanation.external}), "low"
     proposal = (
         {"remediation": explanation.remedy, "arguments": _target(case, explanation)} if explanation.remedy else None
     )
@@ -142,6 +144,13 @@ def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
         )
     if explanation.change is None and not explanation.external and explanation.evidence.nature is not Nature.SURGE:
         yield _unproven("No change that was read explains it.", "inferred", "context")
+
+
+def _symptom_speaks(case: Case, claims: list[Claim], suspects: set[str]) -> list[Claim]:
+    """Where nothing else was observed of the suspect, its own symptom is what speaks for it."""
+    symptom = case.ranking.symptom
+    own = symptom is not None and (symptom.peer or symptom.service) in suspects
+    return [{**c, "side": "for"} if own and c["status"] == "observed" and c["side"] == "context" else c for c in claims]
 
 
 def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:

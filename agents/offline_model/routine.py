@@ -166,7 +166,9 @@ def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
     draft["claims"] = [c for c in draft["claims"] if f"dropped: {c['text']!r}" not in problems]
     if "confidence lowered" in problems or "dropped: " in problems:
         draft["confidence"] = lower(draft["confidence"], "medium")
-    if "is not one of the declared services" in problems or "outside dependency" in problems:
+    if any(
+        words in problems for words in ("not one of the declared services", "outside dependency", "without a proof")
+    ):
         draft["cause"], draft["confidence"], draft["proposal"] = None, "none", None
     if "only coincides" in problems or "was not found by a change tool" in problems:
         draft["confidence"] = lower(draft["confidence"], "low")

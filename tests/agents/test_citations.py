@@ -256,7 +256,7 @@ def test_a_change_that_no_tool_found_is_dropped_and_a_rollback_refused() -> None
 # Confidence, proposal, words
 
 
-@pytest.mark.parametrize(("claims", "confidence"), [(PROVEN, "high"), (PROVEN[:1], "medium"), ((), "low")])
+@pytest.mark.parametrize(("claims", "confidence"), [(PROVEN, "high"), (PROVEN[:1], "medium"), ((), "none")])
 def test_confidence_is_capped_by_the_proofs(claims: tuple[dict[str, Any], ...], confidence: str) -> None:
     assert check(claims=claims).confidence == confidence
 
@@ -265,9 +265,22 @@ def test_two_quotes_of_one_result_are_one_proof() -> None:
     assert check(claims=[PROVEN[0], observed("the pool is small", quote="pool 50 -> 5")]).confidence == "medium"
 
 
-def test_proofs_against_the_cause_do_not_raise_the_confidence() -> None:
-    against = [{**claim, "side": "against"} for claim in PROVEN]
-    assert check(claims=against).confidence == "low"
+@pytest.mark.parametrize(
+    "claims",
+    [
+        (),
+        [{**claim, "side": "against"} for claim in PROVEN],
+        [{**claim, "side": "context"} for claim in PROVEN],
+        [{**claim, "status": "inferred"} for claim in PROVEN],
+        [observed("the disk is full", quote="the disk is full")],
+    ],
+)
+def test_without_an_observed_proof_for_it_there_is_no_cause_and_nothing_to_approve(claims: Any) -> None:
+    proposal = {"remediation": "restart_service", "arguments": {"service": "checkout"}}
+    checked = check(claims=claims, proposal=proposal)
+    assert (checked.cause, checked.confidence, checked.proposal) == (None, "none", None)
+    assert checked.headline.startswith("No confident cause")
+    assert any("no cause without a proof" in problem for problem in checked.problems)
 
 
 def test_disagreeing_with_the_evidence_engine_caps_at_medium() -> None:
@@ -286,12 +299,20 @@ def test_confidence_none_is_an_abstention_without_a_proposal() -> None:
     assert checked.proposal_refused is not None
 
 
-@pytest.mark.parametrize("target", ["billing", "checkout; rm -rf /", "--all", "", None])
-def test_a_proposal_for_an_undeclared_target_is_refused(target: str | None) -> None:
+@pytest.mark.parametrize("target", ["payments", "billing", "checkout; rm -rf /", "--all", "", None])
+def test_a_proposal_acts_on_the_service_of_the_cause_alone(target: str | None) -> None:
     arguments = {} if target is None else {"service": target}
     checked = check(proposal={"remediation": "restart_service", "arguments": arguments})
+    assert checked.cause is not None
     assert checked.proposal is None
-    assert "is not a declared service" in (checked.proposal_refused or "")
+    assert "is not checkout, the service of the cause" in (checked.proposal_refused or "")
+
+
+@pytest.mark.parametrize("name", ["delete_database", "restart", "", "restart_service "])
+def test_an_invented_remediation_is_refused(name: str) -> None:
+    checked = check(proposal={"remediation": name, "arguments": {"service": "checkout"}})
+    assert (checked.proposal is None) == (name.strip() != "restart_service")
+    assert ("is not a remediation" in (checked.proposal_refused or "")) == (checked.proposal is None)
 
 
 def test_an_invented_number_leaves_headline_statement_kind_and_lists() -> None:
@@ -331,7 +352,7 @@ def test_a_borne_headline_stays_word_for_word() -> None:
 def test_nothing_read_bears_nothing() -> None:
     checked = check(())
     assert checked.claims == ()
-    assert checked.confidence == "low"
+    assert (checked.cause, checked.confidence) == (None, "none")
 
 
 texts = st.one_of(
