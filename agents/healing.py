@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from agents import analysis
+from agents.errors import Unavailable
 from agents.evidence.indicators import RATE_WINDOW_S
 from agents.evidence.types import Window
 from agents.remediation import Healing
@@ -66,9 +67,12 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
     """The mean over the last `seconds`, or None when nothing could be measured."""
     now = rt.clock()
     gathered = await gather(rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now), logs=False, traces=False)
-    value = await rt.evidence.run(
-        analysis.measure, gathered.series, healing.service, healing.indicator, seconds, now.timestamp()
-    )
+    try:
+        value = await rt.evidence.run(
+            analysis.measure, gathered.series, healing.service, healing.indicator, seconds, now.timestamp()
+        )
+    except Unavailable:  # a busy machine is no verdict on the remedy: the next check measures again
+        return None
     return None if value is None else Reading(at=now, value=value)
 
 
@@ -77,7 +81,7 @@ def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: da
 
     Readings above `worse_than` for as long end it at once, but for those that still look back at the time before.
     A gap longer than that begins the hold anew. A run of good readings that has begun may finish its hold after the
-    window. No reading at all is unknown.
+    window. Without a reading from the window's last part it is unknown: what was seen long before says nothing of now.
     """
     hold = timedelta(seconds=healing.hold_s)
     since = [reading for reading in readings if reading.at > applied_at]
@@ -91,7 +95,7 @@ def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: da
     over = now - applied_at >= timedelta(seconds=healing.window_s)
     if not over or (good_since is not None and now - good_since < 2 * hold):
         return Healed.WAIT
-    return Healed.NOT_HEALED if since else Healed.UNKNOWN
+    return Healed.NOT_HEALED if since and now - since[-1].at <= 2 * hold else Healed.UNKNOWN
 
 
 def _held_since(readings: Sequence[Reading], hold: timedelta, holds: Callable[[float], bool]) -> datetime | None:

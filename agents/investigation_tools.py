@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,14 +18,16 @@ from agents import analysis
 from agents.analysis import Finding, Symptom, Told
 from agents.connector import Diff
 from agents.errors import BadArguments
-from agents.evidence.types import Change, Window
+from agents.evidence.types import Change, Edge, Window
 from agents.evidence_pool import EvidencePool
+from agents.evidence_worker import Overran
 from agents.telemetry import Gathered, gather
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 from agents.toolbox import Toolbox
 from agents.verdict import DraftHypothesis
 
 _PAGE_CHARACTERS: Final = 6_000
+_PATIENCE_S: Final = 90.0  # on a machine with ten programs a core; on a quiet one an answer takes a second
 _SHARED: Final = timedelta(seconds=4)
 _LEAST_USUAL_MINUTES: Final = 10  # read before an incident that began a while ago,
 _MOST_USUAL_MINUTES: Final = 60  # or as long as it lasts, up to this
@@ -131,7 +133,7 @@ class InvestigationTools:
         unanswered = set() if self._toolbox.traces else {"trace_breakdown"}
         return [tool for tool in tools_of(self, source="evidence") if tool.name not in unanswered]
 
-    @tool(timeout_s=30)
+    @tool(timeout_s=_PATIENCE_S)
     async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
         """Rank the likely causes of what is abnormal now, from all connected metrics, traces, logs and changes at once.
 
@@ -139,11 +141,9 @@ class InvestigationTools:
         nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
         statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
-        gathered = await self._gather(arguments)
-        found = await self._pool.run(analysis.rank, gathered, self._toolbox.edges, self._told(arguments, gathered))
-        return _output(found, gathered)
+        return await self._weighed(analysis.rank, arguments)
 
-    @tool(timeout_s=30)
+    @tool(timeout_s=_PATIENCE_S)
     async def log_patterns(self, arguments: LogArguments) -> ToolOutput:
         """Log patterns that are new, grew or vanished since the onset, rarest first, each with one verbatim example
         line.
@@ -156,16 +156,14 @@ class InvestigationTools:
         )
         return _output(found, gathered)
 
-    @tool(timeout_s=30)
+    @tool(timeout_s=_PATIENCE_S)
     async def what_changed(self, arguments: WindowArguments) -> ToolOutput:
         """Deployments and other changes, each with its time before or after the onset and whether it reaches the
         symptom.
         """
-        gathered = await self._gather(arguments)
-        found = await self._pool.run(analysis.changes, gathered, self._toolbox.edges, self._told(arguments, gathered))
-        return _output(found, gathered)
+        return await self._weighed(analysis.changes, arguments)
 
-    @tool(timeout_s=30)
+    @tool(timeout_s=_PATIENCE_S)
     async def trace_breakdown(self, arguments: BreakdownArguments) -> ToolOutput:
         """Where the time of one service's requests goes now and before the onset: its own work and each service it
         calls, with ids of slow traces.
@@ -180,7 +178,7 @@ class InvestigationTools:
         )
         return _output(found, gathered)
 
-    @tool(timeout_s=45)
+    @tool(timeout_s=_PATIENCE_S)
     async def compare_windows(self, arguments: CompareArguments) -> ToolOutput:
         """Compare the last minutes with an earlier stretch of the same length, metrics and log patterns.
 
@@ -237,6 +235,19 @@ class InvestigationTools:
         return ToolOutput(
             text="shown", summary=lines[0], facts={"hypotheses": [h.model_dump() for h in arguments.hypotheses]}
         )
+
+    async def _weighed(
+        self, analyse: Callable[[Gathered, Sequence[Edge], Told], Finding], arguments: WindowArguments
+    ) -> ToolOutput:
+        """What all sources say together; where that is too much to work out, what metrics and changes say."""
+        gathered = await self._gather(arguments)
+        told = self._told(arguments, gathered)
+        try:
+            found = await self._pool.run(analyse, gathered, self._toolbox.edges, told)
+        except Overran as exc:
+            gathered = replace(gathered, logs=(), spans=None, gaps=(*gathered.gaps, f"logs and traces not used: {exc}"))
+            found = await self._pool.run(analyse, gathered, self._toolbox.edges, told)
+        return _output(found, gathered)
 
     def _known(self, service: str) -> None:
         names = self._toolbox.service_names()

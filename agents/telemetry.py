@@ -18,7 +18,7 @@ from agents.toolbox import Toolbox
 
 log = logging.getLogger("autoheal.telemetry")
 
-_SOURCE_TIMEOUT_S: Final = 20.0
+_SOURCE_TIMEOUT_S: Final = 30.0
 # Deployments are looked for further back than metrics: a change may have been waiting for its moment.
 _CHANGES_BEFORE: Final = timedelta(hours=24)
 T = TypeVar("T")

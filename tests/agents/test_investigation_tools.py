@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from fakes.bench_traces import BenchTraces
 
-from agents.connector import Check, Connector, ConnectorConfig, SeriesRead, Service
+from agents.connector import Check, Connector, ConnectorConfig, LogsRead, SeriesRead, Service
 from agents.errors import BadArguments
 from agents.evidence.digest import estimate_tokens
 from agents.evidence.types import RawSeries, Window
 from agents.evidence_pool import EvidencePool
+from agents.evidence_worker import Overran
 from agents.investigation_tools import (
     BreakdownArguments,
     CompareArguments,
@@ -20,6 +23,7 @@ from agents.investigation_tools import (
     StoredResult,
     WindowArguments,
 )
+from agents.telemetry import Gathered
 from agents.toolbox import Toolbox
 
 
@@ -130,6 +134,32 @@ async def test_two_windows_of_the_same_length_are_compared(pool: EvidencePool) -
     assert source.reads == 2
     assert output.text.splitlines()[0] == ("01 Mar 11:50:00 to 12:00:00 compared with 01 Mar 11:40:00 to 11:50:00, UTC")
     assert output.summary == "no indicator is worse"
+
+
+class Impatient(EvidencePool):
+    """Ends every job that has log lines in it."""
+
+    async def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(one, Gathered) and one.logs for one in args):
+            raise Overran("this took more than 20 s of computing and was given up")
+        return await super().run(function, *args, **kwargs)
+
+
+class Logs(Counting):
+    title = "Log files"
+
+    async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead:
+        return LogsRead(lines=())
+
+
+async def test_what_is_too_much_to_work_out_is_answered_from_metrics_and_changes_and_says_so() -> None:
+    with closing(Impatient()) as pool:
+        toolbox = Toolbox(connectors=(Logs(), Latencies()), services=(Service(name="payments"),))
+        tools = InvestigationTools(toolbox=toolbox, pool=pool, now=lambda: datetime.now(UTC), stored=nothing_stored)
+        output = await tools.rank_causes(WindowArguments())
+    assert "payments" in output.text
+    assert output.gap is not None
+    assert "logs and traces not used: this took more than 20 s" in output.gap
 
 
 def with_traces(pool: EvidencePool, *connectors: Connector) -> InvestigationTools:
