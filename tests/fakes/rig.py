@@ -65,9 +65,10 @@ class NoReceiver:
 
 
 def restart_draft(ranking: str, **changes: Any) -> dict[str, Any]:
-    """A conclusion that the gate passes on the bench, proposing a restart."""
+    """A conclusion that the gate passes on the bench, proposing a restart. `ranking` is as the model saw it."""
+    shown = ranking[1 : ranking.index("]")]  # reads that run together are numbered as they end
     quote = next(line for line in ranking.splitlines() if line.startswith("symptom"))
-    claim = {"text": "checkout answers with errors", "status": "observed", "artifact": "A1", "quote": quote}
+    claim = {"text": "checkout answers with errors", "status": "observed", "artifact": shown, "quote": quote}
     draft = {
         "headline": "checkout: stuck. Restart ready.",
         "confidence": "medium",
