@@ -6,12 +6,14 @@ with its audit row in one transaction, then enqueues durable work under a determ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from agents.permission import Denied, Person
 from store.approvals import Approval, Decision
 from store.ids import ApprovalId, IncidentId, InvestigationId
+from store.incidents import Sight
 from store.redaction import Redacted
 
 
@@ -61,6 +63,12 @@ class PlanChanged:
     """The card that was clicked is out of date; the new plan is on the card."""
 
     approval: Approval
+
+
+class Sees(Protocol):
+    """What a person may see elsewhere, asked outside of any transaction. Implemented by `handlers/visibility.py`."""
+
+    async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight: ...
 
 
 class Desk(Protocol):

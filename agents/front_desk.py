@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -29,28 +30,33 @@ from store import approvals, audit, conversations, events, feedback, incidents, 
 from store.approvals import Approval, ApprovalState, Decision
 from store.audit import Actor
 from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
+from store.incidents import Sight
 from store.redaction import Redacted
 from store.session import TenantSession
 
 _UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
 _TITLE_MAX: Final = 120
+_SIGHT_S: Final = 3.0
 _LEAST_HASH: Final = 12  # hexadecimal characters of a plan's hash that a button must carry
 
 
 class FrontDesk:
     """`agents.desk.Desk` over the store and the engine."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, sees: desk.Sees | None = None) -> None:
+        """Without `sees` nobody sees anything outside of where they ask."""
         self._rt = runtime
+        self._sees = sees
 
     async def investigate(self, person: Person, ask: Ask) -> Investigating | Denied:
         """Start a run, or join the one of this thread or of the same open symptom. The same message starts once."""
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
         run_id = InvestigationId(stable_id("investigation", person.tenant_id, ask.channel_id, ask.source_ts))
+        sight = await self._sight(person, ask)
         async with self._rt.db.tenant(person.tenant_id) as s:
             known = await investigations.investigation(s, run_id)
-            if known is None and (running := await self._joined(s, ask)) is not None:
+            if known is None and (running := await self._joined(s, ask, sight)) is not None:
                 return running
             incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
             if incident is None:
@@ -65,7 +71,7 @@ class FrontDesk:
                 await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
                 await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
             last = await investigations.latest_investigation(s, incident.id)
-            busy = sum(1 for r in await investigations.running_investigations(s) if r.status == "running")
+            busy = await investigations.count_running(s)
             conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
             if conversation is None:
                 raise LookupError("a conversation that was just made is missing")
@@ -96,12 +102,32 @@ class FrontDesk:
             thread_ts=ask.thread_ts,
         )
 
-    async def _joined(self, s: TenantSession, ask: Ask) -> Investigating | None:
+    async def _sight(self, person: Person, ask: Ask) -> Sight:
+        """Of the channels where the same is looked into: whoever asks joins only what they may see. Who cannot be told
+        soon whether they may gets a run of their own.
+        """
+        here = Sight(channels=frozenset({ask.channel_id}))
+        if self._sees is None:
+            return here
+        same: set[str] = set()
+        async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
+            for run in await investigations.running_investigations(s):
+                about = await incidents.incident(s, run.incident_id)
+                if about is not None and _same_symptom(str(ask.question), str(run.question), about.service):
+                    same.add(about.channel_id)
+        if not same - here.channels:
+            return here
+        try:
+            async with asyncio.timeout(_SIGHT_S):
+                return await self._sees.among(person, same, here=ask.channel_id)
+        except TimeoutError:
+            return here
+
+    async def _joined(self, s: TenantSession, ask: Ask, sight: Sight) -> Investigating | None:
         """The running investigation that answers this already: same thread, or the same words or service elsewhere."""
-        for run in await investigations.running_investigations(s):
-            incident = await incidents.incident(s, run.incident_id)
-            if incident is None:
-                continue
+        seen = {one.id: one for one in await incidents.visible_incidents(s, sight)}
+        for run in await investigations.running_investigations(s, of=seen):
+            incident = seen[run.incident_id]
             same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
             if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
                 return Investigating(

@@ -47,6 +47,7 @@ from handlers.notices import Notices
 from handlers.receiver import Receiver
 from handlers.thread import SlackThread
 from handlers.uninstall import Uninstall
+from handlers.visibility import Visibility
 from store import inbox
 from store.account_upkeep import forget_ended
 from store.event_days import EventDays
@@ -271,7 +272,12 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         )
         caller = Caller(db=db, clients=clients, clock=now)
         office = Office(
-            db=db, desk=FrontDesk(runtime), mouth=delivery, clients=clients, toolbox_for=toolbox_for, clock=now
+            db=db,
+            desk=FrontDesk(runtime, sees=Visibility(db, clients)),
+            mouth=delivery,
+            clients=clients,
+            toolbox_for=toolbox_for,
+            clock=now,
         )
 
         def forget(tenant: TenantId) -> None:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agents.desk import Desk
 from agents.toolbox import Toolbox
 from handlers.blocks.message import Message, said
+from handlers.visibility import Visibility
 from store.ids import TenantId
 from store.session import Database
 
@@ -55,6 +56,11 @@ class Office:
     clients: SlackClients
     toolbox_for: Callable[[TenantId], Toolbox]
     clock: Callable[[], datetime]
+
+    @property
+    def visibility(self) -> Visibility:
+        """What somebody may be shown of what happens elsewhere."""
+        return Visibility(self.db, self.clients)
 
 
 @dataclass(frozen=True, kw_only=True)

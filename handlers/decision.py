@@ -14,6 +14,7 @@ from handlers.button import Click, read_value
 from store import approvals, audit
 from store.approvals import Approval, Decision
 from store.ids import ApprovalId
+from store.incidents import incident
 
 UNKNOWN = "I do not know this proposal any more."
 CHANGED = (
@@ -21,15 +22,19 @@ CHANGED = (
 )
 
 
-async def read_approval(person: Person, value: str, office: Office) -> Approval | None:
-    """None for what is not an approval of the person's tenant."""
+async def read_approval(person: Person, value: str, office: Office, *, here: str | None) -> Approval | None:
+    """None for what is not an approval of the person's tenant, and for what this person may not see. `here` is the
+    channel of the click; None where Slack did not say it.
+    """
     parts = read_value(value)
     if parts is None:
         return None
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
         found = await approvals.approval(s, ApprovalId(parts[0]))
-    if found is None:
+        about = await incident(s, found.incident_id) if found else None
+    if found is None or not await office.visibility.sees(person, about, here=here):
         await note_probe(person, "approval", office)
+        return None
     return found
 
 
@@ -43,7 +48,7 @@ async def note_probe(person: Person, what: str, office: Office) -> None:
 
 async def decide(click: Click, office: Office, decision: Decision) -> None:
     """The card itself answers a decision that counted; everybody else is told privately."""
-    found = await read_approval(click.person, click.value, office)
+    found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
     if found is None:
         await click.reply.privately(UNKNOWN)
         return

@@ -15,10 +15,9 @@ from agents.permission import Denied, Permission, Person, check
 from handlers.answer import Office
 from handlers.blocks.home import Home, Integration, home
 from handlers.blocks.message import sections
-from handlers.visibility import visible_channels
 from store.approvals import open_approvals
 from store.ids import TenantId
-from store.incidents import open_incidents
+from store.incidents import visible_incidents
 
 _CHECK_PATIENCE_S: Final = 5.0
 
@@ -29,21 +28,13 @@ async def show_home(person: Person, office: Office) -> None:
         await show_refusal(person.tenant_id, person.slack_user_id, denied, office)
         return
     integrations = await check_all(office.toolbox_for(person.tenant_id).connectors)
+    sight = await office.visibility.of_open_incidents(person)
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
-        incidents, approvals = await open_incidents(s), await open_approvals(s)
-    client = await office.clients.client_for(person.tenant_id)
-    asked = [*(one.channel_id for one in incidents), *(one.message_channel for one in approvals)]
-    seen = await visible_channels(client, asked, person.slack_user_id)
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        incidents = await visible_incidents(s, sight)
+        approvals = await open_approvals(s, of=[one.id for one in incidents])
         # A failed check may quote what a program of the operator printed.
         told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
-    view = home(
-        Home(
-            incidents=[one for one in incidents if one.channel_id in seen],
-            approvals=[one for one in approvals if one.message_channel in seen],
-            integrations=told,
-        )
-    )
+    view = home(Home(incidents=incidents, approvals=approvals, integrations=told, asked_in_vain=sight.asked_in_vain))
     await _publish(person.tenant_id, person.slack_user_id, view, office)
 
 

@@ -22,8 +22,9 @@ from handlers.commands.help import help_text
 from handlers.payload import read_text
 from handlers.run import run_of_thread
 from handlers.summary import read_status, summary
+from handlers.visibility import ASKED_IN_VAIN
 from store.conversations import conversation, record_chat
-from store.incidents import incident_for_thread, open_incidents
+from store.incidents import Sight, incident_for_thread, visible_incidents
 from store.investigations import Investigation
 from store.redaction import Redacted
 
@@ -130,13 +131,17 @@ async def _tell_status(person: Person, message: Message, reply: Reply, office: O
     if isinstance(denied := check(person.role, Permission.READ), Denied):
         await reply.privately(denied.reason)
         return
+    sight = Sight(channels=frozenset({message.channel_id}))
+    if reply.is_direct:
+        sight = await office.visibility.of_open_incidents(person, here=message.channel_id)
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
         incident = await incident_for_thread(s, message.channel_id, message.thread)
-        if incident is None:
-            here = [one for one in await open_incidents(s) if one.channel_id == message.channel_id or reply.is_direct]
-            incident = here[0] if here else None
+        incident = incident or next(iter(await visible_incidents(s, sight)), None)
         view = await read_status(s, incident, office.clock()) if incident else None
-    await reply.privately("No incident is open here." if view is None else summary(view))
+    if view is not None:
+        await reply.privately(summary(view))
+    else:
+        await reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open here.")
 
 
 async def _with_parent(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:

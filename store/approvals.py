@@ -162,9 +162,12 @@ async def approval(s: TenantSession, approval_id: ApprovalId) -> Approval | None
     return None if row is None else _approval(s, row)
 
 
-async def open_approvals(s: TenantSession) -> list[Approval]:
-    """Not ended yet, oldest first."""
-    return await _approvals(s, ApprovalRow.state.in_(OPEN_STATES))
+async def open_approvals(s: TenantSession, *, of: Collection[IncidentId] | None = None) -> list[Approval]:
+    """Not ended yet, oldest first. `of`: those of these incidents, which somebody may see; all of them are for the
+    system itself.
+    """
+    among = [] if of is None else [ApprovalRow.incident_id.in_(of)]
+    return await _approvals(s, ApprovalRow.state.in_(OPEN_STATES), *among)
 
 
 async def approvals_of_incident(s: TenantSession, incident_id: IncidentId) -> list[Approval]:

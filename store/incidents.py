@@ -1,10 +1,14 @@
-"""Incidents: numbered within a tenant, tied to the thread in which they are handled."""
+"""Incidents: numbered within a tenant, tied to the thread in which they are handled.
+
+Whatever lists, joins, searches or summarises them for a person goes through `visible_incidents`, which takes what that
+person may see. A test holds that there is no other list.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from store.errors import NotFound
 from store.ids import IncidentId, UserId
@@ -27,6 +31,20 @@ class Incident:
     opened_at: datetime
     resolved_at: datetime | None
     opened_by: UserId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What one person may see at this moment, as Slack said when it was asked. What is not in it is hidden; admins are
+    no exception. `asked_in_vain`: of some channels Slack did not say.
+    """
+
+    channels: frozenset[str] = frozenset()
+    asked_in_vain: bool = False
+
+    def covers(self, channel_id: str | None) -> bool:
+        """An incident without a channel is its tenant's."""
+        return not channel_id or channel_id in self.channels
 
 
 async def open_incident(
@@ -75,10 +93,19 @@ async def incident_for_thread(s: TenantSession, channel_id: str, thread_ts: str)
     return _incident(s, rows[0]) if rows else None
 
 
-async def open_incidents(s: TenantSession) -> list[Incident]:
-    """Those not resolved, newest first."""
-    rows = await s.all(select(IncidentRow).where(IncidentRow.status != "resolved").order_by(IncidentRow.number.desc()))
-    return [_incident(s, row) for row in rows]
+async def visible_incidents(s: TenantSession, sight: Sight) -> list[Incident]:
+    """Those not resolved that this person may see, newest first."""
+    rows = await s.all(_unresolved().order_by(IncidentRow.number.desc()))
+    return [_incident(s, row) for row in rows if sight.covers(row.channel_id)]
+
+
+async def channels_of_incidents(s: TenantSession) -> frozenset[str]:
+    """Where the unresolved ones are handled: of these channels Slack is asked before anything is shown."""
+    return frozenset(row.channel_id for row in await s.all(_unresolved()) if row.channel_id)
+
+
+def _unresolved() -> Select[IncidentRow]:
+    return select(IncidentRow).where(IncidentRow.status != "resolved")
 
 
 async def set_service(s: TenantSession, incident_id: IncidentId, service: str) -> Incident:

@@ -1,10 +1,11 @@
 """Investigations: a run of the agent on an incident, what it cost, how it ended, what people told it meanwhile."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.errors import NotFound
 from store.ids import ConversationId, IncidentId, InvestigationId, NoteId, UserId, stable_id
@@ -23,6 +24,7 @@ __all__ = [
     "add_usage",
     "append_message",
     "count_messages",
+    "count_running",
     "create_investigation",
     "investigation",
     "latest_investigation",
@@ -117,14 +119,20 @@ async def latest_investigation(s: TenantSession, incident_id: IncidentId) -> Inv
     return _investigation(s, rows[0]) if rows else None
 
 
-async def running_investigations(s: TenantSession) -> list[Investigation]:
-    """Queued ones included, oldest first."""
-    rows = await s.all(
-        select(InvestigationRow)
-        .where(InvestigationRow.status.in_(("queued", "running")))
-        .order_by(InvestigationRow.created_at, InvestigationRow.id)
-    )
+async def running_investigations(s: TenantSession, *, of: Collection[IncidentId] | None = None) -> list[Investigation]:
+    """Queued ones included, oldest first. `of`: those of these incidents, which somebody may see; all of them are for
+    the system itself.
+    """
+    chosen = select(InvestigationRow).where(InvestigationRow.status.in_(("queued", "running")))
+    if of is not None:
+        chosen = chosen.where(InvestigationRow.incident_id.in_(of))
+    rows = await s.all(chosen.order_by(InvestigationRow.created_at, InvestigationRow.id))
     return [_investigation(s, row) for row in rows]
+
+
+async def count_running(s: TenantSession) -> int:
+    """How many hold a place now."""
+    return int(await s.value(select(func.count(InvestigationRow.id)).where(InvestigationRow.status == "running")))
 
 
 async def set_status(

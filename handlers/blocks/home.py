@@ -7,6 +7,7 @@ from typing import Final
 from handlers.blocks import text as t
 from handlers.blocks.message import Json, context, sections
 from handlers.blocks.status import state_words
+from handlers.visibility import ASKED_IN_VAIN
 from store.approvals import Approval
 from store.incidents import Incident
 
@@ -28,15 +29,24 @@ class Home:
     incidents: Sequence[Incident]
     approvals: Sequence[Approval]
     integrations: Sequence[Integration]
+    asked_in_vain: bool = False
+    """Of some channels Slack did not say who may see them, so more may be open than is shown."""
 
 
 def home(view: Home) -> Json:
     """A view of type `home`."""
     blocks = [
         *_part(
-            "Open incidents", [_incident(one) for one in view.incidents], "None. Mention me where something breaks."
+            "Open incidents",
+            [_incident(one) for one in view.incidents],
+            "None is listed." if view.asked_in_vain else "None. Mention me where something breaks.",
         ),
-        *_part("Waiting for a decision or being checked", [_approval(one) for one in view.approvals], "Nothing."),
+        *_part(
+            "Waiting for a decision or being checked",
+            [_approval(one) for one in view.approvals],
+            "Nothing is listed." if view.asked_in_vain else "Nothing.",
+        ),
+        *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
         *context("Times are UTC."),
     ]

@@ -16,7 +16,7 @@ class DraftReport(Button):
     permission = Permission.INVESTIGATE
 
     async def press(self, click: Click, office: Office) -> None:
-        found = await read_approval(click.person, click.value, office)
+        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
         if found is None:
             await click.reply.privately(UNKNOWN)
             return

@@ -12,7 +12,7 @@ class Feedback(Button):
     permission = Permission.READ
 
     async def press(self, click: Click, office: Office) -> None:
-        run = await read_run(click.person, click.value, office)
+        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
         word = click.value.partition(":")[2]
         if run is None or word not in ("good", "bad"):
             await click.reply.privately(UNKNOWN)

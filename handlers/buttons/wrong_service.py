@@ -13,7 +13,7 @@ class WrongService(Button):
     permission = Permission.INVESTIGATE
 
     async def press(self, click: Click, office: Office) -> None:
-        run = await read_run(click.person, click.value, office)
+        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
         if run is None:
             await click.reply.privately(UNKNOWN)
             return

@@ -5,8 +5,9 @@ from agents.tool import Risk
 from handlers.answer import Office, thread_link
 from handlers.blocks import text as t
 from handlers.command import Command, CommandCall
-from handlers.visibility import visible_channels
+from handlers.visibility import ASKED_IN_VAIN
 from store.approvals import Approval, ApprovalState, open_approvals
+from store.incidents import visible_incidents
 
 MOST_LISTED = 10
 
@@ -19,19 +20,18 @@ class Approvals(Command):
 
     async def run(self, call: CommandCall, office: Office) -> None:
         tenant = call.person.tenant_id
+        sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
         async with office.db.tenant(tenant, readonly=True) as s:
+            seen = [one.id for one in await visible_incidents(s, sight)]
             waiting = [
                 one
-                for one in await open_approvals(s)
+                for one in await open_approvals(s, of=seen)
                 if one.state is ApprovalState.PROPOSED and one.expires_at > office.clock()
             ]
-        client = await office.clients.client_for(tenant)
-        asked = [one.message_channel for one in waiting]
-        seen = await visible_channels(client, asked, call.person.slack_user_id, here=call.channel_id)
-        waiting = [one for one in waiting if one.message_channel in seen]
         if not waiting:
-            await call.reply.privately("Nothing waits for a decision.")
+            await call.reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "Nothing waits for a decision.")
             return
+        client = await office.clients.client_for(tenant)
         lines = ["Waiting for a decision:"]
         for one in waiting[:MOST_LISTED]:
             name = t.prose(str(one.plan.get("title") or one.remediation), 120)
@@ -40,6 +40,8 @@ class Approvals(Command):
             lines.append(_line(one, name))
         if len(waiting) > MOST_LISTED:
             lines.append(f"and {len(waiting) - MOST_LISTED} more")
+        if sight.asked_in_vain:
+            lines.append(ASKED_IN_VAIN)
         await call.reply.privately("\n".join(lines))
 
 

@@ -9,7 +9,8 @@ from agents.permission import Permission
 from handlers.answer import Office
 from handlers.command import Command, CommandCall
 from handlers.summary import read_status, summary
-from store.incidents import open_incidents
+from handlers.visibility import ASKED_IN_VAIN
+from store.incidents import visible_incidents
 
 
 class Status(Command):
@@ -18,8 +19,9 @@ class Status(Command):
     permission = Permission.READ
 
     async def run(self, call: CommandCall, office: Office) -> None:
+        sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
         async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
-            everywhere = await open_incidents(s)
+            everywhere = await visible_incidents(s, sight)
             here = next((one for one in everywhere if one.channel_id == call.channel_id), None)
             view = await read_status(s, here, office.clock()) if here else None
         if view is not None:
@@ -29,7 +31,7 @@ class Status(Command):
                 "No incident is open in this channel. `/autoheal incidents` lists those elsewhere."
             )
         else:
-            await call.reply.privately("No incident is open.")
+            await call.reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open.")
 
 
 COMMAND = Status()

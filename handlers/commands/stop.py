@@ -8,7 +8,7 @@ from agents.desk import Done, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.answer import Office
 from handlers.command import Command, CommandCall
-from store.incidents import Incident, incident
+from store.incidents import Incident, visible_incidents
 from store.investigations import Investigation, running_investigations
 
 _NUMBER = re.compile(r"#?(\d{1,9})")
@@ -42,10 +42,11 @@ class Stop(Command):
 
 
 async def _running(call: CommandCall, office: Office) -> list[tuple[Incident, Investigation]]:
+    sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
     async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
-        pairs = [(await incident(s, run.incident_id), run) for run in await running_investigations(s)]
-    known = [(found, run) for found, run in pairs if found is not None]
-    return sorted(known, key=lambda pair: pair[0].number)
+        seen = {one.id: one for one in await visible_incidents(s, sight)}
+        running = await running_investigations(s, of=seen)
+    return sorted(((seen[run.incident_id], run) for run in running), key=lambda pair: pair[0].number)
 
 
 async def _stop(call: CommandCall, office: Office, found: Incident, run: Investigation) -> str:

@@ -17,7 +17,7 @@ class BreakGlass(Modal):
     permission = Permission.APPROVE_HIGH
 
     async def submit(self, submission: Submission, office: Office) -> None:
-        found = await read_approval(submission.person, submission.metadata.subject, office)
+        found = await read_approval(submission.person, submission.metadata.subject, office, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
             return

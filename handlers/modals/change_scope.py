@@ -24,7 +24,7 @@ class ChangeScope(Modal):
     permission = Permission.APPROVE_MEDIUM
 
     async def submit(self, submission: Submission, office: Office) -> None:
-        found = await read_approval(submission.person, submission.metadata.subject, office)
+        found = await read_approval(submission.person, submission.metadata.subject, office, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
         elif not _saw(found, submission.metadata):

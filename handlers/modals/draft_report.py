@@ -18,7 +18,7 @@ class DraftReport(Modal):
 
     async def submit(self, submission: Submission, office: Office) -> None:
         person = submission.person
-        found = await read_approval(person, submission.metadata.subject, office)
+        found = await read_approval(person, submission.metadata.subject, office, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
             return

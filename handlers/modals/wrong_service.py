@@ -21,7 +21,7 @@ class WrongService(Modal):
 
     async def submit(self, submission: Submission, office: Office) -> None:
         person, reply = submission.person, submission.reply
-        run = await read_run(person, submission.metadata.subject, office)
+        run = await read_run(person, submission.metadata.subject, office, here=None)
         if run is None:
             await reply.privately(UNKNOWN)
             return

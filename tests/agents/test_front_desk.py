@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from fakes.incidents import open_incidents
 from fakes.rig import Rig
 
 from agents.desk import Ask, Done, Investigating, NothingToDo
 from agents.permission import Denied
-from store import feedback, incidents, investigations
+from store import feedback, investigations
 from store.ids import InvestigationId
 from store.redaction import Redacted
 
@@ -91,4 +92,4 @@ async def test_another_tenants_investigation_is_not_found(rig: Rig) -> None:
     assert isinstance(await rig.desk.stop(stranger, run), NothingToDo)
     async with rig.db.tenant(rig.other, readonly=True) as s:
         assert await investigations.investigation(s, run) is None
-        assert await incidents.open_incidents(s) == []
+        assert await open_incidents(s) == []

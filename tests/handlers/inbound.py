@@ -36,6 +36,7 @@ from handlers.delivery import Delivery
 from handlers.intake import Intake
 from handlers.receiver import Receiver
 from handlers.uninstall import Uninstall
+from handlers.visibility import Visibility
 from store.approvals import Approval, propose, set_message
 from store.approvals import approval as approval_by_id
 from store.audit import trail
@@ -188,7 +189,7 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
     )
     office = Office(
         db=db,
-        desk=FrontDesk(runtime),
+        desk=FrontDesk(runtime, sees=Visibility(db, clients)),
         mouth=delivery,
         clients=clients,
         toolbox_for=lambda _: toolbox,

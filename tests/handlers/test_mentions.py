@@ -4,9 +4,9 @@ import pytest
 
 from handlers.mentions import read_intent, without_mention
 from store.conversations import chat, conversation
-from store.incidents import open_incidents
 from store.investigations import running_investigations, stop_requested, take_notes
 from store.users import Role
+from tests.fakes.incidents import open_incidents
 from tests.handlers.inbound import Slack, audited, finish, kept, set_person, words
 
 

@@ -10,24 +10,28 @@ from store.errors import NotFound
 from store.ids import IncidentId, new_id
 from store.incidents import (
     Incident,
+    Sight,
     incident,
     incident_for_thread,
     open_incident,
-    open_incidents,
     resolve_incident,
     set_incident_status,
     set_service,
+    visible_incidents,
 )
 from store.session import Database
+from tests.fakes.incidents import open_incidents
 
 
-async def _open(database: Database, tenant_id: Any, incident_id: str, thread_ts: str = "1.1") -> Incident:
+async def _open(
+    database: Database, tenant_id: Any, incident_id: str, thread_ts: str = "1.1", channel_id: str = "C1"
+) -> Incident:
     async with database.tenant(tenant_id) as s:
         return await open_incident(
             s,
             id=IncidentId(incident_id),
             title=s.redactor.redact("boom"),
-            channel_id="C1",
+            channel_id=channel_id,
             thread_ts=thread_ts,
             opened_by=None,
         )
@@ -71,3 +75,13 @@ async def test_unknown_incidents_and_statuses_are_refused(sqlite_database: Datab
             await resolve_incident(s, IncidentId(new_id()))
         with pytest.raises(ValueError, match="status"):
             await set_incident_status(s, IncidentId(new_id()), cast("Any", "over"))
+
+
+async def test_only_what_somebody_may_see_is_listed(database: Database, two_tenants: Any) -> None:
+    for number, channel in enumerate(("C1", "C2", "D1", "")):
+        await _open(database, two_tenants[0], new_id(), thread_ts=f"{number}.1", channel_id=channel)
+    async with database.tenant(two_tenants[0]) as s:
+        assert [one.channel_id for one in await visible_incidents(s, Sight(channels=frozenset({"C2"})))] == ["", "C2"]
+        assert [one.channel_id for one in await visible_incidents(s, Sight())] == [""]
+    async with database.tenant(two_tenants[1]) as s:
+        assert await visible_incidents(s, Sight(channels=frozenset({"C1", "C2"}))) == []

@@ -1,7 +1,7 @@
 """`/autoheal investigate`."""
 
-from store.incidents import open_incidents
 from store.users import Role
+from tests.fakes.incidents import open_incidents
 from tests.handlers.inbound import Slack, audited, set_person
 
 

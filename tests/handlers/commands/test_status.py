@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from handlers.summary import read_status, stakeholder_draft
 from store.approvals import ApprovalState
-from store.incidents import open_incidents
+from tests.fakes.incidents import open_incidents
 from tests.handlers.inbound import Slack, stored_card, stored_run
 
 
