@@ -31,6 +31,7 @@ from handlers.arrival import (
     TokensRevoked,
     Uninstalled,
 )
+from handlers.markup import readable
 
 MOST_TEXT: Final = 12_000
 """Characters of a message that are kept: what Slack lets a person see at once, and far more than a question needs."""
@@ -186,11 +187,13 @@ def parse(body: Payload) -> Parsed | Unreadable | None:
 
 
 def read_text(*, text: str | None, blocks: list[Any], attachments: list[Any]) -> str:
-    """All that a message says. Alerting tools often leave `text` empty and write into attachments or blocks."""
+    """All that a message says, as a person reads it. Alerting tools often leave `text` empty and write into attachments
+    or blocks.
+    """
     parts = [text or ""]
     if attachments or not (text or "").strip():
         parts += [*_strings(attachments), *([] if (text or "").strip() else _strings(blocks))]
-    seen: dict[str, None] = dict.fromkeys(part.strip() for part in parts if part.strip())
+    seen: dict[str, None] = dict.fromkeys(readable(part).strip() for part in parts if part.strip())
     return "\n".join(seen)[:MOST_TEXT]
 
 
@@ -320,7 +323,7 @@ def _parse_command(command: _SlashCommand, body: Payload) -> Parsed:
         arrival=Command(
             actor=Actor(user_id=command.user_id, team_id=command.team_id or None),
             channel_id=command.channel_id,
-            text=command.text[:MOST_TEXT],
+            text=readable(command.text)[:MOST_TEXT],
             trigger_id=command.trigger_id,
             response_url=command.response_url,
         ),

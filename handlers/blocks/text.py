@@ -20,6 +20,12 @@ PUSH_LIMIT: Final = 120
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BREAKS: Final = frozenset("\n\u2028\u2029\u0085")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# Slack formats between marks at the edges of words. Either edge counts: our own marks may stand beside the text.
+_MARK: Final = re.compile(r"(?<![A-Za-z0-9])[*_~]+(?=\S)|(?<=\S)[*_~]+(?![A-Za-z0-9])|^[*_~]+|[*_~]+$", re.MULTILINE)
+_QUOTATION: Final = re.compile(r"^&gt;(?:&gt;)*", re.MULTILINE)
+_LOOKS_LIKE: Final = str.maketrans(
+    {"*": "\N{ASTERISK OPERATOR}", "_": "\N{MODIFIER LETTER LOW MACRON}", "~": "\N{TILDE OPERATOR}"}
+)
 _SCHEME: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//)|\b(mailto|tel):(?=\S)")
 
 
@@ -59,8 +65,12 @@ def clamp(text: str, limit: int) -> str:
 
 
 def escape(text: str) -> str:
-    """For mrkdwn: no mention, no link, no code span of its own."""
-    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
+    """For mrkdwn, which has no escape for its own marks: no mention, link, code span, emphasis or quotation of the
+    text's own. A mark that would format is shown as the character that looks like it; within a word it stays.
+    """
+    shown = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
+    shown = _QUOTATION.sub("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", shown)
+    return _MARK.sub(lambda mark: mark[0].translate(_LOOKS_LIKE), shown)
 
 
 def unescape(mrkdwn: str) -> str:

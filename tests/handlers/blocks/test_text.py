@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,38 @@ def test_mentions_and_links_of_foreign_text_are_escaped() -> None:
     assert t.escape("<!channel> <https://evil.example|ok> & `x`") == (
         "&lt;!channel&gt; &lt;https://evil.example|ok&gt; &amp; 'x'"
     )
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("*APPROVED* by security", "∗APPROVED∗ by security"),
+        ("_observed_: the disk is fine", "ˍobservedˍ: the disk is fine"),
+        ("~checkout~ is innocent", "∼checkout∼ is innocent"),
+        ("*_~all~_*", "∗ˍ∼all∼ˍ∗"),
+        ("so it begins* and ends", "so it begins∗ and ends"),
+        ("> quoted\n>> twice", "› quoted\n› twice"),
+        ("DB_POOL_SIZE 50 -> 5", "DB_POOL_SIZE 50 -&gt; 5"),
+        ("SELECT * FROM a WHERE b > 2 * 3", "SELECT * FROM a WHERE b &gt; 2 * 3"),
+        ("about 5 ~ 6", "about 5 ~ 6"),
+    ],
+)
+def test_marks_of_foreign_text_are_shown_and_format_nothing(foreign: str, shown: str) -> None:
+    assert t.escape(foreign) == shown
+    assert t.escape(t.clean(shown)).count("∗") == shown.count("∗")
+
+
+@given(st.text(alphabet="*_~ab &<>`\n.", max_size=30))
+def test_no_text_formats_whatever_stands_beside_it(text: str) -> None:
+    """In bold, in italics and struck through, only our own marks are at the edges of words."""
+    for mark in "*_~":
+        line = t.prose(text)
+        if not line.strip():
+            continue
+        edges = [
+            m.start() for m in re.finditer(r"(?<![A-Za-z0-9\s])[*_~]|[*_~](?![A-Za-z0-9\s])", f"{mark}{line}{mark}")
+        ]
+        assert set(edges) <= {0, len(line) + 1}
 
 
 def test_hidden_characters_are_taken_out() -> None:
