@@ -15,15 +15,20 @@ from agents.evidence.chart import data_visualization
 from agents.evidence.comparison import compare_windows
 from agents.evidence.digest import (
     RANKING_TOKENS,
-    render_anomalies,
-    render_changes,
-    render_ranking,
-    render_templates,
+    digest_anomalies,
+    digest_changes,
+    digest_ranking,
+    digest_templates,
 )
 from agents.evidence.indicators import derive_indicators
 from agents.evidence.templates import shift_templates
 from agents.evidence.traces import trace_breakdown
-from agents.evidence.traces.breakdown_text import most_added, part_name, render_breakdown
+from agents.evidence.traces.breakdown_text import (
+    breakdown_rows,
+    most_added,
+    part_name,
+    render_breakdown,
+)
 from agents.evidence.types import (
     Anomaly,
     Cause,
@@ -36,6 +41,7 @@ from agents.evidence.types import (
     Telemetry,
     Window,
 )
+from agents.rows import Row, Searched, Unread
 from agents.telemetry import Gathered
 
 _UNITS: Final[Mapping[str, str]] = {"ratio": "ratio", "s": "seconds", "bytes": "bytes"}
@@ -55,9 +61,10 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Text for the model, facts for code, one line for the thread."""
+    """Rows, the text printed from them for the model, further facts for code, one line for the thread."""
 
     text: str
+    rows: tuple[Row, ...]
     facts: Mapping[str, Any]
     summary: str
 
@@ -77,7 +84,8 @@ def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
         symptom = _as_metric(_felt(ranking, ranking.symptom), ranking.onset, series)
         facts["symptom"] = _symptom_facts(symptom, ranking.onset)
         facts["chart"] = _chart(ranking, series)
-    return Finding(text=render_ranking(ranking), facts=facts, summary=_ranking_line(ranking))
+    digest = digest_ranking(ranking, gathered.window)
+    return Finding(text=digest.text, rows=digest.rows, facts=facts, summary=_ranking_line(ranking))
 
 
 def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str | None) -> Finding:
@@ -88,7 +96,9 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: s
     found = shift_templates(gathered.lines, onset, gathered.window, good=ranking.good)
     shifts = [s for s in found if service in (None, s.service)]
     first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
-    return Finding(text=render_templates(shifts), facts={"shifts": len(shifts)}, summary=first)
+    digest = digest_templates(shifts)
+    rows = _within(digest.rows, gathered.window, service)
+    return Finding(text=digest.text, rows=rows, facts={"shifts": len(shifts)}, summary=first)
 
 
 def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
@@ -100,8 +110,10 @@ def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
         around = ranking.onset or _middle(gathered)
         findings = correlate_changes(gathered.changes, around, told.service, edges, [])
     near = sum(1 for finding in findings if finding.verdict == "cause_candidate")
+    digest = digest_changes(findings)
     return Finding(
-        text=render_changes(findings),
+        text=digest.text,
+        rows=_within(digest.rows, gathered.window, None),
         facts={"changes": [_change_facts(finding) for finding in findings]},
         summary=f"{len(findings)} changes, {near} shortly before the onset" if findings else "no changes",
     )
@@ -117,13 +129,19 @@ def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: st
     spans, name = gathered.spans, operation or service
     found = trace_breakdown(spans, name, since, good, service=service) if spans is not None else None
     if found is None:
-        return Finding(text="no such requests were recorded in this window", facts={"requests": 0}, summary="no traces")
+        none = "no such requests were recorded in this window"
+        wanted = {"operation": operation} if operation else {}
+        absent = Searched(service=service, what="recorded requests", found=0, wanted=wanted, line=none)
+        rows = _within((absent,), gathered.window, service)
+        return Finding(text=none, rows=rows, facts={"requests": 0}, summary="no traces")
     part = most_added(found)
     summary = (
         f"{service}: most of the added time is {part_name(found, part)}" if part else f"{service}: no time was added"
     )
+    text = render_breakdown(found, f"{onset.at:%H:%M:%S} UTC")
     return Finding(
-        text=render_breakdown(found, f"{onset.at:%H:%M:%S} UTC"),
+        text=text,
+        rows=breakdown_rows(found, text),
         facts={"requests": found.requests_after, "traces": [*found.slow_trace_ids, *found.usual_trace_ids]},
         summary=summary,
     )
@@ -143,16 +161,23 @@ def compare(then: Gathered, now: Gathered, service: str | None) -> Finding:
     shifts = [s for s in found.shifts if service in (None, s.service)]
     first = anomalies[0] if anomalies else None
     half = RANKING_TOKENS // 2
-    text = "\n".join(
-        [
-            f"{_span(now.window)} compared with {_span(then.window)}, UTC",
-            render_anomalies(anomalies, max_tokens=half),
-            render_templates(shifts, max_tokens=half),
-            *(f"gap: {gap}" for gap in found.gaps),
-        ]
-    )
+    head = f"{_span(now.window)} compared with {_span(then.window)}, UTC"
+    worse, other = digest_anomalies(anomalies, max_tokens=half), digest_templates(shifts, max_tokens=half)
+    gaps = [Unread(reason=gap, part=True, line=f"gap: {gap}") for gap in found.gaps]
+    text = "\n".join([head, worse.text, other.text, *(gap.line for gap in gaps)])
+    rows = (*_within((*worse.rows, *other.rows), now.window, service), *gaps)
     summary = f"{first.service} {first.indicator} is worse" if first else "no indicator is worse"
-    return Finding(text=text, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary)
+    return Finding(text=text, rows=rows, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary)
+
+
+def _within(rows: Sequence[Row], window: Window, service: str | None) -> tuple[Row, ...]:
+    """What was looked for and not found gets the window and the service that it was looked for in."""
+    return tuple(
+        replace(row, start=window.start, end=window.end, service=row.service or service or "")
+        if isinstance(row, Searched)
+        else row
+        for row in rows
+    )
 
 
 def _span(window: Window) -> str:

@@ -18,6 +18,8 @@ from agents.conclusion import conclude
 from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
 from agents.investigation_tools import InvestigationTools, StoredResult
+from agents.rows import Unread
+from agents.rows import stored as rows
 from agents.runtime import Runtime
 from agents.tool import Risk, Tool, ToolOutput
 from agents.toolbox import Toolbox
@@ -102,7 +104,7 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
         artifact = await _store(rt, tenant, case, call, output, source=source, is_error=is_error)
     except RedactionFailed:
         gap = f"{source}: a result of {call['name']} could not be made safe to store, so it was not read"
-        unsafe = ToolOutput(text=gap, summary="not safe to store", gap=gap)
+        unsafe = _unread(gap, "not safe to store", gap=gap)
         artifact = await _store(rt, tenant, case, {**call, "input": {}}, unsafe, source=source, is_error=True)
     await rt.reporter.progressed(tenant, case.investigation.id)
     return _result(call, _shown(artifact), is_error=artifact.is_error)
@@ -123,12 +125,18 @@ async def _store(
             text=s.redactor.redact(output.text),
             source=source,
             is_error=is_error,
-            facts={**output.facts, "summary": output.summary, **({"gap": output.gap} if output.gap else {})},
+            facts=s.redactor.redact_json(_facts(output)),
         )
         details = {"tool": _tool_name(call), "artifact": stored.number, "is_error": is_error}
         actor = Actor(type="agent", id=run)
         await audit.record(s, actor=actor, action="agent.tool.called", target=run, details=details)
         return stored
+
+
+def _facts(output: ToolOutput) -> dict[str, Any]:
+    """What code keeps of a result: its rows, its further facts, one line for the thread, what could not be read."""
+    kept = {**output.facts, rows.KEY: rows.as_json(output.rows), "summary": output.summary}
+    return {**kept, "gap": output.gap} if output.gap else kept
 
 
 def _times_asked(case: Case, call: dict[str, Any]) -> int:
@@ -145,22 +153,30 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
     """The tool's output, whether it is an error, and where it was read."""
     if tool is None:
         text = f"there is no tool {str(call['name'])[:60]!r} here; nothing was done"
-        return ToolOutput(text=text, summary="refused: no such tool"), True, "policy"
+        return _unread(text, "refused: no such tool"), True, "policy"
     try:
         async with asyncio.timeout(tool.timeout.total_seconds()):
             return await tool.run(tool.parse(call["input"])), False, tool.source
     except BadArguments as exc:
-        return ToolOutput(text=str(exc), summary="not possible as asked"), True, tool.source
+        return _unread(str(exc), "not possible as asked", call=call), True, tool.source
     except AgentError as exc:
         gap = f"{tool.source}: {exc}"
-        return ToolOutput(text=str(exc), summary="not available", gap=gap), True, tool.source
+        return _unread(str(exc), "not available", gap=gap, call=call), True, tool.source
     except TimeoutError:
         gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
-        return ToolOutput(text=gap, summary="timed out", gap=gap), True, tool.source
+        return _unread(gap, "timed out", gap=gap, call=call), True, tool.source
     except Exception as exc:  # noqa: BLE001 -- the outer guard of a tool: our bug is a gap, not the end of the run
         reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
-        return ToolOutput(text=gap, summary="failed", gap=gap), True, tool.source
+        return _unread(gap, "failed", gap=gap, call=call), True, tool.source
+
+
+def _unread(text: str, summary: str, *, gap: str | None = None, call: dict[str, Any] | None = None) -> ToolOutput:
+    """The output of a read that failed: that it failed is all that it says."""
+    asked = (call or {}).get("input")
+    service = asked.get("service") if isinstance(asked, Mapping) else None
+    row = Unread(service=service if isinstance(service, str) else "", reason=text, line=text.partition("\n")[0])
+    return ToolOutput(text=text, summary=summary, rows=(row,), gap=gap)
 
 
 async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: dict[str, Any]) -> Result:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from agents.budget import Spent
-from agents.citations import Evidence
+from agents.gate.evidence import Evidence
+from agents.gate.older import Older, read_older
+from agents.model import Briefing, Note
+from agents.rows.stored import KEY, rows_of
 from store import artifacts, incidents, investigations
 from store.artifacts import Artifact
 from store.ids import InvestigationId, TenantId
@@ -36,6 +39,28 @@ class Case:
 
     def evidence(self) -> list[Evidence]:
         return [as_evidence(artifact) for artifact in self.artifacts]
+
+    def briefing(self, otherwise: Mapping[str, Any]) -> Briefing:
+        """The conversation as data, for an investigator that is code.
+
+        Runs that an earlier version began have no opening as data; `otherwise` stands for it.
+        """
+        told = {**otherwise, **((self.messages[0].meta if self.messages else {}).get("briefing") or {})}
+        sent = [m for m in self.messages if m.content]
+        notes = [
+            Note(text=str(m.meta["text"]), place=n) for n, m in enumerate(sent) if m.meta.get("kind") == "steering"
+        ]
+        hurried = any(m.meta.get("kind") == "budget" for m in sent)
+        return Briefing(
+            question=str(self.investigation.question),
+            said=tuple(told.get("said", ())),
+            services={name: tuple(callees) for name, callees in told.get("services", {}).items()},
+            connected=tuple(told.get("connected", ())),
+            missing=tuple(told.get("missing", ())),
+            notes=tuple(notes),
+            hurried=hurried,
+            reads={artifact.tool_use_id: as_evidence(artifact) for artifact in self.artifacts},
+        )
 
     def spent(self, now: datetime) -> Spent:
         """What the budget judges, from the stored counters and calls.
@@ -81,6 +106,15 @@ def tool_uses(content: Sequence[dict[str, Any]] | str) -> list[dict[str, Any]]:
 
 
 def as_evidence(artifact: Artifact) -> Evidence:
+    """The stored result as gate and investigators see it; one of an earlier version gets its rows from its text."""
+    older = Older(
+        tool=artifact.tool,
+        arguments=artifact.arguments,
+        text=artifact.text,
+        facts=artifact.facts,
+        taken_at=artifact.taken_at,
+        is_error=artifact.is_error,
+    )
     return Evidence(
         id=f"A{artifact.number}",
         tool=artifact.tool,
@@ -89,4 +123,6 @@ def as_evidence(artifact: Artifact) -> Evidence:
         facts=artifact.facts,
         taken_at=artifact.taken_at,
         is_error=artifact.is_error,
+        rows=rows_of(artifact.facts) if KEY in artifact.facts else read_older(older),
+        arguments=artifact.arguments,
     )

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from agents.gate.evidence import Evidence
 from agents.remediation import discover_remediations
 from agents.verdict import (
     Cause,
@@ -70,19 +70,6 @@ _UNIT_NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("gib",), "gb"),
 }
 _RANK: Final[Mapping[Confidence, int]] = {"none": 0, "low": 1, "medium": 2, "high": 3}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """A stored result as the gate sees it: `id` is the number shown (A3), `text` is what was stored after redaction."""
-
-    id: str
-    tool: str
-    source: str
-    text: str
-    facts: Mapping[str, Any]
-    taken_at: datetime
-    is_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +173,16 @@ def _fault_of_observed(claim: DraftClaim, usable: Mapping[str, Evidence]) -> str
     if not numbers_borne(claim.text, cited.text):
         return f"it states a number or version that {claim.artifact} does not contain"
     return None
+
+
+def bears(cited: Evidence, statement: str, quote: str) -> bool:
+    """Whether a claim with this statement and quote passes as observed."""
+    return quote in cited.text and numbers_borne(statement, cited.text)
+
+
+def borne_by_any(statement: str, evidence: Iterable[Evidence]) -> bool:
+    """Whether the results together hold the numbers, times and versions of a statement."""
+    return numbers_borne(statement, "\n".join(item.text for item in evidence if not item.is_error))
 
 
 def numbers_borne(statement: str, text: str) -> bool:

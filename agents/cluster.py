@@ -13,6 +13,7 @@ from pydantic import Field
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.types import Read, What
+from agents.rows import Printed
 from agents.tool import Arguments, NoArguments, ToolOutput, tool
 
 _PREFIX: Final = "cluster_"
@@ -28,6 +29,9 @@ _FIELDS: Final[Mapping[What, Mapping[str, str]]] = {
     What.ALERTS: {},
     What.COMPONENT: {"node": "name", "component": "detail"},
 }
+
+
+_OF_ONE_SERVICE: Final = (What.MANIFEST, What.LOGS, What.ERRORS, What.CONNECT, What.DEPENDENCIES)
 
 
 class Cluster(Protocol):
@@ -120,7 +124,8 @@ class ClusterTools:
     async def _read(self, what: What, arguments: Arguments) -> ToolOutput:
         read = _read(what, arguments.model_dump())
         shown = condense(read, await self._cluster.read(read))
-        return ToolOutput(text=shown, summary=shown.splitlines()[0][:80] if shown else "nothing")
+        row = Printed(service=read.name if what in _OF_ONE_SERVICE else "", program=f"cluster {what}", text=shown)
+        return ToolOutput(text=shown, rows=(row,), summary=shown.splitlines()[0][:80] if shown else "nothing")
 
 
 def tool_name(what: What) -> str:

@@ -23,6 +23,7 @@ from agents import connectors
 from agents.errors import BadArguments
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.outbound import Outbound
+from agents.rows import Altered
 from agents.tool import Risk, Tool, tools_of
 from store.redaction import Secret
 
@@ -180,7 +181,10 @@ class TraceSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Diff:
-    """What a change altered between two versions. `others` are commits between them beside the head (newest first)."""
+    """What a change altered between two versions. `others` are commits between them beside the head (newest first).
+
+    `whole` is false where `text` was cut off.
+    """
 
     change_id: str
     service: str
@@ -191,6 +195,22 @@ class Diff:
     others: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
     link: str | None = None
+    whole: bool = True
+
+
+def altered_row(diff: Diff) -> Altered:
+    """A diff as the row that investigations keep of it."""
+    return Altered(
+        service=diff.service,
+        change=diff.change_id,
+        diff=diff.text,
+        from_version=diff.from_version,
+        to_version=diff.to_version,
+        files=diff.paths,
+        migrations=diff.migrations,
+        whole=diff.whole,
+        link=diff.link,
+    )
 
 
 @runtime_checkable

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.evidence.database.digest import tell_events, tell_metrics
-from agents.evidence.database.types import Series
+from agents.evidence.database.types import Series, Shape
+from agents.rows import Logged, Moved, Searched
 from agents.tool import NoArguments, ToolOutput, tool
 
 
@@ -36,11 +37,31 @@ class DatabaseTools:
     @tool()
     async def database_metrics(self, _arguments: NoArguments) -> ToolOutput:
         """The database's metrics that left their usual range, each with first, lowest, highest and last value."""
-        text = tell_metrics(await self._database.read_metrics(), self._database.instance)
-        return ToolOutput(text=text, summary=text.splitlines()[0])
+        text, shapes = tell_metrics(await self._database.read_metrics(), self._database.instance)
+        rows = tuple(_moved(self._database.instance, shape) for shape in shapes)
+        return ToolOutput(text=text, rows=rows or (self._nothing(text),), summary=text.splitlines()[0])
 
     @tool()
     async def database_events(self, _arguments: NoArguments) -> ToolOutput:
         """The database's events in their order, and the statements that cause most load with what they wait for."""
-        text = tell_events(await self._database.read_events())
-        return ToolOutput(text=text, summary=f"{len(text.splitlines())} lines")
+        lines = tell_events(await self._database.read_events())
+        rows = tuple(Logged(service=self._database.instance, example=line, line=line) for line in lines)
+        text = "\n".join(lines) or "no events"
+        return ToolOutput(text=text, rows=rows or (self._nothing(text),), summary=f"{len(lines)} lines")
+
+    def _nothing(self, line: str) -> Searched:
+        what = "metrics that left their usual range" if line != "no events" else "events"
+        return Searched(service=self._database.instance, what=what, found=0, line=line.partition("\n")[0])
+
+
+def _moved(instance: str, shape: Shape) -> Moved:
+    return Moved(
+        service=instance,
+        indicator=shape.name,
+        unit=shape.unit,
+        before=shape.first,
+        now=shape.last,
+        lowest=shape.lowest,
+        highest=shape.highest,
+        line=shape.line,
+    )

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from agents import analysis
 from agents.analysis import Finding, Symptom, Told
-from agents.connector import Diff
+from agents.connector import Diff, altered_row
 from agents.errors import BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.evidence_pool import EvidencePool
@@ -206,8 +206,10 @@ class InvestigationTools:
         versions = f"{diff.from_version[:12]} -> {diff.to_version[:12]}"
         header = f"{change.service} {versions} at {change.at:%H:%M:%S} UTC: {change.summary}"
         facts = {"diff_of": change.id, "paths": list(diff.paths), "link": diff.link}
+        altered = replace(altered_row(diff), change=change.id, at=change.at, summary=change.summary, line=header)
         return ToolOutput(
             text=f"{header}{others}{migrations}\n{diff.text}",
+            rows=(altered,),
             facts=facts,
             summary=f"{len(diff.paths)} file{'' if len(diff.paths) == 1 else 's'} changed",
         )
@@ -299,7 +301,7 @@ def _minutes(arguments: WindowArguments) -> int:
 
 def _output(found: Finding, gathered: Gathered) -> ToolOutput:
     gap = "; ".join(gathered.gaps) or None
-    return ToolOutput(text=found.text, facts=found.facts, summary=found.summary, gap=gap)
+    return ToolOutput(text=found.text, rows=found.rows, facts=found.facts, summary=found.summary, gap=gap)
 
 
 def _matching(text: str, pattern: str) -> str:

@@ -33,6 +33,7 @@ log = logging.getLogger("autoheal.loop")
 
 _STOP_POLL_S: Final = 0.5
 _MAX_NUDGES: Final = 2
+_SAID: Final = 20  # lines of the thread before the run
 _NUDGE: Final = "Call `conclude` now with what you know."
 _NO_WAY_ON: Final = {
     "refusal": "Claude declined to answer",
@@ -65,13 +66,20 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         opening = _opening(
             toolbox, run.question, [f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}" for c in chat]
         )
+        briefing = {"said": [str(c.text) for c in chat[-_SAID:] if c.kind != "bot"], **_known(toolbox)}
         await investigations.append_message(
             s,
             investigation,
             seq=0,
             role="user",
             content=[{"type": "text", "text": opening}],
-            meta={"kind": "opening", "system": _system_prompt(), "tools": tools, "offline_because": because},
+            meta={
+                "kind": "opening",
+                "system": _system_prompt(),
+                "tools": tools,
+                "offline_because": because,
+                "briefing": briefing,
+            },
         )
         if is_new:
             actor, details = Actor(type="agent", id=investigation), {"model": model}
@@ -161,7 +169,10 @@ async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
     """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so."""
     first = case.messages[0].meta or {}
     request = TurnRequest(
-        system=first["system"], tools=first["tools"], messages=[_as_sent(m) for m in case.messages if m.content]
+        system=first["system"],
+        tools=first["tools"],
+        messages=[_as_sent(m) for m in case.messages if m.content],
+        briefing=case.briefing(_known(rt.toolbox_for(tenant))),
     )
     model = _model(rt, case)
     try:
@@ -277,13 +288,22 @@ def _system_prompt() -> str:
     return resources.files("agents.prompts").joinpath("investigator.md").read_text(encoding="utf-8")
 
 
+def _known(toolbox: Toolbox) -> dict[str, Any]:
+    """What `_opening` says of services and sources, as data."""
+    return {
+        "services": {service.name: list(service.depends_on) for service in toolbox.services},
+        "connected": toolbox.sources(),
+        "missing": toolbox.missing(),
+    }
+
+
 def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
     """The first user message: the question, what is declared, what is connected, what was said in the thread."""
     services = "\n".join(
         f"- {s.name} ({s.environment}){', calls ' + ', '.join(s.depends_on) if s.depends_on else ''}"
         for s in toolbox.services
     )
-    said = "\n".join(chat[-20:])
+    said = "\n".join(chat[-_SAID:])
     connected = ", ".join(toolbox.sources()) or "nothing"
     missing = ", ".join(toolbox.missing()) or "nothing missing"
     parts = [

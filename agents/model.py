@@ -6,11 +6,12 @@ emit the same tool calls, so that loop, budgets, citations and approvals are one
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from agents.errors import AgentError
+from agents.gate.evidence import Evidence
 
 Block = dict[str, Any]  # one content block, exactly as the API returned or wants it
 StopReason = Literal[
@@ -40,13 +41,43 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """What a person said while the run was going on; `place` is the message that says it."""
+
+    text: str
+    place: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Briefing:
+    """What `messages` say in words, as data: for an investigator that is code, and reads no text back.
+
+    `services` go from caller to callees. `said` are the people's words before the run. `reads` are the stored results
+    by the id of their call.
+    """
+
+    question: str = ""
+    said: tuple[str, ...] = ()
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    connected: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    hurried: bool = False
+    reads: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TurnRequest:
-    """All that a model sees. `system` and `tools` are frozen for a run; `messages` only ever grow."""
+    """All that a model sees. `system` and `tools` are frozen for a run; `messages` only ever grow.
+
+    `briefing` says the same as data; a language model does not get it.
+    """
 
     system: str
     tools: Sequence[dict[str, Any]]
     messages: Sequence[dict[str, Any]]
     max_tokens: int = 8_000
+    briefing: Briefing = field(default_factory=Briefing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.errors import BadArguments
+from agents.rows import Row
 
 JsonValue = Any  # a JSON document; parsed where it is used
 _MARK = "__autoheal_tool__"
@@ -44,13 +45,15 @@ class NoArguments(Arguments):
 class ToolOutput:
     """What a tool found.
 
-    `text` is what the model reads and what quotes are checked against (after redaction). `facts` are the same findings
-    as data for code: the gate and the plan view read them, never the model. `summary` is one line for the thread.
-    `gap` names what could not be read, in words for the report.
+    `rows` are the findings as data: what code judges, renders and goes on from. `text` is printed from them for the
+    model, and quotes are checked against it (after redaction); code never reads it back. `facts` is what else code
+    needs: chart, symptom, ids. `summary` is one line for the thread. `gap` names what could not be read, in words for
+    the report.
     """
 
     text: str
     summary: str
+    rows: tuple[Row, ...] = ()
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     gap: str | None = None
 

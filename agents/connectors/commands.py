@@ -28,6 +28,7 @@ from pydantic import (
 from agents.connector import ActionResult, Check, Connector, ConnectorConfig, ConnectorContext, TargetState
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.process import Finished, run
+from agents.rows import Printed, State
 from agents.tool import Arguments, Risk, Tool, ToolOutput, tool
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -171,8 +172,16 @@ class Commands(Connector):
             "started_at": target.started_at.isoformat() if target.started_at else None,
             "read_at": target.read_at.isoformat(),
         }
-        text = "\n".join(f"{key}: {value}" for key, value in facts.items())
-        return ToolOutput(text=text, summary=f"{target.service} runs {target.version[:7]}, {target.state}", facts=facts)
+        rows = tuple(
+            State(service=target.service, name=key, value=str(value), at=target.read_at, line=f"{key}: {value}")
+            for key, value in facts.items()
+        )
+        return ToolOutput(
+            text="\n".join(row.line for row in rows),
+            rows=rows,
+            summary=f"{target.service} runs {target.version[:7]}, {target.state}",
+            facts=facts,
+        )
 
     def can(self, action: str, service: str) -> bool:
         return any(self._serves(command, action, service) for command in self.config.command)
@@ -269,7 +278,10 @@ class Commands(Connector):
                 raise NotPermitted(f"{command.name} is not declared for {parameters['service'][:40]!r}")
             text, cut = await self._read(command, parameters)
             gap = f"the output of {command.name} was cut at {command.max_output_bytes} bytes" if cut else None
-            return ToolOutput(text=text or "no output", summary=f"{command.name} {parameters['service']}", gap=gap)
+            row = Printed(service=parameters["service"], program=command.name, text=text)
+            return ToolOutput(
+                text=text or "no output", rows=(row,), summary=f"{command.name} {parameters['service']}", gap=gap
+            )
 
         return Tool(
             name=command.name,

@@ -17,10 +17,11 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, Diff
+from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, Diff, altered_row
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.types import Change, Window
 from agents.process import run
+from agents.rows import Altered, Changed, Contents, Row, Searched
 from agents.tool import Arguments, ToolOutput, tool
 
 _VERSION = r"^[0-9a-f]{7,64}$"
@@ -41,6 +42,7 @@ _DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames")
 _MAX_TEXT = 60_000
 _OTHERS_SHOWN = 50
 _WITH_PATHS = 50
+_NONE = "no deployments"
 
 
 class GitConfig(ConnectorConfig):
@@ -153,6 +155,7 @@ class Git(Connector):
             others=tuple(others[:_OTHERS_SHOWN]),
             migrations=tuple(name for name in kept if self._is_migration(name)),
             link=link.replace("{from}", old).replace("{to}", new) if link else None,
+            whole=len(text) <= _MAX_TEXT,
         )
 
     @tool()
@@ -160,11 +163,13 @@ class Git(Connector):
         """The newest deployments of a service: when, which commit, what it was before."""
         self.context.require_declared([arguments.service], key="service")
         changes = (await self._deployments(arguments.service))[-arguments.limit :][::-1]
-        lines = [
-            f"{c.at:%Y-%m-%d %H:%M:%SZ} {c.id} {c.version} (was {c.previous_version}): {c.summary}" for c in changes
+        rows: list[Row] = [_changed(change) for change in changes]
+        rows = rows or [
+            Searched(service=arguments.service, what="deployments", found=0, end=self.context.now(), line=_NONE)
         ]
         return ToolOutput(
-            text="\n".join(lines) or "no deployments",
+            text="\n".join(row.line for row in rows),
+            rows=tuple(rows),
             summary=f"{len(changes)} deployments of {arguments.service}",
             facts={
                 "deployments": [
@@ -181,7 +186,10 @@ class Git(Connector):
         text = await self._git(
             "show", *_DIFF, "--no-show-signature", "--no-notes", "--format=%H%n%aI%n%n%B", "--stat=200", "--patch", sha
         )
-        return ToolOutput(text=_cap(text), summary=f"commit {sha[:7]}", facts={"version": sha})
+        row = Altered(
+            change="", diff=_cap(text), to_version=sha, whole=len(text) <= _MAX_TEXT, line=text.partition("\n")[0]
+        )
+        return ToolOutput(text=_cap(text), rows=(row,), summary=f"commit {sha[:7]}", facts={"version": sha})
 
     @tool()
     async def compare_versions(self, arguments: ReadDiff) -> ToolOutput:
@@ -191,10 +199,12 @@ class Git(Connector):
         """
         diff = await self.read_diff(arguments.service, arguments.from_version, arguments.to_version)
         head = [f"{diff.from_version[:7]}..{diff.to_version[:7]} changes {len(diff.paths)} files"]
+        row = replace(altered_row(diff), line=head[0])
         head += [f"other commit in between: {other}" for other in diff.others]
         head += [f"migration: {path}" for path in diff.migrations]
         return ToolOutput(
             text="\n".join([*head, "", diff.text]),
+            rows=(row,),
             summary=f"diff {diff.from_version[:7]}..{diff.to_version[:7]}, {len(diff.paths)} files",
             facts={
                 "change_id": diff.change_id,
@@ -213,7 +223,10 @@ class Git(Connector):
         sha = await self._commit(arguments.version)
         path = _check_path(arguments.path)
         text = await self._git("cat-file", "blob", f"{sha}:{path}")
-        return ToolOutput(text=_cap(text), summary=f"{path} at {sha[:7]}", facts={"version": sha, "path": path})
+        row = Contents(path=path, version=sha, text=_cap(text))
+        return ToolOutput(
+            text=_cap(text), rows=(row,), summary=f"{path} at {sha[:7]}", facts={"version": sha, "path": path}
+        )
 
     async def _deployments(self, service: str) -> list[Change]:
         """All deployments of a service, oldest first, each knowing the version before it."""
@@ -309,6 +322,21 @@ def _nul_separated(text: str) -> tuple[str, ...]:
 def _natural(text: str) -> list[tuple[int, str]]:
     """Sorts `deploy/a/9` before `deploy/a/10`."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def _changed(change: Change) -> Changed:
+    was = f"{change.version} (was {change.previous_version})"
+    return Changed(
+        service=change.service,
+        change=change.id,
+        at=change.at,
+        kind=change.kind,
+        version=change.version or "",
+        previous_version=change.previous_version or "",
+        summary=change.summary,
+        files=change.paths,
+        line=f"{change.at:%Y-%m-%d %H:%M:%SZ} {change.id} {was}: {change.summary}",
+    )
 
 
 def _cap(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, Field, HttpUrl
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
 from agents.connectors.openmetrics.exposition import kind_of
 from agents.errors import AgentError, BadArguments, Unavailable
-from agents.evidence.types import RawSeries, Window
+from agents.evidence.types import RawSeries, Window, as_utc
+from agents.rows import Row, Sampled, Searched, State
 from agents.tool import Arguments, ToolOutput, tool
 
 _SHOWN = 50
@@ -112,8 +113,8 @@ class Prometheus(Connector):
     async def query(self, arguments: Query) -> ToolOutput:
         """Ask Prometheus for the value of a PromQL expression at one moment."""
         rows = await self._vector(arguments.promql, at=arguments.at)
-        lines = [f"{_title(row['metric'])} {row['value'][1]}" for row in rows]
-        return _listing(lines, f"{len(rows)} series", {"rows": rows[:_SHOWN]})
+        found = [self._value(row) for row in rows]
+        return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]})
 
     @tool()
     async def query_range(self, arguments: QueryRange) -> ToolOutput:
@@ -125,8 +126,8 @@ class Prometheus(Connector):
         span_s = (end - start).total_seconds()
         step_s = max(arguments.step_s or span_s / 60, span_s / 500, 1.0)
         rows = await self._matrix(arguments.promql, Window(start=start, end=end), step_s)
-        lines = [f"{_title(row['metric'])}: {_points(row['values'])}" for row in rows]
-        return _listing(lines, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]})
+        found = [self._course(row) for row in rows]
+        return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]})
 
     @tool()
     async def list_metrics(self, arguments: ListMetrics) -> ToolOutput:
@@ -135,24 +136,60 @@ class Prometheus(Connector):
         rows = await self._vector(self._count_query("15m", service=arguments.service))
         counts = {row["metric"]["__name__"]: int(float(row["value"][1])) for row in rows}
         counts = {name: n for name, n in sorted(counts.items()) if arguments.contains in name}
-        lines = [f"{name} ({n} series)" for name, n in counts.items()]
-        return _listing(lines, f"{len(counts)} metrics of {arguments.service}", {"metrics": counts}, shown=300)
+        found = [
+            State(service=arguments.service, name=name, value=f"{n} series", line=f"{name} ({n} series)")
+            for name, n in counts.items()
+        ]
+        return _listing(found, f"{len(counts)} metrics of {arguments.service}", {"metrics": counts}, shown=300)
 
     @tool()
     async def list_alerts(self, arguments: ListAlerts) -> ToolOutput:
         """The alerts that are pending or firing in Prometheus now."""
         alerts = (await self._ask("alerts"))["alerts"]
         alerts = [a for a in alerts if arguments.state in {"any", a["state"]}]
-        lines = [f"{a['state']} since {a['activeAt']}: {_title(a['labels'])} value {a['value']}" for a in alerts]
-        return _listing(lines, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
+        found = [self._alert(a) for a in alerts]
+        return _listing(found, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
 
     @tool()
     async def list_rules(self, arguments: ListRules) -> ToolOutput:
         """The alerting and recording rules of Prometheus with their expressions and health."""
         groups = (await self._ask("rules"))["groups"]
         rules = [r for g in groups for r in g["rules"] if arguments.contains in r["name"]]
-        lines = [f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}" for r in rules]
-        return _listing(lines, f"{len(rules)} rules", {})
+        found = [
+            State(name=r["name"], value=r["query"], line=f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}")
+            for r in rules
+        ]
+        return _listing(found, f"{len(rules)} rules", {})
+
+    def _value(self, row: Mapping[str, Any]) -> Sampled:
+        at, value = row["value"]
+        return self._sampled(row["metric"], [(at, value)], f"{_title(row['metric'])} {value}")
+
+    def _course(self, row: Mapping[str, Any]) -> Sampled:
+        return self._sampled(row["metric"], row["values"], f"{_title(row['metric'])}: {_points(row['values'])}")
+
+    def _sampled(self, metric: Mapping[str, str], points: Iterable[Sequence[Any]], line: str) -> Sampled:
+        """Of a series that an expression made there is no name; whether its values are rates only the expression says.
+
+        Samples without a number (NaN) are left out.
+        """
+        moments = ((as_utc(float(at)), float(value)) for at, value in points)
+        return Sampled(
+            service=self._service_of.get(metric.get(self.config.service_label, ""), ""),
+            name=metric.get("__name__", ""),
+            labels={key: value for key, value in metric.items() if key != "__name__"},
+            points=tuple((at, value) for at, value in moments if math.isfinite(value)),
+            line=line,
+        )
+
+    def _alert(self, alert: Mapping[str, Any]) -> State:
+        labels = alert["labels"]
+        return State(
+            service=self._service_of.get(labels.get(self.config.service_label, ""), ""),
+            name=labels.get("alertname", ""),
+            value=alert["state"],
+            line=f"{alert['state']} since {alert['activeAt']}: {_title(labels)} value {alert['value']}",
+        )
 
     def _selector(self, *more: str, service: str | None = None) -> str:
         values = [v for v, name in self._service_of.items() if service in {None, name}]
@@ -254,9 +291,17 @@ def _points(values: list[list[Any]], limit: int = 20) -> str:
     return " ".join(f"{datetime.fromtimestamp(float(at), tz=UTC):%H:%M:%S}={float(v):.4g}" for at, v in values[::every])
 
 
-def _listing(lines: list[str], summary: str, facts: dict[str, Any], shown: int = _SHOWN) -> ToolOutput:
-    gap = f"{len(lines) - shown} further lines are not shown; narrow the query" if len(lines) > shown else None
-    return ToolOutput(text="\n".join(lines[:shown]) or "nothing found", summary=summary, facts=facts, gap=gap)
+def _listing(found: Sequence[Row], summary: str, facts: dict[str, Any], shown: int = _SHOWN) -> ToolOutput:
+    gap = f"{len(found) - shown} further lines are not shown; narrow the query" if len(found) > shown else None
+    absent = "" if found else "nothing found"
+    searched = Searched(what="series or alerts", found=len(found), whole=gap is None, line=absent)
+    return ToolOutput(
+        text="\n".join(row.line for row in found[:shown]) or searched.line,
+        rows=(searched, *found[:shown]),
+        summary=summary,
+        facts=facts,
+        gap=gap,
+    )
 
 
 CONNECTOR = Prometheus

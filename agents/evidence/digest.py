@@ -1,19 +1,19 @@
-"""Findings as a few hundred tokens of text for an agent: one finding a line, every number quotable.
+"""Findings as rows, and as a few hundred tokens of text printed from them: one finding a line, every number quotable.
 
 Deterministic; times are HH:MM:SS UTC; columns are named in the first line of each table.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
-from agents.evidence.types import Anomaly, Cause, ChangeFinding, Ranking, Source, TemplateShift
+from agents.evidence.types import Anomaly, Cause, ChangeFinding, Ranking, Source, TemplateShift, Window
+from agents.rows import Began, Changed, Logged, Moved, Role, Row, Searched, Suspect, Unread
 
 RANKING_TOKENS = 400
 CHARACTERS_PER_TOKEN = 3.2  # numbers and punctuation tokenise worse than prose
 MAX_TEXT = 140
-_LABELS: Mapping[Source, str] = {"metrics": "metric", "traces": "trace", "logs": "line", "changes": "change"}
-_T = TypeVar("_T")
+_LABELS: Mapping[Source, Role] = {"metrics": "metric", "traces": "trace", "logs": "line", "changes": "change"}
 
 
 def estimate_tokens(text: str) -> int:
@@ -21,38 +21,60 @@ def estimate_tokens(text: str) -> int:
     return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
-def render_ranking(ranking: Ranking, *, max_tokens: int = RANKING_TOKENS) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """Rows and the text printed from them: each row knows its own line, empty where it did not fit."""
+
+    text: str
+    rows: tuple[Row, ...]
+
+
+def digest_ranking(ranking: Ranking, window: Window | None = None, *, max_tokens: int = RANKING_TOKENS) -> Digest:
     """The whole verdict. The least important lines are left off to keep the budget, and their number is named."""
-    gaps = [f"gap: {_short(gap, 100)}" for gap in ranking.gaps[:4]]
+    gaps = [_Line("gap: ", Unread(reason=gap, part=True, line=_short(gap, 100))) for gap in ranking.gaps[:4]]
     if ranking.quiet or ranking.onset is None:
-        return "\n".join(["quiet: no indicator left its normal range in this window", *gaps])
-    head = [f"onset {_clock(ranking.onset.at)} UTC (+-{ranking.onset.guard_s:.0f}s), score {ranking.onset.score:.1f}"]
+        quiet = Searched(
+            what="indicators outside their normal range",
+            found=0,
+            start=window.start if window else None,
+            end=window.end if window else None,
+            line="quiet: no indicator left its normal range in this window",
+        )
+        return _fit([_Line("", quiet), *gaps], [], max_tokens)
+    onset = ranking.onset
+    began = f"onset {_clock(onset.at)} UTC (+-{onset.guard_s:.0f}s), score {onset.score:.1f}"
+    head = [_Line("", Began(at=onset.at, within_s=onset.guard_s, score=onset.score, line=began))]
     if ranking.symptom is not None:
-        head.append(f"symptom: {_anomaly(ranking.symptom)}")
-    body: list[str] = []
-    for place, cause in enumerate(ranking.causes, start=1):
-        body += _cause(place, cause)
+        head.append(_Line("symptom: ", moved(ranking.symptom, role="symptom")))
+    body = [line for place, cause in enumerate(ranking.causes, start=1) for line in _cause(place, cause)]
     related = {c.change.change.id for c in ranking.causes if c.change is not None}
-    tail = [f"other change: {_change(f)}" for f in ranking.changes if f.change.id not in related][:3]
-    return _fit([*head, *gaps], [*body, *tail], max_tokens)
+    others = [changed(f) for f in ranking.changes if f.change.id not in related]
+    shown, unshown = others[:3], others[3:]
+    tail = [_Line("other change: ", row) for row in shown]
+    return _fit([*head, *gaps], [*body, *tail], max_tokens, unshown=unshown)
 
 
-def render_templates(templates: Sequence[TemplateShift], *, max_tokens: int = RANKING_TOKENS) -> str:
+def render_ranking(ranking: Ranking, *, max_tokens: int = RANKING_TOKENS) -> str:
+    """The text of `digest_ranking`."""
+    return digest_ranking(ranking, max_tokens=max_tokens).text
+
+
+def digest_templates(templates: Sequence[TemplateShift], *, max_tokens: int = RANKING_TOKENS) -> Digest:
     """One line a shifted log pattern with one verbatim example."""
     head = "service,kind,level,count before->after,share before->after,first seen,example"
-    return _table(head, templates, _template, "no shifted log patterns", max_tokens)
+    return _table(head, [logged(shift) for shift in templates], "no shifted log patterns", max_tokens)
 
 
-def render_anomalies(anomalies: Sequence[Anomaly], *, max_tokens: int = RANKING_TOKENS) -> str:
+def digest_anomalies(anomalies: Sequence[Anomaly], *, max_tokens: int = RANKING_TOKENS) -> Digest:
     """One line an indicator that left its normal range."""
     head = "service,indicator,before->after,ratio,noise units,since"
-    return _table(head, anomalies, _anomaly, "no indicator is worse", max_tokens)
+    return _table(head, [moved(a, role="compared") for a in anomalies], "no indicator is worse", max_tokens)
 
 
-def render_changes(findings: Sequence[ChangeFinding], *, max_tokens: int = RANKING_TOKENS) -> str:
+def digest_changes(findings: Sequence[ChangeFinding], *, max_tokens: int = RANKING_TOKENS) -> Digest:
     """One line a change with its verdict."""
     head = "service,kind,id,version,at,relative to onset,verdict,score,summary"
-    return _table(head, findings, _change, "no changes", max_tokens)
+    return _table(head, [changed(finding) for finding in findings], "no changes", max_tokens)
 
 
 def number(value: float) -> str:
@@ -80,57 +102,126 @@ def quantity(value: float, unit: str) -> str:
     return f"{number(value)}{'' if unit in ('count', 'restarts') else unit}"
 
 
-def _table(head: str, rows: Sequence[_T], line: Callable[[_T], str], empty: str, max_tokens: int) -> str:
-    return _fit([head], [line(row) for row in rows], max_tokens) if rows else empty
+@dataclass(frozen=True)
+class _Line:
+    """A row with what is printed before it."""
+
+    label: str
+    row: Row
 
 
-def _fit(head: Sequence[str], lines: Sequence[str], max_tokens: int) -> str:
-    kept = list(head)
-    for place, line in enumerate(lines):
-        if estimate_tokens("\n".join([*kept, line])) > max_tokens - 8:
+def _table(head: str, rows: Sequence[Row], empty: str, max_tokens: int) -> Digest:
+    if not rows:
+        return Digest(text=empty, rows=(Searched(what=empty.removeprefix("no "), found=0, line=empty),))
+    found = _fit([], [_Line("", row) for row in rows], max_tokens - estimate_tokens(head))
+    return Digest(text=f"{head}\n{found.text}", rows=found.rows)
+
+
+def _fit(head: Sequence[_Line], lines: Sequence[_Line], max_tokens: int, *, unshown: Sequence[Row] = ()) -> Digest:
+    kept, rows = [f"{one.label}{one.row.line}" for one in head], [one.row for one in head]
+    for place, one in enumerate(lines):
+        if estimate_tokens("\n".join([*kept, f"{one.label}{one.row.line}"])) > max_tokens - 8:
             kept.append(f"({len(lines) - place} lines left off)")
+            rows += [replace(left.row, line="") for left in lines[place:]]
             break
-        kept.append(line)
-    return "\n".join(kept)
+        kept.append(f"{one.label}{one.row.line}")
+        rows.append(one.row)
+    return Digest(text="\n".join(kept), rows=(*rows, *(replace(row, line="") for row in unshown)))
 
 
-def _cause(place: int, cause: Cause) -> Iterable[str]:
+def _cause(place: int, cause: Cause) -> Iterable[_Line]:
     outside = f" external={cause.external}" if cause.external else ""
     also = f" explains={'+'.join(cause.explained_away[:5])}" if cause.explained_away else ""
     verdict = f"score={cause.score:.2f} confidence={cause.confidence}"
-    yield f"{place}. {cause.service} [{cause.family}]{outside} {verdict}{also}"
+    suspect = Suspect(
+        service=cause.service,
+        place=place,
+        family=cause.family,
+        score=cause.score,
+        confidence=cause.confidence,
+        external=cause.external or "",
+        explains=cause.explained_away,
+        line=f"{place}. {cause.service} [{cause.family}]{outside} {verdict}{also}",
+    )
+    yield _Line("", suspect)
     shown = 3 if place == 1 else 1
     if cause.change is not None:
-        yield f"  change: {_change(cause.change)}"
-    yield from (f"  {_LABELS[a.source]}: {_anomaly(a)}{_example(a)}" for a in cause.anomalies[:shown])
-    yield from (f"  log: {_template(t)}" for t in cause.templates[: 2 if place == 1 else 1])
+        yield _Line("  change: ", replace(changed(cause.change), suspect=place))
+    for anomaly in cause.anomalies[:shown]:
+        label = _LABELS[anomaly.source]
+        row = replace(moved(anomaly, role=label), suspect=place)
+        example = f",{row.example}" if row.example else ""
+        yield _Line(f"  {label}: ", replace(row, line=f"{row.line}{example}"))
+    yield from (_Line("  log: ", replace(logged(t), suspect=place)) for t in cause.templates[: 2 if place == 1 else 1])
 
 
-def _anomaly(anomaly: Anomaly) -> str:
+def moved(anomaly: Anomaly, *, role: Role) -> Moved:
+    """An anomaly as a row with its line."""
     peer = f"->{anomaly.peer}" if anomaly.peer else ""
     ratio = f",x{number(anomaly.ratio)}" if anomaly.ratio is not None else ",new"
     onset = f",{_clock(anomaly.onset.at)}" if anomaly.onset is not None else ",-"
     change = f"{quantity(anomaly.baseline, anomaly.unit)}->{quantity(anomaly.current, anomaly.unit)}"
-    return f"{anomaly.service}{peer},{anomaly.indicator},{change}{ratio},z={anomaly.score:.1f}{onset}"
+    return Moved(
+        service=anomaly.service,
+        indicator=anomaly.indicator,
+        family=anomaly.family,
+        peer=anomaly.peer or "",
+        unit=anomaly.unit,
+        before=anomaly.baseline,
+        now=anomaly.current,
+        ratio=anomaly.ratio,
+        score=anomaly.score,
+        since=anomaly.onset.at if anomaly.onset else None,
+        role=role,
+        example=_short(anomaly.exemplar, MAX_TEXT) if anomaly.exemplar else "",
+        line=f"{anomaly.service}{peer},{anomaly.indicator},{change}{ratio},z={anomaly.score:.1f}{onset}",
+    )
 
 
-def _example(anomaly: Anomaly) -> str:
-    return f",{_short(anomaly.exemplar, MAX_TEXT)}" if anomaly.exemplar else ""
-
-
-def _template(shift: TemplateShift) -> str:
+def logged(shift: TemplateShift) -> Logged:
+    """A shifted log pattern as a row with its line."""
     counts = f"{shift.baseline_count}->{shift.current_count}"
     shares = f"{shift.share_before * 100:.1f}%->{shift.share_after * 100:.1f}%"
+    example = _short(shift.exemplar, MAX_TEXT)
     first = _clock(shift.first_seen)
-    return f"{shift.service},{shift.kind},{shift.level},{counts},{shares},{first},{_short(shift.exemplar, MAX_TEXT)}"
+    return Logged(
+        service=shift.service,
+        example=example,
+        level=shift.level,
+        first=shift.first_seen,
+        last=shift.last_seen,
+        count=shift.current_count,
+        count_before=shift.baseline_count,
+        share_before=shift.share_before,
+        share_now=shift.share_after,
+        shift=shift.kind,
+        line=f"{shift.service},{shift.kind},{shift.level},{counts},{shares},{first},{example}",
+    )
 
 
-def _change(finding: ChangeFinding) -> str:
+def changed(finding: ChangeFinding) -> Changed:
+    """A change with its relation to the onset, as a row with its line."""
     change, ahead = finding.change, finding.seconds_before_onset
     relative = f"{abs(ahead):.0f}s {'before' if ahead >= 0 else 'after'} onset"
     version = f"{change.previous_version or '?'}->{change.version or '?'}"
+    summary = _short(change.summary, 60)
     parts = [change.service, change.kind, change.id, version, _clock(change.at), relative, finding.verdict]
-    return ",".join([*parts, f"{finding.score:.2f}", _short(change.summary, 60)])
+    return Changed(
+        service=change.service,
+        change=change.id,
+        at=change.at,
+        kind=change.kind,
+        version=change.version or "",
+        previous_version=change.previous_version or "",
+        summary=summary,
+        files=change.paths,
+        verdict=finding.verdict,
+        before_onset_s=ahead,
+        precedes_onset=finding.precedes_onset,
+        reaches_symptom=finding.reaches_symptom,
+        score=finding.score,
+        line=",".join([*parts, f"{finding.score:.2f}", summary]),
+    )
 
 
 def _clock(moment: datetime) -> str:

@@ -7,17 +7,18 @@ usual routine goes on with metrics, logs and changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import numbers_borne
+from agents.citations import bears, borne_by_any
 from agents.cluster import call_of, read_of, tool_name
 from agents.evidence.kubernetes.labels import MEANING
 from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
 from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.types import Hypothesis, Quote, Reading, What
-from agents.offline_model.transcript import Result, Transcript
+from agents.offline_model.transcript import Transcript
+from agents.rows import Printed
 from agents.verdict import Confidence
 
 _MOST_TURNS: Final = 8
@@ -111,18 +112,19 @@ def _readings(transcript: Transcript) -> list[Reading]:
     for result in transcript.results:
         read = read_of(result.tool, result.arguments)
         if read is not None:
-            found.append(Reading(read=read, text="" if result.is_error else result.text, source=result.id))
+            text = "" if result.is_error else "\n".join(row.text for row in result.of(Printed))
+            found.append(Reading(read=read, text=text, source=result.id))
     return found
 
 
 def _claims(transcript: Transcript, seen: Snapshot, best: Hypothesis) -> Iterator[dict[str, Any]]:
-    texts: Mapping[str, Result] = {r.id: r for r in transcript.results if r.id and not r.is_error}
+    read = {item.id: item for item in transcript.evidence()}
     for quote in dict.fromkeys((*best.quotes, *_symptoms(seen, best))):
-        cited = texts.get(quote.source)
-        if cited is None or len(quote.line) < _SHORTEST_QUOTE or quote.line not in cited.text:
+        cited = read.get(quote.source)
+        if cited is None or len(quote.line) < _SHORTEST_QUOTE:
             continue
         text = f"{best.name}: {MEANING[best.label]}." if quote in best.quotes else f"{best.name} is not well."
-        if numbers_borne(text, cited.text):
+        if bears(cited, text, quote.line):
             yield {"text": text, "status": "observed", "artifact": quote.source, "quote": quote.line}
 
 
@@ -137,6 +139,6 @@ def _hypotheses(transcript: Transcript, found: Sequence[Hypothesis]) -> list[dic
     for number, one in enumerate(found[:_HYPOTHESES], start=1):
         state = "supported" if one is found[0] else "refuted" if one.score < found[0].score - 0.1 else "open"
         reason = "" if one is found[0] else f"What {found[0].name} shows is stronger."
-        if numbers_borne(one.because, transcript.corpus()):
+        if borne_by_any(one.because, transcript.evidence()):
             rows.append({"id": f"H{number}", "text": one.because[:160], "state": state, "reason": reason})
     return rows

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import numbers_borne
+from agents.citations import bears
 from agents.evidence.database.rules import explain, see, summary
-from agents.evidence.database.types import Finding
+from agents.evidence.database.types import Finding, Shape
 from agents.offline_model.transcript import Result, Transcript
+from agents.rows import Logged, Moved
 from agents.verdict import Confidence
 
 _TOOLS: Final = ("database_metrics", "database_events")
@@ -33,10 +34,10 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     results = [r for tool in _TOOLS for r in transcript.of(tool)]
     if not results:
         return None
-    texts = {r.tool: r.text for r in results}
-    instance = next((name for name in transcript.calls if name in texts.get(_TOOLS[0], "")), "")
-    instance = instance or texts.get(_TOOLS[0], "").split(",")[0]
-    found = explain(see(instance, texts.get(_TOOLS[0], ""), texts.get(_TOOLS[1], "")))
+    read = [row for r in results for row in r.rows]
+    instance = next((row.service for row in read if row.service), "")
+    shapes = [_shape(row) for row in read if isinstance(row, Moved)]
+    found = explain(see(instance, shapes, [row.example for row in read if isinstance(row, Logged)]))
     active = [f for f in found if not f.over]
     claims = [claim for finding in found for claim in _claims(results, finding)][:_MOST_CLAIMS]
     told = summary(found, instance)
@@ -69,7 +70,19 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
 def _claims(results: Sequence[Result], finding: Finding) -> Iterator[dict[str, Any]]:
     for line in finding.lines[:6]:
         quote = line[:_QUOTE]
-        cited = next((r for r in results if quote in r.text), None)
         text = f"It shows {finding.fault}."
-        if cited is not None and len(quote) > 6 and numbers_borne(text, cited.text):
-            yield {"text": text, "status": "observed", "artifact": cited.id, "quote": quote}
+        cited = next((r.id for r in results if r.evidence and bears(r.evidence, text, quote)), None)
+        if cited is not None and len(quote) > 6:
+            yield {"text": text, "status": "observed", "artifact": cited, "quote": quote}
+
+
+def _shape(row: Moved) -> Shape:
+    return Shape(
+        name=row.indicator,
+        unit=row.unit,
+        first=row.before,
+        lowest=row.before if row.lowest is None else row.lowest,
+        highest=row.now if row.highest is None else row.highest,
+        last=row.now,
+        line=row.line,
+    )

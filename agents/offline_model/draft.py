@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import numbers_borne
+from agents.citations import bears, borne_by_any
 from agents.offline_model.findings import Change, Metric, Pattern, Suspect
 from agents.offline_model.fit import Fit, Nature
 from agents.offline_model.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
 from agents.offline_model.transcript import Result
+from agents.rows import Spent
 from agents.verdict import Confidence, HypothesisState
 
 Claim = dict[str, Any]
 _EFFECTS: Final = {Nature.SLOW: "slow", Nature.POOL: "pool exhausted", Nature.LEAK: "memory leak"}
-_ADDED_TIME: Final = "most of the added time: "
 _HEADLINE: Final = 120
 _QUOTE: Final = 380
 _HYPOTHESES: Final = 6
@@ -77,8 +77,7 @@ def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, An
         rows.append(("Nothing is wrong", "supported" if case.ranking.quiet else "open", ""))
     found = []
     for number, (text, state, reason) in enumerate(_unique(rows)[:_HYPOTHESES], start=1):
-        kept = text if numbers_borne(text, case.transcript.corpus()) else text.partition(":")[0]
-        why = reason if numbers_borne(reason, case.transcript.corpus()) else ""
+        kept, why = _borne(case, text, text.partition(":")[0]), _borne(case, reason, "")
         found.append({"id": f"H{number}", "text": _clip(kept, 160), "state": state, "reason": _clip(why, 200)})
     return found
 
@@ -86,7 +85,7 @@ def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, An
 def not_known(case: Case) -> list[str]:
     """Kinds that are not connected, tools that failed, what the engine could not read."""
     gaps = [f"{kind} not connected" for kind in case.transcript.missing]
-    gaps += [f"{r.tool} failed: {r.text.splitlines()[0] if r.text else 'no answer'}" for r in case.transcript.failed()]
+    gaps += [f"{r.tool} failed: {r.failure}" for r in case.transcript.failed()]
     gaps += [gap for gap in case.ranking.gaps if not gap.startswith("(")]
     for tool in ("rank_causes", "log_patterns", "what_changed"):
         if tool not in case.transcript.tools:
@@ -183,11 +182,12 @@ def _log_claim(case: Case, pattern: Pattern) -> Claim | None:
 def _time_claim(case: Case, service: str) -> Claim | None:
     """Where the added time of the suspect's requests is, as traces have it: against it if another service takes it."""
     found = [r for r in case.transcript.of("trace_breakdown") if r.arguments.get("service") == service]
-    line = next((x for r in found[-1:] for x in r.text.splitlines() if x.startswith(_ADDED_TIME)), "")
-    part = line.removeprefix(_ADDED_TIME).partition(",")[0]
-    side = "against" if part.removeprefix("calls to ") in case.transcript.calls else "for"
-    text = f"Most of the time that was added to {service}'s requests: {part}."
-    return _observed(found[-1], text, line, side=side) if line else None
+    most = next((row for r in found[-1:] for row in r.of(Spent) if row.most), None)
+    if most is None:
+        return None
+    side = "against" if most.callee and most.part.removeprefix("calls to ") in case.transcript.calls else "for"
+    text = f"Most of the time that was added to {service}'s requests: {most.part}."
+    return _observed(found[-1], text, most.line, side=side)
 
 
 def _diff_claim(case: Case, change: Change, fit: Fit) -> Claim | None:
@@ -212,7 +212,7 @@ def _observed(source: Result | None, text: str, quote: str, *, side: str = "for"
     """A claim that the gate will pass, or None."""
     quote = _clip_quote(quote)
     text = _clip(text, 400)
-    if source is None or not quote or quote not in source.text or not numbers_borne(text, source.text):
+    if source is None or source.evidence is None or not quote or not bears(source.evidence, text, quote):
         return None
     return {"text": text, "status": "observed", "artifact": source.id, "quote": quote, "side": side}
 
@@ -278,7 +278,7 @@ def _headline(case: Case, explanation: Explanation, confidence: Confidence) -> s
     tail = f" {confidence.capitalize()}.{ready}"
     for what in (_what(explanation), _kind(explanation)):
         line = f"{service}: {what}.{tail}"
-        if len(line) <= _HEADLINE and numbers_borne(line, case.transcript.corpus()):
+        if len(line) <= _HEADLINE and _borne(case, line, ""):
             return line
     return _clip(f"{service}: {explanation.evidence.nature.value}.{tail}", _HEADLINE)
 
@@ -349,7 +349,7 @@ def _abstention(case: Case) -> dict[str, Any]:
     claims: list[Claim] = []
     ranking = _newest(case, "rank_causes")
     if case.ranking.quiet and ranking is not None:
-        quiet = _observed(ranking, "No indicator left its normal range.", ranking.text.splitlines()[0], side="context")
+        quiet = _observed(ranking, "No indicator left its normal range.", case.ranking.quiet, side="context")
         claims += [quiet] if quiet else []
     if striking is not None and (logged := _log_claim(case, striking)):
         claims.append({**logged, "side": "context"})
@@ -371,7 +371,7 @@ def _abstention(case: Case) -> dict[str, Any]:
 
 
 def _borne(case: Case, text: str, otherwise: str) -> str:
-    return text if numbers_borne(text, case.transcript.corpus()) else otherwise
+    return text if borne_by_any(text, case.transcript.evidence()) else otherwise
 
 
 def _sentence(text: str) -> str:

@@ -1,7 +1,6 @@
-"""Reads back the tables that `evidence/digest.py` prints: the ranking, log patterns and changes.
+"""The rows of rankings, log patterns and changes, as this investigator weighs them.
 
-A line that has another shape is left out, so that a bettered digest or hostile text costs a finding and never the run.
-Every finding keeps its `line`, which is what a claim quotes.
+Every finding keeps its `line`, which is what a claim quotes; it is empty where the result did not print the row.
 """
 
 from __future__ import annotations
@@ -11,32 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_SUSPECT: Final = re.compile(r"(\d{1,2})\. (\S+) \[(\w+)\](.*)")
-_ANOMALY: Final = re.compile(
-    r"(?P<service>[^,>]+?)(?:->(?P<peer>[^,]+))?,(?P<indicator>.+?),(?P<before>[^,>]+?)->(?P<now>[^,>]+?)"
-    r",(?:x(?P<ratio>[\d.e+-]+)|new),z=(?P<z>[\d.]+).*"
-)
-_PATTERN: Final = re.compile(
-    r"(?P<service>[^,]+),(?P<kind>new|grown|vanished),(?P<level>[^,]*),\d+->(?P<count>\d+),[^,>]+->(?P<share>[\d.]+)%,"
-    r"(?P<first>\d\d:\d\d:\d\d),(?P<example>.*)"
-)
-_CHANGE: Final = re.compile(
-    r"(?P<service>[^,]+),(?P<kind>\w+),(?P<id>[^,]+),(?P<previous>[^,]*?)->(?P<version>[^,]*),(?P<at>\d\d:\d\d:\d\d),"
-    r"(?P<relative>(?P<seconds>\d+)s (?P<side>before|after) onset),(?P<verdict>\w+),(?P<score>[\d.]+),(?P<summary>.*)"
-)
+from agents import rows
+from agents.evidence.digest import quantity
+from agents.rows import Row
+
 _FAILURE: Final = re.compile(
     r"error|exception|fail|fatal|panic|refused|timed? ?out|denied|exceeded|exhaust|unavailable|too large|too many"
     r"|no space|quota|out of memory|killed|no free",
     re.IGNORECASE,
 )
-_MEASURED: Final = ("metric: ", "trace: ")
 _SHORT: Final = 7
 _LOUD: Final = frozenset(("error", "critical", "fatal", "alert", "emergency", "severe", "panic"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One anomaly; `before` and `now` as printed, with their unit."""
+    """One anomaly; `before` and `now` as people write them, with their unit."""
 
     service: str
     peer: str
@@ -92,7 +81,7 @@ class Change:
     @property
     def short(self) -> str:
         """The version as people write it, or the id where there is none."""
-        return self.version[:_SHORT] if self.version not in ("", "?") else self.id
+        return self.version[:_SHORT] or self.id
 
     @property
     def possible(self) -> bool:
@@ -118,121 +107,95 @@ class Suspect:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """`quiet` is the engine's word for "nothing is abnormal"; an odd text has no suspects and is not quiet."""
+    """`quiet` is the engine's word for "nothing is abnormal"; a result without rows has no suspects and is not
+    quiet.
+    """
 
     onset: str
     symptom: Metric | None
     suspects: tuple[Suspect, ...]
     changes: tuple[Change, ...]
     gaps: tuple[str, ...]
-    quiet: bool
+    quiet: str
 
 
-def read_ranking(text: str) -> Ranking:
-    blocks: list[list[str]] = []
-    head: list[str] = []
-    others: list[Change] = []
-    for raw in text.splitlines():
-        line = raw.strip()
-        if _SUSPECT.fullmatch(line):
-            blocks.append([line])
-        elif line.startswith("other change: "):
-            others += read_changes([line.removeprefix("other change: ")])
-        elif blocks and raw.startswith(" "):
-            blocks[-1].append(line)
-        else:
-            head.append(line)
-    suspects = tuple(_suspect(block) for block in blocks)
-    onset = next((re.match(r"onset (\d\d:\d\d:\d\d)", line) for line in head if line.startswith("onset ")), None)
-    symptom = next((line.removeprefix("symptom: ") for line in head if line.startswith("symptom: ")), "")
+def ranking_of(found: Iterable[Row]) -> Ranking:
+    """From the rows of `rank_causes`."""
+    found = tuple(found)
+    suspects = tuple(_suspect(row, found) for row in found if isinstance(row, rows.Suspect))
+    symptom = next((row for row in found if isinstance(row, rows.Moved) and row.role == "symptom"), None)
+    quiet = [row for row in found if isinstance(row, rows.Searched) and not row.found]
     return Ranking(
-        onset=onset.group(1) if onset else "",
-        symptom=_metric(symptom),
+        onset=next((f"{row.at:%H:%M:%S}" for row in found if isinstance(row, rows.Began)), ""),
+        symptom=_metric(symptom) if symptom else None,
         suspects=suspects,
-        changes=(*(s.change for s in suspects if s.change), *others),
-        gaps=tuple(line.removeprefix("gap: ") for line in head if line.startswith("gap: ")),
-        quiet=bool(head) and head[0].startswith("quiet"),
+        changes=changes_of(found),
+        gaps=tuple(row.reason for row in found if isinstance(row, rows.Unread)),
+        quiet=quiet[0].line if quiet else "",
     )
 
 
-def read_patterns(text: str) -> list[Pattern]:
-    return [found for line in text.splitlines() if (found := _pattern(line.strip()))]
+def patterns_of(found: Iterable[Row]) -> tuple[Pattern, ...]:
+    """From the rows of any tool that reads log patterns."""
+    return tuple(_pattern(row) for row in found if isinstance(row, rows.Logged))
 
 
-def read_changes(lines: Iterable[str]) -> list[Change]:
-    return [found for line in lines if (found := _change(line.strip()))]
+def changes_of(found: Iterable[Row]) -> tuple[Change, ...]:
+    """From the rows of any tool that relates changes to an onset."""
+    return tuple(_change(row) for row in found if isinstance(row, rows.Changed) and row.verdict)
 
 
-def _suspect(block: list[str]) -> Suspect:
-    match = _SUSPECT.fullmatch(block[0])
-    place, service, family, rest = match.groups() if match else ("0", "", "", "")
-    facts = dict(re.findall(r"(\w+)=(\S+)", rest))
-    metrics = (_metric(line.removeprefix(kind)) for line in block for kind in _MEASURED if line.startswith(kind))
-    patterns = (_pattern(line.removeprefix("log: ")) for line in block if line.startswith("log: "))
-    changes = read_changes(line.removeprefix("change: ") for line in block if line.startswith("change: "))
+def _suspect(row: rows.Suspect, found: Iterable[Row]) -> Suspect:
+    mine = [r for r in found if getattr(r, "suspect", 0) == row.place]
     return Suspect(
-        place=int(place),
-        service=service,
-        family=family,
-        external=facts.get("external", ""),
-        score=_float(facts.get("score", "")) or 0.0,
-        confidence=facts.get("confidence", "low"),
-        line=block[0],
-        change=changes[0] if changes else None,
-        metrics=tuple(m for m in metrics if m),
-        patterns=tuple(p for p in patterns if p),
+        place=row.place,
+        service=row.service,
+        family=row.family,
+        external=row.external,
+        score=row.score,
+        confidence=row.confidence,
+        line=row.line,
+        change=next(iter(changes_of(mine)), None),
+        metrics=tuple(_metric(r) for r in mine if isinstance(r, rows.Moved) and r.role in ("metric", "trace")),
+        patterns=patterns_of(mine),
     )
 
 
-def _metric(line: str) -> Metric | None:
-    if (match := _ANOMALY.fullmatch(line)) is None:
-        return None
+def _metric(row: rows.Moved) -> Metric:
     return Metric(
-        service=match["service"],
-        peer=match["peer"] or "",
-        indicator=match["indicator"],
-        before=match["before"],
-        now=match["now"],
-        ratio=_float(match["ratio"] or ""),
-        z=_float(match["z"]) or 0.0,
-        line=line,
+        service=row.service,
+        peer=row.peer,
+        indicator=row.indicator,
+        before=quantity(row.before, row.unit),
+        now=quantity(row.now, row.unit),
+        ratio=row.ratio,
+        z=row.score,
+        line=row.line,
     )
 
 
-def _pattern(line: str) -> Pattern | None:
-    if (match := _PATTERN.fullmatch(line)) is None:
-        return None
+def _pattern(row: rows.Logged) -> Pattern:
     return Pattern(
-        service=match["service"],
-        kind=match["kind"],
-        level=match["level"],
-        example=match["example"].strip(),
-        first=match["first"],
-        count=int(match["count"]),
-        share=_float(match["share"]) or 0.0,
-        line=line,
+        service=row.service,
+        kind=row.shift,
+        level=row.level,
+        example=row.example,
+        first=f"{row.first:%H:%M:%S}" if row.first else "",
+        count=row.count,
+        share=row.share_now * 100,
+        line=row.line,
     )
 
 
-def _change(line: str) -> Change | None:
-    if (match := _CHANGE.fullmatch(line)) is None:
-        return None
-    seconds = int(match["seconds"])
+def _change(row: rows.Changed) -> Change:
     return Change(
-        id=match["id"],
-        service=match["service"],
-        previous=match["previous"],
-        version=match["version"],
-        at=match["at"],
-        seconds=seconds if match["side"] == "before" else -seconds,
-        verdict=match["verdict"],
-        summary=match["summary"].strip(),
-        line=line,
+        id=row.change,
+        service=row.service,
+        previous=row.previous_version,
+        version=row.version,
+        at=f"{row.at:%H:%M:%S}",
+        seconds=round(row.before_onset_s or 0.0),
+        verdict=row.verdict,
+        summary=row.summary,
+        line=row.line,
     )
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

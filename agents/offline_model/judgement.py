@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agents import rows
 from agents.offline_model.findings import (
     Change,
     Metric,
     Pattern,
     Ranking,
     Suspect,
-    read_changes,
-    read_patterns,
-    read_ranking,
+    changes_of,
+    patterns_of,
+    ranking_of,
 )
 from agents.offline_model.fit import Evidence, Fit, Nature, fit_change, weigh_evidence
 from agents.offline_model.steering import Steering, tried_remedies
@@ -66,17 +67,17 @@ class Explanation:
 
 def read_case(transcript: Transcript, steering: Steering) -> Case:
     ranking = _best_ranking(transcript, steering)
-    tables = [r.text.splitlines() for r in transcript.of("what_changed")]
-    changes = {c.id: c for c in (*(x for table in tables for x in read_changes(table)), *ranking.changes)}
+    listed = [change for r in transcript.of("what_changed") for change in changes_of(r.rows)]
+    changes = {c.id: c for c in (*listed, *ranking.changes)}
     services = set(transcript.calls)
     return Case(
         transcript=transcript,
         steering=steering,
         ranking=replace(ranking, suspects=tuple(s for s in ranking.suspects if s.service in services)),
         changes=tuple(c for c in changes.values() if c.service in services),
-        patterns=tuple(p for r in transcript.of("log_patterns") for p in read_patterns(r.text)),
-        stacks=tuple(r.text for r in transcript.of("search_logs")),
-        diffs={str(r.arguments.get("change", "")): r.text for r in transcript.of("read_diff")},
+        patterns=tuple(p for r in transcript.of("log_patterns") for p in patterns_of(r.rows)),
+        stacks=tuple(row.example for r in transcript.of("search_logs") for row in r.of(rows.Logged)),
+        diffs={row.change: row.diff for r in transcript.of("read_diff") for row in r.of(rows.Altered)},
     )
 
 
@@ -85,9 +86,9 @@ def _best_ranking(transcript: Transcript, steering: Steering) -> Ranking:
     results = transcript.of("rank_causes")
     if steering.note_focus is not None:
         results = [r for r in results if r.place > steering.note_place] or results
-    rankings = [read_ranking(r.text) for r in results]
+    rankings = [ranking_of(r.rows) for r in results]
     seen = [r for r in rankings if r.suspects]
-    return (seen or rankings or [read_ranking("")])[-1]
+    return (seen or rankings or [ranking_of(())])[-1]
 
 
 def open_suspects(case: Case) -> list[Suspect]:

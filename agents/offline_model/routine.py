@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from agents.citations import check_draft
 from agents.offline_model import cluster, database
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
@@ -20,7 +21,6 @@ from agents.offline_model.judgement import (
     diffs_to_read,
     explain,
     explains_itself,
-    lower,
     open_suspects,
     read_case,
 )
@@ -155,32 +155,26 @@ def _shown(case: Case, rows: list[dict[str, Any]]) -> list[Call]:
 
 
 def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
-    """The draft that was refused, without what its problems name; a doubt lowers the confidence."""
+    """The draft that was refused, as far as the gate lets it through; what cannot be read is drafted anew."""
     try:
-        draft = Draft.model_validate(dict(refusal.arguments)).model_dump(mode="json")
+        draft = Draft.model_validate(dict(refusal.arguments))
     except ValidationError:
         case = read_case(transcript, read_steering(transcript))
         own = draft_conclusion(case, explain(case))
         return own if dict(refusal.arguments) != own else draft_conclusion(case, None)
-    problems = refusal.text
-    draft["claims"] = [c for c in draft["claims"] if f"dropped: {c['text']!r}" not in problems]
-    if "confidence lowered" in problems or "dropped: " in problems:
-        draft["confidence"] = lower(draft["confidence"], "medium")
-    if any(
-        words in problems for words in ("not one of the declared services", "outside dependency", "without a proof")
-    ):
-        draft["cause"], draft["confidence"], draft["proposal"] = None, "none", None
-    if "only coincides" in problems or "was not found by a change tool" in problems:
-        draft["confidence"] = lower(draft["confidence"], "low")
-        if draft["cause"] is not None:
-            draft["cause"]["change"] = None
-            draft["headline"] = f"{draft['cause']['service']}: {draft['cause']['kind']}. Low."
-            draft["cause"]["statement"] = f"{draft['cause']['service']}: {draft['cause']['kind']}."
-    if "proposal" in problems or "a rollback needs" in problems or draft["cause"] is None:
-        draft["proposal"] = None
-    if draft["proposal"] and draft["proposal"]["remediation"] == "rollback_deployment" and not draft["cause"]["change"]:
-        draft["proposal"] = None
-    return dict(draft)
+    checked = check_draft(draft, transcript.evidence(), transcript.calls)
+    kept = {claim.text for claim in checked.claims}
+    mended = draft.model_dump(mode="json")
+    mended["claims"] = [claim for claim in mended["claims"] if claim["text"] in kept]
+    mended["confidence"] = checked.confidence
+    mended["proposal"] = checked.proposal.model_dump(mode="json") if checked.proposal else None
+    if checked.cause is None:
+        mended["cause"] = None
+    elif checked.cause.change_verdict != "cause" and mended["cause"]["change"]:
+        what = f"{checked.cause.service}: {checked.cause.kind}."
+        mended["cause"] |= {"change": None, "statement": what}
+        mended["headline"] = f"{what} {checked.confidence.capitalize()}."
+    return dict(mended)
 
 
 def _says(calls: Iterable[Call]) -> str:

@@ -62,10 +62,9 @@ def read_steering(transcript: Transcript) -> Steering:
     cleared, rolled, restarted = set[str](), set[str](), set[str]()
     leading = False
     note_focus, note_place = None, -1
-    people = [line.partition(":")[2] for line in transcript.said.splitlines() if not line.startswith("Autoheal:")]
     for place, text in [
         (-1, transcript.question),
-        *((-1, t) for t in people),
+        *((-1, t) for t in transcript.said),
         *((n.place, n.text) for n in transcript.notes),
     ]:
         left: set[str] = set()

@@ -1,43 +1,50 @@
-"""What a conversation says, read again on every turn: question, services, results, what people said, what is due.
+"""What a conversation holds, taken anew on every turn: question, services, results, what people said, what is due.
 
-Everything here comes from `TurnRequest`, so a run that was interrupted, or begun by another model, is understood the
-same way. Results count only with the tool that they were asked from: text inside one never poses as another's.
+Everything here comes from `TurnRequest`: its calls and its briefing, never a text that was printed for a model. So a
+run that was interrupted, or begun by another model, is understood the same way.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from agents.model import TurnRequest
+from agents.gate.evidence import Evidence
+from agents.model import Note, TurnRequest
+from agents.rows import Row, Unread
 
 CALL_PREFIX: Final = "toolu_offline_"
-_HEADER: Final = re.compile(r"\[(A\d{1,4})\] [^\n]{1,200}, \d\d:\d\d:\d\d UTC(?:\n|$)")
-_SERVICE: Final = re.compile(r"- ([a-z0-9][a-z0-9._-]{0,39})(?: \([^)]*\))?(?:, calls (.+))?")
-_NOTE: Final = "A person in the thread says:"
-_HURRY: Final = ("Conclude now", "Call `conclude` now")
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One answered call. `id` is what a claim cites, empty where nothing was stored; `place` orders the history."""
+    """One answered call. `evidence` is what was stored of it, None where nothing was; `place` orders the history."""
 
-    id: str
     tool: str
     arguments: Mapping[str, Any]
-    text: str
+    evidence: Evidence | None
     is_error: bool
     place: int
 
+    @property
+    def id(self) -> str:
+        """What a claim cites, empty where nothing was stored."""
+        return self.evidence.id if self.evidence else ""
 
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """What a person said while the run was going on."""
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.evidence.rows if self.evidence else ()
 
-    text: str
-    place: int
+    def of(self, kind: type[R]) -> list[R]:
+        """Its rows of one kind, in their order."""
+        return [row for row in self.rows if isinstance(row, kind)]
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, in one line."""
+        return next((row.reason.partition("\n")[0] for row in self.of(Unread)), "no answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class Transcript:
     """`calls` go from caller to callees. `turn` numbers the answer that is due, `own_turns` those given offline."""
 
     question: str
-    said: str
+    said: tuple[str, ...]
     calls: Mapping[str, tuple[str, ...]]
     connected: tuple[str, ...]
     missing: tuple[str, ...]
@@ -66,8 +73,9 @@ class Transcript:
         last = {(r.tool, str(sorted(r.arguments.items()))): r for r in self.results if r.tool != "conclude"}
         return [r for r in last.values() if r.is_error]
 
-    def corpus(self) -> str:
-        return "\n".join(r.text for r in self.results if r.id and not r.is_error)
+    def evidence(self) -> list[Evidence]:
+        """All that was read."""
+        return [r.evidence for r in self.results if r.evidence is not None and not r.is_error]
 
     def was_asked(self, tool: str, arguments: Mapping[str, Any]) -> bool:
         return any(name == tool and dict(given) == dict(arguments) for name, given in self.asked)
@@ -89,37 +97,32 @@ class Transcript:
 
 @dataclass(kw_only=True)
 class _Reading:
-    opening: str = ""
     results: list[Result] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     calls: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
-    hurried: bool = False
     turns: int = 0
     own_turns: int = 0
 
 
 def read_transcript(request: TurnRequest) -> Transcript:
     """Never raises on odd content: what is not understood is left out."""
-    reading = _Reading()
+    reading, told = _Reading(), request.briefing
     for place, message in enumerate(request.messages):
-        role, content = message.get("role"), message.get("content")
-        if role == "assistant":
-            _read_answer(reading, content)
-        elif role == "system":
-            _read_system(reading, _text(content), place)
-        elif role == "user":
-            if not reading.opening and not reading.turns:
-                reading.opening = _text(content)
-            reading.results.extend(_results(reading, content, place))
-    opening = _read_opening(reading.opening)
+        if message.get("role") == "assistant":
+            _read_answer(reading, message.get("content"))
+        elif message.get("role") == "user":
+            _read_results(reading, message.get("content"), place, told.reads)
     return Transcript(
-        **opening,
+        question=told.question.strip(),
+        said=told.said,
+        calls=told.services,
+        connected=told.connected,
+        missing=told.missing,
         tools={str(t.get("name")): _arguments(t) for t in request.tools},
         results=tuple(reading.results),
         asked=tuple(reading.asked),
-        notes=tuple(reading.notes),
-        hurried=reading.hurried,
+        notes=told.notes,
+        hurried=told.hurried,
         turn=reading.turns,
         own_turns=reading.own_turns,
     )
@@ -137,52 +140,15 @@ def _read_answer(reading: _Reading, content: object) -> None:
         reading.asked.append(call)
 
 
-def _read_system(reading: _Reading, text: str, place: int) -> None:
-    if text.startswith(_NOTE):
-        reading.notes.append(Note(text=text.removeprefix(_NOTE).strip(), place=place))
-    elif text.startswith(_HURRY):
-        reading.hurried = True
-
-
-def _results(reading: _Reading, content: object, place: int) -> Iterator[Result]:
+def _read_results(reading: _Reading, content: object, place: int, reads: Mapping[str, Evidence]) -> None:
     for block in _blocks(content):
         if block.get("type") != "tool_result":
             continue
-        tool, arguments = reading.calls.get(str(block.get("tool_use_id", "")), ("", {}))
-        text = _text(block.get("content"))
-        header = _HEADER.match(text)
-        yield Result(
-            id=header.group(1) if header else "",
-            tool=tool,
-            arguments=arguments,
-            text=text[header.end() :] if header else text,
-            is_error=bool(block.get("is_error")),
-            place=place,
-        )
-
-
-def _read_opening(text: str) -> dict[str, Any]:
-    parts = text.split("\n\n")
-    declared = next((p for p in parts if p.startswith("Declared services:")), "")
-    calls: dict[str, tuple[str, ...]] = {}
-    for line in declared.splitlines()[1:]:
-        if match := _SERVICE.fullmatch(line.strip()):
-            calls[match.group(1)] = tuple(c.strip() for c in (match.group(2) or "").split(",") if c.strip())
-    sources = next((p for p in parts if p.startswith("Connected:")), "")
-    connected, _, missing = sources.partition(". Not connected:")
-    said_at = text.rfind("Said in the thread so far:")
-    question = text[: text.find("\n\nDeclared services:")] if declared else text
-    return {
-        "question": question.removeprefix("Question from the thread:").strip(),
-        "said": text[said_at:].partition(":")[2].strip() if said_at >= 0 else "",
-        "calls": calls,
-        "connected": _words(connected.removeprefix("Connected:"), "nothing"),
-        "missing": _words(missing.rstrip("."), "nothing missing"),
-    }
-
-
-def _words(text: str, nothing: str) -> tuple[str, ...]:
-    return tuple(w.strip() for w in text.split(",") if w.strip() and w.strip() != nothing)
+        answered = str(block.get("tool_use_id", ""))
+        tool, arguments = reading.calls.get(answered, ("", {}))
+        evidence, is_error = reads.get(answered), bool(block.get("is_error"))
+        found = Result(tool=tool, arguments=arguments, evidence=evidence, is_error=is_error, place=place)
+        reading.results.append(found)
 
 
 def _arguments(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -195,9 +161,3 @@ def _blocks(content: object) -> list[Mapping[str, Any]]:
     if isinstance(content, str) or not isinstance(content, Sequence):
         return []
     return [b for b in content if isinstance(b, Mapping)]
-
-
-def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(b.get("text", "")) for b in _blocks(content) if b.get("type") == "text")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.citations import Checked, Evidence, check_draft, numbers_borne
+from agents.citations import Checked, check_draft, numbers_borne
+from agents.gate.evidence import Evidence
 from agents.verdict import Draft
 
 SERVICES = ("checkout", "payments")

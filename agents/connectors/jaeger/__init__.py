@@ -20,6 +20,7 @@ from agents.connectors.jaeger.answers import Parsed, as_json, data_of, read_answ
 from agents.connectors.jaeger.reading import render_trace, render_traces
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Window
+from agents.rows import Searched
 from agents.tool import Arguments, ToolOutput, tool
 
 _SLICES: Final = 10
@@ -147,10 +148,25 @@ class Jaeger(Connector):
             await self._traces(_Question(name=name, window=window, limit=arguments.limit), _ANSWER_BYTES, more)
             for name in self._names[arguments.service]
         ]
-        lines = await self.context.compute(render_traces, tuple(bodies), self._service_of, arguments.limit)
+        found = await self.context.compute(render_traces, tuple(bodies), self._service_of, arguments.limit)
+        searched = Searched(
+            service=arguments.service,
+            what="recorded requests",
+            found=len(found),
+            start=window.start,
+            end=window.end,
+            wanted={
+                name: str(value)
+                for name, value in arguments.model_dump(include={"operation", "min_ms", "failed"}).items()
+                if value
+            },
+            whole=len(found) < arguments.limit,
+            line="" if found else "no such traces",
+        )
         return ToolOutput(
-            text="\n".join(lines) or "no such traces",
-            summary=f"{len(lines)} traces of {arguments.service}",
+            text="\n".join(row.line for row in found) or searched.line,
+            rows=(searched, *found),
+            summary=f"{len(found)} traces of {arguments.service}",
             facts={"start": window.start.isoformat(), "end": window.end.isoformat()},
         )
 
@@ -158,10 +174,10 @@ class Jaeger(Connector):
     async def read_trace(self, arguments: ReadTrace) -> ToolOutput:
         """One recorded request as a tree: each step with its service, length, own time and whether it failed."""
         answer = await self._get(f"traces/{arguments.trace}", {}, max_bytes=_ANSWER_BYTES, accept={400, 404})
-        lines = await self.context.compute(render_trace, answer, self._service_of)
+        lines, rows = await self.context.compute(render_trace, answer, self._service_of)
         if not lines:
             raise BadArguments(f"Jaeger has no trace {arguments.trace}; it may have been forgotten")
-        return ToolOutput(text="\n".join(lines), summary=f"trace {arguments.trace[:16]}: {lines[0][:80]}")
+        return ToolOutput(text="\n".join(lines), rows=rows, summary=f"trace {arguments.trace[:16]}: {lines[0][:80]}")
 
     async def _recorded(self, *, timeout_s: float = 10.0, retries: int = 2) -> set[str]:
         """The service names that Jaeger has spans of."""

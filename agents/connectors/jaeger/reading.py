@@ -7,50 +7,62 @@ from typing import Final
 
 from agents.connectors.jaeger.answers import Span, Traces, as_json
 from agents.evidence.types import as_utc
+from agents.rows import Traced
 
 _LINES: Final = 60
 _DEEPEST: Final = 12
 
 
-def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int) -> list[str]:
-    """One line a trace, slowest first. Raises as `read_answers`."""
+def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int) -> list[Traced]:
+    """One row a trace, slowest first. Raises as `read_answers`."""
     traces = Traces()
     for body in bodies:
         traces.add(as_json(body))
     found = [(trace, spans) for trace, spans in traces.spans.items() if spans]
     found.sort(key=lambda pair: (-_length(pair[1]), pair[0]))
-    return [_line(trace, spans, names) for trace, spans in found[:limit]]
+    return [_traced(trace, spans, names) for trace, spans in found[:limit]]
 
 
-def render_trace(body: bytes, names: Mapping[str, str]) -> list[str]:
-    """The tree of one trace, children in time order, at most 60 lines; empty if there is no such trace."""
+def render_trace(body: bytes, names: Mapping[str, str]) -> tuple[list[str], tuple[Traced, ...]]:
+    """The tree of one trace, children in time order, at most 60 lines, and its rows; empty if there is none."""
     traces = Traces()
     document = as_json(body)
     if isinstance(document, dict) and document.get("data") is None and document.get("errors"):
-        return []
+        return [], ()
     traces.add(document)
     for trace, spans in traces.spans.items():
         if spans:
-            lines = [_line(trace, spans, names), *_tree(spans, names)]
-            left = len(lines) - _LINES
-            return lines if left <= 0 else [*lines[:_LINES], f"({left} more spans)"]
-    return []
+            rows = [_traced(trace, spans, names), *_tree(trace, spans, names)]
+            lines = [row.line for row in rows[:_LINES]]
+            left = len(rows) - _LINES
+            return [*lines, *([f"({left} more spans)"] if left > 0 else [])], tuple(rows[:_LINES])
+    return [], ()
 
 
 def _length(spans: Mapping[str, Span]) -> float:
     return max(s.at + s.duration_s for s in spans.values()) - min(s.at for s in spans.values())
 
 
-def _line(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> str:
+def _traced(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> Traced:
     first = min(spans.values(), key=lambda s: (s.parent in spans, s.at))
     failed = sorted({names.get(s.service, s.service) for s in spans.values() if s.failed})
     says = f", failed in {', '.join(failed[:5])}" if failed else ""
     service = names.get(first.service, first.service)
     start = as_utc(min(s.at for s in spans.values()))
-    return f"{trace} {start:%H:%M:%S} {_ms(_length(spans))} {service} {first.operation}, {len(spans)} spans{says}"
+    length = _length(spans)
+    return Traced(
+        service=service,
+        trace=trace,
+        operation=first.operation,
+        at=start,
+        lasted_s=length,
+        failed_in=tuple(failed),
+        spans=len(spans),
+        line=f"{trace} {start:%H:%M:%S} {_ms(length)} {service} {first.operation}, {len(spans)} spans{says}",
+    )
 
 
-def _tree(spans: Mapping[str, Span], names: Mapping[str, str]) -> Iterator[str]:
+def _tree(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> Iterator[Traced]:
     children: dict[str, list[Span]] = {}
     for span in spans.values():
         inside = span.parent in spans and span.parent != span.id
@@ -65,7 +77,15 @@ def _tree(spans: Mapping[str, Span], names: Mapping[str, str]) -> Iterator[str]:
         at = f"+{_ms(span.at - begin)}"
         service = names.get(span.service, span.service)
         indent = "  " * min(depth, _DEEPEST)
-        yield f"{indent}{service} {span.operation}: {at}, {_ms(span.duration_s)}, own {_ms(own)}{failed}"
+        yield Traced(
+            service=service,
+            trace=trace,
+            operation=span.operation,
+            at=as_utc(span.at),
+            lasted_s=span.duration_s,
+            failed_in=(service,) if span.failed else (),
+            line=f"{indent}{service} {span.operation}: {at}, {_ms(span.duration_s)}, own {_ms(own)}{failed}",
+        )
         due += [(child, depth + 1) for child in _in_time(below)]
 
 

@@ -21,6 +21,7 @@ from agents.connectors.logfiles.files import open_inside
 from agents.connectors.logfiles.reader import Span, Wanted, compile_pattern, read_spans, search_span
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Window
+from agents.rows import Searched
 from agents.tool import Arguments, ToolOutput, tool
 
 
@@ -104,9 +105,21 @@ class LogFiles(Connector):
         except re2.error as exc:
             raise BadArguments(f"search_logs: grep is not an RE2 pattern: {exc}") from exc
         span = self._span(arguments.service, window, arguments.limit)
-        shown, gaps = await self.context.compute(search_span, span, Wanted(grep=arguments.grep, level=arguments.level))
+        wanted = Wanted(grep=arguments.grep, level=arguments.level)
+        shown, gaps = await self.context.compute(search_span, span, wanted)
+        searched = Searched(
+            service=arguments.service,
+            what="log lines",
+            found=len(shown),
+            start=window.start,
+            end=window.end,
+            wanted={name: value for name, value in vars(wanted).items() if value},
+            whole=not gaps,
+            line="" if shown else "no matching lines",
+        )
         return ToolOutput(
-            text="\n".join(shown) or "no matching lines",
+            text="\n".join(row.line for row in shown) or searched.line,
+            rows=(searched, *shown),
             summary=f"{len(shown)} log lines of {arguments.service}",
             facts={"count": len(shown), "start": window.start.isoformat(), "end": window.end.isoformat()},
             gap="; ".join(gaps) or None,

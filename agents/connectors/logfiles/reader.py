@@ -17,6 +17,7 @@ from agents.connectors.logfiles.lines import parse_line, rank
 from agents.errors import AgentError
 from agents.evidence.types import LogLine, Window
 from agents.packed_lines import PackedLines
+from agents.rows import Logged
 
 _SLACK = timedelta(seconds=5)
 _MAX_LINE = 65_536
@@ -58,10 +59,22 @@ def read_spans(spans: Sequence[Span]) -> tuple[PackedLines, list[str]]:
     return PackedLines.of(lines), gaps
 
 
-def search_span(span: Span, wanted: Wanted) -> tuple[list[str], list[str]]:
-    """The newest matching lines as they are shown, oldest first, and what could not be read."""
+def search_span(span: Span, wanted: Wanted) -> tuple[list[Logged], list[str]]:
+    """The newest matching lines as rows, oldest first, and what could not be read."""
     lines, gaps = _read(span, wanted)
-    return [show(line) for line in lines], gaps
+    return [_row(line) for line in lines], gaps
+
+
+def _row(line: LogLine) -> Logged:
+    return Logged(
+        service=line.service,
+        example=line.text,
+        level=line.level,
+        first=line.time,
+        last=line.time,
+        fields=line.fields,
+        line=show(line),
+    )
 
 
 def compile_pattern(grep: str) -> re2._Regexp[str]:

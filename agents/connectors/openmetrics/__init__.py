@@ -21,12 +21,14 @@ from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext
 from agents.connectors.openmetrics.exposition import MalformedMetrics, Sample, parse_metrics
 from agents.connectors.openmetrics.ring import Ring
 from agents.errors import AgentError, BadArguments
-from agents.evidence.types import RawSeries, Window
+from agents.evidence.types import RawSeries, Window, as_utc
+from agents.rows import Sampled, Searched
 from agents.tool import Arguments, ToolOutput, tool
 
 _LOG = logging.getLogger(__name__)
 _ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 _SHOWN = 200
+_HISTORIES = 10
 
 
 class OpenMetricsConfig(ConnectorConfig):
@@ -124,13 +126,15 @@ class OpenMetrics(Connector):
         now = self.context.now()
         window = Window(start=now - timedelta(seconds=3 * self.config.interval_s + 5), end=now)
         rows = [raw for raw in target.ring.series(window) if arguments.contains in raw.name]
-        lines = [f"{_title(raw)} {raw.values[-1]:g} ({raw.kind})" for raw in rows]
+        found = [_latest(raw, target.service) for raw in rows[:_SHOWN]]
+        searched = _searched(target.service, {"contains": arguments.contains}, len(rows), _SHOWN, window)
         gaps = [*self._reaches_back(target, window), *self._gaps(target)]
-        if len(lines) > _SHOWN:
-            gaps.append(f"{len(lines) - _SHOWN} further series are not shown; narrow with `contains`")
+        if len(rows) > _SHOWN:
+            gaps.append(f"{len(rows) - _SHOWN} further series are not shown; narrow with `contains`")
         return ToolOutput(
-            text="\n".join(lines[:_SHOWN]) or "no samples",
-            summary=f"{len(lines)} series of {arguments.service}",
+            text="\n".join(row.line for row in found) or searched.line,
+            rows=(searched, *found),
+            summary=f"{len(rows)} series of {arguments.service}",
             facts={"latest": {_title(raw): float(raw.values[-1]) for raw in rows[:_SHOWN]}},
             gap="; ".join(gaps) or None,
         )
@@ -145,16 +149,15 @@ class OpenMetrics(Connector):
         now = self.context.now()
         window = Window(start=now - timedelta(minutes=arguments.minutes), end=now)
         rows = [raw for raw in target.ring.series(window) if raw.name == arguments.name]
-        shown = {_title(raw): _points(raw) for raw in rows[:10]}
-        lines = [
-            f"{title}: " + " ".join(f"{at:%H:%M:%S}={value:.4g}" for at, value in points)
-            for title, points in shown.items()
-        ]
+        shown = {_title(raw): _points(raw) for raw in rows[:_HISTORIES]}
+        found = [_moving(raw, target.service) for raw in rows[:_HISTORIES]]
+        searched = _searched(target.service, {"name": arguments.name}, len(rows), _HISTORIES, window)
         gaps = [*self._reaches_back(target, window), *self._gaps(target)]
-        if len(rows) > 10:
-            gaps.append(f"{len(rows) - 10} further series are not shown")
+        if len(rows) > _HISTORIES:
+            gaps.append(f"{len(rows) - _HISTORIES} further series are not shown")
         return ToolOutput(
-            text="\n".join(lines) or "no samples",
+            text="\n".join(row.line for row in found) or searched.line,
+            rows=(searched, *found),
             summary=f"{arguments.name} of {arguments.service}: {len(rows)} series",
             facts={"series": {t: [[at.isoformat(), value] for at, value in p] for t, p in shown.items()}},
             gap="; ".join(gaps) or None,
@@ -228,6 +231,50 @@ def _of_service(raw: RawSeries, service: str) -> RawSeries:
 def _title(raw: RawSeries) -> str:
     labels = ",".join(f'{key}="{value}"' for key, value in sorted(raw.labels.items()))
     return f"{raw.name}{{{labels}}}" if labels else raw.name
+
+
+def _latest(raw: RawSeries, service: str) -> Sampled:
+    """The newest sample as a row with its line."""
+    value = float(raw.values[-1])
+    total = raw.kind in {"counter", "histogram_bucket"}
+    return Sampled(
+        service=service,
+        name=raw.name,
+        labels=_own_labels(raw),
+        points=((as_utc(float(raw.times[-1])), value),),
+        counted="total" if total else "value",
+        line=f"{_title(raw)} {value:g} ({raw.kind})",
+    )
+
+
+def _moving(raw: RawSeries, service: str) -> Sampled:
+    """How a series moved, as a row with its line."""
+    points = _points(raw)
+    return Sampled(
+        service=service,
+        name=raw.name,
+        labels=_own_labels(raw),
+        points=tuple(points),
+        counted="rate" if raw.kind in {"counter", "histogram_bucket"} else "value",
+        line=f"{_title(raw)}: " + " ".join(f"{at:%H:%M:%S}={value:.4g}" for at, value in points),
+    )
+
+
+def _own_labels(raw: RawSeries) -> dict[str, str]:
+    return {key: value for key, value in raw.labels.items() if key != "service"}
+
+
+def _searched(service: str, wanted: Mapping[str, str], found: int, shown: int, window: Window) -> Searched:
+    return Searched(
+        service=service,
+        what="series",
+        found=found,
+        start=window.start,
+        end=window.end,
+        wanted={key: value for key, value in wanted.items() if value},
+        whole=found <= shown,
+        line="" if found else "no samples",
+    )
 
 
 def _points(raw: RawSeries, limit: int = 20) -> list[tuple[datetime, float]]:

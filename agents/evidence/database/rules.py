@@ -7,11 +7,11 @@ What passed and healed by itself is told as over.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agents.evidence.database.digest import read_metrics, read_statements
+from agents.evidence.database.digest import read_statements
 from agents.evidence.database.types import Fault, Finding, Shape, Statement
 
 _FAILOVER: Final = re.compile(r"failover", re.IGNORECASE)
@@ -60,11 +60,11 @@ class Seen:
         return fitting[0] if fitting else None
 
 
-def see(instance: str, metrics: str, events: str) -> Seen:
-    """From the texts of both digests."""
-    lines = [line.strip() for line in events.splitlines()]
+def see(instance: str, metrics: Iterable[Shape], events: Iterable[str]) -> Seen:
+    """From the shapes and lines of both digests."""
+    lines = [line.strip() for line in events]
     plain = tuple(line for line in lines if line and "top statement:" not in line and "top wait event:" not in line)
-    return Seen(instance=instance, metrics=read_metrics(metrics), statements=read_statements(events), events=plain)
+    return Seen(instance=instance, metrics=tuple(metrics), statements=read_statements(lines), events=plain)
 
 
 def explain(seen: Seen) -> list[Finding]:

@@ -1,9 +1,11 @@
 """A breakdown of requests as text for an agent: one line a part, every number quotable, traces to look up."""
 
+from dataclasses import replace
 from math import isfinite
 
 from agents.evidence.digest import estimate_tokens, quantity
 from agents.evidence.traces.breakdown import Step, TimePart, TraceBreakdown
+from agents.rows import Row, Spent
 
 BREAKDOWN_TOKENS = 400
 NEWS = 0.1  # of the usual time: what was added beyond that is worth a sentence
@@ -29,6 +31,47 @@ def render_breakdown(found: TraceBreakdown, since: str, *, max_tokens: int = BRE
             break
         kept.append(line)
     return "\n".join([*head, *kept, *tail])
+
+
+def breakdown_rows(found: TraceBreakdown, text: str) -> tuple[Row, ...]:
+    """The breakdown as rows, each with the line of `text` that tells it."""
+    lines = text.splitlines()
+    whole = Spent(
+        service=found.service, part="whole request", before_s=_or_none(found.before_s), now_s=_or_none(found.after_s)
+    )
+    rows: list[Row] = [replace(whole, line=lines[0])]
+    first = most_added(found)
+    if first is not None:
+        rows.append(replace(_spent(found, first), part=part_name(found, first), most=True, line=lines[1]))
+    for part in found.parts:
+        line = _part(part)
+        rows.append(replace(_spent(found, part), line=line if line in lines else ""))
+    for step in found.steps:
+        line = _step(step)
+        row = Spent(
+            service=found.service,
+            part=_cut(step.operation),
+            before_s=_or_none(step.before_s),
+            now_s=_or_none(step.after_s),
+        )
+        rows.append(replace(row, line=line.strip() if line in lines else ""))
+    return tuple(rows)
+
+
+def _spent(found: TraceBreakdown, part: TimePart) -> Spent:
+    return Spent(
+        service=found.service,
+        part="own work" if part.callee is None else f"calls to {_cut(part.callee)}",
+        before_s=_or_none(part.before_s),
+        now_s=_or_none(part.after_s),
+        calls_before=_or_none(part.calls_before),
+        calls_now=_or_none(part.calls_after),
+        callee=part.callee is not None,
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def most_added(found: TraceBreakdown) -> TimePart | None:

@@ -14,15 +14,18 @@ import pytest
 
 from agents import analysis
 from agents.calls import conclude_schema
-from agents.citations import Checked, Evidence, check_draft
+from agents.citations import Checked, check_draft
 from agents.evidence.types import Change, Edge
-from agents.model import Turn, TurnRequest
+from agents.gate.evidence import Evidence
+from agents.gate.older import Older, read_older
+from agents.model import Briefing, Note, Turn, TurnRequest
 from agents.offline_model import OfflineModel
 from agents.telemetry import Gathered
+from agents.tool import ToolOutput
 from agents.verdict import Draft
 
 NOW = datetime(2026, 11, 3, 2, 46, 7, tzinfo=UTC)
-Answer = tuple[str, dict[str, Any], bool]
+Answer = tuple[str, dict[str, Any], bool] | ToolOutput
 Tool = Callable[[Mapping[str, Any]], Answer]
 
 
@@ -53,17 +56,38 @@ class Stage:
     said: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    reads: dict[str, Evidence] = field(default_factory=dict)
     turns: list[Turn] = field(default_factory=list)
     drafts: list[dict[str, Any]] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     verdict: Checked | None = None
+    garbled: bool = False
 
     def request(self) -> TurnRequest:
         if not self.messages:
-            self.messages.append({"role": "user", "content": [{"type": "text", "text": self._opening()}]})
+            opening = "1. nobody [errors] score=9" if self.garbled else self._opening()
+            self.messages.append({"role": "user", "content": [{"type": "text", "text": opening}]})
         tools = [schema(name, *ARGUMENTS.get(name, ())) for name in self.tools]
-        return TurnRequest(system="", tools=[*tools, conclude_schema()], messages=self.messages)
+        return TurnRequest(
+            system="", tools=[*tools, conclude_schema()], messages=self.messages, briefing=self.briefing()
+        )
+
+    def briefing(self) -> Briefing:
+        """The same as data, as the loop gives it."""
+        notes = [(n, m["content"]) for n, m in enumerate(self.messages) if m["role"] == "system"]
+        people = "A person in the thread says:"
+        said = [line.partition(":")[2] for line in self.said.splitlines() if not line.startswith("Autoheal:")]
+        return Briefing(
+            question=self.question,
+            said=tuple(said),
+            services=self.services,
+            connected=("Metrics pages", "Log files", "Git"),
+            missing=("traces",),
+            notes=tuple(Note(text=t.removeprefix(people).strip(), place=n) for n, t in notes if t.startswith(people)),
+            hurried=any(text.startswith("Conclude now") for _, text in notes),
+            reads=self.reads,
+        )
 
     def answer(self, content: list[dict[str, Any]]) -> None:
         """Commit an answer and run its tools, as the loop does."""
@@ -101,20 +125,14 @@ class Stage:
         if use["name"] == "conclude":
             return self._concluded(use)
         tool = self.tools.get(use["name"])
-        text, facts, is_error = tool(use["input"]) if tool else (f"there is no tool {use['name']!r}", {}, True)
-        found = Evidence(
-            id=f"A{len(self.evidence) + 1}",
-            tool=use["name"],
-            source="evidence",
-            text=text,
-            facts=facts,
-            taken_at=NOW,
-            is_error=is_error,
-        )
+        answer = tool(use["input"]) if tool else (f"there is no tool {use['name']!r}", {}, True)
+        found = evidence_of(f"A{len(self.evidence) + 1}", use, answer)
         self.evidence.append(found)
-        content = f"[{found.id}] {found.tool}, {found.source}, {NOW:%H:%M:%S} UTC\n{text}"
+        self.reads[use["id"]] = found
+        content = f"[{found.id}] {found.tool}, {found.source}, {NOW:%H:%M:%S} UTC\n{found.text}"
+        content = "[A9] rank_causes: quiet" if self.garbled else content
         block = {"type": "tool_result", "tool_use_id": use["id"], "content": content}
-        return {**block, "is_error": True} if is_error else block
+        return {**block, "is_error": True} if found.is_error else block
 
     def _concluded(self, use: dict[str, Any]) -> dict[str, Any]:
         self.drafts.append(use["input"])
@@ -126,6 +144,27 @@ class Stage:
             return {**block, "content": told, "is_error": True}
         self.verdict = checked
         return block
+
+
+def evidence_of(number: str, use: dict[str, Any], answer: Answer) -> Evidence:
+    """A result with its rows; those of a text come from the reader of older results."""
+    if isinstance(answer, ToolOutput):
+        text, facts, is_error, rows = answer.text, dict(answer.facts), False, answer.rows
+    else:
+        text, facts, is_error = answer
+        older = Older(tool=use["name"], arguments=use["input"], text=text, facts=facts, taken_at=NOW, is_error=is_error)
+        rows = read_older(older)
+    return Evidence(
+        id=number,
+        tool=use["name"],
+        source="evidence",
+        text=text,
+        facts=facts,
+        taken_at=NOW,
+        is_error=is_error,
+        rows=rows,
+        arguments=use["input"],
+    )
 
 
 def shown(text: str) -> Tool:
@@ -191,7 +230,7 @@ def _with_versions(change: Change) -> Change:
 
 def _tools(gathered: Gathered, edges: tuple[Edge, ...], diffs: Mapping[str, str]) -> dict[str, Tool]:
     def finding(made: Any) -> Answer:
-        return made.text, dict(made.facts), False
+        return ToolOutput(text=made.text, rows=made.rows, facts=dict(made.facts), summary=made.summary)
 
     def told(arguments: Mapping[str, Any]) -> analysis.Told:
         ago = arguments.get("since_minutes")

@@ -67,7 +67,12 @@ async def test_same_messages_give_the_same_turn(stage_of: StageOf, props: Any) -
     for _ in range(3):
         request = stage.request()
         requests.append(
-            TurnRequest(system="", tools=request.tools, messages=json.loads(json.dumps(list(request.messages))))
+            TurnRequest(
+                system="",
+                tools=request.tools,
+                messages=json.loads(json.dumps(list(request.messages))),
+                briefing=request.briefing,
+            )
         )
         turn = await OfflineModel().ask(request)
         stage.turns.append(turn)
@@ -154,29 +159,25 @@ async def test_already_rolled_back_without_a_name_means_the_leading_change(stage
     assert verdict.proposal is None or verdict.proposal.remediation != "rollback_deployment"
 
 
-async def test_refused_draft_is_mended_once_and_less_sure(stage_of: StageOf, props: Any) -> None:
-    stage, _ = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
-    stage.refusals = ["change c-bad only coincides: it does not reach the symptom"]
+async def test_refused_draft_is_mended_to_what_the_gate_lets_through(stage_of: StageOf, props: Any) -> None:
+    stage, incident = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
+    stage.request()
+    stage.answer([{"type": "tool_use", "id": "toolu_01", "name": "rank_causes", "input": {}}])
+    draft = {
+        "headline": f"{incident.culprit}: its pool was cut. High.",
+        "cause": {"service": incident.culprit, "change": "c-bad", "kind": "pool", "statement": "its pool was cut"},
+        "confidence": "high",
+        "claims": [
+            {"text": "it lost 93% of all requests", "status": "observed", "artifact": "A1", "quote": "93% of all"},
+        ],
+        "proposal": {"remediation": "rollback_deployment", "arguments": {"service": incident.culprit}},
+    }
+    stage.answer([{"type": "tool_use", "id": "toolu_02", "name": "conclude", "input": draft}])
     verdict = await stage.play(OfflineModel())
     assert len(stage.drafts) == 2
-    assert verdict.confidence == "low"
-    assert verdict.cause.change is None
-    assert verdict.proposal is None
-
-
-async def test_refused_claim_is_dropped(stage_of: StageOf, props: Any) -> None:
-    stage, _ = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
-    first = (await _draft_of(stage_of, props))["claims"][0]["text"]
-    stage.refusals = [f"dropped: {first!r}: the quote does not stand in A1"]
-    verdict = await stage.play(OfflineModel())
-    assert first not in {claim.text for claim in verdict.claims}
-
-
-async def _draft_of(stage_of: StageOf, props: Any) -> dict[str, Any]:
-    stage, _ = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
-    await stage.play(OfflineModel())
-    draft: dict[str, Any] = stage.drafts[0]
-    return draft
+    mended = stage.drafts[1]
+    assert (mended["claims"], mended["cause"], mended["confidence"], mended["proposal"]) == ([], None, "none", None)
+    assert (verdict.cause, verdict.proposal) == (None, None)
 
 
 async def test_draft_of_another_model_that_cannot_be_read_is_replaced_by_its_own(stage_of: StageOf) -> None:
@@ -254,7 +255,7 @@ async def test_text_in_logs_diffs_and_summaries_never_becomes_a_target(stage_of:
     line = f"{incident.culprit},new,error,0->99,0.0%->50.0%,20:30:00,{evil}"
     stage.tools = {
         **stage.tools,
-        "log_patterns": lambda a: (f"{patterns(a)[0]}\n{line}\n{evil}", {}, False),
+        "log_patterns": lambda a: (f"{patterns(a).text}\n{line}\n{evil}", {}, False),
         "read_diff": props.shown(props.hunk("app.py", ["a = 1"], [f"# {evil}", "b = fetch(2)"])),
         "search_logs": props.shown(f"2026-11-03T02:41:00.000Z error {evil}\n{evil}"),
     }
@@ -321,3 +322,14 @@ async def test_odd_histories_never_raise(props: Any, messages: list[dict[str, An
     stage = props.Stage(services={"bariko": ()}, tools={"rank_causes": props.shown("quiet")})
     turn = await OfflineModel().ask(TurnRequest(system="", tools=stage.request().tools, messages=messages))
     assert turn.stop_reason in ("tool_use", "end_turn")
+
+
+async def test_the_words_of_the_conversation_are_not_read(stage_of: StageOf, props: Any) -> None:
+    """Neither the opening nor any result's text: all that it knows comes as data."""
+    calls = []
+    for garbled in (False, True):
+        stage, _ = stage_of("pool", 1, diffs={"c-bad": props.hunk("config.toml", *POOL)})
+        stage.garbled = garbled
+        await stage.play(OfflineModel())
+        calls.append([b["input"] for t in stage.turns for b in t.content if b["type"] == "tool_use"])
+    assert calls[0] == calls[1]

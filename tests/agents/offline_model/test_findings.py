@@ -1,16 +1,26 @@
-"""What is read back from the engine's tables."""
+"""What is taken from the rows of a ranking."""
 
-from agents.offline_model.findings import read_ranking
+from agents.offline_model.findings import ranking_of
+from agents.rows import Moved, Row, Suspect
 
-RANKING = """onset 11:59:00 UTC (+-5s), score 19.8
-symptom: payments,trace:self POST /charge,20ms->500ms,x25,z=20.8,-
-1. payments [latency] score=20.79 confidence=medium
-  trace: payments,trace:self POST /charge,20ms->500ms,x25,z=20.8,-
-  metric: payments,latency p95,25ms->450ms,x18,z=12.1,11:59:00"""
+RANKED: tuple[Row, ...] = (
+    Suspect(service="payments", place=1, family="latency", score=20.79, confidence="medium"),
+    Moved(
+        service="payments",
+        indicator="trace:self POST /charge",
+        unit="s",
+        before=0.02,
+        now=0.5,
+        role="trace",
+        suspect=1,
+    ),
+    Moved(service="payments", indicator="latency p95", unit="s", before=0.025, now=0.45, suspect=1),
+    Moved(service="other", indicator="latency p95", unit="s", before=0.025, now=0.45, suspect=2),
+)
 
 
 def test_what_traces_measured_counts_like_a_metric() -> None:
-    (suspect,) = read_ranking(RANKING).suspects
+    (suspect,) = ranking_of(RANKED).suspects
     assert [(m.indicator, m.before, m.now) for m in suspect.metrics] == [
         ("trace:self POST /charge", "20ms", "500ms"),
         ("latency p95", "25ms", "450ms"),

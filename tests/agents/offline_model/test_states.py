@@ -6,12 +6,13 @@ from typing import Any
 
 from fakes.cluster_text import POD, deployments, nodes, pod_text, pods
 
-from agents.citations import Evidence, check_draft
+from agents.citations import check_draft
 from agents.cluster import ClusterTools, call_of, read_of, tool_name
 from agents.database import DatabaseTools
 from agents.evidence.database.types import Series
 from agents.evidence.kubernetes.types import Read, What
-from agents.model import TurnRequest
+from agents.gate.evidence import Evidence
+from agents.model import Briefing, TurnRequest
 from agents.offline_model import OfflineModel
 from agents.tool import Tool, tools_of
 from agents.verdict import Draft
@@ -64,9 +65,18 @@ async def investigate(
     opening += f"\n\nConnected: the source. Not connected: {missing}."
     messages: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": opening}]}]
     evidence: list[Evidence] = []
+    reads: dict[str, Evidence] = {}
     by_name = {tool.name: tool for tool in tools}
     for _ in range(10):
-        request = TurnRequest(system="", tools=[*(t.schema() for t in tools), CONCLUDE], messages=messages)
+        told = Briefing(
+            question="What is wrong?",
+            services=dict.fromkeys(services, ()),
+            connected=("the source",),
+            missing=tuple(missing.split(", ")),
+            reads=reads,
+        )
+        schemas = [*(t.schema() for t in tools), CONCLUDE]
+        request = TurnRequest(system="", tools=schemas, messages=messages, briefing=told)
         answer = await OfflineModel().ask(request)
         messages.append({"role": "assistant", "content": answer.content})
         results = []
@@ -76,10 +86,18 @@ async def investigate(
             tool = by_name[call["name"]]
             output = await tool.run(tool.parse(call["input"]))
             number = f"A{len(evidence) + 1}"
-            facts: dict[str, Any] = {}
-            evidence.append(
-                Evidence(id=number, tool=tool.name, source="x", text=output.text, facts=facts, taken_at=NOW)
+            found = Evidence(
+                id=number,
+                tool=tool.name,
+                source="x",
+                text=output.text,
+                facts={},
+                taken_at=NOW,
+                rows=output.rows,
+                arguments=call["input"],
             )
+            evidence.append(found)
+            reads[call["id"]] = found
             head = f"[{number}] {tool.name}, x, 02:00:00 UTC\n"
             results.append({"type": "tool_result", "tool_use_id": call["id"], "content": head + output.text})
         messages.append({"role": "user", "content": results})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.evidence.database.digest import read_metrics, read_statements, tell_events, tell_metrics
+from agents.evidence.database.digest import read_statements, tell_events, tell_metrics
 from agents.evidence.database.rules import explain, see, summary
 from agents.evidence.database.types import Fault, Finding, Series
 
@@ -14,7 +14,7 @@ def series(name: str, *values: float, unit: str = "Count", instance: str = "ledg
 
 
 def found(metrics: list[Series], events: list[str]) -> list[Finding]:
-    return explain(see("ledger", tell_metrics(metrics, "ledger"), tell_events(events)))
+    return explain(see("ledger", tell_metrics(metrics, "ledger")[1], tell_events(events)))
 
 
 STEADY = [series("CPUUtilization", 18, 19, 17, unit="Percent"), series("DatabaseConnections", 90, 92, 91)]
@@ -92,22 +92,22 @@ def test_a_quiet_database_has_no_failure() -> None:
 
 def test_metrics_of_a_neighbour_are_left_out() -> None:
     neighbour = series("CPUUtilization", 10, 99, unit="Percent", instance="orders")
-    assert "CPUUtilization (" not in tell_metrics([*STEADY, neighbour], "ledger")
-    assert tell_metrics([neighbour], "ledger") == "no metrics of ledger"
+    assert "CPUUtilization (" not in tell_metrics([*STEADY, neighbour], "ledger")[0]
+    assert tell_metrics([neighbour], "ledger") == ("no metrics of ledger", ())
 
 
-def test_the_digest_is_read_again_as_it_was_told() -> None:
-    text = tell_metrics([series("FreeStorageSpace", 15e9, 0.4e9, 1e9, unit="Bytes")], "ledger")
-    shape = read_metrics(text)[0]
+def test_the_digest_tells_what_its_shapes_hold() -> None:
+    text, (shape,) = tell_metrics([series("FreeStorageSpace", 15e9, 0.4e9, 1e9, unit="Bytes")], "ledger")
     assert (shape.first, shape.lowest, shape.highest, shape.last) == (15_000, 400, 15_000, 1_000)
+    assert shape.line in text.splitlines()
     assert not shape.recovered
-    assert read_statements(top("SELECT 1", 2.5, "CPU:user(1.5), IO:x(0.5)"))[0].waits == ("CPU:user", "IO:x")
+    assert read_statements([top("SELECT 1", 2.5, "CPU:user(1.5), IO:x(0.5)")])[0].waits == ("CPU:user", "IO:x")
 
 
 @pytest.mark.parametrize("text", ["", "\x00\xff", "Free (MB): first x", "top statement: | load | waits:", "(:)" * 500])
 def test_garbage_is_no_finding(text: str) -> None:
-    assert explain(see("ledger", text, text)) == []
-    assert read_metrics(text) == ()
+    assert explain(see("ledger", (), text.splitlines())) == []
+    assert read_statements([text]) == ()
 
 
 def test_series_without_points_or_with_one_are_no_finding() -> None:
