@@ -1,16 +1,19 @@
 """Ranks the root causes of recorded incidents with the engine that the product uses.
 
     python benchmarks/rca.py --data DIR --out predictions.jsonl [--suite NAME ...] [--shift SECONDS] [--placebo]
-                             [--damage KIND [--seed N]] [--live SECONDS]
+                             [--damage KIND [--seed N]] [--live SECONDS] [--withhold-units]
 
-DIR holds <suite>/<case>/ with case.json, metrics.csv.gz and, where recorded, traces.jsonl.gz and logs.jsonl.gz; nothing
-else is read. One line a case goes to the file: the ranking, with the indicator family in the words of the data's
-README, the confidence, the seconds without loading (and the processor's, for a busy machine), and the tokens of the
-digest. `--shift` tells the engine a time of the incident that is wrong by so many seconds. `--placebo` looks at quiet
-time only: each case ends before its incident, moments in it are reported as incidents, and what is printed is how often
-a cause is named with confidence. `--damage` takes away at random what was recorded: 15 % of the metrics, 15 % of all
+DIR holds <suite>/<case>/ with case.json, metrics.csv.gz and, where recorded, traces.jsonl.gz and logs.jsonl.gz, or an
+alert and its data as `alerted_incidents.py` describes. The engine is told nothing else. Where the truth lies beside the
+cases, each suite's line says how often the engine and four one-line rankings (`simple_rankings.py`) are right first.
+One line a case goes to the file: the ranking, with the indicator family in the words of the data's README, the
+confidence, the seconds without loading (and the processor's, for a busy machine), and the tokens of the digest.
+`--shift` tells the engine a time of the incident that is wrong by so many seconds. `--placebo` looks at quiet time
+only: each case ends before its incident, moments in it are reported as incidents, and what is printed is how often a
+cause is named with confidence. `--damage` takes away at random what was recorded: 15 % of the metrics, 15 % of all
 samples, 30 % of the traces, or 20 % of the log lines. `--live` ends each recording so many seconds after the incident
-began and tells no time at all, as when somebody asks in a channel.
+began and tells no time at all, as when somebody asks in a channel. `--withhold-units` takes the units that stand in
+brackets out of the names.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ import csv
 import gzip
 import json
 import random
+import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -34,17 +38,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from agents.evidence.causes import rank_causes
 from agents.evidence.digest import estimate_tokens, render_ranking
-from agents.evidence.types import Edge, Family, LogLine, Ranking, Series, Spans, Stretch, Telemetry, Window, as_utc
+from agents.evidence.meaning import as_indicators, read_name
+from agents.evidence.types import Edge, LogLine, Ranking, Series, Spans, Stretch, Telemetry, Window, as_utc
+from benchmarks.alerted_incidents import read_alerted
+from benchmarks.simple_rankings import simple_rankings
 
-WORDS: tuple[tuple[Family, tuple[str, ...]], ...] = (
-    ("cpu", ("cpu",)),
-    ("memory", ("mem",)),
-    ("errors", ("avail", "success", "err")),
-    ("latency", ("lat", "networkp90", "delay")),
-    ("syscall", ("syscall",)),
-    ("network", ("network", "bytes")),
-    ("traffic", ("workload", "lod", "request")),
-)
 TOLD: dict[str, str] = {
     "memory": "mem",
     "errors": "error",
@@ -53,15 +51,6 @@ TOLD: dict[str, str] = {
     "traffic": "load",
     "saturation": "other",
     "restarts": "other",
-}
-HEALTHY = ("avail", "success")  # a share of requests that went well
-MACHINE = "node"  # how the names begin of what belongs to the machine that services share
-UNITS: dict[str, tuple[float, str]] = {
-    "(%)": (0.01, "ratio"),
-    "(m)": (0.001, "cores"),
-    "(Mi)": (2.0**20, "bytes"),
-    "(s)": (1.0, "s"),
-    "(Ops)": (1.0, "/s"),
 }
 PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; and in each stretch in which events were recorded
 DAMAGE = {"metrics": 0.15, "samples": 0.15, "traces": 0.3, "lines": 0.2}  # shares that are taken away
@@ -76,11 +65,22 @@ class Case:
     incident_s: float
 
 
-def read_case(folder: Path) -> Case:
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """`service` is empty where nothing is wrong; `decoys` are changes that are not to blame."""
+
+    service: str
+    decoys: frozenset[str] = frozenset()
+
+
+def read_case(folder: Path, *, withhold_units: bool = False) -> Case:
     """Everything that the case folder holds."""
+    if not (folder / "case.json").exists():
+        telemetry, fired = read_alerted(folder)
+        return Case(name=folder.name, telemetry=telemetry, incident_s=fired)
     told = json.loads((folder / "case.json").read_text())
     metrics = folder / "metrics.csv.gz"
-    series = read_metrics(metrics) if metrics.exists() else ()
+    series = read_metrics(metrics, withhold_units=withhold_units) if metrics.exists() else ()
     traces, logs = folder / "traces.jsonl.gz", folder / "logs.jsonl.gz"
     coverage = _stretches(told.get("coverage", {}))
     incident_s = float(told["incident_time"])
@@ -98,7 +98,7 @@ def read_case(folder: Path) -> Case:
             logs=read_logs(logs) if logs.exists() else (),
             edges=tuple(Edge(caller=a, callee=b) for a, b in told["edges"]),
             symptom_service=symptom["service"] if symptom else None,
-            symptom_family=family_of(symptom["indicator"]) if symptom else None,
+            symptom_family=read_name(symptom["indicator"]).family if symptom else None,
             reported_at=as_utc(incident_s),
             coverage=coverage,
             spliced=_stretches(told.get("spliced", {})) or (),
@@ -116,38 +116,19 @@ def _stretches(told: dict[str, Any]) -> tuple[Stretch, ...] | None:
     return tuple(sorted(found)) if told else None
 
 
-def read_metrics(path: Path) -> tuple[Series, ...]:
+def read_metrics(path: Path, *, withhold_units: bool = False) -> tuple[Series, ...]:
+    """Indicators by what the columns' names and samples tell; without the units that stand in names if withheld."""
     with gzip.open(path, "rt") as lines:
         names, *rows = csv.reader(lines)
     cells = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
     times = np.ascontiguousarray(cells[:, 0])
-    return tuple(as_series(name, times, cells[:, column]) for column, name in enumerate(names) if column)
-
-
-def as_series(name: str, times: Any, values: Any) -> Series:
-    service, indicator = name.split("|", 1)
-    family = family_of(indicator)
-    factor, unit = next((u for ending, u in UNITS.items() if indicator.endswith(ending)), (1.0, ""))
-    if family == "errors" and any(word in indicator.lower() for word in HEALTHY):
-        values, factor, unit = 100.0 - np.array(values), 0.01, "ratio"
-    if family == "latency" and "client" in indicator.lower():
-        family = "dependency_latency"
-    if indicator.lower().startswith(MACHINE):
-        family = "other"
-    return Series(
-        service=service,
-        indicator=indicator,
-        family=family,
-        unit=unit,
-        labels={},
-        times=times,
-        values=np.ascontiguousarray(factor * np.array(values)),
-    )
-
-
-def family_of(indicator: str) -> Family:
-    name = indicator.lower()
-    return next((family for family, words in WORDS if any(word in name for word in words)), "other")
+    columns = []
+    for column, name in enumerate(names):
+        if column:
+            service, indicator = name.split("|", 1)
+            metric = re.sub(r"\([^)]*\)$", "", indicator) if withhold_units else indicator
+            columns.append((service, metric, times, np.ascontiguousarray(cells[:, column])))
+    return tuple(as_indicators(columns))
 
 
 def read_spans(path: Path) -> Spans:
@@ -261,6 +242,8 @@ def predict(case: Case, telemetry: Telemetry) -> dict[str, Any]:
         "cpu_seconds": round(cpu_seconds, 4),
         "confidence": ranking.causes[0].confidence if ranking.causes else "none",
         "onset_error_s": round(ranking.onset.at.timestamp() - case.incident_s, 1) if ranking.onset else None,
+        "first": ranking.causes[0].service if ranking.causes else None,
+        "change": ranking.causes[0].change.change.id if ranking.causes and ranking.causes[0].change else None,
         "tokens": estimate_tokens(render_ranking(ranking)),
     }
 
@@ -276,7 +259,48 @@ def alarms(case: Case, live_s: float) -> list[bool]:
 def find_cases(data: Path, suites: Sequence[str]) -> Iterator[Path]:
     """Case folders in order of their names."""
     for suite in sorted(p for p in data.iterdir() if p.is_dir() and (not suites or p.name in suites)):
-        yield from sorted(p for p in suite.iterdir() if (p / "case.json").is_file())
+        layouts = ("case.json", "data/alert.json")
+        yield from sorted(p for p in suite.iterdir() if any((p / name).is_file() for name in layouts))
+
+
+def read_truth(suite: Path) -> dict[str, Truth]:
+    """By case; empty where nobody tells."""
+    if (suite / "truth.json").is_file():
+        told = json.loads((suite / "truth.json").read_text())
+        return {case: Truth(service=row["service"]) for case, row in told.items()}
+    rows = {p.stem: json.loads(p.read_text()) for p in sorted((suite / "truth").glob("*.json"))}
+    return {
+        case: Truth(service=row["first_failing_service"], decoys=frozenset(row["decoy_deploy_commits"]))
+        for case, row in rows.items()
+    }
+
+
+def compare(
+    lines: Sequence[dict[str, Any]], simple: Mapping[str, dict[str, str | None]], truth: Mapping[str, Truth]
+) -> str:
+    """How often each is right first, what "high" is worth, and what is named where nothing is wrong."""
+    broken = [x for x in lines if x["case"] in truth and truth[x["case"]].service]
+    quiet = [x for x in lines if x["case"] in truth and not truth[x["case"]].service]
+    parts = []
+    if broken:
+        right = {x["case"]: x["first"] == truth[x["case"]].service for x in broken}
+        others = {
+            name: sum(simple[c].get(name) == truth[c].service for c in right) for name in next(iter(simple.values()))
+        }
+        beside = ", ".join(f"{name} {count}" for name, count in others.items())
+        parts.append(f"right first {sum(right.values())} of {len(right)} ({beside})")
+        high = [x["case"] for x in broken if x["confidence"] == "high"]
+        parts.append(f"high {len(high)}, of these right {sum(right[c] for c in high)}")
+        named = [x["case"] for x in broken if x["confidence"] in ("high", "medium")]
+        parts.append(f"named {len(named)}, of these right {sum(right[c] for c in named)}")
+    if quiet:
+        named = [x for x in quiet if x["confidence"] in ("high", "medium")]
+        parts.append(
+            f"named {len(named)} of {len(quiet)} quiet ones, {sum(x['confidence'] == 'high' for x in named)} high"
+        )
+    if any(t.decoys for t in truth.values()):
+        parts.append(f"{sum(x['change'] in truth[x['case']].decoys for x in lines)} decoy changes blamed")
+    return "; ".join(parts)
 
 
 def main() -> None:
@@ -289,11 +313,14 @@ def main() -> None:
     parser.add_argument("--live", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--damage", choices=DAMAGE)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--withhold-units", action="store_true")
     options = parser.parse_args()
     lines: dict[str, list[dict[str, Any]]] = {}
     false: dict[str, list[bool]] = {}
+    simple: dict[str, dict[str, dict[str, str | None]]] = {}
     for folder in find_cases(options.data, options.suite):
-        case = read_case(folder)
+        case = read_case(folder, withhold_units=options.withhold_units)
+        simple.setdefault(folder.parent.name, {})[case.name] = simple_rankings(case.telemetry, case.incident_s)
         if options.damage:
             case = damaged(case, options.damage, options.seed)
         told = replace(case.telemetry, reported_at=as_utc(case.incident_s + options.shift))
@@ -302,7 +329,7 @@ def main() -> None:
         if options.placebo:
             false.setdefault(folder.parent.name, []).extend(alarms(case, options.live))
     for suite, found in lines.items():
-        named = sum(line["confidence"] != "low" for line in found)
+        named = sum(line["confidence"] in ("high", "medium") for line in found)
         print(
             f"{suite}: {len(found)} cases, median {1000 * median(x['seconds'] for x in found):.0f} ms, "
             f"worst {1000 * max(x['seconds'] for x in found):.0f} ms, of the processor median "
@@ -310,6 +337,9 @@ def main() -> None:
             f"{median(x['tokens'] for x in found):.0f} and at most {max(x['tokens'] for x in found)} tokens, "
             f"{sum(x['confidence'] == 'high' for x in found)} high, {named} not low"
         )
+        truth = read_truth(options.data / suite)
+        if truth:
+            print(f"{suite}: {compare(found, simple[suite], truth)}")
         if suite in false:
             print(f"{suite}: a cause named in {sum(false[suite])} of {len(false[suite])} quiet windows")
     if options.out is not None:

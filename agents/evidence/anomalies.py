@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.evidence.grid import Grid, build_grid, quantiles
-from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor
+from agents.evidence.norms import NORMS, Z_ABNORMAL, Z_CAP, absolute_floor, rising_side
 from agents.evidence.onset import find_onset
 from agents.evidence.types import Anomaly, BoolArray, FloatArray, IntArray, Onset, Series, Stretch, Window
 
@@ -98,8 +98,7 @@ def _score(rows: Sequence[Series], grid: Grid, before: BoolArray, after: BoolArr
     up_noise = np.fmax.reduce([noise, (p99 - middle) / 3.0, (placebo_high - middle) / PLACEBO_Z])
     down_noise = np.fmax.reduce([noise, (middle - p1) / 3.0, (middle - placebo_low) / PLACEBO_Z])
     up, down = (high - middle) / up_noise, (middle - low) / down_noise
-    two_sided = np.array([NORMS[s.family].bad is None for s in rows])
-    rising = ~two_sided | (np.nan_to_num(up) >= np.nan_to_num(down))
+    rising = rising_side(rows, up, down)
     z = np.where(rising, up, down)
     z = np.where(_is_over(rows, present, middle + Z_OVER * up_noise, grid.step_s), 0.0, z)
     enough = (np.isfinite(past).sum(axis=1) >= MIN_BASELINE) & np.isfinite(present).any(axis=1)

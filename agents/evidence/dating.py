@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evidence.levels import Matrix, deviations, soften, usual_levels
-from agents.evidence.norms import NORMS, Z_ABNORMAL
+from agents.evidence.norms import NORMS, Z_ABNORMAL, bad_direction
 from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, as_utc
 
 EARLY_S = 180.0  # how long before the report an incident may have begun
@@ -91,7 +91,7 @@ def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list
         sign
         for index, row in enumerate(rows.rows)
         if levels.known[index]
-        for sign in [_first_crossing(z[index], matrix.times[window], step, search, NORMS[row.family].bad)]
+        for sign in [_first_crossing(z[index], matrix.times[window], step, search, bad_direction(row))]
         if sign is not None
     ]
 

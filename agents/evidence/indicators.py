@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evidence.grid import Grid, build_grid, last_seen, trailing_sum
+from agents.evidence.meaning import Meaning, as_indicator, read_group
 from agents.evidence.names import (
     CLIENT_WORDS,
     DATASTORE_WORDS,
@@ -24,7 +25,6 @@ from agents.evidence.names import (
     WAIT_WORDS,
     client_peer,
     first_label,
-    gauge_meaning,
     is_bad_status,
     is_datastore,
     sample_kind,
@@ -32,7 +32,7 @@ from agents.evidence.names import (
     words,
 )
 from agents.evidence.samples import Rows, fill_rows, process_of
-from agents.evidence.types import Family, FloatArray, RawSeries, Series
+from agents.evidence.types import Family, FloatArray, RawKind, RawSeries, Series
 
 RATE_WINDOW_S = 10.0
 RESTART_WINDOW_S = 60.0
@@ -82,8 +82,9 @@ def derive_indicators(raw: Sequence[RawSeries], service_of: ServiceOf) -> list[S
         by_service: dict[str, list[int]] = defaultdict(list)
         for index, service in enumerate(rows.service):
             by_service[service].append(index)
+        meanings = _gauge_meanings(rows)
         for service in sorted(by_service):
-            out.extend(_ServiceView(rows, service, by_service[service], totals).indicators())
+            out.extend(_ServiceView(rows, service, by_service[service], totals=totals, meanings=meanings).indicators())
     return out
 
 
@@ -92,15 +93,39 @@ def rate_cells(grid: Grid) -> int:
     return max(1, round(RATE_WINDOW_S / grid.step_s))
 
 
+def _gauge_meanings(rows: Rows) -> dict[str, Meaning]:
+    """What each gauge means, as all services' samples of it tell."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, series in enumerate(rows.raw):
+        if rows.kind[index] == "gauge":
+            members[series.name].append(index)
+    return {
+        name: read_group(name, [rows.grid.values[i] for i in found], declared=_declared(rows.raw[found[0]]))
+        for name, found in members.items()
+    }
+
+
+def _declared(series: RawSeries) -> RawKind:
+    return "gauge" if series.kind == "gauge" else "unknown"
+
+
 class _ServiceView:
     """Everything of one service: groups rows by meaning and turns each group into series."""
 
-    def __init__(self, rows: Rows, service: str, members: list[int], totals: Mapping[int, FloatArray]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        service: str,
+        members: list[int],
+        totals: Mapping[int, FloatArray],
+        meanings: Mapping[str, Meaning],
+    ) -> None:
         self.rows = rows
         self.service = service
         self.members = members
         self.times = rows.grid.times
         self.totals = totals
+        self.meanings = meanings
         self.window_s = rate_cells(rows.grid) * rows.grid.step_s
         self.out: list[Series] = []
 
@@ -347,9 +372,11 @@ class _ServiceView:
             ).items():
                 level = np.nansum(self.rows.level[members], axis=0)
                 level = np.where(np.isfinite(self.rows.level[members]).any(axis=0), level, np.nan)
-                family, unit = gauge_meaning(name)
+                meaning = self.meanings[name]
+                if meaning.kind == "identity":
+                    continue
                 shown = f"{name} {pool}".strip()
-                self._emit(shown, family, unit, level)
+                self.out.append(as_indicator(self.service, shown, meaning, self.times, level))
                 limit = self._limit_of(name, by_name, pool)
                 if limit is not None:
                     used = np.where(limit > 0, level / limit, np.nan)

@@ -22,7 +22,7 @@ from agents.evidence.levels import (
     usual_levels,
     within,
 )
-from agents.evidence.norms import NORMS, Z_ABNORMAL
+from agents.evidence.norms import Z_ABNORMAL, rising_side
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import BoolArray, Direction, Edge, Family, FloatArray, Onset, Series, Stretch, Window
 
@@ -145,8 +145,7 @@ def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: Collecti
     low, middle, high = present_levels(matrix, after)
     up = (high - levels.middle) / levels.up_noise
     down = (levels.middle - low) / levels.down_noise
-    two_sided = np.array([NORMS[r.family].bad is None for r in matrix.rows])
-    rising = ~two_sided | (np.nan_to_num(up) >= np.nan_to_num(down))
+    rising = rising_side(matrix.rows, up, down)
     z = np.where(rising, up, down)
     z = np.where(levels.known & np.isfinite(z) & (z < np.inf), z, 0.0)
     current = np.where(rising, high, low)

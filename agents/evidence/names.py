@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from agents.evidence.types import Family, RawKind
+from agents.evidence.types import RawKind
 
 PEER_LABELS = (
     "peer",
@@ -55,11 +55,6 @@ ERROR_WORDS = _set("error errors failure failures failed exception exceptions ti
 REQUEST_WORDS = _set("request requests http rpc grpc calls call")
 LATENCY_WORDS = _set("duration latency seconds milliseconds ms time microseconds")
 WAIT_WORDS = _set("wait waiting queue queued acquire lag blocked throttled")
-QUEUE_WORDS = _set(
-    "queue backlog pending inflight flight waiting waiters depth lag connections threads goroutines workers"
-)
-MEMORY_WORDS = _set("memory mem heap rss resident")
-DISK_WORDS = _set("disk file files filesystem fs volume storage wal journal")
 LIMIT_WORDS = _set("max limit size capacity quota maximum total budget")
 USE_WORDS = _set("in use used active busy open current checked out borrowed acquired usage")
 SKIPPED_WORDS = _set("info created build scrape promhttp")
@@ -130,25 +125,3 @@ def client_peer(name: str, labels: Mapping[str, str]) -> str | None:
     if found & CLIENT_WORDS and "pool" not in found:
         return "dependency"
     return None
-
-
-def gauge_meaning(name: str) -> tuple[Family, str]:
-    """Family and unit of a gauge."""
-    found = set(words(name))
-    unit = "bytes" if "bytes" in found else "ratio" if found & {"ratio", "percent", "utilization"} else ""
-    family: Family = "other"
-    if found & MEMORY_WORDS and not found & (LIMIT_WORDS | {"virtual"}):
-        family = "memory"
-    elif "cpu" in found and not found & LIMIT_WORDS:
-        family = "cpu"
-    elif (found & QUEUE_WORDS or found & {"use", "busy", "active"}) and not found & (LIMIT_WORDS - {"size"}):
-        family, unit = "saturation", unit or "count"
-    elif seconds_per_unit(name) is not None and found & WAIT_WORDS:
-        family, unit = "saturation", "s"
-    elif found & {"fds", "utilization", "saturation", "load"} or _fills_disk(found):
-        family = "saturation"
-    return family, unit
-
-
-def _fills_disk(found: set[str]) -> bool:
-    return bool(found & DISK_WORDS and found & {"bytes", "used", "usage"} and not found & {"limit", "quota", "max"})

@@ -3,9 +3,12 @@
 A change below a floor is not worth a person's attention however regular the baseline was.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.evidence.types import Direction, Family
+import numpy as np
+
+from agents.evidence.types import BoolArray, Direction, Family, FloatArray, Series
 
 Z_ABNORMAL = 3.0  # noise units from which a level is abnormal
 Z_CAP = 30.0  # beyond this a larger number says nothing more
@@ -49,7 +52,22 @@ def absolute_floor(family: Family, unit: str) -> float:
     return max(NORMS[family].absolute, UNIT_FLOORS.get(unit, 0.0))
 
 
-def directions(family: Family) -> tuple[Direction, ...]:
+def bad_direction(series: Series) -> Direction | None:
+    """Which direction of this series hurts; None if either may."""
+    if series.bad is None:
+        return NORMS[series.family].bad
+    return None if series.bad == "both" else series.bad
+
+
+def directions(series: Series) -> tuple[Direction, ...]:
     """Directions worth looking at."""
-    bad = NORMS[family].bad
+    bad = bad_direction(series)
     return (bad,) if bad is not None else ("up", "down")
+
+
+def rising_side(rows: Sequence[Series], up: FloatArray, down: FloatArray) -> BoolArray:
+    """Which rows are judged by their rise: those that hurt when high, and those of either direction that rose more."""
+    bad = [bad_direction(row) for row in rows]
+    either = np.array([b is None for b in bad], dtype=np.bool_)
+    high = np.array([b == "up" for b in bad], dtype=np.bool_)
+    return np.asarray(high | (either & (np.nan_to_num(up) >= np.nan_to_num(down))))

@@ -61,7 +61,7 @@ def find_onset(series: Series, failing: Sequence[Stretch] = (), crashes: Sequenc
     if times.size < MIN_SAMPLES:
         return None
     usual = _outside(times, failing)
-    deviations = [(d, _deviation(values, usual, series, d)) for d in directions(series.family)]
+    deviations = [(d, _deviation(values, usual, series, d)) for d in directions(series)]
     found = [
         onset
         for direction, z in deviations
@@ -86,7 +86,7 @@ def abnormal_times(
             continue
         interval = float(np.median(np.diff(times)))
         margin = max(CALM_MARGIN_S, 2 * interval)
-        for direction in directions(row.family):
+        for direction in directions(row):
             z = _deviation(values, _outside(times, failing), row, direction)
             found += [
                 (float(times[run.first]) - margin, float(times[run.last]) + margin)

@@ -53,7 +53,11 @@ class RawSeries:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Series:
-    """One derived indicator of one service; `peer` names the called side for client-side indicators."""
+    """One derived indicator of one service; `peer` names the called side for client-side indicators.
+
+    `bad` is the direction that hurts, or both; None means that of the family. `adds` is true where the sum over the
+    services of a fleet means something, so that amounts can be compared.
+    """
 
     service: str
     indicator: str
@@ -63,6 +67,8 @@ class Series:
     times: FloatArray
     values: FloatArray
     peer: str | None = None
+    bad: Direction | Literal["both"] | None = None
+    adds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

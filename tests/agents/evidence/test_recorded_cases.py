@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 ROOT = Path(__file__).parents[3]
 START = 1_700_000_000
@@ -62,20 +61,3 @@ def test_what_should_be_there_and_is_not_is_a_gap(benchmark: Any, tmp_path: Path
     case = benchmark.read_case(tmp_path / "small-001")
     assert case.telemetry.gaps == ("no metrics could be read", "no traces could be read")
     assert benchmark.predict(case, case.telemetry)["ranking"] == []
-
-
-@pytest.mark.parametrize(
-    ("indicator", "family"),
-    [
-        ("CpuUsageRate(%)", "cpu"),
-        ("mem", "memory"),
-        ("latency.Average", "latency"),
-        ("availability.Average", "errors"),
-        ("NetworkReceiveBytes", "network"),
-        ("PodWorkload(Ops)", "traffic"),
-        ("NetworkP90(ms)", "latency"),
-        ("uptime", "other"),
-    ],
-)
-def test_names_are_read_as_the_data_s_description_says(benchmark: Any, indicator: str, family: str) -> None:
-    assert benchmark.family_of(indicator) == family
