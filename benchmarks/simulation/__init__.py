@@ -1,0 +1,1 @@
+"""Systems that nobody has seen, simulated: their calls, their metrics, their faults."""
