@@ -12,20 +12,26 @@ import base64
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from agents import connectors
-from agents.errors import BadArguments
+from agents.errors import BadArguments, Unavailable
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.outbound import Outbound
 from agents.rows import Altered
 from agents.tool import Risk, Tool, tools_of
-from store.redaction import Secret
+from store.redacted_rows import redact_fields, redact_texts
+from store.redaction import RedactionFailed, Redactor, Secret
+
+MARGIN: Final = 16_384
+"""Characters behind a cut by which a secret at it is recognised: the longest, a key block, is that long."""
+_NAME: Final = "__name__"  # as Prometheus calls it
+_LONG: Final = 16_000  # characters from which redacting takes the loop a millisecond
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +53,11 @@ class Service:
     owners: tuple[str, ...] = ()
 
 
+async def plain_redactor() -> Redactor:
+    """Where no tenant is known, as in a test of the settings: public formats only."""
+    return Redactor()
+
+
 class Compute(Protocol):
     """Runs a module-level function off the event loop: in the evidence worker where there is one, so that parsing
     megabytes does not take the interpreter from those who wait for an acknowledgement.
@@ -66,6 +77,42 @@ class ConnectorContext:
     now: Callable[[], datetime]
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     compute: Compute = asyncio.to_thread
+    redactor: Callable[[], Awaitable[Redactor]] = plain_redactor
+
+    async def clean(self, text: str, *, keep: int | None = None) -> str:
+        """Outside text without its secrets: what is read passes here before anything of it is chosen or cut, since
+        that parts a secret from the words that name it. With `keep`, what its first characters became; give `MARGIN`
+        more than those. Raises Unavailable for a text that could not be judged.
+        """
+        redactor = await self.redactor()
+        given = text if keep is None else text[: keep + MARGIN]
+        try:
+            if len(given) < _LONG:
+                return redact_texts(redactor, [given], keep=keep)[0]
+            return (await asyncio.to_thread(redact_texts, redactor, [given], keep=keep))[0]
+        except RedactionFailed as exc:
+            raise Unavailable("what was read could not be made safe to show, so it was not read") from exc
+
+    async def clean_rows(self, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+        """Labels and other fields without secrets, as `clean`."""
+        redactor = await self.redactor()
+        try:
+            return await asyncio.to_thread(redact_fields, redactor, rows)
+        except RedactionFailed as exc:
+            raise Unavailable("what was read could not be made safe to show, so it was not read") from exc
+
+    async def clean_words(self, words: Sequence[str]) -> list[str]:
+        """Names, subjects and paths, each on its own, as `clean`."""
+        return [row["word"] for row in await self.clean_rows([{"word": word} for word in words])]
+
+    async def clean_series(self, series: Sequence[RawSeries]) -> list[RawSeries]:
+        """The same with cleaned names and labels."""
+        rows = await self.clean_rows([{**one.labels, _NAME: one.name} for one in series])
+        return [replace(one, name=row.pop(_NAME), labels=row) for one, row in zip(series, rows, strict=True)]
+
+    async def portable_redactor(self) -> Redactor:
+        """For a job that reads by itself in the evidence worker: it holds no secret, and cleans as `clean` does."""
+        return (await self.redactor()).portable()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agents.connector import Compute, Connector, ConnectorConfig, ConnectorContext, Service, discover_connectors
+from agents.connector import (
+    Compute,
+    Connector,
+    ConnectorConfig,
+    ConnectorContext,
+    Service,
+    discover_connectors,
+    plain_redactor,
+)
 from agents.errors import BadArguments
 from agents.outbound import EgressPolicy, IPNetwork, Outbound
-from store.redaction import Secret
+from store.redaction import Redactor, Secret
 
 _SERVICE = r"^[a-z0-9][a-z0-9._-]{0,39}$"
 
@@ -123,8 +131,10 @@ def build_connectors(
     credentials: Mapping[str, Mapping[str, Secret]] | None = None,
     environment: Mapping[str, str] = os.environ,
     compute: Compute = asyncio.to_thread,
+    redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
 ) -> list[Connector]:
     """The declared connectors, not yet started. `credentials` holds stored ones by connector and field; the file's win.
+    `redactor` answers the tenant's, with the credentials that it has now.
 
     Raises OperatorFileError for a variable that is not set and for a service that is not declared.
     """
@@ -138,6 +148,7 @@ def build_connectors(
                 now=now,
                 credentials={**(credentials or {}).get(section.name, {}), **_secrets(file, section, environment)},
                 compute=compute,
+                redactor=redactor,
             ),
         )
         for section in file.sections

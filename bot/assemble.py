@@ -7,17 +7,18 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from agents.budget import Budget
-from agents.connector import Compute, Connector
+from agents.connector import Compute, Connector, plain_redactor
 from agents.engine import Engine, EngineSettings
 from agents.errors import NotPermitted
 from agents.evidence_pool import EvidencePool
@@ -54,7 +55,7 @@ from store.event_days import EventDays
 from store.ids import InboxId, TenantId
 from store.key_provider import MasterKeys
 from store.migrations import migrate, migrate_keyring
-from store.redaction import Secret
+from store.redaction import Redactor, Secret
 from store.session import Database
 
 if TYPE_CHECKING:
@@ -146,14 +147,19 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
 
 
 @asynccontextmanager
-async def open_estate(settings: Settings, *, compute: Compute = asyncio.to_thread) -> AsyncIterator[Estate]:
-    """The operator's file and its connectors, started. Raises OperatorFileError."""
+async def open_estate(
+    settings: Settings,
+    *,
+    compute: Compute = asyncio.to_thread,
+    redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
+) -> AsyncIterator[Estate]:
+    """The operator's file and its connectors, started; `redactor` is that of its tenant. Raises OperatorFileError."""
     if settings.operator_file is None:
         yield Estate(file=None, toolbox=Toolbox())
         return
     file = load_operator_file(settings.operator_file)
     outbound = Outbound(file.egress)
-    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now, compute=compute)
+    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now, compute=compute, redactor=redactor)
     try:
         for connector in connectors:
             await connector.start()
@@ -244,7 +250,9 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         db.keep_out(settings.secrets)
         evidence = EvidencePool()
         stack.callback(evidence.close)
-        estate = await stack.enter_async_context(open_estate(settings, compute=evidence.run))
+        estate = await stack.enter_async_context(
+            open_estate(settings, compute=evidence.run, redactor=partial(db.redactor, adopted.tenant_id))
+        )
         db.keep_out(estate.secrets, tenant_id=adopted.tenant_id)
 
         def toolbox_for(tenant: TenantId) -> Toolbox:

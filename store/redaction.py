@@ -5,19 +5,14 @@ security numbers. What is found becomes a typed placeholder, `[redacted:github_t
 It fails closed: when the redactor cannot read a text, `RedactionFailed` is raised and the text goes nowhere.
 """
 
-import base64
-import json
-import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Self
 
-import ahocorasick
-
 from store.secret_finder import find_secrets
-from store.secret_pairs import Span, is_secret_name
+from store.secret_own import Forms, OwnSecrets
+from store.secret_pairs import Span, is_secret_name, value_names_of
 
 VERBATIM_KEYS = frozenset({"signature", "id", "tool_use_id"})
-SHORTEST_OWN_SECRET = 6  # shorter strings occur in ordinary words
 
 
 class RedactionFailed(Exception):
@@ -75,18 +70,34 @@ class Redactor:
     """Built from a tenant's own secrets; without any it still knows the public formats."""
 
     def __init__(self, own_secrets: Iterable[Secret] = ()) -> None:
-        self._own = _automaton(own_secrets)
+        self._own: OwnSecrets = Forms(secret.reveal() for secret in own_secrets)
+
+    def portable(self) -> "Redactor":
+        """One that can be sent to the process that reads log files: it finds the same, and holds no secret."""
+        if not isinstance(self._own, Forms) or not self._own.forms:
+            return self
+        from store.secret_fingerprints import Fingerprints  # noqa: PLC0415 -- numpy, only where log files are read
+
+        made = Redactor()
+        made._own = Fingerprints(self._own.forms)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Raises TypeError for one that holds secrets."""
+        if isinstance(self._own, Forms) and self._own.forms:
+            raise TypeError("a Redactor that holds secrets is not pickled: send Redactor.portable()")
+        return _arrived, (None if isinstance(self._own, Forms) else self._own,)
 
     def redact(self, text: str) -> Redacted:
         """Raises RedactionFailed."""
-        try:
-            return Redacted.ours(_replace(text, self._spans(text)))
-        except (ValueError, TypeError, RuntimeError, RecursionError, MemoryError) as exc:
-            raise RedactionFailed(f"a text of {len(text)} characters could not be redacted") from exc
+        return Redacted.ours(replace_spans(text, self.spans(text)))
 
     def spans(self, text: str) -> list[Span]:
-        """What `redact` would replace, in order, without overlaps."""
-        return self._spans(text)
+        """What `redact` would replace, in order, without overlaps. Raises RedactionFailed."""
+        try:
+            return merge_spans([*self._own.find(text), *find_secrets(text)], text)
+        except (ValueError, TypeError, RuntimeError, RecursionError, MemoryError) as exc:
+            raise RedactionFailed(f"a text of {len(text)} characters could not be redacted") from exc
 
     def redact_json(self, value: Any, verbatim_keys: frozenset[str] = VERBATIM_KEYS) -> Any:
         """The same shape with redacted strings; object keys too. Strings under `verbatim_keys` stay as they are.
@@ -100,7 +111,11 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.redact_json(item, verbatim_keys) for item in value]
         if isinstance(value, dict):
-            return {self._key(key): self._under(key, item, verbatim_keys) for key, item in value.items()}
+            beside = value_names_of(value)
+            return {
+                self._key(key): "[redacted:secret]" if key in beside else self._under(key, item, verbatim_keys)
+                for key, item in value.items()
+            }
         raise RedactionFailed(f"a {type(value).__name__} is not JSON")
 
     def _key(self, key: object) -> str:
@@ -116,71 +131,16 @@ class Redactor:
             return "[redacted:secret]" if redacted == item and is_secret_name(key, item) else redacted
         return self.redact_json(item, verbatim_keys)
 
-    def _spans(self, text: str) -> list[Span]:
-        own = (
-            []
-            if self._own is None
-            else [Span(end - length + 1, end + 1, "own_secret") for end, length in self._own.iter(text)]
-        )
-        return _merge([*own, *find_secrets(text)], text)
+
+def _arrived(own: OwnSecrets | None) -> Redactor:
+    """A portable redactor in the process that it was sent to."""
+    redactor = Redactor()
+    if own is not None:
+        redactor._own = own  # noqa: SLF001 -- its other half
+    return redactor
 
 
-def _automaton(secrets: Iterable[Secret]) -> Any:
-    forms = {form for secret in secrets for form in _encodings(secret.reveal())}
-    if not forms:
-        return None
-    automaton = ahocorasick.Automaton()
-    for form in forms:
-        automaton.add_word(form, len(form))
-    automaton.make_automaton()
-    return automaton
-
-
-def _encodings(secret: str) -> set[str]:
-    if len(secret) < SHORTEST_OWN_SECRET:
-        return set()
-    raw = secret.encode("utf-8", "surrogatepass")
-    quoted = json.dumps(secret)[1:-1]
-    percent = urllib.parse.quote(secret, safe="")
-    every_byte = "".join(f"%{byte:02X}" for byte in raw)
-    forms = {
-        secret,
-        quoted,
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quoted.replace("/", "\\/"),
-        json.dumps(quoted)[1:-1],
-        percent,
-        urllib.parse.quote(secret),
-        urllib.parse.quote_plus(secret),
-        _lower_percent(percent),
-        every_byte,
-        every_byte.lower(),
-        raw.hex(),
-        raw.hex().upper(),
-        secret[::-1],
-    }
-    for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
-        forms |= _alignments(raw, encode)
-    return {form for form in forms if len(form) >= SHORTEST_OWN_SECRET}
-
-
-def _alignments(raw: bytes, encode: Callable[[bytes], bytes]) -> set[str]:
-    """The base64 characters that depend on the secret alone, wherever it starts inside a longer text."""
-    forms = set()
-    for shift in range(3):
-        encoded = encode(b"\0" * shift + raw).decode()
-        first = (shift * 8 + 5) // 6
-        last = (shift + len(raw)) * 8 // 6
-        forms.add(encoded[first:last])
-    return forms
-
-
-def _lower_percent(text: str) -> str:
-    parts = text.split("%")
-    return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
-
-
-def _merge(spans: list[Span], text: str) -> list[Span]:
+def merge_spans(spans: list[Span], text: str) -> list[Span]:
     """In order and without overlaps; the kind of an overlap is that of its first span. Placeholders are left alone."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda found: (found.start, -found.end)):
@@ -194,13 +154,14 @@ def _merge(spans: list[Span], text: str) -> list[Span]:
     return merged
 
 
-def _replace(text: str, spans: list[Span]) -> str:
-    if not spans:
-        return text
+def replace_spans(text: str, spans: Sequence[Span], *, until: int | None = None) -> str:
+    """The text with a placeholder for each span; what lies behind `until` is left out."""
     parts: list[str] = []
     at = 0
     for span in spans:
+        if until is not None and span.start >= until:
+            break
         parts += (text[at : span.start], f"[redacted:{span.kind}]")
         at = span.end
-    parts.append(text[at:])
+    parts.append(text[at:until])
     return "".join(parts)

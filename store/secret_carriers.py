@@ -1,40 +1,11 @@
-"""Secrets known by what carries them: key blocks, headers, cookies, URLs, command lines, Kubernetes manifests."""
+"""Secrets known by what carries them: headers, cookies, URLs, command lines, Kubernetes manifests."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 
 import re2
 
 from store.secret_pairs import Rule, Span, group, is_value, looks_random
-
-# Private keys
-
-_KEY_BLOCK = re2.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-_KEY_END = re2.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINE = re2.compile(r"[A-Za-z0-9+/=]{16,}|(?:Proc-Type|DEK-Info|Version|Comment): ")
-LONGEST_KEY = 16_000
-
-
-def _private_keys(text: str) -> Iterator[Span]:
-    begins = list(_KEY_BLOCK.finditer(text))
-    ends = [found.end() for found in _KEY_END.finditer(text)]
-    for begin, following in zip(begins, [*(found.start() for found in begins[1:]), len(text)], strict=True):
-        at = bisect_right(ends, begin.end())
-        if at < len(ends) and ends[at] - begin.end() <= LONGEST_KEY:
-            yield Span(begin.start(), ends[at], "private_key")
-        else:
-            yield Span(begin.start(), _end_of_cut_key(text, begin.end(), following), "private_key")
-
-
-def _end_of_cut_key(text: str, at: int, until: int) -> int:
-    """A block without its end goes on while its lines look like a key."""
-    for line in text[at : min(until, at + LONGEST_KEY)].splitlines(keepends=True):
-        if line.strip() and not _KEY_LINE.search(line):
-            break
-        at += len(line)
-    return at
-
 
 # Headers, cookies and URLs
 
@@ -123,7 +94,6 @@ def _manifests(text: str) -> Iterator[Span]:
 
 
 RULES = (
-    Rule(_KEY_BLOCK.pattern, _private_keys, LONGEST_KEY),
     Rule(r"(?i)authorization|bearer[\"'\\:= ]|basic [A-Za-z0-9+/]{4}", _headers),
     Rule(r"(?i)cookie", _cookies),
     Rule(r"://[^\s/:@\"'<>?#]*:[^\s/\"'<>]", _urls),

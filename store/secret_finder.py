@@ -10,7 +10,7 @@ from typing import Final
 
 import re2
 
-from store import secret_carriers, secret_numbers, secret_pairs, secret_vendors
+from store import secret_carriers, secret_keys, secret_numbers, secret_pairs, secret_vendors
 from store.secret_cue import cue_of
 from store.secret_formats import CUES, FORMATS
 from store.secret_pairs import Rule, Span
@@ -72,6 +72,7 @@ def _of_format(kind: str, forms: tuple[str, ...]) -> Rule:
 
 _RULES: Final = (
     *(_of_format(kind, forms) for kind, forms in FORMATS.items()),
+    *secret_keys.RULES,
     *secret_carriers.RULES,
     *secret_pairs.RULES,
     *secret_vendors.RULES,

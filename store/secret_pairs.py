@@ -5,9 +5,9 @@ secret are let be: placeholders, variables, words of prose, counters, digests an
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import ahocorasick
 import re2
@@ -57,8 +57,11 @@ _PASSWORD_NOUNS = tuple(_PASSWORDS.split())
 _SECRET_NOUNS = ["secret", "token", "apikey", "credential", "credentials", "bearer"]
 _WEAK_NOUNS = ["key", "api", "auth", "oauth", "signature", "nonce", "salt", "srt", "seed", "login"]
 """Words that also name harmless things: what stands under them must look random."""
+NOUNS: Final = (*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS)
+BOUNDARY: Final = "\0"
+"""Stands between texts that are looked at together and do not belong together: nothing runs across it."""
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_NOUNS = automaton((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS))
+_NOUNS = automaton(NOUNS)
 _OPENING = r"(?:[(\[{]?[ \t]*[a-zA-Z]{0,2}\\?(?:'''|\"\"\"|&quot;|[\"'`])|>`?'|[(])?"
 _REST_OF_NAME = re.compile(r"[A-Za-z0-9_.-]*+")
 _SEPARATOR = re.compile(
@@ -72,7 +75,7 @@ _LONGEST_NAME = 120
 _OPEN_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]*$")
 _JUDGED = 256
 """Characters by which a value is judged; all of it is the secret. Without a limit a line of names takes square time."""
-_FIRST = re.compile(r"[^\s\"'`<>,;&(){}\[\]\\|]")
+_FIRST = re.compile(r"[^\s\0\"'`<>,;&(){}\[\]\\|]")
 _VALUE = re.compile(rf"{_FIRST.pattern}[^\s\"'`<>\\]*")
 _PUNCTUATION = re.compile(r"[,;&)}\]|]")
 _SQL = re2.compile(
@@ -158,10 +161,40 @@ def _quoted_phrases(text: str) -> Iterator[Span]:
             yield group(found, name, "password")
 
 
+_A_NOUN = re2.compile(rf"(?i){'|'.join(NOUNS)}")
+
+
 def is_secret_name(name: str, value: str) -> bool:
     """Whether `value`, as it stands under `name` in an object, is a secret by its name."""
+    if len(name) > _LONGEST_NAME or _A_NOUN.search(name) is None:
+        return False
     return any(
         span.end - span.start >= len(value) * 0.9 for rule in RULES for span in rule.find(f'"{name}": "{value}"')
+    )
+
+
+_NAMING: Final = {"name": ("value", "val", "content"), "key": ("value", "val"), "variable": ("value",)}
+"""Where a name and its value are two neighbours, as in the environment of a container."""
+
+
+def value_names_of(row: Mapping[str, Any]) -> list[str]:
+    """The fields whose text is a secret by what stands beside it: `value` beside `name: DB_PASSWORD`."""
+    return [
+        beside
+        for naming, beside in _neighbours(tuple(row))
+        if isinstance(row[naming], str) and isinstance(row[beside], str) and is_secret_name(row[naming], row[beside])
+    ]
+
+
+@lru_cache(1024)
+def _neighbours(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    lower = {name.lower(): name for name in names}
+    return tuple(
+        (lower[naming], lower[value])
+        for naming, values in _NAMING.items()
+        if naming in lower
+        for value in values
+        if value in lower
     )
 
 
@@ -288,7 +321,7 @@ def _mixed(value: str) -> bool:
 
 
 RULES = (
-    Rule(rf"(?i){'|'.join((*_PASSWORD_NOUNS, *_SECRET_NOUNS, *_WEAK_NOUNS))}", find_pairs),
+    Rule(rf"(?i){'|'.join(NOUNS)}", find_pairs),
     Rule(_SQL.pattern, _of_sql),
     Rule(r"(?i)aws|amazon|secret|access", _of_aws),
     Rule(_QUOTED_PHRASE.pattern, _quoted_phrases),

@@ -279,6 +279,11 @@ class Database:
                 known = self._redactors[tenant_id]
         return known[0], TenantSeals(tenant_id=tenant_id, data_keys=data_keys, redactor=known[1])
 
+    async def redactor(self, tenant_id: TenantId) -> Redactor:
+        """The tenant's, with the credentials that it has now. Raises as `tenant`."""
+        async with self.tenant(tenant_id, readonly=True) as s:
+            return s.redactor
+
     @asynccontextmanager
     async def across_tenants(self, reason: str, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
         """Past the tenant wall, for routing lookups, sweeps and the creation of tenants. The reason is logged.

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from agents.connector import ActionResult, Check, Connector, ConnectorConfig, ConnectorContext, TargetState
+from agents.connector import MARGIN, ActionResult, Check, Connector, ConnectorConfig, ConnectorContext, TargetState
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.process import Finished, run
 from agents.rows import Printed, State
@@ -197,8 +198,9 @@ class Commands(Connector):
     async def read_target(self, service: str) -> TargetState:
         """Run the `read_target` command. Raises Unavailable when it fails or does not print the expected JSON."""
         command = self._command(_READ_TARGET, service)
-        printed, _ = await self._read(command, {"service": service})
-        return _as_target(service, printed, self.context.now())
+        done = await self._read(command, {"service": service})
+        target = _as_target(service, done.output.decode("utf-8", errors="replace"), self.context.now())
+        return replace(target, state=await self.context.clean(target.state))
 
     async def act(self, action: str, parameters: Mapping[str, str], *, idempotency_key: str) -> ActionResult:
         """Run it once; the key is given to the program as AUTOHEAL_IDEMPOTENCY_KEY.
@@ -209,8 +211,9 @@ class Commands(Connector):
         if command.risk is Risk.READ:
             raise NotPermitted(f"{command.name} is declared as a read and is not an action")
         done = await self._run(command, parameters, {"AUTOHEAL_IDEMPOTENCY_KEY": idempotency_key})
-        said = "\n".join(part for part in (_decoded(done.output), _decoded(done.errors)) if part)
-        cut = " [output cut]" if done.truncated else ""
+        parts = [await self._cleaned(command, out) for out in (done.output, done.errors)]
+        said = "\n".join(part for part in parts if part)
+        cut = " [output cut]" if self._is_cut(command, done) else ""
         return ActionResult(ok=done.code == 0, detail=f"exit code {done.code}{cut}\n{said}".strip())
 
     def _serves(self, command: Command, action: str, service: str) -> bool:
@@ -250,7 +253,7 @@ class Commands(Connector):
             self._fill(command, parameters),
             environment={**_MINIMAL, **self._given(command), **environment},
             timeout_s=command.timeout_s,
-            max_bytes=command.max_output_bytes,
+            max_bytes=command.max_output_bytes + MARGIN,
             folder=command.folder,
         )
 
@@ -258,13 +261,21 @@ class Commands(Connector):
         secrets = self.context.credentials
         return {k: secrets[v].reveal() if v in secrets else v for k, v in command.environment.items()}
 
-    async def _read(self, command: Command, parameters: Mapping[str, str]) -> tuple[str, bool]:
-        """What a read printed and whether it was cut. Raises Unavailable with the end of what the program said."""
+    async def _read(self, command: Command, parameters: Mapping[str, str]) -> Finished:
+        """What a read printed. Raises Unavailable with the end of what the program said."""
         done = await self._run(command, parameters, {})
         if done.code != 0:
-            said = (_decoded(done.errors) or _decoded(done.output))[-300:]
-            raise Unavailable(f"{command.name} ended with {done.code}: {said}")
-        return _decoded(done.output), done.truncated
+            said = await self._cleaned(command, done.errors) or await self._cleaned(command, done.output)
+            raise Unavailable(f"{command.name} ended with {done.code}: {said[-300:]}")
+        return done
+
+    async def _cleaned(self, command: Command, output: bytes) -> str:
+        """As much as the declaration allows of it, without secrets."""
+        allowed = len(output[: command.max_output_bytes].decode("utf-8", errors="replace"))
+        return (await self.context.clean(output.decode("utf-8", errors="replace"), keep=allowed)).strip()
+
+    def _is_cut(self, command: Command, done: Finished) -> bool:
+        return max(len(done.output), len(done.errors)) > command.max_output_bytes
 
     def _read_tool(self, command: Command) -> Tool:
         """A declared read as a tool whose arguments are its placeholders, all texts that `_fill` checks."""
@@ -276,7 +287,9 @@ class Commands(Connector):
             parameters = {name: str(value) for name, value in arguments.model_dump().items()}
             if not self._serves(command, command.action, parameters["service"]):
                 raise NotPermitted(f"{command.name} is not declared for {parameters['service'][:40]!r}")
-            text, cut = await self._read(command, parameters)
+            done = await self._read(command, parameters)
+            text = await self._cleaned(command, done.output)
+            cut = self._is_cut(command, done)
             gap = f"the output of {command.name} was cut at {command.max_output_bytes} bytes" if cut else None
             row = Printed(service=parameters["service"], program=command.name, text=text)
             return ToolOutput(
@@ -303,10 +316,6 @@ def _accepted(command: Command, name: str) -> str:
     if parameter.type == "choice":
         return "One of " + ", ".join(parameter.choices)
     return f"An integer from {parameter.min} to {parameter.max}."
-
-
-def _decoded(output: bytes) -> str:
-    return output.decode("utf-8", errors="replace").strip()
 
 
 class _Printed(BaseModel):

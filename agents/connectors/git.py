@@ -40,6 +40,8 @@ _ENVIRONMENT = {
 }
 _DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames")
 _MAX_TEXT = 60_000
+_CUT = re.compile(r"\n\[cut here: \d+ further characters\]$")
+_CUT_NOTE = 80  # characters, at most
 _OTHERS_SHOWN = 50
 _WITH_PATHS = 50
 _NONE = "no deployments"
@@ -140,9 +142,9 @@ class Git(Connector):
         self.context.require_declared([service], key="service")
         old, new = await self._commit(from_version), await self._commit(to_version)
         scope = ("--", *self.config.paths.get(service, ()))
-        names = _nul_separated(await self._git("diff", *_DIFF, "--name-only", "-z", old, new, *scope))
-        text = await self._git("diff", *_DIFF, "--stat=200", "--patch", old, new, *scope)
-        kept = _nul_separated(await self._git("diff", *_DIFF, "--name-only", "-z", "--diff-filter=d", old, new, *scope))
+        names = await self._paths("diff", *_DIFF, "--name-only", "-z", old, new, *scope)
+        text = await self._text("diff", *_DIFF, "--stat=200", "--patch", old, new, *scope)
+        kept = await self._paths("diff", *_DIFF, "--name-only", "-z", "--diff-filter=d", old, new, *scope)
         others = [f"{sha[:7]} {subject}" for sha, subject in await self._commits(old, new, scope) if sha != new]
         link = self.config.link
         return Diff(
@@ -150,12 +152,12 @@ class Git(Connector):
             service=service,
             from_version=old,
             to_version=new,
-            text=_cap(text),
+            text=text,
             paths=names,
             others=tuple(others[:_OTHERS_SHOWN]),
             migrations=tuple(name for name in kept if self._is_migration(name)),
             link=link.replace("{from}", old).replace("{to}", new) if link else None,
-            whole=len(text) <= _MAX_TEXT,
+            whole=_is_whole(text),
         )
 
     @tool()
@@ -183,13 +185,11 @@ class Git(Connector):
     async def show_commit(self, arguments: ShowCommit) -> ToolOutput:
         """One commit: author date, message, changed files and patch."""
         sha = await self._commit(arguments.version)
-        text = await self._git(
+        text = await self._text(
             "show", *_DIFF, "--no-show-signature", "--no-notes", "--format=%H%n%aI%n%n%B", "--stat=200", "--patch", sha
         )
-        row = Altered(
-            change="", diff=_cap(text), to_version=sha, whole=len(text) <= _MAX_TEXT, line=text.partition("\n")[0]
-        )
-        return ToolOutput(text=_cap(text), rows=(row,), summary=f"commit {sha[:7]}", facts={"version": sha})
+        row = Altered(change="", diff=text, to_version=sha, whole=_is_whole(text), line=text.partition("\n")[0])
+        return ToolOutput(text=text, rows=(row,), summary=f"commit {sha[:7]}", facts={"version": sha})
 
     @tool()
     async def compare_versions(self, arguments: ReadDiff) -> ToolOutput:
@@ -222,11 +222,9 @@ class Git(Connector):
         """A file of the repository as it was at a version."""
         sha = await self._commit(arguments.version)
         path = _check_path(arguments.path)
-        text = await self._git("cat-file", "blob", f"{sha}:{path}")
-        row = Contents(path=path, version=sha, text=_cap(text))
-        return ToolOutput(
-            text=_cap(text), rows=(row,), summary=f"{path} at {sha[:7]}", facts={"version": sha, "path": path}
-        )
+        text = await self._text("cat-file", "blob", f"{sha}:{path}")
+        row = Contents(path=path, version=sha, text=text)
+        return ToolOutput(text=text, rows=(row,), summary=f"{path} at {sha[:7]}", facts={"version": sha, "path": path})
 
     async def _deployments(self, service: str) -> list[Change]:
         """All deployments of a service, oldest first, each knowing the version before it."""
@@ -234,6 +232,8 @@ class Git(Connector):
         fields = "%(refname:strip=2)%00%(taggerdate:unix)%00%(*objectname)%00%(*subject)"
         listing = await self._git("for-each-ref", f"--format={fields}", pattern)
         rows = [line.split("\0") for line in listing.splitlines()]
+        subjects = await self.context.clean_words([row[3] for row in rows])
+        rows = [[*row[:3], subject] for row, subject in zip(rows, subjects, strict=True)]
         tags = [(int(at), tag, sha, subject) for tag, at, sha, subject in rows if at and sha]
         tags.sort(key=lambda tag: (tag[0], _natural(tag[1])))
         previous: str | None = None
@@ -257,15 +257,17 @@ class Git(Connector):
         if change.version is None or change.previous_version is None:
             return change
         scope = ("--", *self.config.paths.get(change.service, ()))
-        names = await self._git("diff", *_DIFF, "--name-only", "-z", change.previous_version, change.version, *scope)
-        return replace(change, paths=_nul_separated(names))
+        asked = ("--name-only", "-z", change.previous_version, change.version, *scope)
+        return replace(change, paths=await self._paths("diff", *_DIFF, *asked))
 
     async def _commits(self, old: str, new: str, scope: tuple[str, ...]) -> list[tuple[str, str]]:
         """Id and subject of the commits in `new` that are not in `old`, newest first."""
         listing = await self._git(
             "log", "--no-show-signature", "-n", "500", "--format=%H%x00%s", f"{old}..{new}", *scope
         )
-        return [(sha, subject[:100]) for sha, subject in (line.split("\0", 1) for line in listing.splitlines())]
+        rows = [line.split("\0", 1) for line in listing.splitlines()]
+        subjects = await self.context.clean_words([subject for _, subject in rows])
+        return [(sha, subject[:100]) for (sha, _), subject in zip(rows, subjects, strict=True)]
 
     async def _commit(self, version: str) -> str:
         """The full id. Raises BadArguments for what is no commit of this repository."""
@@ -280,7 +282,18 @@ class Git(Connector):
     def _is_migration(self, path: str) -> bool:
         return any(part in self.config.migrations for part in PurePosixPath(path).parts[:-1])
 
+    async def _text(self, *arguments: str) -> str:
+        """What git prints of the repository's content, without secrets, and cut at 60,000 characters."""
+        printed = await self._git(*arguments)
+        cleaned = await self.context.clean(printed, keep=_MAX_TEXT)
+        left_out = len(printed) - _MAX_TEXT
+        return cleaned if left_out <= 0 else f"{cleaned}\n[cut here: {left_out} further characters]"
+
+    async def _paths(self, *arguments: str) -> tuple[str, ...]:
+        return tuple(await self.context.clean_words(_nul_separated(await self._git(*arguments))))
+
     async def _git(self, *arguments: str) -> str:
+        """What git prints, for code: what is shown of it is cleaned."""
         program = shutil.which("git", path=_ENVIRONMENT["PATH"])
         if program is None:
             raise Unavailable("git is not installed on this host")
@@ -302,7 +315,8 @@ class Git(Connector):
             stop_at_cap=True,
         )
         if done.code != 0 and not done.truncated:
-            reason = done.errors.decode("utf-8", errors="replace").strip().splitlines()
+            said = await self.context.clean(done.errors.decode("utf-8", errors="replace").strip())
+            reason = said.splitlines()
             raise Unavailable(f"git {arguments[0]} failed: {reason[-1][:200] if reason else done.code}")
         return done.output.decode("utf-8", errors="replace")
 
@@ -339,10 +353,8 @@ def _changed(change: Change) -> Changed:
     )
 
 
-def _cap(text: str) -> str:
-    if len(text) <= _MAX_TEXT:
-        return text
-    return text[:_MAX_TEXT] + f"\n[cut here: {len(text) - _MAX_TEXT} further characters]"
+def _is_whole(text: str) -> bool:
+    return _CUT.search(text[-_CUT_NOTE:]) is None
 
 
 CONNECTOR = Git

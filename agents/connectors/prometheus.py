@@ -104,7 +104,7 @@ class Prometheus(Connector):
             chosen = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
             selector = self._selector(f"__name__=~{_quoted(chosen)}")
             rows = await self._matrix(selector, window, step_s)
-            series += [self._raw(row, types) for row in rows]
+            series += await self.context.clean_series([self._raw(row, types) for row in rows])
         seen = {raw.labels["service"] for raw in series}
         gaps += [f"{name}: Prometheus has no series of it" for name in self.context.names if name not in seen]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
@@ -112,7 +112,7 @@ class Prometheus(Connector):
     @tool()
     async def query(self, arguments: Query) -> ToolOutput:
         """Ask Prometheus for the value of a PromQL expression at one moment."""
-        rows = await self._vector(arguments.promql, at=arguments.at)
+        rows = await self._shown(await self._vector(arguments.promql, at=arguments.at))
         found = [self._value(row) for row in rows]
         return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]})
 
@@ -125,7 +125,7 @@ class Prometheus(Connector):
             raise BadArguments("query_range: start must be before end")
         span_s = (end - start).total_seconds()
         step_s = max(arguments.step_s or span_s / 60, span_s / 500, 1.0)
-        rows = await self._matrix(arguments.promql, Window(start=start, end=end), step_s)
+        rows = await self._shown(await self._matrix(arguments.promql, Window(start=start, end=end), step_s))
         found = [self._course(row) for row in rows]
         return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]})
 
@@ -133,7 +133,7 @@ class Prometheus(Connector):
     async def list_metrics(self, arguments: ListMetrics) -> ToolOutput:
         """The names of the metrics that Prometheus has of a service, with their number of series."""
         self.context.require_declared([arguments.service], key="service")
-        rows = await self._vector(self._count_query("15m", service=arguments.service))
+        rows = await self._shown(await self._vector(self._count_query("15m", service=arguments.service)))
         counts = {row["metric"]["__name__"]: int(float(row["value"][1])) for row in rows}
         counts = {name: n for name, n in sorted(counts.items()) if arguments.contains in name}
         found = [
@@ -147,6 +147,9 @@ class Prometheus(Connector):
         """The alerts that are pending or firing in Prometheus now."""
         alerts = (await self._ask("alerts"))["alerts"]
         alerts = [a for a in alerts if arguments.state in {"any", a["state"]}]
+        for part in ("labels", "annotations"):
+            rows = await self.context.clean_rows([a.get(part) or {} for a in alerts])
+            alerts = [{**a, part: row} for a, row in zip(alerts, rows, strict=True)]
         found = [self._alert(a) for a in alerts]
         return _listing(found, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
 
@@ -154,7 +157,9 @@ class Prometheus(Connector):
     async def list_rules(self, arguments: ListRules) -> ToolOutput:
         """The alerting and recording rules of Prometheus with their expressions and health."""
         groups = (await self._ask("rules"))["groups"]
-        rules = [r for g in groups for r in g["rules"] if arguments.contains in r["name"]]
+        every = [r for g in groups for r in g["rules"]]
+        words = await self.context.clean_rows([{"name": r["name"], "query": r["query"]} for r in every])
+        rules = [{**r, **row} for r, row in zip(every, words, strict=True) if arguments.contains in row["name"]]
         found = [
             State(name=r["name"], value=r["query"], line=f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}")
             for r in rules
@@ -190,6 +195,11 @@ class Prometheus(Connector):
             value=alert["state"],
             line=f"{alert['state']} since {alert['activeAt']}: {_title(labels)} value {alert['value']}",
         )
+
+    async def _shown(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of an answer with cleaned labels: what the model chooses from and reads."""
+        metrics = await self.context.clean_rows([row["metric"] for row in rows])
+        return [{**row, "metric": metric} for row, metric in zip(rows, metrics, strict=True)]
 
     def _selector(self, *more: str, service: str | None = None) -> str:
         values = [v for v, name in self._service_of.items() if service in {None, name}]
@@ -266,7 +276,8 @@ class Prometheus(Connector):
         if not isinstance(document, dict) or "status" not in document:
             raise Unavailable("the answer is not one of Prometheus' API; is the URL right?")
         if document["status"] != "success":
-            raise BadArguments(f"Prometheus refused it: {str(document.get('error', 'no reason given'))[:300]}")
+            said = await self.context.clean(str(document.get("error", "no reason given")))
+            raise BadArguments(f"Prometheus refused it: {said[:300]}")
         return document["data"]
 
 

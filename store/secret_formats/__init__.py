@@ -18,7 +18,7 @@ CUES = {
     "mailgun_key": r"key-[0-9a-f]|[0-9a-h]-[0-9a-h]{8}-[0-9a-h]{8}",
     "telegram_token": r"[0-9]:A[A-Za-z0-9_-]{4}",
     "facebook_token": r"\bEAA[A-Za-z0-9]{4}|\bIG(?:QV|AA)|[0-9]{15}[|%][A-Za-z0-9_-]",
-    "okta_token": r"\b00[A-Za-z0-9_-]{20}",
+    "okta_token": r"\b00[A-Za-z0-9_=-]{20}",
     "webhook_url": r"hooks\.slack|/api/webhooks/|webhookb2|hooks\.zapier|chat\.googleapis",
     "maxmind_key": r"_mmk",
     "discord_token": r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{6}",

@@ -131,7 +131,11 @@ class Jaeger(Connector):
         if answers.full:
             gaps.append(f"Jaeger: not all traces were read; max_bytes is {self.config.max_bytes}")
         parsed = await self.context.compute(
-            read_answers, tuple(answers.bodies), self._service_of, self.config.max_spans
+            read_answers,
+            tuple(answers.bodies),
+            self._service_of,
+            self.config.max_spans,
+            await self.context.portable_redactor(),
         )
         return SpansRead(spans=parsed.spans, gaps=(*gaps, *self._caps(answers.asked, parsed)))
 
@@ -148,7 +152,8 @@ class Jaeger(Connector):
             await self._traces(_Question(name=name, window=window, limit=arguments.limit), _ANSWER_BYTES, more)
             for name in self._names[arguments.service]
         ]
-        found = await self.context.compute(render_traces, tuple(bodies), self._service_of, arguments.limit)
+        redactor = await self.context.portable_redactor()
+        found = await self.context.compute(render_traces, tuple(bodies), self._service_of, arguments.limit, redactor)
         searched = Searched(
             service=arguments.service,
             what="recorded requests",
@@ -174,7 +179,8 @@ class Jaeger(Connector):
     async def read_trace(self, arguments: ReadTrace) -> ToolOutput:
         """One recorded request as a tree: each step with its service, length, own time and whether it failed."""
         answer = await self._get(f"traces/{arguments.trace}", {}, max_bytes=_ANSWER_BYTES, accept={400, 404})
-        lines, rows = await self.context.compute(render_trace, answer, self._service_of)
+        redactor = await self.context.portable_redactor()
+        lines, rows = await self.context.compute(render_trace, answer, self._service_of, redactor)
         if not lines:
             raise BadArguments(f"Jaeger has no trace {arguments.trace}; it may have been forgotten")
         return ToolOutput(text="\n".join(lines), rows=rows, summary=f"trace {arguments.trace[:16]}: {lines[0][:80]}")
@@ -182,7 +188,7 @@ class Jaeger(Connector):
     async def _recorded(self, *, timeout_s: float = 10.0, retries: int = 2) -> set[str]:
         """The service names that Jaeger has spans of."""
         body = await self._get("services", {}, max_bytes=2_000_000, timeout_s=timeout_s, retries=retries)
-        return {name for name in data_of(as_json(body)) if isinstance(name, str)}
+        return {name for name in data_of(as_json(body), await self.context.redactor()) if isinstance(name, str)}
 
     async def _answers(self, questions: Sequence[_Question]) -> tuple[_Answers, int]:
         """What came in time, and how many questions are unanswered.

@@ -1,7 +1,8 @@
 """Jaeger's JSON as spans. Pure and picklable: megabytes of it are parsed in the evidence worker.
 
 Answers of several questions overlap: a trace that passed through three services is told three times, and counts once.
-Names come from outside and are cut; tags are read only for whether the span failed, and not kept.
+Names come from outside, are redacted as they are read, and cut; tags are read only for whether the span failed, and not
+kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 from agents.errors import BadArguments, Unavailable
 from agents.evidence.grid import LATEST_EPOCH_S
 from agents.evidence.types import FloatArray, Spans
+from store.redacted_rows import redact_texts
+from store.redaction import RedactionFailed, Redactor
 
 _NAME: Final = 200
 _LONGEST_S: Final = 86_400.0
@@ -43,12 +46,14 @@ class Span:
 class Traces:
     """Spans by trace id and span id. `unreadable` counts what had not the shape of a span."""
 
+    redactor: Redactor
     spans: dict[str, dict[str, Span]] = field(default_factory=dict)
     unreadable: int = 0
+    words: dict[str, str] = field(default_factory=dict)
 
     def add(self, document: Any) -> int:
         """Take in one answer; the number of traces in it. Raises as `data_of`."""
-        data = data_of(document)
+        data = data_of(document, self.redactor)
         for trace in data:
             if not isinstance(trace, dict) or not _is_trace_id(trace.get("traceID")):
                 self.unreadable += 1
@@ -62,9 +67,34 @@ class Traces:
         rows, processes = trace.get("spans"), trace.get("processes")
         for row in rows if isinstance(rows, list) else []:
             try:
-                yield _span(row, trace["traceID"], processes if isinstance(processes, dict) else {})
+                yield self._span(row, trace["traceID"], processes if isinstance(processes, dict) else {})
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
                 self.unreadable += 1
+
+    def _span(self, row: Mapping[str, Any], trace: str, processes: Mapping[str, Any]) -> Span:
+        """Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
+        process = row.get("process") or processes[row["processID"]]
+        at, duration = float(row["startTime"]) / 1e6, float(row["duration"]) / 1e6
+        if not (0 < at < LATEST_EPOCH_S and 0 <= duration <= _LONGEST_S):
+            raise ValueError("impossible times")
+        return Span(
+            id=_word(row["spanID"]),
+            parent=_parent(row, trace),
+            service=self._name(process["serviceName"]),
+            operation=self._name(row["operationName"]),
+            at=at,
+            duration_s=duration,
+            failed=_failed(row.get("tags") or ()),
+        )
+
+    def _name(self, value: Any) -> str:
+        known = self.words.get(value)
+        if known is None:
+            try:
+                known = self.words[value] = _word(self.redactor.redact(value) if isinstance(value, str) else value)
+            except RedactionFailed as exc:
+                raise ValueError("a name that cannot be judged") from exc
+        return known
 
 
 def _is_trace_id(found: Any) -> bool:
@@ -81,13 +111,13 @@ class Parsed:
     unreadable: int
 
 
-def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: int) -> Parsed:
+def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: int, redactor: Redactor) -> Parsed:
     """All answers as one recording. `names` maps the recorder's service names to declared ones.
 
     Above `max_spans`, whole traces are left out by chance, the same ones each time. Raises Unavailable for what is not
     Jaeger's JSON and BadArguments, with Jaeger's own words, for a refused question.
     """
-    traces = Traces()
+    traces = Traces(redactor=redactor)
     told = tuple(traces.add(as_json(body)) for body in bodies)
     kept = [trace for trace in traces.spans if traces.spans[trace]]
     read = len(kept)
@@ -109,38 +139,22 @@ def as_json(body: bytes) -> Any:
         raise Unavailable("the answer is not JSON; is the address that of Jaeger's query service?") from exc
 
 
-def data_of(document: Any) -> list[Any]:
+def data_of(document: Any, redactor: Redactor) -> list[Any]:
     """The `data` of an answer. Raises BadArguments with Jaeger's own words, or Unavailable for another shape."""
     if not isinstance(document, dict) or "data" not in document:
         raise Unavailable("the answer is not one of Jaeger's query service; is the URL right?")
     data = document["data"]
-    if data is None and (said := _errors(document.get("errors"))):
+    if data is None and (said := _errors(document.get("errors"), redactor)):
         raise BadArguments(f"Jaeger refused it: {said}")
     if not isinstance(data, list | None):
         raise Unavailable("the answer is not one of Jaeger's query service; is the URL right?")
     return data or []
 
 
-def _errors(errors: Any) -> str:
+def _errors(errors: Any, redactor: Redactor) -> str:
     rows = errors if isinstance(errors, list) else []
-    return "; ".join(str(row.get("msg", "no reason given"))[:200] for row in rows[:3] if isinstance(row, dict))
-
-
-def _span(row: Mapping[str, Any], trace: str, processes: Mapping[str, Any]) -> Span:
-    """Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
-    process = row.get("process") or processes[row["processID"]]
-    at, duration = float(row["startTime"]) / 1e6, float(row["duration"]) / 1e6
-    if not (0 < at < LATEST_EPOCH_S and 0 <= duration <= _LONGEST_S):
-        raise ValueError("impossible times")
-    return Span(
-        id=_word(row["spanID"]),
-        parent=_parent(row, trace),
-        service=_word(process["serviceName"]),
-        operation=_word(row["operationName"]),
-        at=at,
-        duration_s=duration,
-        failed=_failed(row.get("tags") or ()),
-    )
+    said = [str(row.get("msg", "no reason given")) for row in rows[:3] if isinstance(row, dict)]
+    return "; ".join(redact_texts(redactor, said, keep=200))
 
 
 def _word(value: Any) -> str:

@@ -8,14 +8,15 @@ from typing import Final
 from agents.connectors.jaeger.answers import Span, Traces, as_json
 from agents.evidence.types import as_utc
 from agents.rows import Traced
+from store.redaction import Redactor
 
 _LINES: Final = 60
 _DEEPEST: Final = 12
 
 
-def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int) -> list[Traced]:
+def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int, redactor: Redactor) -> list[Traced]:
     """One row a trace, slowest first. Raises as `read_answers`."""
-    traces = Traces()
+    traces = Traces(redactor=redactor)
     for body in bodies:
         traces.add(as_json(body))
     found = [(trace, spans) for trace, spans in traces.spans.items() if spans]
@@ -23,9 +24,9 @@ def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int)
     return [_traced(trace, spans, names) for trace, spans in found[:limit]]
 
 
-def render_trace(body: bytes, names: Mapping[str, str]) -> tuple[list[str], tuple[Traced, ...]]:
+def render_trace(body: bytes, names: Mapping[str, str], redactor: Redactor) -> tuple[list[str], tuple[Traced, ...]]:
     """The tree of one trace, children in time order, at most 60 lines, and its rows; empty if there is none."""
-    traces = Traces()
+    traces = Traces(redactor=redactor)
     document = as_json(body)
     if isinstance(document, dict) and document.get("data") is None and document.get("errors"):
         return [], ()

@@ -86,7 +86,7 @@ class LogFiles(Connector):
         chosen = list(self._files) if services is None else list(services)
         self.context.require_declared(chosen, key="services")
         spans = [self._span(service, window, self.config.max_lines) for service in chosen if service in self._files]
-        lines, gaps = await self.context.compute(read_spans, spans)
+        lines, gaps = await self.context.compute(read_spans, spans, await self.context.portable_redactor())
         undeclared = [f"{service}: no log file is declared" for service in chosen if service not in self._files]
         return LogsRead(lines=lines, gaps=(*undeclared, *gaps))
 
@@ -106,7 +106,7 @@ class LogFiles(Connector):
             raise BadArguments(f"search_logs: grep is not an RE2 pattern: {exc}") from exc
         span = self._span(arguments.service, window, arguments.limit)
         wanted = Wanted(grep=arguments.grep, level=arguments.level)
-        shown, gaps = await self.context.compute(search_span, span, wanted)
+        shown, gaps = await self.context.compute(search_span, span, wanted, await self.context.portable_redactor())
         searched = Searched(
             service=arguments.service,
             what="log lines",

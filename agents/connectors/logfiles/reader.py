@@ -1,4 +1,7 @@
-"""Reads the lines of a span of time. Pure but for the files, and picklable: it runs in the evidence worker."""
+"""Reads the lines of a span of time. Pure but for the files, and picklable: it runs in the evidence worker.
+
+Lines are redacted as they come from the file (`clean_lines`); everything here that chooses or cuts works on those.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ from zoneinfo import ZoneInfo
 
 import re2
 
+from agents.clean_lines import AROUND, READ, clean_lines
 from agents.connectors.logfiles.files import find_offset, has_times, open_inside, with_rotated
 from agents.connectors.logfiles.lines import parse_line, rank
 from agents.errors import AgentError
 from agents.evidence.types import LogLine, Window
 from agents.packed_lines import PackedLines
 from agents.rows import Logged
+from store.redaction import Redactor
 
 _SLACK = timedelta(seconds=5)
 _MAX_LINE = 65_536
-_MAX_ENTRY = 8_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +51,21 @@ class Wanted:
     level: str
 
 
-def read_spans(spans: Sequence[Span]) -> tuple[PackedLines, list[str]]:
+def read_spans(spans: Sequence[Span], redactor: Redactor) -> tuple[PackedLines, list[str]]:
     """All lines, in time order, and what could not be read."""
     lines: list[LogLine] = []
     gaps: list[str] = []
     for span in spans:
-        found, missing = _read(span, None)
+        found, missing = _read(span, None, redactor)
         lines += found
         gaps += missing
     lines.sort(key=lambda line: line.time)
     return PackedLines.of(lines), gaps
 
 
-def search_span(span: Span, wanted: Wanted) -> tuple[list[Logged], list[str]]:
+def search_span(span: Span, wanted: Wanted, redactor: Redactor) -> tuple[list[Logged], list[str]]:
     """The newest matching lines as rows, oldest first, and what could not be read."""
-    lines, gaps = _read(span, wanted)
+    lines, gaps = _read(span, wanted, redactor)
     return [_row(line) for line in lines], gaps
 
 
@@ -91,7 +95,7 @@ def show(line: LogLine) -> str:
     )
 
 
-def _read(span: Span, wanted: Wanted | None) -> tuple[list[LogLine], list[str]]:
+def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[LogLine], list[str]]:
     """From the newest file back to the oldest that reaches into the window."""
     kept: list[LogLine] = []
     gaps: list[str] = []
@@ -101,7 +105,7 @@ def _read(span: Span, wanted: Wanted | None) -> tuple[list[LogLine], list[str]]:
             with open_inside(path, span.roots) as file:
                 if os.fstat(file.fileno()).st_mtime < span.window.start.timestamp() - _SLACK.total_seconds():
                     break
-                lines, used, gap = _read_file(file, span, budget)
+                lines, used, gap = _read_file(file, span, budget, redactor)
         except AgentError as exc:
             gaps.append(f"{span.service}: {exc}")
             continue
@@ -125,7 +129,7 @@ def _matching(lines: Sequence[LogLine], wanted: Wanted) -> list[LogLine]:
     return [line for line in severe if pattern.search(show(line))]
 
 
-def _read_file(file: BinaryIO, span: Span, budget: int) -> tuple[list[LogLine], int, str | None]:
+def _read_file(file: BinaryIO, span: Span, budget: int, redactor: Redactor) -> tuple[list[LogLine], int, str | None]:
     zone = ZoneInfo(span.zone)
 
     def time_of(raw: bytes) -> datetime | None:
@@ -139,35 +143,47 @@ def _read_file(file: BinaryIO, span: Span, budget: int) -> tuple[list[LogLine], 
     if end - start > budget:
         gap = f"only the last {budget} of {end - start} bytes were read"
         start = end - budget
-    lines = list(_entries(file, start, end, span, zone, cut=gap is not None))
+    entries = list(_entries(file, start, end, span, zone))
+    cleaned = clean_lines([line for line, _ in entries], redactor)
+    window = span.window
+    lines = [
+        line
+        for line, (_, asked) in zip(cleaned, entries, strict=True)
+        if asked and window.start <= line.time <= window.end
+    ]
     return lines, end - start, gap
 
 
-def _entries(file: BinaryIO, start: int, end: int, span: Span, zone: ZoneInfo, *, cut: bool) -> Iterator[LogLine]:
-    """Lines between two offsets that lie in the window; lines without a time join the one before."""
-    window = span.window
-    file.seek(start)
-    if cut:
-        file.readline()
+def _entries(file: BinaryIO, start: int, end: int, span: Span, zone: ZoneInfo) -> Iterator[tuple[LogLine, bool]]:
+    """Lines between two offsets and around them, each with whether it begins between them; lines without a time join
+    the one before.
+    """
+    at = max(start - AROUND, 0)
+    file.seek(at)
+    if at:
+        at += len(file.readline())
     current: LogLine | None = None
-    while file.tell() < end and (raw := file.readline(_MAX_LINE)):
+    asked = False
+    while at < end + AROUND and (raw := file.readline(_MAX_LINE)):
+        begins, at = at, at + len(raw)
         parsed = parse_line(raw, zone)
         if parsed.time is not None:
-            if current is not None and window.start <= current.time <= window.end:
-                yield current
+            if current is not None:
+                yield current, asked
+            asked = start <= begins < end
             current = LogLine(
                 time=parsed.time,
                 service=span.service,
                 level=parsed.level,
-                text=parsed.text[:_MAX_ENTRY],
+                text=parsed.text[:READ],
                 fields=parsed.fields,
             )
         elif not raw.endswith(b"\n"):
             continue  # half a line: its writer is not done, or it is longer than the cap
-        elif current is not None and parsed.text and len(current.text) < _MAX_ENTRY:
-            text = f"{current.text}\n{parsed.text}"[:_MAX_ENTRY]
+        elif current is not None and parsed.text and len(current.text) < READ:
+            text = f"{current.text}\n{parsed.text}"[:READ]
             current = LogLine(
                 time=current.time, service=span.service, level=current.level, text=text, fields=current.fields
             )
-    if current is not None and window.start <= current.time <= window.end:
-        yield current
+    if current is not None:
+        yield current, asked

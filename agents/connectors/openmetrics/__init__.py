@@ -112,7 +112,7 @@ class OpenMetrics(Connector):
         series: list[RawSeries] = []
         gaps: list[str] = []
         for target in self._targets.values():
-            series += [_of_service(raw, target.service) for raw in target.ring.series(window)]
+            series += [_of_service(raw, target.service) for raw in await self._series(target, window)]
             gaps += self._gaps(target)
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
 
@@ -125,7 +125,7 @@ class OpenMetrics(Connector):
         target = self._target(arguments.service)
         now = self.context.now()
         window = Window(start=now - timedelta(seconds=3 * self.config.interval_s + 5), end=now)
-        rows = [raw for raw in target.ring.series(window) if arguments.contains in raw.name]
+        rows = [raw for raw in await self._series(target, window) if arguments.contains in raw.name]
         found = [_latest(raw, target.service) for raw in rows[:_SHOWN]]
         searched = _searched(target.service, {"contains": arguments.contains}, len(rows), _SHOWN, window)
         gaps = [*self._reaches_back(target, window), *self._gaps(target)]
@@ -148,7 +148,7 @@ class OpenMetrics(Connector):
         target = self._target(arguments.service)
         now = self.context.now()
         window = Window(start=now - timedelta(minutes=arguments.minutes), end=now)
-        rows = [raw for raw in target.ring.series(window) if raw.name == arguments.name]
+        rows = [raw for raw in await self._series(target, window) if raw.name == arguments.name]
         shown = {_title(raw): _points(raw) for raw in rows[:_HISTORIES]}
         found = [_moving(raw, target.service) for raw in rows[:_HISTORIES]]
         searched = _searched(target.service, {"name": arguments.name}, len(rows), _HISTORIES, window)
@@ -186,11 +186,21 @@ class OpenMetrics(Connector):
             samples = [s for s in parse_metrics(answer.text()) if s.name != "up"]
         except (AgentError, MalformedMetrics) as exc:
             target.failing_since = target.failing_since or at
-            target.problem = str(exc)
+            target.problem = await self._told(exc)
         else:
             target.failing_since = None
         up = Sample(name="up", labels={}, kind="gauge", value=float(target.failing_since is None))
         target.ring.add(at, [up, *samples])
+
+    async def _told(self, problem: Exception) -> str:
+        """It may quote the page."""
+        try:
+            return await self.context.clean(str(problem), keep=200)
+        except AgentError as exc:
+            return str(exc)
+
+    async def _series(self, target: _Target, window: Window) -> list[RawSeries]:
+        return await self.context.clean_series(list(target.ring.series(window)))
 
     def _target(self, service: str) -> _Target:
         self.context.require_declared([service], key="service")

@@ -49,7 +49,7 @@ def parse_metrics(text: str) -> Iterator[Sample]:
             continue
         sample = _SAMPLE.fullmatch(stripped)
         if sample is None:
-            raise MalformedMetrics(f"line {number} is not a metric: {stripped[:60]!r}")
+            raise MalformedMetrics(f"line {number} is not a metric: {stripped!r}")
         name, labels = sample[1], _parse_labels(sample[2] or "", number)
         yield Sample(name=name, labels=labels, kind=kind_of(name, labels, types), value=float(sample[3]))
 
@@ -60,7 +60,7 @@ def _parse_labels(text: str, number: int) -> dict[str, str]:
     while at < len(text.rstrip()):
         label = _LABEL.match(text, at)
         if label is None or label[1] in labels:
-            raise MalformedMetrics(f"line {number} has malformed labels: {text[:60]!r}")
+            raise MalformedMetrics(f"line {number} has malformed labels: {text!r}")
         labels[label[1]] = re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), label[2])
         at = label.end()
     return labels
