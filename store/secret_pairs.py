@@ -187,8 +187,8 @@ def value_names_of(row: Mapping[str, Any]) -> list[str]:
 
 
 @lru_cache(1024)
-def _neighbours(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    lower = {name.lower(): name for name in names}
+def _neighbours(names: tuple[object, ...]) -> tuple[tuple[str, str], ...]:
+    lower = {name.lower(): name for name in names if isinstance(name, str)}
     return tuple(
         (lower[naming], lower[value])
         for naming, values in _NAMING.items()
