@@ -132,7 +132,9 @@ def test_what_a_search_of_logs_shows_is_of_the_redacted_log(  # noqa: PLR0917 --
     assert not leaks(stream)
     window = Window(start=START + timedelta(seconds=skipped), end=NOW)
     chosen = span_of(path, limit=limit, max_bytes=max_bytes, window=window)
-    shown, _ = search_span(chosen, Wanted(grep=grep, level=""), redactor)
+    rows, _ = search_span(chosen, Wanted(grep=grep, level=""), redactor)
+    shown = [row.line for row in rows]
+    assert not leaks(rows)
     assert set(shown) <= set(stream)
     assert not (shown and grep in FRAGMENTS), "a search tells of a secret by what it finds"
     mined = analysis.log_shifts(_gathered(everything), (), Told(), None)
@@ -148,7 +150,8 @@ def test_a_key_that_is_printed_one_line_a_record_is_not_shown_from_its_middle_on
     """The case in which this was noticed: twelve of twelve lines were shown."""
     path = written(tmp_path, KEY_BLOCK, as_text)
     window = Window(start=START + timedelta(seconds=15), end=NOW)
-    shown, _ = search_span(span_of(path, window=window), Wanted(grep="app", level=""), Redactor())
+    rows, _ = search_span(span_of(path, window=window), Wanted(grep="app", level=""), Redactor())
+    shown = [row.line for row in rows]
     assert not leaks(shown)
     assert len(shown) == len(KEY_BLOCK) - 3, "records stay, each with its time"
 
@@ -340,8 +343,8 @@ async def test_no_tool_of_a_connector_shows_a_secret_or_finds_one(name: str, sit
     for offered in connector.tools():
         drawn = data.draw(ARGUMENTS[offered.name], label=offered.name)
         answer = await asked(offered, {**drawn, **versions(connector, offered)})
-        assert not leaks(answer), offered.name
         sought = next((value for value in drawn.values() if value in FRAGMENTS), None)
+        assert not leaks(repr(answer).replace(f"'{sought}'", "the caller's own words")), offered.name
         assert sought is None or told_nothing(answer), offered.name
 
 
