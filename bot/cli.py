@@ -1,6 +1,7 @@
 """`autoheal <command>`: one file a command under `subcommands/`, named like it.
 
-A command's module has `HELP`, `run(chosen) -> exit code`, and `configure(parser)` where it takes arguments. It imports
+A command's module has `HELP`, `run(chosen) -> exit code`, and `configure(parser)` where it takes arguments. `PLACE`
+puts it where somebody who sets Autoheal up needs it, `DESCRIPTION` is what its own help says beyond `HELP`. It imports
 what it needs when it runs, so that the command line answers at once.
 """
 
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import pkgutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from importlib import metadata
 from types import ModuleType
 
 from bot import subcommands
@@ -30,17 +33,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def discover_subcommands() -> Iterator[tuple[str, ModuleType]]:
-    """Name and module of each, by name."""
-    for found in pkgutil.iter_modules(subcommands.__path__):
-        yield found.name, importlib.import_module(f"{subcommands.__name__}.{found.name}")
+def discover_subcommands() -> list[tuple[str, ModuleType]]:
+    """Name and module of each, in the order in which one needs them; what names no place comes last."""
+    found = [
+        (name, importlib.import_module(f"{subcommands.__name__}.{name}"))
+        for _, name, _ in pkgutil.iter_modules(subcommands.__path__)
+    ]
+    return sorted(found, key=lambda command: (getattr(command[1], "PLACE", math.inf), command[0]))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autoheal", description="An AI SRE co-pilot in Slack.")
+    parser = argparse.ArgumentParser(
+        prog="autoheal",
+        description="An AI SRE co-pilot in Slack: it finds what broke, proposes a fix, and applies it when approved.",
+        epilog="`autoheal COMMAND --help` says more. Settings are environment variables: see docs/operating.md.",
+    )
+    parser.add_argument("--version", action="version", version=f"autoheal {metadata.version('autoheal')}")
     commands = parser.add_subparsers(metavar="COMMAND")
     for name, module in discover_subcommands():
-        subparser = commands.add_parser(name, help=module.HELP)
+        text = getattr(module, "DESCRIPTION", f"{module.HELP[:1].upper()}{module.HELP[1:]}.")
+        subparser = commands.add_parser(
+            name, help=module.HELP, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         if hasattr(module, "configure"):
             module.configure(subparser)
         subparser.set_defaults(command=module)

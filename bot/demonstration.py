@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -68,6 +68,7 @@ class Choice:
     headless: bool
     as_json: bool
     port: int
+    claude: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +114,15 @@ async def demonstrate(choice: Choice) -> int:
             file=sys.stderr,
         )
         return 2
+    if choice.claude and not os.environ.get("ANTHROPIC_API_KEY"):
+        print("--claude needs ANTHROPIC_API_KEY in the environment.", file=sys.stderr)
+        return 2
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
     try:
-        async with open_stage(folder, seed, choice.port) as stage:
+        async with open_stage(folder, seed, choice.port, claude=choice.claude) as stage:
             work = asyncio.create_task(_play(stage, choice, names, seed))
             stopping = asyncio.create_task(stop.wait())
             done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,7 +146,7 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, seed: int, port: int, *, claude: bool = False) -> AsyncIterator[Stage]:
     """Workspace, shop and bot up; all of it gone afterwards."""
     workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
@@ -150,7 +154,7 @@ async def open_stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]
     try:
         shop = await Shop.start(folder / "shop", seed=seed)
         (folder / "autoheal.toml").write_text(operator_file(shop.describe()))
-        async with _bot(folder, workspace):
+        async with _bot(folder, workspace, claude=claude):
             data = folder / "data"
             database = await Database.open(
                 f"sqlite+aiosqlite:///{data}/autoheal.db",
@@ -170,11 +174,13 @@ async def open_stage(folder: Path, seed: int, port: int) -> AsyncIterator[Stage]
         await workspace.stop()
 
 
-@asynccontextmanager
-async def _bot(folder: Path, workspace: Workspace) -> AsyncIterator[None]:
-    """`autoheal serve` as an operator runs it. Its log is a file in the folder."""
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith(("AUTOHEAL_", "SLACK_"))},
+def bot_environment(
+    inherited: Mapping[str, str], folder: Path, workspace: Workspace, *, claude: bool
+) -> dict[str, str]:
+    """What `serve` is started with: a key of the Messages API that lies about only where Claude was asked for."""
+    ours = ("AUTOHEAL_", "SLACK_") if claude else ("AUTOHEAL_", "SLACK_", "ANTHROPIC_")
+    return {
+        **{key: value for key, value in inherited.items() if not key.startswith(ours)},
         "AUTOHEAL_DATA": str(folder / "data"),
         "AUTOHEAL_STOP_WITH_PARENT": "true",
         "AUTOHEAL_OPERATOR_FILE": str(folder / "autoheal.toml"),
@@ -183,6 +189,12 @@ async def _bot(folder: Path, workspace: Workspace) -> AsyncIterator[None]:
         "SLACK_APP_TOKEN": workspace.app_token,
         **{f"AUTOHEAL_HEALING_{name}": value for name, value in _HEALING.items()},
     }
+
+
+@asynccontextmanager
+async def _bot(folder: Path, workspace: Workspace, *, claude: bool) -> AsyncIterator[None]:
+    """`autoheal serve` as an operator runs it. Its log is a file in the folder."""
+    environment = bot_environment(os.environ, folder, workspace, claude=claude)
     with (folder / "serve.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -235,7 +247,7 @@ async def _show(stage: Stage, name: str, seed: int) -> None:
     print(f"  {PERSON} asked in {CHANNEL}. Watch the thread, then click the button on the card.\n")
     print(f"  Break it yourself: edit {shop.repository}/services/<name>/app.py, then")
     print(f"  {' '.join(shop.shopctl)} deploy <name>")
-    print(f"  and mention @autoheal in {CHANNEL}. Ctrl-C ends everything.", flush=True)
+    print(f"  and mention @autoheal in {CHANNEL}. Ctrl-C ends the demo and removes all that it made.", flush=True)
     await asyncio.Event().wait()
 
 

@@ -5,8 +5,10 @@ A wrong or missing one stops the start with its name and what to do.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -18,6 +20,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from store.redaction import Secret
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+_READ_ELSEWHERE: Final = frozenset({"AUTOHEAL_DEMO_LOG", "AUTOHEAL_REQUIRE_ALL"})
+_OF_KUBERNETES: Final = re.compile(r"_?SERVICE_(?:HOST|PORT)|_?PORT_\d+_")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -279,17 +283,54 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """From the environment. Raises SettingsError with one line per variable."""
+    """From the environment. Raises SettingsError with one line per variable, misspelt ones included."""
+    wrong = _unknown_variables()
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as exc:
-        raise SettingsError("\n".join(_line(error["loc"], error["msg"]) for error in exc.errors())) from exc
+        said = ((error["loc"], _in_words(error["type"], error["msg"], error.get("ctx", {}))) for error in exc.errors())
+        wrong = [*(_line(place, words) for place, words in said), *wrong]
+        raise SettingsError("\n".join(wrong)) from exc
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return settings
 
 
-def _line(place: tuple[int | str, ...], message: str) -> str:
+def _unknown_variables() -> list[str]:
+    """A sentence for each AUTOHEAL_ variable that looks like a misspelt setting: it would be ignored in silence.
+
+    Other unknown ones are let be: Kubernetes gives each pod variables named after the services of its namespace.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    said = []
+    for variable, value in sorted(os.environ.items()):
+        name = variable.removeprefix("AUTOHEAL_")
+        ours = variable.startswith("AUTOHEAL_") and name not in known and variable not in _READ_ELSEWHERE
+        if ours and not _OF_KUBERNETES.search(name) and "://" not in value:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            said += [f"{variable} is no setting; did you mean AUTOHEAL_{near[0]}?"] if near else []
+    return said
+
+
+def _line(place: tuple[int | str, ...], words: str) -> str:
     name = str(place[0]) if place else "settings"
     variable = name if name.isupper() else f"AUTOHEAL_{name.upper()}"
-    return f"{variable}: {message.removeprefix('Value error, ')}"
+    return f"{variable}: {words}"
+
+
+def _in_words(kind: str, message: str, context: Mapping[str, object]) -> str:
+    """What is wanted, as a person would say it; pydantic's words are for programmers."""
+    kinds = {
+        "bool_parsing": "is true or false",
+        "float_parsing": "is a number",
+        "int_parsing": "is a whole number",
+        "int_from_float": "is a whole number",
+        "literal_error": f"is one of {context.get('expected')}",
+        "greater_than": f"is more than {context.get('gt')}",
+        "greater_than_equal": f"is at least {context.get('ge')}",
+        "less_than_equal": f"is at most {context.get('le')}",
+    }
+    return kinds.get(kind, message.removeprefix("Value error, "))
 
 
 def is_verified(url: str) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 
 HELP = "invite somebody to the API"
+PLACE = 6
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from pathlib import Path
 
 HELP = "verify the audit logs against their signed heads"
+PLACE = 9
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import argparse
 
 HELP = "backups: create, list, restore, expire"
+PLACE = 11
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 HELP = "export events as CloudEvents, one JSON object a line"
+PLACE = 8
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from pathlib import Path
 
 HELP = "write everything that a tenant has into a file"
+PLACE = 7
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 HELP = "keys: status, rotation, and what was shredded"
+PLACE = 12
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

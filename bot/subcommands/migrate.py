@@ -3,6 +3,7 @@
 import argparse
 
 HELP = "bring the databases to this version"
+PLACE = 13
 
 
 def run(_: argparse.Namespace) -> int:

@@ -3,6 +3,8 @@
 import argparse
 
 HELP = "print the link that creates the Slack app"
+PLACE = 1
+DESCRIPTION = """Prints the link that creates the Slack app with its scopes, and what to do next. Needs no settings."""
 
 
 def run(_: argparse.Namespace) -> int:

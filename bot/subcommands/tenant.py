@@ -3,6 +3,7 @@
 import argparse
 
 HELP = "show or change a workspace's settings; close it"
+PLACE = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

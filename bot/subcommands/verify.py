@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 HELP = "prove the promises of the privacy policy on this deployment"
+PLACE = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

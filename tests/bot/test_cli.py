@@ -34,6 +34,28 @@ def test_no_command_shows_all_commands(capsys: pytest.CaptureFixture[str]) -> No
     assert [command for command in COMMANDS if command not in said] == []
 
 
+def test_commands_stand_in_the_order_in_which_one_needs_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert COMMANDS[:4] == ["setup", "doctor", "serve", "demo"]
+    main([])
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if line.startswith("    ") and line.strip()]
+    shown = [line.split()[0] for line in lines if line.split()[0] in COMMANDS]
+    assert shown[:4] == COMMANDS[:4]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("autoheal ")
+
+
+def test_the_demo_asks_claude_only_where_it_is_told_to(tmp_path: Path) -> None:
+    done = run("demo", "--claude", "--headless", folder=tmp_path)
+    assert done.returncode == 2
+    assert "ANTHROPIC_API_KEY" in done.stderr
+
+
 def test_an_unknown_command_shows_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["heal-everything"])

@@ -55,6 +55,40 @@ def test_every_wrong_variable_is_named_on_a_line_of_its_own(monkeypatch: pytest.
     assert "planted-token" not in str(refused.value)
 
 
+def test_a_wrong_value_is_answered_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOHEAL_MODE", "telegram")
+    monkeypatch.setenv("AUTOHEAL_RUN_USD", "much")
+    monkeypatch.setenv("AUTOHEAL_HTTP_PORT", "99999")
+    monkeypatch.setenv("AUTOHEAL_WEB", "perhaps")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert set(str(refused.value).splitlines()) == {
+        "AUTOHEAL_MODE: is one of 'socket' or 'http'",
+        "AUTOHEAL_RUN_USD: is a number",
+        "AUTOHEAL_HTTP_PORT: is at most 65535",
+        "AUTOHEAL_WEB: is true or false",
+    }
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("AUTOHEAL_SHRED_LEGDER", "AUTOHEAL_SHRED_LEDGER"), ("AUTOHEAL_DATABASEURL", "AUTOHEAL_DATABASE_URL")],
+)
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch, misspelt: str, meant: str) -> None:
+    monkeypatch.setenv(misspelt, "somewhere")
+    with pytest.raises(SettingsError, match=f"{misspelt} is no setting; did you mean {meant}") as refused:
+        load_settings()
+    assert "somewhere" not in str(refused.value)
+
+
+def test_variables_that_kubernetes_sets_for_a_service_of_our_name_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOHEAL_SERVICE_PORT_HTTP", "3000")
+    monkeypatch.setenv("AUTOHEAL_PORT_3000_TCP_ADDR", "10.1.2.3")
+    monkeypatch.setenv("AUTOHEAL_HTTP_PORTS", "tcp://10.1.2.3:3000")
+    monkeypatch.setenv("AUTOHEAL_DEPLOYED_BY", "the platform team")
+    load_settings()
+
+
 @pytest.mark.parametrize(("mode", "needed"), [("socket", "SLACK_APP_TOKEN"), ("http", "SLACK_SIGNING_SECRET")])
 def test_serving_needs_what_its_mode_needs(monkeypatch: pytest.MonkeyPatch, mode: str, needed: str) -> None:
     monkeypatch.setenv("AUTOHEAL_MODE", mode)
