@@ -1,7 +1,7 @@
 """Durable execution on DBOS, behind `workflow.Run` and `workflow.Queue` so that another engine could stand here.
 
-DBOS keeps one registry and one instance per process; this module is the only one that knows it. Its database holds ids
-and closed words, sealed under the engine's own key. See https://docs.dbos.dev/python/reference/dbos-class.
+DBOS keeps one registry and one instance per process; only this module and agents/queue_workers.py know it. Its database
+holds ids and closed words, sealed under the engine's own key. See https://docs.dbos.dev/python/reference/dbos-class.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._core import StepOptions
+from dbos._recovery import recover_pending_workflows
 from dbos._serialization import Serializer
 
 from agents.failure import log_failure
-from agents.slot import Slot, take_slot
+from agents.queue_workers import POLL_S, QueueWorkers, end_idle_rounds, wake
+from agents.slot import Slot, SlotLost, take_slot
 from agents.workflow import Lane, StepFailed, Workflow, discover_workflows
+from store.engine import drop_if_hung_up
 
 if TYPE_CHECKING:
     from agents.runtime import Runtime
@@ -36,7 +39,13 @@ log = logging.getLogger("autoheal.engine")
 
 # The contract between code and stored workflows. Raise it only when bodies change so that old runs cannot go on.
 APPLICATION_VERSION: Final = "workflows-1"
-_INTERACTIVE_POLL_S: Final = 0.05
+_NOTIFY_S: Final = 0.25  # for states that nobody waits for
+_WORK: Final = f"""
+    SELECT executor_id FROM dbos.workflow_status
+    WHERE status = 'PENDING' AND application_version = '{APPLICATION_VERSION}'"""  # noqa: S608 -- our own constant
+"""The slots that have unfinished work, as `take_slot` wants to know them."""
+_CONNECTIONS: Final = 2
+"""On PostgreSQL, beside the listener's and the slot's: twelve replicas share the hundred of a default server."""
 _WORD_MAX: Final = 200
 _WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -120,33 +129,64 @@ class Engine:
         self._observe = observe
         self._bodies: dict[str, tuple[Workflow, Callable[..., Coroutine[Any, Any, str]]]] = {}
         self._slot: Slot | None = None
+        self._dbos: DBOS | None = None
+        self._workers: QueueWorkers | None = None
 
-    async def start(self, runtime: Runtime) -> None:
-        """Take a slot, register the workflows, recover what a crash left. Raises SlotTaken for a folder in use."""
-        self._slot = await take_slot(self._settings.url, self._settings.lock_folder)
+    async def start(self, runtime: Runtime, *, lost: Callable[[SlotLost], None] | None = None) -> None:
+        """Take a slot, register the workflows, recover what a crash left here or in another replica. Raises SlotTaken
+        for a folder in use. `lost` is called when another process may work under our slot: this one has to end then.
+        """
+        try:
+            await self._start(runtime, lost or _log_lost)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self, runtime: Runtime, lost: Callable[[SlotLost], None]) -> None:
+        self._slot = await take_slot(self._settings.url, self._settings.lock_folder, work=_WORK)
         _log_as_the_process_does()
-        DBOS(config=self._config(self._slot.name))
+        self._dbos = DBOS(config=self._config(self._slot.name))
         for workflow in discover_workflows().values():
             self._bodies[workflow.name] = (workflow, self._register(workflow, runtime))
+        # Delays and deadlines of whole workflows: there are none, and looking for them costs transactions all day.
+        self._dbos._background_jobs_stop_event.set()  # noqa: SLF001
         DBOS.launch()
+        end_idle_rounds(self._dbos)
         caps = {
-            Lane.RECEIVE: self._settings.concurrent_receives,
-            Lane.INVESTIGATE: self._settings.concurrent_investigations,
+            Lane.RECEIVE.value: self._settings.concurrent_receives,
+            Lane.INVESTIGATE.value: self._settings.concurrent_investigations,
         }
-        for lane, cap in caps.items():
+        queues = [
             await DBOS.register_queue_async(
-                lane.value,
-                worker_concurrency=cap,
-                polling_interval_sec=_INTERACTIVE_POLL_S,
-                on_conflict="always_update",
+                lane, worker_concurrency=cap, polling_interval_sec=POLL_S, on_conflict="always_update"
             )
+            for lane, cap in caps.items()
+        ]
+        self._workers = QueueWorkers(self._dbos, caps)
+        self._workers.start(queues)
+        self._slot.keep(self._adopt, lost)
+
+    def leads(self) -> bool:
+        """Whether this process does what only one replica may do: always where it is the only one."""
+        return self._slot is not None and self._slot.leads()
 
     async def stop(self) -> None:
         """Stop taking work and give the slot back. What is unfinished goes on at the next start."""
         logging.getLogger("dbos").setLevel(logging.CRITICAL + 1)  # interrupted bodies are no news: they go on later
-        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.stop)
+        if self._dbos is not None:
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         if self._slot is not None:
             await self._slot.release()
+        self._workers = self._dbos = self._slot = None
+
+    async def _adopt(self, slot: str) -> None:
+        """What a dead replica left is queued again, for whoever is first."""
+        if self._dbos is None or self._workers is None:
+            return
+        await asyncio.to_thread(recover_pending_workflows, self._dbos, [slot])
+        self._workers.ring()
 
     def _config(self, slot: str) -> DBOSConfig:
         return {
@@ -157,13 +197,14 @@ class Engine:
             "application_version": APPLICATION_VERSION,
             "serializer": SealedWords(self._settings.key),
             "max_executor_threads": self._settings.executor_threads,
-            "notification_listener_polling_interval_sec": _INTERACTIVE_POLL_S,
+            "notification_coalesce_sec": _NOTIFY_S,
             "log_level": "WARNING",
         }
 
     def _register(self, workflow: Workflow, runtime: Runtime) -> Callable[..., Coroutine[Any, Any, str]]:
         async def body(*arguments: str) -> str:
             started, outcome = time.monotonic(), "failed"
+            self._ring(workflow.lane)
             try:
                 outcome = await workflow.body(_DbosRun(self), runtime, *arguments)
             except asyncio.CancelledError:
@@ -188,9 +229,16 @@ class Engine:
                     await DBOS.enqueue_workflow_async(known.lane.value, body, *words)
 
         await _outside_workflows(submit())
+        self._ring(known.lane)
+
+    def _ring(self, lane: Lane) -> None:
+        if self._workers is not None and lane is not Lane.DIRECT:
+            self._workers.ring(lane.value)
 
     async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
         await _outside_workflows(DBOS.send_async(workflow_id, _word(word), topic, idempotency_key=key))
+        if self._dbos is not None:
+            wake(self._dbos, workflow_id, topic)
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
@@ -294,9 +342,15 @@ async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
     return await asyncio.create_task(work, context=contextvars.Context())
 
 
+def _log_lost(lost: SlotLost) -> None:
+    log.critical("%s", lost, extra={"action": "engine.slot_lost"})
+
+
 def _engine(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(url, pool_size=_CONNECTIONS, max_overflow=0, hide_parameters=True)
+        sa.event.listen(engine, "checkout", drop_if_hung_up)
+        return engine
     engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30.0}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")

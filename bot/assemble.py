@@ -320,7 +320,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
 
 def plan_work(db: Database, engine: Engine, upkeep: Upkeep, backup: DailyBackup, mailing: Mailing | None) -> Timetable:
     """What is done in passing while the process serves."""
-    timetable = Timetable()
+    timetable = Timetable(engine.leads)
     timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
     timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
     timetable.every(TIDY_EVERY, lambda: forget_ended(db), name="forget ended sessions")

@@ -63,6 +63,7 @@ class Upkeep:
     def plan(self, timetable: Timetable) -> None:
         timetable.every(RELAY_EVERY, lambda: relay(self.db, self.days), name="relay events")
         timetable.every(LOOK_EVERY, self.watch.look, name="look for suspicious activity")
+        timetable.every(LOOK_EVERY, self.watch.look_at_door, name="look for forged requests", everywhere=True)
         timetable.every(ANCHOR_EVERY, self.anchor, name="sign audit heads", at_start=True)
         timetable.every(RETIRE_EVERY, self.retire, name="forget what is over", at_start=True)
 

@@ -8,13 +8,16 @@ Both: the database is told at each BEGIN for whom the transaction acts (`store.w
 """
 
 import asyncio
+import select
 import sqlite3
 import time
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_
 
 from store.one_trip import one_trip_sqlite
@@ -45,29 +48,46 @@ def parse_url(url: str) -> URL:
     raise ValueError(f"unsupported database {backend!r}: use sqlite:///... or postgresql://...")
 
 
+def is_file(url: str) -> bool:
+    """Whether the database is a file of this host, whose connections cost nobody anything."""
+    return parse_url(url).get_backend_name() == "sqlite"
+
+
 def driverless(url: str) -> str:
     """The address as libpq and its programs take it, password included."""
     return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def create_engine(url: str, *, pool_size: int) -> AsyncEngine:
+def create_engine(url: str, *, pool_size: int | None) -> AsyncEngine:
+    """`pool_size` None: a connection for each transaction, none in between."""
     parsed = parse_url(url)
     driver = {"module": one_trip_sqlite()} if parsed.get_backend_name() == "sqlite" else {}
-    engine = create_async_engine(
-        parsed,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=30,
-        pool_pre_ping=False,
-        hide_parameters=True,
-        **driver,
-    )
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size is not None:
+        pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
+    engine = create_async_engine(parsed, hide_parameters=True, **pool, **driver)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
         event.listen(engine.sync_engine, "begin", _begin_postgresql)
+        event.listen(engine.sync_engine, "checkout", drop_if_hung_up)
     return engine
+
+
+def drop_if_hung_up(connection: Any, _record: object, _proxy: object) -> None:
+    """PostgreSQL: the pool opens a new connection when the server ended this one, as a restart does. A server speaks
+    unasked only to say so, or to say something that is worth a new connection; looking costs no trip.
+    """
+    driver = getattr(connection, "driver_connection", connection)
+    if driver.closed or _has_something_to_read(driver.fileno()):
+        raise DisconnectionError("the server ended this connection")
+
+
+def _has_something_to_read(descriptor: int) -> bool:
+    watched = select.poll()
+    watched.register(descriptor, select.POLLIN)
+    return bool(watched.poll(0))
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from store import tenant_head
 from store.arrivals import Arrivals
-from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, reading
+from store.engine import BUSY_TIMEOUT_S, create_engine, empty_log, is_file, reading
 from store.errors import CorruptEnvelope, RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
@@ -34,6 +34,9 @@ from store.vault import DataKeys
 from store.walls.acting import DOOR_KEEPER, acting, for_tenant
 
 _log = logging.getLogger(__name__)
+_CONNECTIONS = 3
+"""To PostgreSQL, beside the engine's four and passing ones to the keyring and the events: twelve replicas share the
+hundred of a default server."""
 Row = TypeVar("Row", bound=Owned)
 
 
@@ -189,15 +192,15 @@ class Database:
         keyring_url: str,
         keys: KeyProvider,
         clock: Callable[[], datetime] = utcnow,
-        pool_size: int = 8,
+        pool_size: int | None = None,
         ledger: Path | None = None,
     ) -> Self:
         """Both databases must be migrated (`store.migrations`): raises SchemaMismatch otherwise.
 
         `ledger` as for Keyring.
         """
-        engine = create_engine(url, pool_size=pool_size)
-        keyring_engine = create_engine(keyring_url, pool_size=2)
+        engine = create_engine(url, pool_size=pool_size or (8 if is_file(url) else _CONNECTIONS))
+        keyring_engine = create_engine(keyring_url, pool_size=2 if is_file(keyring_url) else None)
         try:
             await require_current(engine)
             await require_current_keyring(keyring_engine)

@@ -45,7 +45,6 @@ class Watch:
 
     async def look(self) -> int:
         """Judges what is new. Returns how many alerts were raised. A tenant that cannot be read hinders no other."""
-        self._watch_unknown()
         raised = 0
         for head in await heads(self._db):
             if self._seen.get(head.tenant_id) == head.sequence:
@@ -99,8 +98,10 @@ class Watch:
         _log.warning("action=alert.raised tenant=%s rule=%s count=%s", tenant_id, suspicion.rule, suspicion.count)
         return True
 
-    def _watch_unknown(self) -> None:
-        """Forged requests name no tenant that could be believed: the operator hears of them, in the log."""
+    async def look_at_door(self) -> None:
+        """Forged requests name no tenant that could be believed: the operator hears of them, in the log. They are of
+        this process: of several replicas each looks at its own.
+        """
         now, total = self._db.now(), sum(self._refused().get(f"refused_{why}", 0) for why in _UNKNOWN)
         self._unknown = [(at, count) for at, count in self._unknown if at > now - SHORTLY] or [(now, 0)]
         since = total - self._unknown[0][1]

@@ -68,8 +68,8 @@ class PostgresEventDays:
     """`EventDays` in the content database. `wait_s` is how long a day waits for transactions that hold the table."""
 
     def __init__(self, url: str, *, owner_url: str, clock: Callable[[], datetime], wait_s: float = 30.0) -> None:
-        self._engine = create_engine(url, pool_size=4)
-        self._owner_engine = create_engine(owner_url, pool_size=1)
+        self._engine = create_engine(url, pool_size=None)
+        self._owner_engine = create_engine(owner_url, pool_size=None)
         self._owner = owning(self._owner_engine)
         self._clock = clock
         self._wait_ms = int(wait_s * 1000)

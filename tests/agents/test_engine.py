@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 
 from agents import engine as engine_module
+from agents import queue_workers
 from agents.engine import Engine, EngineSettings, SealedWords
 from agents.runtime import Runtime
 from agents.slot import SlotTaken, take_all_slots, take_slot
@@ -85,6 +87,7 @@ async def engine(folder: Path, book: Book) -> AsyncIterator[Engine]:
     """One engine for the module: starting DBOS takes seconds."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(engine_module, "discover_workflows", lambda: BODIES)
+        patched.setattr(queue_workers, "POLL_S", 3600.0)  # so whatever happens here, somebody rang
         settings = EngineSettings(url=f"sqlite:///{folder}/engine.db", key=KEY, lock_folder=str(folder))
         running = Engine(settings)
         await running.start(cast("Runtime", book))
@@ -205,6 +208,49 @@ async def test_all_of_a_prefix_is_cancelled_but_what_is_kept(engine: Engine, boo
             await engine.send(name, "topic", "word", key=f"{name}{key}")
         assert await book.ended(name, 2) == ["word", "word"]
     assert "t:acme:one" not in book.done
+
+
+@module_loop
+async def test_who_waits_for_a_word_costs_nothing_until_it_comes(engine: Engine, book: Book) -> None:
+    for name in ("t:idle:one", "t:idle:two"):
+        await engine.enqueue("waits", workflow_id=name, arguments=(name,))
+    assert engine._dbos is not None
+    begun: list[object] = []
+
+    def note(connection: object) -> None:
+        begun.append(connection)
+
+    database = engine._dbos._sys_db.engine
+    sa.event.listen(database, "begin", note)
+    async with asyncio.timeout(30):
+        while True:  # until both wait; who asks again and again never gets through
+            begun.clear()
+            await asyncio.sleep(0.3)
+            if not begun:
+                break
+    sa.event.remove(database, "begin", note)
+    for name in ("t:idle:one", "t:idle:two"):
+        for key in ("1", "2"):
+            await engine.send(name, "topic", "word", key=f"{name}{key}")
+        assert await book.ended(name, 2) == ["word", "word"]
+
+
+@module_loop
+async def test_a_full_queue_goes_on_as_soon_as_there_is_room(engine: Engine, book: Book) -> None:
+    names = [f"many-{number}" for number in range(40)]  # more than the 32 that may run at once
+    open_gate = asyncio.Event()
+
+    async def work() -> str:
+        await open_gate.wait()
+        return "done"
+
+    for name in names:
+        book.work[name] = work
+        await engine.enqueue("steps", workflow_id=f"t:1:{name}", arguments=(name,))
+    await asyncio.sleep(0.3)
+    open_gate.set()
+    for name in names:
+        assert await book.ended(name) == ["done"]
 
 
 @module_loop

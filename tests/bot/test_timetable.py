@@ -51,3 +51,25 @@ async def test_a_slow_job_never_runs_twice_at_once() -> None:
     timetable.stop()
     assert most == 1
     await asyncio.sleep(0.12)
+
+
+async def test_only_who_leads_works_except_for_what_concerns_the_process_itself() -> None:
+    leads, done = False, list[str]()
+    happened = asyncio.Event()
+
+    async def work(name: str) -> None:
+        done.append(name)
+        happened.set()
+
+    timetable = Timetable(lambda: leads)
+    timetable.every(SOON, lambda: work("the leader's"), name="leader", at_start=True)
+    timetable.every(SOON, lambda: work("everybody's"), name="everybody", everywhere=True)
+    timetable.start()
+    await asyncio.wait_for(happened.wait(), 10)
+    assert set(done) == {"everybody's"}
+    leads = True
+    async with asyncio.timeout(10):
+        while "the leader's" not in done:
+            happened.clear()
+            await happened.wait()
+    timetable.stop()

@@ -204,14 +204,14 @@ async def test_forged_requests_of_nobody_reach_the_operators_log(
 ) -> None:
     counts: Counter[str] = Counter()
     watch = Watch(sqlite_database, Told(), refused=lambda: counts)
-    await watch.look()
+    await watch.look_at_door()
     with caplog.at_level(logging.ERROR):
         for _ in range(19):
             counts["refused_forged"] += 1
             clock.advance(timedelta(seconds=20))
-            await watch.look()
+            await watch.look_at_door()
         assert "requests.forged" not in caplog.text
         counts["refused_unknown_workspace"] += 1
-        await watch.look()
-        await watch.look()
+        await watch.look_at_door()
+        await watch.look_at_door()
     assert caplog.text.count("action=requests.forged count=20") == 1
