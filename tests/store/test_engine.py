@@ -9,7 +9,7 @@ from store.engine import drop_if_hung_up
 from store.users import admins
 
 END_ALL = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
@@ -35,7 +35,7 @@ def test_the_engines_connections_are_looked_at_too(postgres_server: str) -> None
         with engine.connect() as connection:
             before = connection.scalar(sa.text("SELECT pg_backend_pid()"))
         with psycopg.connect(postgres_server, autocommit=True) as server:
-            server.execute("SELECT pg_terminate_backend(%s)", (before,))
+            server.execute("SELECT pg_terminate_backend(%s, 10000)", (before,))
         with engine.connect() as connection:
             assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != before
     finally:
