@@ -21,12 +21,13 @@ from store import audit
 from store.accounts import accounts
 from store.approvals import ApprovalState, approvals_of_incident, open_approvals
 from store.connections import connections, credentials
-from store.incidents import Incident, incident_for_thread, open_incidents
+from store.incidents import Incident, incident_for_thread
 from store.investigations import latest_investigation, running_investigations
 from store.session import Database, TenantSession
 from store.tenants import list_tenants
 from tests.bot.served import store_of
 from tests.bot.upgrade.estate import RUNNING, WAITING, Investigator, effects, load, served
+from tests.fakes.incidents import open_incidents
 
 KEPT = Path(__file__).with_name("first.tar.xz")
 CHANNEL = "#incidents"
