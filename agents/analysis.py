@@ -21,6 +21,8 @@ from agents.evidence.digest import (
     digest_templates,
 )
 from agents.evidence.indicators import derive_indicators
+from agents.evidence.measured_calls import REQUESTS
+from agents.evidence.requests_in_logs import request_series
 from agents.evidence.templates import shift_templates
 from agents.evidence.traces import trace_breakdown
 from agents.evidence.traces.breakdown_text import (
@@ -71,7 +73,7 @@ class Finding:
 
 def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
     """Rank the causes of what is abnormal in the window."""
-    series = derive_indicators(gathered.series, service_of)
+    series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
     facts: dict[str, Any] = {
         "quiet": ranking.quiet,
@@ -90,7 +92,7 @@ def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
 
 def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str | None) -> Finding:
     """Log patterns that are new, grew or vanished since the onset; around the middle of the window without one."""
-    series = derive_indicators(gathered.series, service_of)
+    series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
     onset = ranking.onset or _middle(gathered)
     found = shift_templates(gathered.lines, onset, gathered.window, good=ranking.good)
@@ -103,7 +105,7 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: s
 
 def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
     """What changed, each with its relation to the onset."""
-    series = derive_indicators(gathered.series, service_of)
+    series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
     findings: Sequence[ChangeFinding] = ranking.changes
     if not findings and gathered.changes:
@@ -121,7 +123,7 @@ def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
 
 def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str, operation: str | None) -> Finding:
     """Where the time of a service's requests goes since the onset and before; since the window's middle without one."""
-    series = derive_indicators(gathered.series, service_of)
+    series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
     onset = ranking.onset or _middle(gathered)
     good = ranking.good or ((gathered.window.start.timestamp(), onset.at.timestamp() - onset.guard_s),)
@@ -152,8 +154,8 @@ def compare(then: Gathered, now: Gathered, service: str | None) -> Finding:
     found = compare_windows(
         then.window,
         now.window,
-        series_then=derive_indicators(then.series, service_of),
-        series_now=derive_indicators(now.series, service_of),
+        series_then=_indicators(then),
+        series_now=_indicators(now),
         lines_then=then.lines,
         lines_now=now.lines,
     )
@@ -182,6 +184,19 @@ def _within(rows: Sequence[Row], window: Window, service: str | None) -> tuple[R
 
 def _span(window: Window) -> str:
     return f"{window.start:%d %b %H:%M:%S} to {window.end:%H:%M:%S}"
+
+
+def _indicators(gathered: Gathered) -> list[Series]:
+    """From metrics; of services whose requests nobody counts, from the access logs, too."""
+    found = derive_indicators(gathered.series, service_of)
+    counted = {series.service for series in found if series.indicator == REQUESTS}
+    lines = [line for line in gathered.lines if line.service not in counted]
+    return found + derive_indicators(request_series(lines), service_of)
+
+
+def measure_logs(gathered: Gathered, service: str, indicator: str, seconds: float, end: float) -> float | None:
+    """The same as `measure`, of a service whose requests stand in its log only."""
+    return measure(request_series(gathered.lines), service, indicator, seconds, end)
 
 
 def measure(raw: Sequence[RawSeries], service: str, indicator: str, seconds: float, end: float) -> float | None:

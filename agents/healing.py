@@ -66,11 +66,14 @@ def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
 async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, seconds: float) -> Reading | None:
     """The mean over the last `seconds`, or None when nothing could be measured."""
     now = rt.clock()
-    gathered = await gather(rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now), logs=False, traces=False)
+    toolbox, window = rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now)
+    asked = (healing.service, healing.indicator, seconds, now.timestamp())
+    gathered = await gather(toolbox, window, logs=False, traces=False)
     try:
-        value = await rt.evidence.run(
-            analysis.measure, gathered.series, healing.service, healing.indicator, seconds, now.timestamp()
-        )
+        value = await rt.evidence.run(analysis.measure, gathered.series, *asked)
+        if value is None:  # an incident that was seen in an access log heals there
+            gathered = await gather(toolbox, window, metrics=False, traces=False, services=[healing.service])
+            value = await rt.evidence.run(analysis.measure_logs, gathered, *asked)
     except Unavailable:  # a busy machine is no verdict on the remedy: the next check measures again
         return None
     return None if value is None else Reading(at=now, value=value)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from agents.analysis import Told, rank
-from agents.evidence.types import Edge, RawSeries, Window
+from agents.analysis import Told, measure_logs, rank
+from agents.evidence.types import Edge, LogLine, RawSeries, Window
 from agents.telemetry import Gathered
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,3 +45,26 @@ def test_what_began_long_ago_is_found_if_somebody_says_so() -> None:
     first = rank(gathered, EDGES, told).facts["causes"][0]
     assert (first["service"], first["confidence"]) == ("stock", "high")
     assert rank(gathered, EDGES, Told()).facts["causes"][0]["confidence"] != "high"
+
+
+def test_an_access_log_alone_shows_who_fails_since_when() -> None:
+    lines = tuple(
+        LogLine(
+            time=END - timedelta(seconds=s),
+            service="web",
+            level="error" if s < 300 and s % 3 == 0 else "",
+            text=f'10.0.0.1 - - "GET /pay HTTP/1.1" {502 if s < 300 and s % 3 == 0 else 200} 12',
+            fields={"status": "502" if s < 300 and s % 3 == 0 else "200", "path": "/pay", "method": "GET"},
+        )
+        for s in range(1200, 0, -1)
+    )
+    window = Window(start=END - timedelta(minutes=20), end=END)
+    gathered = Gathered(window=window, series=(), logs=(lines,), changes=(), gaps=())
+    found = rank(gathered, (), Told(service="web", symptom="errors", since=END - timedelta(minutes=5)))
+    assert not found.facts["quiet"]
+    assert found.facts["symptom"]["service"] == "web"
+    assert found.facts["symptom"]["family"] == "errors"
+    assert abs((datetime.fromisoformat(found.facts["onset"]) - (END - timedelta(minutes=5))).total_seconds()) < 30
+    value = measure_logs(gathered, "web", found.facts["symptom"]["indicator"], 60, END.timestamp())
+    assert value is not None
+    assert 0.2 < value < 0.5

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.connectors.logfiles.lines import parse_line
+from agents.log_lines import parse_line
 from store.redaction import Redactor, Secret
 
 PATIENCE_S = 20.0  # hundreds of times what each text takes; the unguarded ones took minutes to hours

@@ -1,12 +1,12 @@
-"""Reads log files of this host, JSON lines or text, inside the folders that the operator declared.
+"""Reads log files of this host, of any usual form, rotated and packed ones too, inside the declared folders.
 
 Only the span that is asked for is read: its start and end are found by bisection over the lines' times. Lines of one
-file are taken to be roughly in time order, with five seconds of slack for writers that overtake each other.
+file are taken to be roughly in time order, with five seconds of slack for writers that overtake each other. How a file
+is written is learned from its lines; the check says what share of them is understood.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +17,8 @@ import re2
 from pydantic import AwareDatetime, Field, field_validator
 
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, LogsRead
-from agents.connectors.logfiles.files import open_inside
-from agents.connectors.logfiles.reader import Span, Wanted, compile_pattern, read_spans, search_span
+from agents.connectors.logfiles.reader import Span, Wanted, compile_pattern, probe, read_spans, search_span
+from agents.connectors.logfiles.rotation import present_file
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Window
 from agents.rows import Searched
@@ -26,7 +26,10 @@ from agents.tool import Arguments, ToolOutput, tool
 
 
 class LogFilesConfig(ConnectorConfig):
-    """`files` maps a declared service to a path, absolute or inside the first root; all must lie inside `roots`."""
+    """`files` maps a declared service to a path, absolute or inside the first root; all must lie inside `roots`.
+
+    The last part of a path may be a pattern, such as `checkout-*.log`, where the present file has a date in its name.
+    """
 
     roots: tuple[Path, ...] = Field(min_length=1)
     files: Mapping[str, Path] = Field(min_length=1)
@@ -72,14 +75,15 @@ class LogFiles(Connector):
         self._files = {service: config.roots[0] / path for service, path in config.files.items()}
 
     async def check(self) -> Check:
-        problems = [problem for path in self._files.values() if (problem := await asyncio.to_thread(self._probe, path))]
+        told = [await self.context.compute(_told, service, path, self.config) for service, path in self._files.items()]
+        problems = [problem for problem, _ in told if problem]
         if problems:
             return Check(
                 ok=False,
                 detail="; ".join(problems),
-                next_action="Correct connectors.logfiles.roots and files, or let this user read them.",
+                next_action="Correct connectors.logfiles (roots, files, timezone), or let this user read the files.",
             )
-        return Check(ok=True, detail=f"{len(self._files)} log files can be read")
+        return Check(ok=True, detail=f"{len(told)} log files can be read: {'; '.join(said for _, said in told)}")
 
     async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead:
         """Lines of the window in time order; when a cap is reached, the newest ones, and a gap says so."""
@@ -134,14 +138,26 @@ class LogFiles(Connector):
             zone=self.config.timezone,
             max_bytes=self.config.max_bytes,
             limit=limit,
+            assumed="timezone" not in self.config.model_fields_set,
         )
 
-    def _probe(self, path: Path) -> str:
-        try:
-            with open_inside(path, self.config.roots):
-                return ""
-        except AgentError as exc:
-            return str(exc)
+
+def _told(service: str, path: Path, config: LogFilesConfig) -> tuple[str, str]:
+    """What is wrong with a service's log, and else what is understood of it."""
+    try:
+        understood, doubt = probe(present_file(path), config.roots, config.timezone)
+    except AgentError as exc:
+        return str(exc), ""
+    if not understood.lines:
+        return "", f"{service}: empty"
+    if not understood.timed:
+        return f"{path.name}: no times are understood in its lines", ""
+    if doubt:
+        return f"{path.name}: {doubt}", ""
+    said = f"{service}: {understood.share:.0%} of the lines understood ({', '.join(understood.forms)})"
+    if understood.zoneless and "timezone" not in config.model_fields_set:
+        said += f", times without a zone taken as {config.timezone}"
+    return "", said
 
 
 CONNECTOR = LogFiles

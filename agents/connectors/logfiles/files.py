@@ -17,8 +17,10 @@ from typing import BinaryIO
 from agents.errors import NotPermitted, Unavailable
 
 _BLOCK = 65_536
-_SEARCHED = 1_000_000  # bytes looked through for one line with a time
-_ROTATIONS = 9
+_SEARCHED = 4_000_000  # bytes looked through for one line with a time
+MAX_LINE = 1_000_000  # bytes; what is longer is read in pieces
+_SAMPLED = 120  # lines at the start, in the middle and at the end
+_SAMPLE_BYTES = 200_000
 TimeOf = Callable[[bytes], datetime | None]
 
 
@@ -54,15 +56,9 @@ def _open_step_by_step(root: Path, parts: Sequence[str]) -> int:
     return descriptor
 
 
-def with_rotated(path: Path) -> list[Path]:
-    """The file and its rotated predecessors `.1`, `.2`..., oldest first. Compressed ones are not read."""
-    rotated = [path.with_name(f"{path.name}.{number}") for number in range(1, _ROTATIONS + 1)]
-    return [*(old for old in reversed(rotated) if old.exists()), path]
-
-
 def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
     """Start of the first line with a time at or after `moment`, else the end. The file's times only grow."""
-    size = os.fstat(file.fileno()).st_size
+    size = size_of(file)
     low, high = 0, size
     while low < high:
         middle = (low + high) // 2
@@ -75,10 +71,29 @@ def find_offset(file: BinaryIO, moment: datetime, time_of: TimeOf) -> int:
     return _first_timed_line(file, low, size, time_of)[0]
 
 
-def has_times(file: BinaryIO, time_of: TimeOf) -> bool:
-    """Whether a line near the start carries a time; true for an empty file."""
-    size = os.fstat(file.fileno()).st_size
-    return size == 0 or _first_timed_line(file, 0, size, time_of)[1] is not None
+def size_of(file: BinaryIO) -> int:
+    return file.seek(0, os.SEEK_END)
+
+
+def first_time(file: BinaryIO, time_of: TimeOf) -> datetime | None:
+    return _first_timed_line(file, 0, size_of(file), time_of)[1]
+
+
+def sample_lines(file: BinaryIO) -> list[bytes]:
+    """Lines of the start, the middle and the end, in their order: enough to see how a file is written."""
+    size = size_of(file)
+    found: list[bytes] = []
+    read_until = 0
+    for offset in (0, size // 2, max(0, size - _SAMPLE_BYTES)):
+        start = max(_line_start(file, offset), read_until)
+        file.seek(start)
+        lines: list[bytes] = []
+        while file.tell() < min(size, start + _SAMPLE_BYTES) and (line := file.readline(MAX_LINE)):
+            lines.append(line)
+        at_end = offset > size // 2
+        found += lines[-_SAMPLED:] if at_end else lines[:_SAMPLED]
+        read_until = file.tell()
+    return found
 
 
 def _first_timed_line(file: BinaryIO, offset: int, end: int, time_of: TimeOf) -> tuple[int, datetime | None]:
@@ -87,7 +102,7 @@ def _first_timed_line(file: BinaryIO, offset: int, end: int, time_of: TimeOf) ->
     file.seek(start)
     end = min(end, start + _SEARCHED)
     while start < end:
-        line = file.readline(_BLOCK)
+        line = file.readline(MAX_LINE)
         if not line:
             break
         moment = time_of(line)

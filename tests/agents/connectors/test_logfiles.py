@@ -1,4 +1,7 @@
+import bz2
+import gzip
 import json
+import lzma
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,9 +14,9 @@ import pytest
 from agents.connector import ConnectorContext, LogSource
 from agents.connectors.logfiles import CONNECTOR, LogFiles, LogFilesConfig, SearchLogs
 from agents.connectors.logfiles.files import find_offset, open_inside
-from agents.connectors.logfiles.lines import parse_line
 from agents.errors import BadArguments, NotPermitted, Unavailable
 from agents.evidence.types import Window
+from agents.log_lines import parse_line
 
 ContextOf = Callable[..., ConnectorContext]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -35,15 +38,15 @@ def connector(context_of: ContextOf, root: Path, **options: Any) -> LogFiles:
         ('{"ts": 1772366400.5, "lvl": "WARNING", "msg": "slow"}', "12:00:00.500", "warn", "slow"),
         ('{"@timestamp":"2026-03-01T13:00:00+01:00","level":50,"event":"x"}', "12:00:00.000", "error", "x"),
         ('{"time": 1772366400123, "message": {"a": 1}}', "12:00:00.123", "", '{"a": 1}'),
-        ("2026-03-01 12:00:00,250 ERROR db: gone", "12:00:00.250", "error", "2026-03-01 12:00:00,250 ERROR db: gone"),
-        ("[2026-03-01T12:00:00Z] ok", "12:00:00.000", "", "[2026-03-01T12:00:00Z] ok"),
+        ("2026-03-01 12:00:00,250 ERROR db: gone", "12:00:00.250", "error", "db: gone"),
+        ("[2026-03-01T12:00:00Z] ok", "12:00:00.000", "", "ok"),
         (
             '::1 - - [01/Mar/2026:12:00:00 +0000] "GET /"',
             "12:00:00.000",
             "",
             '::1 - - [01/Mar/2026:12:00:00 +0000] "GET /"',
         ),
-        ("\x1b[31m2026-03-01T12:00:00Z\x1b[0m red\x00", "12:00:00.000", "", "2026-03-01T12:00:00Z red"),
+        ("\x1b[31m2026-03-01T12:00:00Z\x1b[0m red\x00", "12:00:00.000", "", "red"),
     ],
 )
 def test_common_lines_are_understood(line: str, time: str, level: str, text: str) -> None:
@@ -85,7 +88,7 @@ async def test_a_stack_trace_belongs_to_its_line_and_half_a_line_is_left_out(
     text = '2026-03-01T11:59:30Z ERROR failed\nTraceback:\n  File "a.py"\n\x00\xff\xfe\n{"time": "2026-03-01T11:59'
     (tmp_path / "checkout.log").write_bytes(text.encode("latin-1"))
     (line,) = (await connector(context_of, tmp_path).read_logs(LAST_MINUTE)).lines
-    assert line.text.startswith('2026-03-01T11:59:30Z ERROR failed\nTraceback:\n  File "a.py"')
+    assert line.text.startswith('failed\nTraceback:\n  File "a.py"')
     assert "11:59\n" not in line.text
     assert not line.text.endswith("11:59")
 
@@ -204,3 +207,152 @@ async def test_the_check_reads_each_file(context_of: ContextOf, tmp_path: Path) 
 
 def test_it_is_a_host_connector() -> None:
     assert CONNECTOR.host
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "checkout.log.3",
+        "checkout.log.1.gz",
+        "checkout.log.2.bz2",
+        "checkout.log.1.xz",
+        "checkout.log-20260301",
+        "checkout.log-20260301.gz",
+        "checkout.log.2026-03-01",
+        "checkout.log-20260301-1130.gz",
+        "checkout-2026-03-01.log",
+        "checkout-2026-03-01.1.log.gz",
+        "checkout.2026-03-01_11.log",
+    ],
+)
+async def test_a_rotated_file_is_read_whatever_rotation_calls_it(
+    context_of: ContextOf, tmp_path: Path, name: str
+) -> None:
+    old = "".join(json_line(NOW - timedelta(seconds=s), f"m{s}") for s in range(600, 30, -1)).encode()
+    packers: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+    (tmp_path / name).write_bytes(packers.get(Path(name).suffix, lambda data: data)(old))
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=20), "newest"))
+    (tmp_path / "checkout-worker.log").write_text(json_line(NOW - timedelta(seconds=50), "another program's"))
+    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert [read.lines[0].text, read.lines[-2].text, read.lines[-1].text] == ["m60", "m31", "newest"]
+    assert read.gaps == ()
+
+
+async def test_what_cannot_be_unpacked_is_a_gap(context_of: ContextOf, tmp_path: Path) -> None:
+    old = gzip.compress(
+        "".join(json_line(NOW - timedelta(seconds=s), f"m{s} {s**9}") for s in range(59, 30, -1)).encode()
+    )
+    (tmp_path / "checkout.log.1.gz").write_bytes(old[: len(old) // 2])
+    (tmp_path / "checkout.log.2.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=20), "newest"))
+    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert read.lines[-1].text == "newest"
+    assert any("checkout.log.1.gz: it is damaged" in gap for gap in read.gaps)
+    assert "checkout: checkout.log.2.zst: files packed as .zst are not read" in read.gaps
+
+
+async def test_a_log_that_begins_within_the_window_says_so(context_of: ContextOf, tmp_path: Path) -> None:
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=20), "first"))
+    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert read.gaps == ("checkout: its log begins at 11:59:40 UTC; of the time before nothing is known",)
+
+
+async def test_a_file_with_its_date_in_its_name_is_given_as_a_pattern(context_of: ContextOf, tmp_path: Path) -> None:
+    for day, second in (("2026-02-28", 50), ("2026-03-01", 10)):
+        path = tmp_path / f"checkout-{day}.log"
+        path.write_text(json_line(NOW - timedelta(seconds=second), day))
+        os.utime(path, (NOW.timestamp() - second,) * 2)
+    config = LogFilesConfig(roots=(tmp_path,), files={"checkout": Path("checkout-*.log")}, timezone="UTC")
+    logs = LogFiles(config, context_of("checkout"))
+    assert [line.text for line in (await logs.read_logs(LAST_MINUTE)).lines] == ["2026-02-28", "2026-03-01"]
+    assert (await logs.check()).ok
+
+
+async def test_a_very_long_line_is_one_line(context_of: ContextOf, tmp_path: Path) -> None:
+    lines = [json_line(NOW - timedelta(seconds=s), "x" * 70_000, n=s) for s in (40, 30, 20)]
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=70), "before") + "".join(lines))
+    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert [line.fields["n"] for line in read.lines] == ["40", "30", "20"]
+
+
+async def test_a_line_that_a_container_engine_split_is_one_line(context_of: ContextOf, tmp_path: Path) -> None:
+    document = json.dumps({"level": "error", "msg": "y" * 40, "order": 7})
+    stamp = "2026-03-01T11:59:30.000000001Z stdout"
+    cri = f"{stamp} P {document[:20]}\n{stamp} P {document[20:30]}\n{stamp} F {document[30:]}\n"
+    docker = "".join(
+        json.dumps({"log": part, "stream": "stdout", "time": "2026-03-01T11:59:40Z"}) + "\n"
+        for part in (document[:25], document[25:] + "\n")
+    )
+    before = "2026-03-01T11:50:00.000000001Z stdout F earlier\n"
+    (tmp_path / "checkout.log").write_text(before + cri + docker)
+    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert [(line.level, line.text, line.fields["order"]) for line in read.lines] == [("error", "y" * 40, "7")] * 2
+
+
+async def test_several_forms_in_one_file_are_all_read(context_of: ContextOf, tmp_path: Path) -> None:
+    forms = [
+        "2026-03-01T11:58:00Z before",
+        '{"time":"2026-03-01T11:59:10Z","level":"warn","msg":"json"}',
+        'level=error ts=2026-03-01T11:59:20Z msg="logfmt"',
+        "2026/03/01 11:59:30 [crit] 7#7: nginx",
+        "Mar  1 11:59:40 web1 shop[7]: syslog",
+        "Mar 01, 2026 11:59:50 AM com.acme.Pay charge",
+        "SEVERE: java",
+    ]
+    (tmp_path / "checkout.log").write_text("\n".join(forms * 1) + "\n")
+    read = await connector(context_of, tmp_path, timezone="UTC").read_logs(LAST_MINUTE)
+    assert [(line.time.second, line.level) for line in read.lines] == [
+        (10, "warn"),
+        (20, "error"),
+        (30, "critical"),
+        (40, ""),
+        (50, "error"),
+    ]
+    assert "its times" not in " ".join(read.gaps)
+
+
+async def test_a_time_without_a_day_is_counted_back_from_when_the_file_was_written(
+    context_of: ContextOf, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkout.log"
+    path.write_text(
+        "23:59:58.100 [main] INFO late\n11:59:30.000 [main] ERROR now\n  at a.b\n11:59:59.000 [main] WARN end\n"
+    )
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    read = await connector(context_of, tmp_path, timezone="UTC").read_logs(LAST_MINUTE)
+    assert [(line.time.second, line.level) for line in read.lines] == [(30, "error"), (59, "warn")]
+    assert "its times name no day" in read.gaps[0]
+
+
+async def test_a_zone_is_not_assumed_in_silence(context_of: ContextOf, tmp_path: Path) -> None:
+    path = tmp_path / "checkout.log"
+    path.write_text("2026-03-01 11:58:00 before\n2026-03-01 11:59:30 ERROR x\n")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assumed = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
+    assert "name no zone and are taken as UTC" in assumed.gaps[0]
+    assert "taken as UTC" in (await connector(context_of, tmp_path).check()).detail
+    told = await connector(context_of, tmp_path, timezone="UTC").read_logs(LAST_MINUTE)
+    assert told.gaps == ()
+
+
+async def test_a_wrong_zone_shows_in_the_age_of_the_last_line(context_of: ContextOf, tmp_path: Path) -> None:
+    path = tmp_path / "checkout.log"
+    path.write_text("2026-03-01 12:58:00 before\n2026-03-01 12:59:50 ERROR x\n")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    told = await connector(context_of, tmp_path, timezone="UTC").check()
+    assert not told.ok
+    assert "1 h after the file was last written" in told.detail
+    right = connector(context_of, tmp_path, timezone="Europe/Berlin")
+    assert (await right.check()).ok
+    assert [line.text for line in (await right.read_logs(LAST_MINUTE)).lines] == ["x"]
+
+
+async def test_the_check_says_what_share_is_understood(context_of: ContextOf, tmp_path: Path) -> None:
+    path = tmp_path / "checkout.log"
+    path.write_text("level=info ts=2026-03-01T11:59:00Z msg=a\nnothing here\n" * 10)
+    told = await connector(context_of, tmp_path).check()
+    assert (told.ok, told.detail) == (True, "1 log files can be read: checkout: 50% of the lines understood (logfmt)")
+    read = await connector(context_of, tmp_path).read_logs(Window(start=NOW - timedelta(hours=1), end=NOW))
+    assert any("only 50% of its lines have a time" in gap for gap in read.gaps)
+    path.write_text("nothing here\n" * 10)
+    assert "no times are understood" in (await connector(context_of, tmp_path).check()).detail
