@@ -8,10 +8,12 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import log, sqrt
 from typing import Literal
 
 from agents.evidence.miner import TemplateMiner
+from agents.evidence.requests_in_logs import request_in
 from agents.evidence.types import LogLine, Onset, Stretch, TemplateShift, Window
 
 G_SIGNIFICANT = 10.83  # chi-square, one degree of freedom, p = .001
@@ -22,6 +24,7 @@ _ERROR = re.compile(
     r"|no space|quota|too large|too many|out of memory|killed|abort|errno|unable",
     re.IGNORECASE,
 )
+_ANSWERS = {status.value: status.phrase for status in HTTPStatus}
 _CAUSES = frozenset(CAUSE_FIELDS)
 _ERROR_LEVELS = frozenset({"error", "critical", "fatal", "err", "alert", "emergency", "severe", "panic"})
 
@@ -105,7 +108,12 @@ def is_error_like(level: str, text: str) -> bool:
 
 
 def content_of(line: LogLine) -> str:
-    """What a line says: its message and, where a structured line carries it apart, the error."""
+    """What a line says: its message, where a structured line carries it apart the error, and a failed answer in words.
+
+    A status is a number, and numbers are values: without its name, 502 and 200 would be the same pattern.
+    """
+    if line.fields and (request := request_in(line.fields)) is not None and request.status >= HTTPStatus.BAD_REQUEST:
+        return f"{line.text} {_ANSWERS.get(request.status, 'failed')}"
     if _CAUSES.isdisjoint(line.fields):
         return line.text
     extra = [f"{key}={line.fields[key]}" for key in CAUSE_FIELDS if line.fields.get(key)]

@@ -1,4 +1,3 @@
-
 import pytest
 
 from agents.evidence.indicators import derive_indicators
@@ -44,7 +43,8 @@ def test_few_requests_make_no_series() -> None:
         ({}, None),
     ],
 )  # fmt: skip
-def test_a_request_is_read_from_the_fields_of_many_programs(fields: dict[str, str], expected: tuple[int, float | None] | None
+def test_a_request_is_read_from_the_fields_of_many_programs(
+    fields: dict[str, str], expected: tuple[int, float | None] | None
 ) -> None:
     request = request_in(fields)
     if expected is None:

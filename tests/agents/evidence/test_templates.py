@@ -97,3 +97,14 @@ def test_garbage_never_raises_and_order_does_not_matter(rows: list[Any], shuffle
         (t.template_id, t.kind, t.score, t.exemplar) for t in expected
     ]
     assert all(timedelta(0) <= t.last_seen - t.first_seen for t in found)
+
+
+def test_answers_of_another_status_are_another_pattern() -> None:
+    def answer(second: int) -> LogLine:
+        status = "503" if second >= 60 and second % 4 == 0 else "200"
+        return line(second, f'"GET /pay HTTP/1.1" {status} 12', status=status, path="/pay")
+
+    onset = Onset(at=as_utc(T0 + 60), guard_s=0, score=9, direction="up")
+    window = Window(start=as_utc(T0), end=as_utc(T0 + 120))
+    (shift,) = shift_templates([answer(second) for second in range(120)], onset, window)
+    assert (shift.kind, shift.exemplar) == ("new", '"GET /pay HTTP/1.1" 503 12')
