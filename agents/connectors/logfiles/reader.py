@@ -26,6 +26,7 @@ from agents.packed_lines import PackedLines
 from agents.rows import Logged
 from store.redaction import Redactor
 
+PUBLIC_FORMATS = Redactor()
 _SLACK = timedelta(seconds=5)
 _LEAST_READ = 1_000_000  # bytes
 _UNDERSTOOD = 0.9  # share of the lines below which a reader must know
@@ -70,8 +71,8 @@ class _Part:
     reaches_back: bool = False
 
 
-def read_spans(spans: Sequence[Span], redactor: Redactor) -> tuple[PackedLines, list[str]]:
-    """All lines, in time order, and what could not be read."""
+def read_spans(spans: Sequence[Span], redactor: Redactor = PUBLIC_FORMATS) -> tuple[PackedLines, list[str]]:
+    """All lines, in time order, and what could not be read. A redactor with a tenant's own secrets hides those, too."""
     lines: list[LogLine] = []
     gaps: list[str] = []
     for span in spans:
