@@ -115,6 +115,7 @@ async def test_calls_made_together_share_one_read_and_later_ones_read_again(pool
     assert source.reads == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("since", "read"), [(None, 10), (1, 11), (4, 14), (25, 50), (90, 150), (1440, 1500)])
 async def test_what_began_a_while_ago_is_read_with_enough_of_the_time_before(
     pool: EvidencePool, since: int | None, read: int

@@ -50,10 +50,18 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("autoheal ")
 
 
-def test_the_demo_asks_claude_only_where_it_is_told_to(tmp_path: Path) -> None:
-    done = run("demo", "--claude", "--headless", folder=tmp_path)
-    assert done.returncode == 2
-    assert "ANTHROPIC_API_KEY" in done.stderr
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith(("AUTOHEAL_", "SLACK_", "ANTHROPIC")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AUTOHEAL_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.usefixtures("nothing_set")
+def test_the_demo_asks_claude_only_where_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--claude", "--headless"]) == 2
+    assert "ANTHROPIC_API_KEY" in capsys.readouterr().err
 
 
 def test_an_unknown_command_shows_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,13 +86,14 @@ def test_each_command_is_described() -> None:
     assert [name for name, module in discover_subcommands() if not (module.__doc__ and module.HELP)] == []
 
 
-def test_serve_without_settings_names_each_variable_and_what_to_do(tmp_path: Path) -> None:
-    done = run("serve", folder=tmp_path)
-    assert done.returncode == 2
-    assert "SLACK_BOT_TOKEN is not set" in done.stderr
-    assert "SLACK_APP_TOKEN is not set" in done.stderr
-    assert "autoheal setup" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.usefixtures("nothing_set")
+def test_serve_without_settings_names_each_variable_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve"]) == 2
+    said = capsys.readouterr().err
+    assert "SLACK_BOT_TOKEN is not set" in said
+    assert "SLACK_APP_TOKEN is not set" in said
+    assert "autoheal setup" in said
+    assert "Traceback" not in said
 
 
 def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path) -> None:
@@ -96,6 +105,7 @@ def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_migrate_makes_the_databases_and_may_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         done = run("migrate", folder=tmp_path)
@@ -103,6 +113,7 @@ def test_migrate_makes_the_databases_and_may_be_repeated(tmp_path: Path) -> None
     assert {path.name for path in (tmp_path / "data").glob("*.db")} >= {"autoheal.db", "keyring.db"}
 
 
+@pytest.mark.slow
 def test_doctor_tells_by_its_exit_code(tmp_path: Path) -> None:
     done = run("doctor", folder=tmp_path)
     assert done.returncode == 1
@@ -117,8 +128,9 @@ def test_setup_needs_no_settings(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_an_unknown_scenario_names_those_that_exist(tmp_path: Path) -> None:
-    done = run("demo", "--headless", "--scenario", "meteor", folder=tmp_path)
-    assert done.returncode == 2
-    assert "meteor" in done.stderr
-    assert "config-cut" in done.stderr
+@pytest.mark.usefixtures("nothing_set")
+def test_an_unknown_scenario_names_those_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--headless", "--scenario", "meteor"]) == 2
+    said = capsys.readouterr().err
+    assert "meteor" in said
+    assert "config-cut" in said

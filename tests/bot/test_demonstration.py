@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CHANNEL = "#incidents"
 SEED = 3
 IN_TIME_S = 20.0
-pytestmark = pytest.mark.scenario
 
 
 def check_thread(stage: Stage) -> None:
@@ -50,6 +49,7 @@ def check_promises(stage: Stage) -> None:
     assert stage.workspace.violations == []
 
 
+@pytest.mark.slow
 async def test_a_cut_configuration_is_found_rolled_back_once_and_healed(tmp_path: Path) -> None:
     """The promises hold each time. The diagnosis is statistics, here on a busy machine: one of three must be right."""
     async with open_stage(tmp_path, SEED, 0) as stage:
@@ -69,6 +69,7 @@ async def test_a_cut_configuration_is_found_rolled_back_once_and_healed(tmp_path
         check_thread(stage)
 
 
+@pytest.mark.slow
 async def test_a_false_alarm_ends_without_a_cause_and_without_a_card(tmp_path: Path) -> None:
     """As above: a machine that stutters may really slow the shop down, so one of two must be quiet."""
     async with open_stage(tmp_path, SEED, 0) as stage:
@@ -83,6 +84,7 @@ async def test_a_false_alarm_ends_without_a_cause_and_without_a_card(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.scenario
 async def test_every_scenario_keeps_the_thread_short_and_applies_only_what_was_approved(tmp_path: Path) -> None:
     async with open_stage(tmp_path, SEED, 0) as stage:
         for number, name in enumerate(name for name in SCENARIOS if name not in ("config-cut", "false-alarm")):

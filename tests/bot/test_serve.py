@@ -64,6 +64,7 @@ async def test_an_operators_file_that_cannot_be_read_is_named(workspace: Workspa
     assert "Traceback" not in refused.said
 
 
+@pytest.mark.slow
 async def test_a_second_process_on_the_folder_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     settings = settings_for(workspace, tmp_path / "data")
     async with serving(tmp_path / "first", settings):

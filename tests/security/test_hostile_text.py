@@ -24,6 +24,7 @@ def _redact(text: str, answers: Any) -> None:
     answers.put(str(Redactor([Secret("correct-horse-battery")]).redact(text)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", SLOW_ONCE.values(), ids=SLOW_ONCE.keys())
 def test_no_text_keeps_the_redactor_busy(text: str) -> None:
     """In a process of its own, so that a text without an end fails the test instead of hanging it."""

@@ -270,6 +270,7 @@ async def test_on_postgresql_an_arrival_is_in_the_inbox_at_once(database: Databa
     assert await _in_inbox(database, two_tenants[0], accepted.inbox_id) == {"text": "hello"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["accepted", "filed", "removed"])
 async def test_a_kill_at_any_boundary_loses_nothing_and_doubles_nothing(
     sqlite_database: Database, two_tenants: Any, sqlite_place: Any, clock: Any, boundary: str

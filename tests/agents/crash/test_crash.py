@@ -27,7 +27,6 @@ BOUNDARIES = [
     *(f"investigate/{step}/{moment}" for step in INVESTIGATE for moment in ("before", "after")),
     *(f"remediate/{step}/{moment}" for step in REMEDIATE for moment in ("before", "after")),
 ]
-QUICK = {"remediate/apply/after"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +42,8 @@ def finish(folder: Path) -> dict[str, object]:
     return report
 
 
-@pytest.mark.parametrize("boundary", [b if b in QUICK else pytest.param(b, marks=pytest.mark.slow) for b in BOUNDARIES])
+@pytest.mark.slow
+@pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_a_kill_at_a_step_boundary_loses_nothing_and_applies_once(boundary: str, tmp_path: Path) -> None:
     killed = run(tmp_path, "--kill", boundary)
     assert killed.returncode == -signal.SIGKILL, f"{boundary} was not reached: {killed.stderr[-2000:]}"
@@ -59,6 +59,7 @@ def test_a_kill_at_a_step_boundary_loses_nothing_and_applies_once(boundary: str,
     assert actions.count("agent.approval.proposed") == 1
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_the_effect_ends_as_unknown_after_a_read_and_is_never_repeated(tmp_path: Path) -> None:
     (tmp_path / "kill-parent").touch()
     killed = run(tmp_path)

@@ -45,6 +45,7 @@ def test_the_cause_is_named_first(simulate: Any, fault: str, seed: int) -> None:
     assert best.anomalies or best.templates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("shape", [s for s in SHAPES if s != "usual"])
 def test_the_cause_is_named_first_in_other_shapes(simulate: Any, fault: str, shape: str) -> None:
@@ -53,6 +54,7 @@ def test_the_cause_is_named_first_in_other_shapes(simulate: Any, fault: str, sha
     assert (best.service, best.external) == (incident.culprit, incident.external)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_where_callers_measure_nothing_no_other_service_is_named_with_confidence(
@@ -100,6 +102,7 @@ def test_the_onset_is_early_rather_than_late(simulate: Any) -> None:
     assert min(errors) >= -30
 
 
+@pytest.mark.slow
 def test_quiet_windows_are_called_quiet(simulate: Any) -> None:
     """100 windows of 90 to 300 s of five quiet systems; at most 5 may be taken for an incident."""
     rng = random.Random(7)  # noqa: S311 - which windows are looked at is no secret
@@ -152,6 +155,7 @@ def test_confidence_falls_with_the_decisive_source(simulate: Any) -> None:
         assert gap.gaps == ("logs could not be read",)
 
 
+@pytest.mark.slow
 def test_high_confidence_is_right(simulate: Any) -> None:
     high = []
     for fault in FAULTS:
@@ -189,6 +193,7 @@ def test_nothing_given_is_quiet() -> None:
     assert "gap: prometheus did not answer" in render_ranking(ranking)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_telemetry_does_not_matter(simulate: Any, shuffler: Any) -> None:

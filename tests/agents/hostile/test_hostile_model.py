@@ -134,6 +134,7 @@ async def seen(rig: Rig, run: Any) -> Verdict:
     return await rig.verdict(run)
 
 
+@pytest.mark.slow
 async def test_calling_everything_with_everything_does_nothing(rig_of: RigOf) -> None:
     rig = rig_of(script=every_tool, toolbox=hostile_toolbox, budget=Budget(max_tool_calls=10_000, max_repeats=1_000))
     run = await rig.ask()

@@ -20,6 +20,7 @@ from store.tenants import list_tenants
 MUST_BE_PROVED = {"P1", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10", "P13", "P14", "P15", "P16", "P17"}
 
 
+@pytest.mark.slow
 async def test_a_sound_deployment_is_proved_and_nothing_is_left_behind(settings: Settings, tmp_path: Path) -> None:
     signed = await runner.verify(settings, discover_promises())
     report = signed["report"]

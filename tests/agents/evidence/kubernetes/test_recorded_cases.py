@@ -45,6 +45,7 @@ def cases(shared_dir: Path) -> Iterator[tuple[Path, Any, Any]]:
         yield data, recorded, recorded.loader(data)
 
 
+@pytest.mark.slow
 def test_most_recorded_faults_are_named_with_their_cause(cases: tuple[Path, Any, Any]) -> None:
     data, recorded, load = cases
     truth = json.loads((data / "cloudops" / "truth.json").read_text(encoding="utf-8"))

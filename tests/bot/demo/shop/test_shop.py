@@ -299,6 +299,7 @@ async def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     assert all(nobody_listens(port) for port in ports)
 
 
+@pytest.mark.slow
 async def test_killed_parent_takes_everything_with_it(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys, pathlib\n"
