@@ -29,6 +29,7 @@ from agents.operator_file import OperatorFile, build_connectors
 from agents.operator_file import load as load_operator_file
 from agents.outbound import Outbound
 from agents.runtime import Pace, Runtime
+from agents.slot import SlotLost
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
@@ -231,9 +232,9 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Adopted]:
+async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None = None) -> AsyncIterator[Adopted]:
     """Everything up: store, connectors, engine, Slack. Raises SettingsError, SlackNotReady, OperatorFileError,
-    SlotTaken.
+    SlotTaken. `lost` is called when this process has to end, because another one may do its work.
 
     What is taken from Slack is written down first; the engine recovers what an earlier process left.
     """
@@ -299,7 +300,7 @@ async def serving(settings: Settings) -> AsyncIterator[Adopted]:
         upkeep = await stack.enter_async_context(
             open_upkeep(settings, db, keys, notices, refused=lambda: intake.counts)
         )
-        await engine.start(runtime)
+        await engine.start(runtime, lost=lost)
         stack.push_async_callback(engine.stop)
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))

@@ -12,15 +12,24 @@ import importlib
 import math
 import pkgutil
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from types import ModuleType
+from typing import Final
 
 from bot import subcommands
 
+_REFUSED: Final = 2
+_BUG: Final = 70
+_AWAY: Final = 75
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: done; 1: something is wrong and said so; 2: the command line or the settings cannot be used."""
+    """Exit code 0: done, or stopped as asked; 1: something was looked at and is wrong; 2: the command line, the
+    settings or the data cannot be used, and trying again does not help; 70: a bug, with its traceback; 75: what is
+    needed is away, and trying again helps; 130: interrupted at the keyboard. 70 and 75 are those of sysexits.h.
+    """
     parser = _parser()
     chosen = parser.parse_args(arguments)
     command: ModuleType | None = getattr(chosen, "command", None)
@@ -62,14 +71,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _guarded(command: ModuleType, chosen: argparse.Namespace) -> int:
-    """Known refusals become a message and exit code 2; anything else is a bug and keeps its traceback."""
+    """Known refusals and absences become a sentence; anything else is a bug and keeps its traceback."""
     try:
         exit_code: int = command.run(chosen)
-    except Exception as exc:
-        from bot.serve import REFUSALS  # a second of imports, only needed here
+    except Exception as exc:  # noqa: BLE001 -- the outer guard of a command
+        from bot.serve import PASSING, REFUSALS  # a second of imports, only needed here
+        from bot.waiting import absence
 
-        if not isinstance(exc, REFUSALS):
-            raise
-        print(exc, file=sys.stderr)
-        return 2
+        away = absence(exc)
+        if isinstance(exc, PASSING) or (away is not None and not isinstance(exc, REFUSALS)):
+            print(exc if away is None else f"Try again later: {away}.", file=sys.stderr)
+            return _AWAY
+        if isinstance(exc, REFUSALS):
+            print(exc, file=sys.stderr)
+            return _REFUSED
+        traceback.print_exc()
+        return _BUG
     return exit_code

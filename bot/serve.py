@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agents.operator_file import OperatorFileError
-from agents.slot import SlotTaken
+from agents.slot import SlotLost, SlotTaken
 from bot.assemble import make_data_folder, serving
 from bot.logs import log_to_stderr
-from bot.settings import SettingsError, load_settings
+from bot.settings import Settings, SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
 from bot.upkeep import event_days
-from store.errors import StoreError
+from bot.waiting import StillAway, when_all_answer
+from store.errors import KeyServiceUnreachable, StoreBusy, StoreError
 from store.event_days import DAYS_AHEAD
 from store.migrations import migrate, migrate_keyring
 
@@ -24,6 +26,8 @@ _SWITCH_S: Final = 0.001
 """How long a busy thread keeps the interpreter from the event loop. Python's default of 5 ms adds up over a request."""
 REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, SlotTaken, StoreError)
 """What a person can mend: said in a sentence, without a traceback."""
+PASSING: Final = (SlotLost, StillAway, StoreBusy, KeyServiceUnreachable)
+"""What nobody has to mend here: the same command works when what is away comes back."""
 
 _PARENT_CHECK_S: Final = 1.0
 
@@ -34,20 +38,42 @@ def serve() -> int:
     settings.require_slack()
     log_to_stderr(settings.log_level, settings.secrets)
 
-    async def run() -> None:
-        asked_to_stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-        watch = asyncio.create_task(_watch_parent(asked_to_stop)) if settings.stop_with_parent else None
-        async with serving(settings) as adopted:
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    asked_to_stop = asyncio.Event()
+    ready = asyncio.Event()
+    lost: list[SlotLost] = []
+
+    def end(gone: SlotLost) -> None:
+        lost.append(gone)
+        asked_to_stop.set()
+
+    async def work() -> None:
+        async with when_all_answer(lambda: serving(settings, lost=end)) as adopted:
+            ready.set()
             print(f"Autoheal is ready in {adopted.team}.", flush=True)  # noqa: T201 -- for the person who started it
             await asked_to_stop.wait()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    watch = asyncio.create_task(_watch_parent(asked_to_stop)) if settings.stop_with_parent else None
+    working, asked = asyncio.create_task(work()), asyncio.create_task(asked_to_stop.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.is_set():
+            working.cancel()  # it may wait for a database or for Slack
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    finally:
+        asked.cancel()
         if watch is not None:
             watch.cancel()
-        print("Stopped.", file=sys.stderr)  # noqa: T201 -- as above
-
-    asyncio.run(run())
-    return 0
+    if lost:
+        raise lost[0]
+    print("Stopped.", file=sys.stderr)  # noqa: T201 -- as above
 
 
 async def _watch_parent(asked_to_stop: asyncio.Event) -> None:

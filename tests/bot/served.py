@@ -51,7 +51,7 @@ def settings_for(workspace: Workspace, data: Path, **more: str) -> dict[str, str
     }
 
 
-async def start(log: Path, settings: dict[str, str]) -> Served:
+async def start(log: Path, settings: dict[str, str], command: str = "serve") -> Served:
     """Started, not yet ready."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOHEAL_", "SLACK_", "ANTHROPIC_"))}
     with log.open("ab") as errors:
@@ -59,7 +59,7 @@ async def start(log: Path, settings: dict[str, str]) -> Served:
             sys.executable,
             "-m",
             "bot",
-            "serve",
+            command,
             cwd=ROOT,
             env={**kept, **settings},
             stdin=asyncio.subprocess.DEVNULL,

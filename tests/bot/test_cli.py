@@ -134,3 +134,23 @@ def test_an_unknown_scenario_names_those_that_exist(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err
     assert "meteor" in said
     assert "config-cut" in said
+
+
+def test_a_database_that_is_away_is_named_and_another_try_is_advised(tmp_path: Path) -> None:
+    url = "postgresql://autoheal:planted-password@127.0.0.1:1/autoheal"
+    done = run("migrate", folder=tmp_path, AUTOHEAL_DATABASE_URL=url, AUTOHEAL_KEYRING_URL=url)
+    assert done.returncode == 75
+    assert "Try again later: the database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "planted-password" not in done.stderr
+
+
+def test_a_bug_keeps_its_traceback_and_has_a_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_chosen: object) -> int:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(dict(discover_subcommands())["setup"], "run", fails)
+    assert main(["setup"]) == 70
+    assert "Traceback" in capsys.readouterr().err
