@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("autoheal.assemble")
 
 SWEEP_EVERY: Final = timedelta(seconds=3)
+DUE_EVERY: Final = timedelta(minutes=5)
 FORGET_EVERY: Final = timedelta(hours=1)
 TIDY_EVERY: Final = timedelta(hours=6)
 ENGINE_KEEPS: Final = timedelta(days=7)
@@ -261,7 +262,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
 
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
-        thread = SlackThread(db, delivery, Sources(toolbox_for))
+        thread = SlackThread(db, delivery, Sources(toolbox_for), visibility=Visibility(db, clients))
         mailing = await open_mail(settings, db, keys, metrics)
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
@@ -305,6 +306,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(db, engine, upkeep, backup, mailing)
+        timetable.every(DUE_EVERY, thread.resume, name="tell what is still due", at_start=True)
         DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()
         stack.callback(timetable.stop)

@@ -7,19 +7,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from agents.connector import Connector
 from agents.errors import AgentError
 from agents.permission import Denied, Permission, Person, check
 from handlers.answer import Office
+from handlers.blocks import text as t
 from handlers.blocks.home import Home, Integration, home
 from handlers.blocks.message import sections
-from store.approvals import open_approvals
-from store.ids import TenantId
-from store.incidents import visible_incidents
+from store.approvals import approval, open_approvals
+from store.deliveries import refused
+from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
+from store.incidents import Incident, visible_incidents
+from store.investigations import investigation
+from store.session import TenantSession
 
 _CHECK_PATIENCE_S: Final = 5.0
+_KEPT: Final = timedelta(days=7)
 
 
 async def show_home(person: Person, office: Office) -> None:
@@ -32,10 +38,38 @@ async def show_home(person: Person, office: Office) -> None:
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
         incidents = await visible_incidents(s, sight)
         approvals = await open_approvals(s, of=[one.id for one in incidents])
+        undelivered = await read_undelivered(s, {one.id: one for one in incidents})
         # A failed check may quote what a program of the operator printed.
         told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
-    view = home(Home(incidents=incidents, approvals=approvals, integrations=told, asked_in_vain=sight.asked_in_vain))
+    view = home(
+        Home(
+            incidents=incidents,
+            approvals=approvals,
+            integrations=told,
+            undelivered=undelivered,
+            asked_in_vain=sight.asked_in_vain,
+        )
+    )
     await _publish(person.tenant_id, person.slack_user_id, view, office)
+
+
+async def read_undelivered(s: TenantSession, seen: Mapping[IncidentId, Incident]) -> list[str]:
+    """What Slack did not take in the threads of these incidents, newest first, with its first line."""
+    lines: list[str] = []
+    for one in await refused(s, since=s.now() - _KEPT):
+        kind, _, subject = one.key.partition("#")[0].partition(":")
+        said, about = "", None
+        if kind == "verdict":
+            run = await investigation(s, InvestigationId(subject))
+            about = seen.get(run.incident_id) if run else None
+            said = str(run.verdict["headline"]) if run and run.verdict else "the investigation ended without a verdict"
+        elif kind in ("card", "outcome"):
+            proposal = await approval(s, ApprovalId(subject))
+            about = seen.get(proposal.incident_id) if proposal else None
+            said = f"{proposal.plan['title']}: {proposal.state.value.replace('_', ' ')}" if proposal else ""
+        if about is not None:
+            lines.append(f"*#{about.number}* {t.prose(said, 160)}")
+    return lines
 
 
 async def show_refusal(tenant: TenantId, slack_user_id: str, denied: Denied, office: Office) -> None:

@@ -1,13 +1,15 @@
 """What an incident's thread shows: the `Reporter` of the agents, spoken in Slack.
 
-Normal path of an incident: opening, plan, verdict, card, outcome. The first two come as streams and ring no phone. Each
-is rendered from the store by id, so that every method may run again, in another process too, and says it once.
+Normal path of an incident: opening, plan, verdict, card, outcome. The first two come as streams and ring no phone;
+nobody waits for them, and where many investigations begin at once they are one plain message, or none where the verdict
+is faster. The others are owed until they are there. Each is rendered from the store by id, so that every method may run
+again, in another process too, and says it once.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -25,8 +27,11 @@ from handlers.blocks.outcome import outcome
 from handlers.blocks.plan import HypothesisLine, PlanView, Task
 from handlers.blocks.verdict import VerdictView, verdict_message
 from handlers.delivery import Delivery, marker
-from handlers.delivery.pace import Sleep
+from handlers.delivery.pace import Sleep, Urgency, speaking
 from handlers.delivery.streams import Streams, Where
+from handlers.due import Due
+from handlers.elsewhere import Elsewhere, Letter
+from handlers.visibility import Visibility
 from store import approvals, artifacts, incidents, investigations, users
 from store.approvals import Approval, ApprovalState
 from store.artifacts import Artifact
@@ -40,6 +45,8 @@ _log = logging.getLogger(__name__)
 COALESCE_S: Final = 0.3
 PATIENCE_S: Final = 2.0
 PARTING_S: Final = 1.0
+MANY: Final = 8
+"""Openings that wait, or plans that are shown, above which Slack's pace is kept for verdicts and cards."""
 _ENDED: Final = frozenset({"concluded", "stopped", "failed"})
 
 
@@ -77,6 +84,18 @@ class _Run:
         return measured or history.symptom(self.artifacts)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Proposal:
+    """One approval, read in one transaction."""
+
+    card: Card
+    incident: Incident
+    asked_by: UserId | None
+
+    def letter(self, message: Message) -> Letter:
+        return Letter(incident=self.incident, message=message, asked_by=self.asked_by, approval=self.card.approval.id)
+
+
 @dataclass(kw_only=True)
 class _Pump:
     """Shows progress of one run, a few times a second at most."""
@@ -88,18 +107,41 @@ class _Pump:
 class SlackThread(Reporter):
     """Call `close` at the end: it waits a moment for what is still being shown."""
 
-    def __init__(self, db: Database, delivery: Delivery, sources: Sources, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        db: Database,
+        delivery: Delivery,
+        sources: Sources,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        visibility: Visibility | None = None,
+    ) -> None:
         self._db, self._delivery, self._sources, self._sleep = db, delivery, sources, sleep
         self._streams = Streams(delivery)
+        self._elsewhere = Elsewhere(db, delivery, visibility)
+        self._due = Due(db, delivery, self._letter, self._elsewhere, sleep=sleep)
         self._pumps: dict[tuple[TenantId, InvestigationId], _Pump] = {}
+        self._openings: dict[tuple[TenantId, InvestigationId], asyncio.Task[None]] = {}
+        self._plain_turn = asyncio.Lock()
         self._showing: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    async def resume(self) -> None:
+        """Take up what an earlier process owed. For the start and now and then; one replica does it for all."""
+        await self._due.resume()
+
+    async def settle(self) -> None:
+        """Wait until what is being shown now is there. For tests, and for whoever ends in order."""
+        while showing := [task for task in self._showing if not task.done()]:
+            await asyncio.wait(showing)
+        await self._due.settle()
 
     async def close(self) -> None:
         """Give what was told a moment to be shown, then let go: investigations that still run tell more without end.
         At the next start the thread is shown from the store.
         """
         self._closed = True
+        await self._due.close()
         if not self._showing:
             return
         _, late = await asyncio.wait(self._showing, timeout=PARTING_S)
@@ -108,11 +150,49 @@ class SlackThread(Reporter):
         await asyncio.gather(*late, return_exceptions=True)
 
     async def opened(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        if self._closed:
+            return
+        before = self._openings.get((tenant, investigation))
+        task = self._show(self._open(tenant, investigation, before))
+        self._openings[tenant, investigation] = task
+        task.add_done_callback(lambda _: self._forget_opening(tenant, investigation, task))
+
+    def _forget_opening(self, tenant: TenantId, investigation: InvestigationId, task: asyncio.Task[None]) -> None:
+        if self._openings.get((tenant, investigation)) is task:
+            del self._openings[tenant, investigation]
+
+    async def _open(self, tenant: TenantId, investigation: InvestigationId, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         async with _guard("opened", tenant, investigation):
+            with speaking(Urgency.COSMETIC):
+                if self._are_many(tenant):
+                    await self._open_plainly(tenant, investigation)
+                    return
+                run = await self._run(tenant, investigation)
+                where, message = _where(tenant, run, f"opening:{investigation}"), self._opening(tenant, run)
+                await self._streams.quiet(where, message)
+                await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
+
+    async def _open_plainly(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        """One after the other, so that a run that has ended before its turn says nothing but its verdict."""
+        async with self._plain_turn:
             run = await self._run(tenant, investigation)
-            where, message = _where(tenant, run, f"opening:{investigation}"), self._opening(tenant, run)
-            await self._streams.quiet(where, message)
-            await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
+            if run.ended:
+                return
+            await self._delivery.show(
+                tenant,
+                key=f"opening:{investigation}",
+                channel=run.incident.channel_id,
+                thread_ts=run.incident.thread_ts,
+                message=self._opening(tenant, run),
+            )
+
+    def _show(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+        return task
 
     async def progressed(self, tenant: TenantId, investigation: InvestigationId) -> None:
         if self._closed:
@@ -120,53 +200,59 @@ class SlackThread(Reporter):
         pump = self._pumps.setdefault((tenant, investigation), _Pump())
         pump.dirty = True
         if pump.task is None or pump.task.done():
-            pump.task = asyncio.create_task(self._show_progress(tenant, investigation, pump))
-            self._showing.add(pump.task)
-            pump.task.add_done_callback(self._showing.discard)
+            pump.task = self._show(self._show_progress(tenant, investigation, pump))
 
     async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("concluded", tenant, investigation):
             await self._drain(tenant, investigation)
-            run = await self._run(tenant, investigation)
-            await self._say(tenant, run, f"verdict:{investigation}", _conclusion(run))
-            await self._streams.finish_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
-            await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+            await self._due.say(tenant, f"verdict:{investigation}")
+            self._show(self._tidy(tenant, investigation))
+
+    async def _tidy(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        """After the verdict: the plan's last state, an opening without its buttons."""
+        async with _guard("concluded", tenant, investigation):
+            with speaking(Urgency.COSMETIC):
+                run = await self._run(tenant, investigation)
+                await self._streams.finish_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
+                await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
 
     async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("proposed", tenant, approval):
-            view, incident = await self._card(tenant, approval)
-            ts = await self._delivery.show(
-                tenant,
-                key=f"card:{approval}",
-                channel=incident.channel_id,
-                thread_ts=incident.thread_ts,
-                message=card(view),
-            )
-            if ts is not None:
-                async with self._db.tenant(tenant) as s:
-                    await approvals.set_message(s, approval, incident.channel_id, ts)
+            await self._due.say(tenant, f"card:{approval}")
 
     async def approval_changed(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("approval_changed", tenant, approval):
-            view, _ = await self._card(tenant, approval)
-            await self._delivery.update(tenant, f"card:{approval}", card(view))
+            await self._update_card(tenant, approval)
+
+    async def _update_card(self, tenant: TenantId, approval: ApprovalId) -> Approval:
+        """Wherever it stands: in the thread, or where somebody was told of it instead."""
+        key = f"card:{approval}"
+        found = await self._proposal(tenant, approval)
+        letter = found.letter(card(found.card))
+        with speaking(Urgency.FIRST):
+            if not await self._delivery.update(tenant, key, letter.message):
+                await self._elsewhere.update(tenant, key, letter)
+        return found.card.approval
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("outcome", tenant, approval):
-            view, incident = await self._card(tenant, approval)
-            await self._delivery.update(tenant, f"card:{approval}", card(view))
-            told = outcome(view.approval, view.plan)
-            if told is None:
+            ended = await self._update_card(tenant, approval)
+            if not await self._due.say(tenant, f"outcome:{approval}"):
                 return
-            await self._delivery.post(
-                tenant,
-                key=f"outcome:{approval}",
-                channel=incident.channel_id,
-                thread_ts=incident.thread_ts,
-                message=told,
-            )
-            if view.approval.investigation_id is not None and _refutes(view.approval):
-                await self._strike(tenant, view.approval.investigation_id)
+            if ended.investigation_id is not None and _refutes(ended):
+                await self._strike(tenant, ended.investigation_id)
+
+    async def _letter(self, tenant: TenantId, key: str) -> Letter | None:
+        """What is to be said under a key, as the store has it now. Raises LookupError."""
+        kind, _, subject = key.partition(":")
+        if kind == "verdict":
+            run = await self._run(tenant, InvestigationId(subject))
+            return Letter(incident=run.incident, message=_conclusion(run), asked_by=run.investigation.requested_by)
+        found = await self._proposal(tenant, ApprovalId(subject))
+        if kind == "card":
+            return found.letter(card(found.card))
+        told = outcome(found.card.approval, found.card.plan)
+        return None if told is None else found.letter(told)
 
     async def _strike(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """The remedy did not heal: the explanation it followed from is struck through where it stands."""
@@ -176,27 +262,29 @@ class SlackThread(Reporter):
 
     async def _show_progress(self, tenant: TenantId, investigation: InvestigationId, pump: _Pump) -> None:
         opened_with: Symptom | None = None
-        while pump.dirty:
+        if (opening := self._openings.get((tenant, investigation))) is not None:
+            await asyncio.wait([opening])
+        while pump.dirty and not self._are_many(tenant):
             pump.dirty = False
             async with _guard("progressed", tenant, investigation):
-                run = await self._run(tenant, investigation)
-                if run.tasks or run.hypotheses:
-                    await self._streams.show_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
-                if run.symptom is not None and run.symptom != opened_with:
-                    opened_with = run.symptom
-                    await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+                with speaking(Urgency.COSMETIC):
+                    run = await self._run(tenant, investigation)
+                    if run.tasks or run.hypotheses:
+                        await self._streams.show_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
+                    if run.symptom is not None and run.symptom != opened_with:
+                        opened_with = run.symptom
+                        await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
             await self._sleep(COALESCE_S)
+
+    def _are_many(self, tenant: TenantId) -> bool:
+        """Whether so much is going on in a workspace that progress would hold up what counts."""
+        return any(sum(1 for of, _ in known if of == tenant) > MANY for known in (self._openings, self._pumps))
 
     async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """Progress comes before the verdict, unless Slack holds the plan back: the verdict does not wait for that."""
         pump = self._pumps.pop((tenant, investigation), None)
         if pump is not None and pump.task is not None:
             await asyncio.wait([pump.task], timeout=PATIENCE_S)
-
-    async def _say(self, tenant: TenantId, run: _Run, key: str, message: Message) -> None:
-        await self._delivery.post(
-            tenant, key=key, channel=run.incident.channel_id, thread_ts=run.incident.thread_ts, message=message
-        )
 
     def _opening(self, tenant: TenantId, run: _Run) -> Message:
         return opening(
@@ -239,7 +327,7 @@ class SlackThread(Reporter):
             struck=struck,
         )
 
-    async def _card(self, tenant: TenantId, approval_id: ApprovalId) -> tuple[Card, Incident]:
+    async def _proposal(self, tenant: TenantId, approval_id: ApprovalId) -> _Proposal:
         async with self._db.tenant(tenant, readonly=True) as s:
             approval = await approvals.approval(s, approval_id)
             if approval is None:
@@ -253,7 +341,12 @@ class SlackThread(Reporter):
             slack_id = await _slack_id(s, approval.decided_by)
             if approval.decided_by is not None and slack_id is not None:
                 people[approval.decided_by] = slack_id
-        return Card(approval=approval, plan=plan, people=people, links=history.links(read)), incident
+            run = approval.investigation_id and await investigations.investigation(s, approval.investigation_id)
+        return _Proposal(
+            card=Card(approval=approval, plan=plan, people=people, links=history.links(read)),
+            incident=incident,
+            asked_by=approval.decided_by or (run.requested_by if run else None),
+        )
 
 
 def _where(tenant: TenantId, run: _Run, key: str) -> Where:

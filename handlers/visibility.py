@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agents.permission import Person
 from store import tenants
 from store.errors import NotFound
+from store.ids import TenantId
 from store.incidents import Incident, Sight, channels_of_incidents
 from store.session import Database
 
@@ -52,16 +53,22 @@ class Visibility:
 
     async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight:
         """`here` is where the person asks, as Slack said: that channel they see already."""
+        return await self.readable_by(person.tenant_id, person.slack_user_id, channels, here=here)
+
+    async def readable_by(
+        self, tenant: TenantId, slack_user_id: str, channels: Iterable[str | None], *, here: str | None = None
+    ) -> Sight:
+        """As `among`, for somebody who is told unasked."""
         own = frozenset({here} if here else ())
         asked = sorted({channel for channel in channels if channel and not channel.startswith("D")} - own)
         if not asked:
             return Sight(channels=own)
-        async with self._db.tenant(person.tenant_id, readonly=True) as s:
+        async with self._db.tenant(tenant, readonly=True) as s:
             install = await tenants.load_install(s)
         # What an alert began is read by everybody in its channel: Autoheal sees for them what is public.
-        reader = None if install and install.bot_user_id == person.slack_user_id else person.slack_user_id
+        reader = None if install and install.bot_user_id == slack_user_id else slack_user_id
         try:
-            client = await self._clients.client_for(person.tenant_id)
+            client = await self._clients.client_for(tenant)
         except NotFound:
             return Sight(channels=own, asked_in_vain=True)
         return await _ask(client, asked, reader, own)

@@ -29,6 +29,8 @@ class Home:
     incidents: Sequence[Incident]
     approvals: Sequence[Approval]
     integrations: Sequence[Integration]
+    undelivered: Sequence[str] = ()
+    """Mrkdwn: what could not be posted where it belongs."""
     asked_in_vain: bool = False
     """Of some channels Slack did not say who may see them, so more may be open than is shown."""
 
@@ -46,6 +48,7 @@ def home(view: Home) -> Json:
             [_approval(one) for one in view.approvals],
             "Nothing is listed." if view.asked_in_vain else "Nothing.",
         ),
+        *(_part("Could not be posted in its thread", view.undelivered, "") if view.undelivered else ()),
         *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
         *context("Times are UTC."),

@@ -59,10 +59,16 @@ class Delivery:
         is.
         """
         try:
-            return await self._post_parts(tenant, key, channel, thread_ts, message)
+            return await self.deliver(tenant, key=key, channel=channel, thread_ts=thread_ts, message=message)
         except SlackFailure as failure:
             self.report("post", tenant, key, failure)
             return None
+
+    async def deliver(
+        self, tenant: TenantId, *, key: str, channel: str, thread_ts: str | None, message: Message
+    ) -> str | None:
+        """As `post`, for whoever tries again or says it elsewhere. Raises SlackFailure."""
+        return await self._post_parts(tenant, key, channel, thread_ts, message)
 
     async def update(self, tenant: TenantId, key: str, message: Message) -> bool:
         """Edit what was posted under the key. True also when it says this already; False when it was never posted."""
@@ -126,10 +132,12 @@ class Delivery:
         async with self.db.tenant(tenant, readonly=True) as s:
             return await deliveries.delivery(s, key)
 
-    async def complete(self, tenant: TenantId, key: str, ts: str, body_hash: str) -> None:
+    async def complete(
+        self, tenant: TenantId, key: str, ts: str, body_hash: str, *, channel: str | None = None
+    ) -> None:
         """Note where the message is and what it says."""
         async with self.db.tenant(tenant) as s:
-            await deliveries.complete(s, key, ts=ts, body_hash=body_hash)
+            await deliveries.complete(s, key, ts=ts, body_hash=body_hash, channel_id=channel)
 
     async def identity(self, tenant: TenantId) -> Self:
         """Who we are in this workspace; asked once. Raises SlackFailure."""
@@ -202,23 +210,26 @@ class Delivery:
         row = await self.claim(tenant, key, channel)
         if row.ts is not None:
             return row.ts
-        ts = None if row.is_new else await self.find(tenant, key, channel, thread_ts)
+        place, ts = channel, None if row.is_new else await self.find(tenant, key, channel, thread_ts)
         if ts is None:
-            ts = await self._send(tenant, key, channel, thread_ts, message)
-        await self.complete(tenant, key, ts, message.body_hash)
+            place, ts = await self._send(tenant, key, channel, thread_ts, message)
+        await self.complete(tenant, key, ts, message.body_hash, channel=place)
         return ts
 
-    async def _send(self, tenant: TenantId, key: str, channel: str, thread_ts: str | None, message: Message) -> str:
+    async def _send(
+        self, tenant: TenantId, key: str, channel: str, thread_ts: str | None, message: Message
+    ) -> tuple[str, str]:
+        """Where it stands: a person's direct messages have a channel of their own."""
         for attempt in range(ATTEMPTS):
             try:
                 answer = await self._with_fallback(
                     message, lambda body: self._chat_post(tenant, channel, thread_ts, key, body)
                 )
-                return str(answer["ts"])
+                return str(answer.get("channel") or channel), str(answer["ts"])
             except AnswerLost:
                 await self._sleep(backoff(attempt))
                 if ts := await self.find(tenant, key, channel, thread_ts):
-                    return ts
+                    return channel, ts
         raise Unreachable("chat.postMessage")
 
     async def _chat_post(

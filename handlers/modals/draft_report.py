@@ -28,7 +28,7 @@ class DraftReport(Modal):
         if about is None or not words.strip():
             await submission.reply.privately("The report was empty, so nothing was posted.")
             return
-        await office.mouth.post(
+        posted = await office.mouth.post(
             person.tenant_id,
             key=f"report:{submission.source_id}",
             channel=about.channel_id,
@@ -41,6 +41,8 @@ class DraftReport(Modal):
                 ),
             ),
         )
+        if posted is None:
+            await submission.reply.privately("Slack did not take the report in its thread. Please hand it in again.")
 
 
 def draft_report_view(metadata: Metadata, draft: str) -> dict[str, object]:

@@ -14,8 +14,12 @@ from agents.reporter import Reporter
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.model import StoredMessage
 from handlers.delivery import Delivery
+from handlers.delivery.pace import Sleep
+from handlers.due import KINDS, OWED_FOR
+from handlers.home import read_undelivered
 from handlers.thread import SlackThread
-from store import approvals, artifacts, incidents, investigations, users
+from handlers.visibility import Visibility
+from store import approvals, artifacts, deliveries, incidents, investigations, users
 from store.approvals import ApprovalState
 from store.conversations import conversation
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, UserId, new_id
@@ -23,6 +27,7 @@ from store.redaction import Redacted
 from store.session import Database
 from store.users import Role
 from tests.bot.demo.workspace.support import MANIFEST
+from tests.conftest import Clock
 from tests.handlers.blocks.examples import a_plan, a_symptom, a_verdict
 
 LINK = "https://prometheus.example.com/graph"
@@ -61,6 +66,31 @@ class Scene:
     mia: UserId
     thread: SlackThread
     seq: int = 0
+
+    async def another_run(self, number: int) -> InvestigationId:
+        """In a thread of its own."""
+        root = await self.slack.post("mia", "incidents", f"service {number} is slow")
+        async with self.db.tenant(self.tenant) as s:
+            incident = await incidents.open_incident(
+                s,
+                id=IncidentId(new_id()),
+                title=Redacted.ours(f"service {number} is slow"),
+                channel_id="C0INCIDENTS",
+                thread_ts=root,
+                opened_by=self.mia,
+            )
+            talk = await conversation(s, channel_id="C0INCIDENTS", thread_ts=root)
+            assert talk is not None
+            run = await investigations.create_investigation(
+                s,
+                id=InvestigationId(new_id()),
+                incident_id=incident.id,
+                conversation_id=talk.id,
+                question=Redacted.ours("slow"),
+                requested_by=self.mia,
+            )
+            await investigations.set_status(s, run.id, "running")
+        return run.id
 
     def restarted(self) -> SlackThread:
         return _thread(self.slack, self.session, self.db)
@@ -143,15 +173,36 @@ class Scene:
         await self.thread.outcome(self.tenant, approval)
 
 
-def _thread(slack: Workspace, session: aiohttp.ClientSession, db: Database) -> SlackThread:
-    async def client_for(_tenant: TenantId) -> AsyncWebClient:
-        return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, session=session)
+@dataclass(frozen=True)
+class Clients:
+    slack: Workspace
+    session: aiohttp.ClientSession
 
-    naps = Naps()
-    ticks = iter(range(10**9))
-    return SlackThread(
-        db, Delivery(client_for, db, clock=lambda: float(next(ticks)), sleep=naps), Connected(), sleep=naps
-    )
+    async def client_for(self, tenant: TenantId) -> AsyncWebClient:
+        return AsyncWebClient(token=self.slack.bot_token, base_url=self.slack.api_url, session=self.session)
+
+
+def _thread(
+    slack: Workspace,
+    session: aiohttp.ClientSession,
+    db: Database,
+    *,
+    until: asyncio.Event | None = None,
+    sleep: Sleep | None = None,
+) -> SlackThread:
+    """`until`: Slack's pace lets a burst through, and no more before that. Other waits take no time."""
+    clients, naps, ticks = Clients(slack, session), sleep or Naps(), iter(range(10**9))
+
+    async def held_back(seconds: float) -> None:
+        assert until is not None
+        await until.wait()
+        await naps(seconds)
+
+    def clock() -> float:
+        return 0.0 if until is not None and not until.is_set() else float(next(ticks))
+
+    delivery = Delivery(clients.client_for, db, clock=clock, sleep=held_back if until else naps)
+    return SlackThread(db, delivery, Connected(), sleep=naps, visibility=Visibility(db, clients))
 
 
 @pytest.fixture
@@ -244,6 +295,7 @@ async def test_everything_may_be_told_again_in_another_process(scene: Scene) -> 
 
 async def test_the_opening_states_its_assumption_before_anything_is_read(scene: Scene) -> None:
     await scene.thread.opened(scene.tenant, scene.run)
+    await scene.thread.settle()
     [opening] = scene.told()
     assert "Checking *checkout is slow*. Reading Prometheus, logs, git. No traces connected." in str(opening.all_blocks)
     assert [one["text"]["text"] for one in opening.all_blocks[-1]["elements"]] == ["Wrong service", "Stop"]
@@ -306,6 +358,7 @@ async def test_the_verdict_links_only_what_a_connector_gave(scene: Scene) -> Non
 async def test_an_ended_run_offers_no_stop_button(scene: Scene) -> None:
     await scene.thread.opened(scene.tenant, scene.run)
     await scene.conclude()
+    await scene.thread.settle()
     opening = scene.told()[0]
     assert [one["action_id"] for one in opening.all_blocks[-1]["elements"]] == ["wrong_service"]
 
@@ -367,9 +420,127 @@ async def test_nothing_is_raised_when_slack_or_the_store_has_no_answer(
     await scene.thread.concluded(scene.tenant, nowhere)
     await scene.thread.outcome(scene.tenant, ApprovalId(new_id()))
     assert caplog.text.count("reference=") == 4
-    scene.slack.faults.fail("chat.postMessage", "channel_not_found")
+
+
+async def test_the_agents_never_wait_for_what_only_shows_progress(scene: Scene) -> None:
+    scene.slack.faults.slow("chat.startStream", 3600)
+    async with asyncio.timeout(5):
+        await scene.thread.opened(scene.tenant, scene.run)
+        await scene.ask("u1", "rank_causes")
+        await scene.thread.progressed(scene.tenant, scene.run)
+        await scene.conclude()
+    assert [one.text for one in scene.told()][-1].endswith("High. Rollback ready.")
+
+
+async def test_in_a_storm_the_verdicts_go_first_and_a_run_that_has_ended_says_nothing_else(scene: Scene) -> None:
+    runs = [scene.run, *[await scene.another_run(n) for n in range(1, 30)]]
+    released = asyncio.Event()
+    thread = scene.thread = _thread(scene.slack, scene.session, scene.db, until=released)
+    for run in runs:
+        await thread.opened(scene.tenant, run)
+    for run in runs:
+        async with scene.db.tenant(scene.tenant) as s:
+            await investigations.save_verdict(s, run, a_verdict().model_dump(mode="json"))
+            await investigations.set_status(s, run, "concluded")
+    told = [asyncio.create_task(thread.concluded(scene.tenant, run)) for run in runs]
+    await asyncio.sleep(0.2)
+    released.set()
+    await asyncio.gather(*told)
+    await thread.settle()
+    words = [one.text for one in scene.slack.messages("incidents") if one.bot_id]
+    verdicts = [n for n, text in enumerate(words) if "Rollback ready" in text]
+    openings = [n for n, text in enumerate(words) if text.startswith("Checking")]
+    assert len(verdicts) == len(runs)
+    assert len(openings) <= 10
+    assert len([text for text in words if "Rollback ready" not in text and not text.startswith("Checking")]) == 0
+
+
+# What a thread is owed
+
+
+@pytest.mark.parametrize("error", ["service_unavailable", "invalid_auth"])
+async def test_a_verdict_that_slack_did_not_take_is_told_when_it_answers_again(scene: Scene, error: str) -> None:
+    scene.slack.faults.fail("chat.postMessage", error, times=40)
     await scene.conclude()
+    await scene.thread.settle()
+    assert [one.text.endswith("Rollback ready.") for one in scene.told()] == [True]
+
+
+async def test_what_a_process_left_owed_is_told_by_the_next(scene: Scene) -> None:
+    scene.slack.faults.fail("chat.postMessage", "service_unavailable", times=10**6)
+    scene.thread = _thread(scene.slack, scene.session, scene.db, until=asyncio.Event())  # no wait of it ever ends
+    async with scene.db.tenant(scene.tenant) as s:
+        await investigations.save_verdict(s, scene.run, a_verdict().model_dump(mode="json"))
+        await investigations.set_status(s, scene.run, "concluded")
+    telling = asyncio.create_task(scene.thread.concluded(scene.tenant, scene.run))
+    await asyncio.sleep(0.3)
+    telling.cancel()
+    await scene.thread.close()
     assert scene.told() == []
+    scene.slack.faults.take_all("chat.postMessage")
+    scene.thread = scene.restarted()
+    await scene.thread.resume()
+    await scene.thread.settle()
+    assert [one.text.endswith("Rollback ready.") for one in scene.told()] == [True]
+    await scene.thread.resume()
+    await scene.thread.settle()
+    assert len(scene.told()) == 1
+
+
+@pytest.mark.parametrize("code", ["is_archived", "not_in_channel", "restricted_action", "some_new_refusal"])
+async def test_what_is_refused_for_good_is_told_to_whoever_asked(scene: Scene, code: str) -> None:
+    scene.slack.faults.fail("chat.postMessage", code)
+    await scene.conclude()
+    await scene.thread.settle()
+    assert scene.told() == []
+    [told] = scene.slack.messages("D0MIA")
+    assert "I cannot post what I found in the thread of incident #1" in str(told.blocks)
+    assert "Rollback ready" in told.text
+    async with scene.db.tenant(scene.tenant, readonly=True) as s:
+        seen = {scene.incident: await incidents.incident(s, scene.incident)}
+        [line] = await read_undelivered(s, {key: one for key, one in seen.items() if one})
+        assert await deliveries.due(s, of=KINDS, since=s.now() - OWED_FOR) == []
+    assert line.startswith("*#1*")
+
+
+async def test_whoever_may_not_see_the_channel_hears_only_that_there_is_something(scene: Scene) -> None:
+    channel = scene.slack.channels["incidents"]
+    channel.is_private = True
+    channel.members.discard("U0MIA")
+    scene.slack.faults.fail("chat.postMessage", "is_archived")
+    await scene.conclude()
+    await scene.thread.settle()
+    [told] = scene.slack.messages("D0MIA")
+    assert "I cannot post what I found" in str(told.blocks)
+    assert "Rollback ready" not in f"{told.text}{told.blocks}"
+    assert {one.error for one in scene.slack.violations} <= {"missing_scope"}  # this app's manifest has no groups:read
+    scene.slack.violations.clear()
+
+
+async def test_after_a_day_it_is_given_up_and_told_elsewhere(scene: Scene, clock: Clock) -> None:
+    scene.slack.faults.fail("chat.postMessage", "service_unavailable", times=10)  # twice all attempts
+
+    async def nap(_seconds: float) -> None:
+        clock.advance(timedelta(hours=3))
+        await asyncio.sleep(0)
+
+    scene.thread = _thread(scene.slack, scene.session, scene.db, sleep=nap)
+    await scene.conclude()
+    await scene.thread.settle()
+    assert scene.told() == []
+    [told] = scene.slack.messages("D0MIA")
+    assert "I cannot post what I found" in str(told.blocks)
+
+
+async def test_a_card_that_was_told_elsewhere_is_brought_up_to_date_there(scene: Scene) -> None:
+    scene.slack.faults.fail("chat.postMessage", "is_archived")
+    approval = await scene.propose()
+    await scene.thread.settle()
+    [card] = scene.slack.messages("D0MIA")
+    assert "Reject" in str(card.blocks)
+    await scene.approve(approval)
+    [card] = scene.slack.messages("D0MIA")
+    assert "Approved by <@U0MIA>" in str(card.blocks)
 
 
 async def test_another_tenant_cannot_tell_this_ones_story(scene: Scene, two_tenants: tuple[TenantId, TenantId]) -> None:

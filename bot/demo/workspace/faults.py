@@ -32,6 +32,10 @@ class Faults:
         """Answer the next `times` requests with Slack's error code and do nothing."""
         self._api.setdefault(method, []).append(ApiFault(times=times, error=error))
 
+    def take_all(self, method: str) -> None:
+        """From here on the method works again."""
+        self._api.pop(method, None)
+
     def lose_response(self, method: str, times: int = 1) -> None:
         """Do what the next `times` requests ask, then cut the connection before the answer."""
         self._api.setdefault(method, []).append(ApiFault(times=times, lose_response=True))

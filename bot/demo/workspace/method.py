@@ -99,6 +99,11 @@ class Context:
             raise ApiError("channel_not_found")
         return channel
 
+    def need_place(self, place_id: str) -> Channel:
+        """A channel, or the direct messages of the person with this id."""
+        own = [one.id for one in self.state.channels.values() if one.is_im and one.user == place_id]
+        return self.need_channel(own[0] if own else place_id)
+
     def need_membership(self, channel: Channel) -> None:
         if BOT_USER_ID not in channel.members:
             raise ApiError("not_in_channel")

@@ -33,3 +33,14 @@ async def test_an_emptied_report_is_not_posted(slack: Slack) -> None:
     await slack.handled(2)
     assert posted(slack) == []
     assert slack.private("incidents", "mia") == ["The report was empty, so nothing was posted."]
+
+
+async def test_a_report_that_slack_refused_is_not_lost_in_silence(slack: Slack) -> None:
+    view_id = await opened(slack)
+    slack.workspace.faults.fail("chat.postMessage", "is_archived")
+    await slack.workspace.submit_view("mia", view_id, {"report": "It was DNS."})
+    await slack.handled(2)
+    assert posted(slack) == []
+    assert slack.private("incidents", "mia") == [
+        "Slack did not take the report in its thread. Please hand it in again."
+    ]

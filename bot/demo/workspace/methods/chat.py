@@ -64,7 +64,7 @@ def need_text(content: Content) -> str:
     "mrkdwn markdown_text link_names parse",
 )
 def post_message(context: Context, args: Args) -> Json:
-    channel = context.need_channel(args.need("channel"))
+    channel = context.need_place(args.need("channel"))
     if BOT_USER_ID not in channel.members and "chat:write.public" not in context.state.app.scopes:
         raise ApiError("not_in_channel")
     thread_ts = args.string("thread_ts")
