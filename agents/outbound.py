@@ -1,8 +1,8 @@
 """The one way out to vendors over HTTP: time-outs, bounded retries, a size cap, no redirects and a guard against SSRF.
 
 Every address is checked at the moment of connecting, and the checked address is the one that is connected to: a name
-that resolves differently a second later gains nothing. Host header, SNI and certificate check keep the name. Addresses
-hidden in IPv6 forms (mapped, 6to4, NAT64) are unwrapped first, because Python calls those of 169.254.169.254 global.
+that resolves differently a second later gains nothing. Host header, SNI and certificate check keep the name. Which
+addresses are public is said in `addresses.py`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from agents.addresses import IPAddress, is_public, unwrap
 from agents.errors import BadArguments, NeedsReauthorisation, NotPermitted, Unavailable
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _DISGUISED_IPV4 = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _READS = frozenset({"GET", "HEAD"})
@@ -35,7 +33,7 @@ _READS = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, kw_only=True)
 class EgressPolicy:
-    """Where calls may go: global addresses, plus `allow_networks` for sources inside the operator's own network.
+    """Where calls may go: public addresses, plus `allow_networks` for sources inside the operator's own network.
 
     A non-empty `allow_hosts` narrows names to these (`*.example.com` covers sub-domains); addresses inside
     `allow_networks` stay reachable by literal address.
@@ -48,10 +46,7 @@ class EgressPolicy:
         return any(address.version == n.version and address in n for n in self.allow_networks)
 
     def permits_address(self, address: IPAddress) -> bool:
-        real = unwrap(address)
-        if self.inside(real):
-            return True
-        return real.is_global and not real.is_multicast and not real.is_reserved
+        return self.inside(unwrap(address)) or is_public(address)
 
     def permits_host(self, host: str) -> bool:
         if not self.allow_hosts:
@@ -83,20 +78,6 @@ class Answer:
             return jsonlib.loads(self.body)
         except ValueError as exc:
             raise Unavailable("the answer is not JSON; is the address that of the API itself?") from exc
-
-
-def unwrap(address: IPAddress) -> IPAddress:
-    """The IPv4 address that a mapped, compatible, 6to4 or NAT64 address leads to, or the address itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    tunnelled = any(address in network for network in _NAT64)
-    if tunnelled or (address in _COMPATIBLE and int(address) > 1):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
 
 
 def _literal(host: str) -> IPAddress | None:

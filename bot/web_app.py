@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,13 +18,18 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agents.failure import log_failure
 from bot.settings import Settings, SettingsError
 from store.redaction import Secret
+
+log = logging.getLogger("autoheal.web")
 
 _STARTED_POLL_S: Final = 0.02
 _PARTING_S: Final = 10
@@ -48,7 +54,37 @@ def build_web_app(
         routes.append(Route("/metrics", _metrics_page(metrics, metrics_token)))
     if api is not None:
         routes.append(Mount("/api", api))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers={HTTPException: _refused})
+
+
+class Guard:
+    """The outer guard of everything that listens: what fails here is one line in the log, and never its text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            log.info("a client went away", extra={"action": "web.client_gone"})
+        except Exception as exc:  # noqa: BLE001 -- the outer guard of an entry point
+            reference = log_failure(log, "web.failed", exc)
+            if not begun and scope["type"] == "http":
+                await PlainTextResponse(f"failed, reference {reference}", status_code=500)(scope, receive, send)
+
+
+async def _refused(_request: Request, exc: Exception) -> Response:
+    """A path or a method that is not there."""
+    status = exc.status_code if isinstance(exc, HTTPException) else 400
+    return PlainTextResponse("refused", status_code=status)
 
 
 @asynccontextmanager

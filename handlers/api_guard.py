@@ -13,10 +13,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from agents.failure import log_failure
 from agents.permission import Denied, Permission, check
@@ -38,6 +40,7 @@ _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNKNOWN_CALLER: Final = Problem(401, "not_signed_in", "Sign in, or send an API token.")
 _FOREIGN_PAGE: Final = Problem(403, "foreign_origin", "This request does not come from this site's own pages.")
 _TOO_LARGE: Final = Problem(413, "too_large", f"A request has at most {MOST_BYTES} bytes.")
+_BROKEN_OFF: Final = Problem(400, "broken_off", "The request did not come in full.")
 _TOO_SLOW: Final = Problem(408, "too_slow", "The request did not come in time.")
 _NO_LENGTH: Final = Problem(411, "no_length", "A request with a body says its length.")
 _SCOPE: Final = Problem(403, "scope", "This token's scopes do not cover that.")
@@ -136,6 +139,8 @@ async def _read_body(request: Request) -> None:
             body = await request.body()
     except TimeoutError:
         raise _TOO_SLOW from None
+    except ClientDisconnect:
+        raise _BROKEN_OFF from None
     if len(body) > MOST_BYTES:
         raise _TOO_LARGE
 

@@ -91,7 +91,7 @@ class Missing(Problem):
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`in_browser_only`: a token may not, because it would make itself more than it is."""
+    """`in_browser_only`: a token may not, because it would make itself more than it is. All changes of people are."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
@@ -102,9 +102,11 @@ class Operation:
     in_browser_only: bool = False
 
     def __post_init__(self) -> None:
-        """Raises TypeError for an operation that does not say who may."""
+        """Raises TypeError for an operation that does not say who may, or lets a program change people."""
         if self.access != PUBLIC and not isinstance(self.access, Permission):
             raise TypeError(f"{self.method} {self.path} must declare a Permission or PUBLIC")
+        if self.access == Permission.MANAGE_PEOPLE and self.method != "GET" and not self.in_browser_only:
+            raise TypeError(f"{self.method} {self.path} changes people, so it is for somebody who signed in")
 
 
 @dataclass(frozen=True, kw_only=True)

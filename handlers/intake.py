@@ -123,6 +123,10 @@ class Intake:
             await self._audit_refusal(workspace.tenant_id, reason)
         self._refuse(reason, tenant=workspace.tenant_id if workspace else "unknown")
 
+    def refuse_unreadable(self) -> None:
+        """Record a signed request that is no payload."""
+        self._refuse("unreadable", detail="not a document of Slack's")
+
     async def settle(self) -> None:
         """Wait until everything taken so far is queued. For an orderly stop."""
         await asyncio.gather(*self._queueing)

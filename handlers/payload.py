@@ -37,6 +37,9 @@ MOST_TEXT: Final = 12_000
 """Characters of a message that are kept: what Slack lets a person see at once, and far more than a question needs."""
 
 Payload = Mapping[str, Any]
+_MOST_ID: Final = 250
+_LATEST: Final = 4_102_444_800
+"""Seconds since 1970, the year 2100: a time that is later is none."""
 _OPAQUE: Final = re.compile(r'[A-Za-z0-9{}":,._ -]{0,3000}')
 
 
@@ -106,8 +109,8 @@ class _Event(_Lax):
 
 
 class _EventCallback(_Lax):
-    event_id: str
-    event_time: int | None = None
+    event_id: str = Field(min_length=1, max_length=_MOST_ID)
+    event_time: int | None = Field(default=None, ge=0, le=_LATEST)
     team_id: str = ""
     enterprise_id: str | None = None
     is_ext_shared_channel: bool | None = None
@@ -183,6 +186,8 @@ def parse(body: Payload) -> Parsed | Unreadable | None:
     except ValidationError as exc:
         fields = ", ".join(sorted({".".join(map(str, problem["loc"])) or "payload" for problem in exc.errors()}))
         return Unreadable(f"missing or of another type: {fields}")
+    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as exc:
+        return Unreadable(f"in no shape of Slack's: {type(exc).__name__}")
     return None
 
 

@@ -171,6 +171,7 @@ RESOURCE = Resource(
             access=Permission.MANAGE_PEOPLE,
             run=revoke_invitation,
             answer=Done,
+            in_browser_only=True,
         ),
         Operation(
             method="POST",

@@ -111,6 +111,7 @@ RESOURCE = Resource(
             access=Permission.MANAGE_PEOPLE,
             run=delete_person,
             answer=Done,
+            in_browser_only=True,
         ),
     ),
 )

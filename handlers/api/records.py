@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -15,6 +15,11 @@ from store import audit, events
 
 _LONGEST = timedelta(days=91)
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Sequence = Annotated[int, Query(ge=0, le=2**53)]
+Moment = Annotated[
+    AwareDatetime,
+    Query(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC)),
+]
 
 
 class Entry(BaseModel):
@@ -41,7 +46,7 @@ class Events(BaseModel):
     events: list[dict[str, Any]]
 
 
-async def read_audit(call: Call, office: Office, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 200) -> Log:
+async def read_audit(call: Call, office: Office, after: Sequence = 0, limit: Limit = 200) -> Log:
     """From the first entry after `after`, oldest first."""
     async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
         entries = await audit.trail(s, after=after, limit=limit)
@@ -61,9 +66,7 @@ async def read_audit(call: Call, office: Office, after: Annotated[int, Query(ge=
     )
 
 
-async def read_events(
-    call: Call, office: Office, since: AwareDatetime, until: AwareDatetime, limit: Limit = 200
-) -> Events:
+async def read_events(call: Call, office: Office, since: Moment, until: Moment, limit: Limit = 200) -> Events:
     """From `since` to `until`, at most 91 days, oldest first."""
     if not timedelta(0) < until - since <= _LONGEST:
         raise Problem(422, "unreadable", "Ask for a range of at most 91 days.")

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agents.addresses import unwrap
 from agents.errors import AgentError, BadArguments, NeedsReauthorisation, NotPermitted, Unavailable
-from agents.outbound import EgressPolicy, Outbound, unwrap
+from agents.outbound import EgressPolicy, Outbound
 
 LOOPBACK = EgressPolicy(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),))
 

@@ -17,7 +17,8 @@ import aiohttp
 import httpx2
 import pytest
 from aiohttp import web
-from slack_bolt.request.async_request import AsyncBoltRequest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 from starlette.applications import Starlette
 
@@ -238,11 +239,75 @@ async def test_slacks_address_check_is_answered_when_signed(front: Front) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "status"), [(b"\xff\xfe", 400), (b"{not json", 400), (b"x" * (MOST_BYTES + 1), 413)]
+    ("content", "status"), [(b"\xff\xfe", 401), (b"{not json", 401), (b"[1]", 401), (b"x" * (MOST_BYTES + 1), 413)]
 )
 async def test_what_is_no_payload_is_turned_away(front: Front, content: bytes, status: int) -> None:
     headers = {"content-type": "application/json"}
     assert (await front.http.post(EVENTS_PATH, content=content, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", "null", "7", '"x"', "[" * 5000, '{"event": [1]', "", "payload=[1]", "payload="]
+)
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+async def test_what_is_signed_and_no_payload_is_one_line_of_log(
+    front: Front, caplog: pytest.LogCaptureFixture, content: str, kind: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert await front.send(content, signed(content) | {"content-type": kind}) in (200, 400)
+    ours = [record for record in caplog.records if record.name.startswith("autoheal")]
+    assert len(ours) <= 1
+    assert all(record.exc_info is None for record in ours)
+
+
+WORDS = (
+    *("type", "event", "event_id", "event_time", "team_id", "team", "user", "channel", "text", "blocks", "ts", "view"),
+    *("attachments", "state", "values", "actions", "container", "authorizations", "command", "value", "enterprise"),
+    *("selected_option", "elements", "fields", "user_id", "channel_id", "trigger_id"),
+)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(WORDS),
+            inner,
+            max_size=6,
+        ),
+    ),
+    max_leaves=25,
+)
+KINDS = st.sampled_from(["event_callback", "block_actions", "view_submission", "url_verification", "x"])
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(body=JSON, kind=KINDS, event=st.sampled_from(["message", "app_mention", "app_uninstalled", "tokens_revoked"]))
+async def test_whatever_slack_may_send_is_answered(front: Front, body: object, kind: str, event: str) -> None:
+    fields = {"type": kind, "event_id": "Ev1", "team_id": "T1", **(body if isinstance(body, dict) else {"event": body})}
+    if isinstance(fields.get("event"), dict):
+        fields["event"] = {"type": event, **fields["event"]}
+    text = json.dumps(fields)
+    assert await front.send(text, signed(text, retry=1)) < 500
+
+
+@pytest.mark.parametrize("event_id", ["", "x" * 300, None, 7])
+async def test_an_empty_event_id_is_no_id(front: Front, event_id: object) -> None:
+    body = json.dumps({**json.loads(mention()), "event_id": event_id})
+    assert [await front.send(body, signed(body)) for _ in range(2)] == [200, 200]
+    assert front.intake.counts["refused_unreadable"] == 2
+    assert await front.kept() == []
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.slack_app.BODY_S", 0.05)
+
+    async def drops() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(5)
+
+    headers = {**signed(mention()), "content-length": "100"}
+    answer = await front.http.post(EVENTS_PATH, content=drops(), headers=headers)
+    assert answer.status_code == 408
 
 
 async def test_many_mentions_at_once_are_each_kept_once(front: Front) -> None:
@@ -261,8 +326,10 @@ async def test_without_a_signing_secret_every_request_over_http_is_refused(front
         signing_secret=None,
         clock=lambda: NOW,
     )
-    request = AsyncBoltRequest(body=mention(), headers=signed(mention(), secret=""))  # type: ignore[arg-type] # Bolt's own annotation is narrower than its use
-    assert (await app.async_dispatch(request)).status == 401
+    transport = httpx2.ASGITransport(app=Starlette(routes=routes(app)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://autoheal") as http:
+        answer = await http.post(EVENTS_PATH, content=mention().encode(), headers=signed(mention(), secret=""))
+        assert answer.status_code == 401
     await session.close()
 
 
@@ -270,10 +337,10 @@ def test_a_signature_binds_time_and_body() -> None:
     headers = signed("body")
     given = {"timestamp": headers["x-slack-request-timestamp"], "signature": headers["x-slack-signature"]}
     secret = Secret(SECRET)
-    assert check_signature(secret, **given, body="body", now=NOW + 300) == "good"
-    assert check_signature(secret, **given, body="body", now=NOW + 301) == "stale"
-    assert check_signature(secret, **given, body="Body", now=NOW) == "forged"
-    assert check_signature(secret, timestamp="-1", signature=given["signature"], body="body", now=NOW) == "forged"
+    assert check_signature(secret, **given, body=b"body", now=NOW + 300) == "good"
+    assert check_signature(secret, **given, body=b"body", now=NOW + 301) == "stale"
+    assert check_signature(secret, **given, body=b"Body", now=NOW) == "forged"
+    assert check_signature(secret, timestamp="-1", signature=given["signature"], body=b"body", now=NOW) == "forged"
 
 
 # The way out

@@ -41,10 +41,10 @@ TABLE: Final[dict[str, Row]] = {
     "POST /me/deletion": Row(access=OWN, body=WRONG_PASSWORD, past=(403,), browser_only=True),
     "GET /people": Row(access=PEOPLE),
     "PATCH /people/{user_id}": Row(access=PEOPLE, body={"role": "member"}, past=(404,), browser_only=True),
-    "DELETE /people/{user_id}": Row(access=PEOPLE, past=(404,)),
+    "DELETE /people/{user_id}": Row(access=PEOPLE, past=(404,), browser_only=True),
     "GET /invitations": Row(access=PEOPLE),
     "POST /invitations": Row(access=PEOPLE, body={"email": "new@acme.example"}, past=(201,), browser_only=True),
-    "DELETE /invitations/{invitation_id}": Row(access=PEOPLE, past=(404,)),
+    "DELETE /invitations/{invitation_id}": Row(access=PEOPLE, past=(404,), browser_only=True),
     "POST /invitations/accept": Row(
         access=PUBLIC, body={"token": "t", "first_name": "A", "last_name": "B", "password": "x"}, past=(404,)
     ),
@@ -110,6 +110,15 @@ def test_an_operation_without_a_declared_permission_cannot_exist(access: Any) ->
     with pytest.raises(TypeError):
         Operation(method="GET", path="/x", run=run)  # type: ignore[call-arg] # that is the point
     assert Resource(name="x", operations=()).operations == ()
+
+
+def test_an_operation_that_lets_a_program_change_people_cannot_exist() -> None:
+    async def promote() -> None:
+        raise AssertionError
+
+    Operation(method="GET", path="/people", access=Permission.MANAGE_PEOPLE, run=promote)
+    with pytest.raises(TypeError, match="changes people"):
+        Operation(method="POST", path="/people", access=Permission.MANAGE_PEOPLE, run=promote)
 
 
 async def test_nobody_gets_past_a_guarded_route(api: Api) -> None:
