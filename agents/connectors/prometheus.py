@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext
 from agents.connectors.openmetrics.exposition import kind_of
 from agents.errors import AgentError, BadArguments, Unavailable
 from agents.evidence.types import RawSeries, Window, as_utc
+from agents.promql import Bound, bounded, concerns
 from agents.rows import Row, Sampled, Searched, State
 from agents.tool import Arguments, ToolOutput, tool
 
@@ -111,21 +113,25 @@ class Prometheus(Connector):
 
     @tool()
     async def query(self, arguments: Query) -> ToolOutput:
-        """Ask Prometheus for the value of a PromQL expression at one moment."""
-        rows = await self._shown(await self._vector(arguments.promql, at=arguments.at))
+        """Ask Prometheus for the value of a PromQL expression at one moment. Only series of declared services are
+        read; selectors, rates, quantiles, aggregations, ratios and factors between units are understood.
+        """
+        promql = bounded(arguments.promql, self._bound)
+        rows = await self._shown(await self._vector(promql, at=arguments.at))
         found = [self._value(row) for row in rows]
         return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]})
 
     @tool()
     async def query_range(self, arguments: QueryRange) -> ToolOutput:
-        """Ask Prometheus how a PromQL expression moved over time. Wrap counters in rate()."""
+        """Ask Prometheus how a PromQL expression moved over time, as `query` does. Wrap counters in rate()."""
         end = arguments.end or self.context.now()
         start = arguments.start or end - timedelta(minutes=30)
         if end <= start:
             raise BadArguments("query_range: start must be before end")
         span_s = (end - start).total_seconds()
         step_s = max(arguments.step_s or span_s / 60, span_s / 500, 1.0)
-        rows = await self._shown(await self._matrix(arguments.promql, Window(start=start, end=end), step_s))
+        promql = bounded(arguments.promql, self._bound)
+        rows = await self._shown(await self._matrix(promql, Window(start=start, end=end), step_s))
         found = [self._course(row) for row in rows]
         return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]})
 
@@ -144,27 +150,39 @@ class Prometheus(Connector):
 
     @tool()
     async def list_alerts(self, arguments: ListAlerts) -> ToolOutput:
-        """The alerts that are pending or firing in Prometheus now."""
-        alerts = (await self._ask("alerts"))["alerts"]
-        alerts = [a for a in alerts if arguments.state in {"any", a["state"]}]
+        """The alerts of declared services that are pending or firing in Prometheus now."""
+        every = [a for a in (await self._ask("alerts"))["alerts"] if arguments.state in {"any", a["state"]}]
+        alerts = [a for a in every if a["labels"].get(self.config.service_label) in self._service_of]
+        others = len(every) - len(alerts)
         for part in ("labels", "annotations"):
             rows = await self.context.clean_rows([a.get(part) or {} for a in alerts])
             alerts = [{**a, part: row} for a, row in zip(alerts, rows, strict=True)]
         found = [self._alert(a) for a in alerts]
-        return _listing(found, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
+        listed = _listing(found, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
+        return _without(others, "alerts of no declared service", listed)
 
     @tool()
     async def list_rules(self, arguments: ListRules) -> ToolOutput:
-        """The alerting and recording rules of Prometheus with their expressions and health."""
+        """The alerting and recording rules of Prometheus that concern declared services, with their expressions and
+        health.
+        """
         groups = (await self._ask("rules"))["groups"]
-        every = [r for g in groups for r in g["rules"]]
+        known = [r for g in groups for r in g["rules"]]
+        every = [r for r in known if concerns(r["query"], self._bound)]
+        others = len(known) - len(every)
         words = await self.context.clean_rows([{"name": r["name"], "query": r["query"]} for r in every])
         rules = [{**r, **row} for r, row in zip(every, words, strict=True) if arguments.contains in row["name"]]
         found = [
             State(name=r["name"], value=r["query"], line=f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}")
             for r in rules
         ]
-        return _listing(found, f"{len(rules)} rules", {})
+        listed = _listing(found, f"{len(rules)} rules", {})
+        return _without(others, "rules of no declared service, or in words that are not understood here,", listed)
+
+    @property
+    def _bound(self) -> Bound:
+        """The declared services, as this server names them: nothing else is asked about."""
+        return Bound(label=self.config.service_label, values=tuple(self._service_of))
 
     def _value(self, row: Mapping[str, Any]) -> Sampled:
         at, value = row["value"]
@@ -300,6 +318,13 @@ def _title(labels: Mapping[str, str]) -> str:
 def _points(values: list[list[Any]], limit: int = 20) -> str:
     every = max(1, math.ceil(len(values) / limit))
     return " ".join(f"{datetime.fromtimestamp(float(at), tz=UTC):%H:%M:%S}={float(v):.4g}" for at, v in values[::every])
+
+
+def _without(others: int, what: str, listed: ToolOutput) -> ToolOutput:
+    if not others:
+        return listed
+    gap = f"{others} {what} are not shown"
+    return replace(listed, gap=f"{listed.gap}; {gap}" if listed.gap else gap)
 
 
 def _listing(found: Sequence[Row], summary: str, facts: dict[str, Any], shown: int = _SHOWN) -> ToolOutput:
