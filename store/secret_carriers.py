@@ -22,13 +22,15 @@ _SESSION = re.compile(
     r"(?i)(?:^|[;\s])[\w.-]{0,100}(?:sess|sid|auth|token|jwt|csrf|xsrf|remember|login|secret)[\w.-]{0,100}=([^;\s\"']{8,})"
 )
 _URL = re2.compile(
-    r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>?#]*:(?P<value>[^\s/\"'<>]*(?:/[^\s/\"'<>@]*)?)@[^\s@]"
+    r"\b[A-Za-z][A-Za-z0-9+._-]{1,30}://[^\s/:@\"'<>?#]*:(?P<value>[^\s/\"'<>]*(?:/[^\s/\"'<>@]*)?)@[^\s@]"
 )
 _SIGNATURES = (
     "sig|signature|x-amz-signature|x-amz-security-token|x-amz-key|x-goog-signature|code|credential|key|hmac|sas|st"
 )
 _SIGNED = re2.compile(rf"(?i)[?&;](?:{_SIGNATURES})=(?P<value>[A-Za-z0-9%_+/=.~-]{{16,}})")
-_CURL_USER = re2.compile(r"(?:\s-u|\s--user|\s--proxy-user)[ =]{0,3}[\"']?[^\s:\"']*[\"']?:[\"']?(?P<value>[^\s\"']+)")
+_CURL_USER = re2.compile(
+    r"(?:\s-u|\s--user|\s--proxy-user)[ =]{0,3}[\"']?[^\s:\"'\[]*[\"']?:[\"']?(?P<value>[^\s\"']+)"
+)
 
 
 def _headers(text: str) -> Iterator[Span]:

@@ -10,7 +10,17 @@ from typing import Final
 
 import re2
 
-from store import secret_carriers, secret_keys, secret_numbers, secret_pairs, secret_vendors
+from store import (
+    secret_carriers,
+    secret_commands,
+    secret_encoded,
+    secret_keys,
+    secret_neighbours,
+    secret_numbers,
+    secret_pairs,
+    secret_people,
+    secret_vendors,
+)
 from store.secret_cue import cue_of
 from store.secret_formats import CUES, FORMATS
 from store.secret_pairs import Rule, Span
@@ -36,6 +46,11 @@ def find_secrets(text: str) -> list[Span]:
         spans += found
         at = max([until, *(span.end for span in found if span.start < until)])
     return spans
+
+
+def _find_plain(text: str) -> Iterator[Span]:
+    """Without another look into base64."""
+    return (span for rule in _rules_for(text) if rule is not _RULES[-1] for span in rule.find(text))
 
 
 def _find_around(rule: Rule, text: str, at: int, until: int) -> list[Span]:
@@ -70,14 +85,18 @@ def _of_format(kind: str, forms: tuple[str, ...]) -> Rule:
     return Rule(CUES.get(kind) or "|".join(map(cue_of, forms)), find)
 
 
-_RULES: Final = (
+_PLAIN_RULES: Final = (
     *(_of_format(kind, forms) for kind, forms in FORMATS.items()),
     *secret_keys.RULES,
     *secret_carriers.RULES,
     *secret_pairs.RULES,
+    *secret_neighbours.RULES,
+    *secret_commands.RULES,
     *secret_vendors.RULES,
     *secret_numbers.RULES,
+    *secret_people.RULES,
 )
+_RULES: Final = (*_PLAIN_RULES, secret_encoded.decoding(_find_plain))
 _ALWAYS: Final = len(_RULES)
 
 

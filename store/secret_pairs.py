@@ -50,9 +50,7 @@ def group(found: Any, name: str, kind: str) -> Span:
     return Span(start, end, kind)
 
 
-_PASSWORDS = (
-    "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort pswrd passin"
-)
+_PASSWORDS = "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort pswrd"
 _PASSWORD_NOUNS = tuple(_PASSWORDS.split())
 _SECRET_NOUNS = ["secret", "token", "apikey", "credential", "credentials", "bearer"]
 _WEAK_NOUNS = ["key", "api", "auth", "oauth", "signature", "nonce", "salt", "srt", "seed", "login"]
@@ -65,7 +63,8 @@ _NOUNS = automaton(NOUNS)
 _OPENING = r"(?:[(\[{]?[ \t]*[a-zA-Z]{0,2}\\?(?:'''|\"\"\"|&quot;|[\"'`])|>`?'|[(])?"
 _REST_OF_NAME = re.compile(r"[A-Za-z0-9_.-]*+")
 _SEPARATOR = re.compile(
-    rf"\\?[\"'`\])]{{0,3}}[ \t]*+(?:=>|:=|->|===?|!=|=|:|\|\||\?=|,)[ \t\r\n]*+{_OPENING}"
+    rf"\\?[\"'`\])]{{0,3}}[ \t]*+(?:=>|:=|->|===?|!=|=|:|\|\||\?=|,)[ \t\r\n]*+(?:\\\r?\n[ \t]*+)?{_OPENING}"
+    rf"|[ \t]*+\\\r?\n[ \t]*+{_OPENING}"
     r"|[\"']{0,3}(?:[ \t]|\\t)++(?:(?:is|was|to|by|as|=>|,)[ \t]++)?\\?[\"'`]"
     r"|[\"']{0,3}[ \t]++(?:(?:is|was|to|by)[ \t]++)?|>"
 )
@@ -84,7 +83,7 @@ _SQL = re2.compile(
 )
 _QUOTED_PHRASE = re2.compile(
     r"(?i)(?:password|passphrase|passwd|pwd)[\"']?\s*(?:value=|=>|=|:)\s*"
-    r"(?:\"(?P<double>[^\"\n]{6,80})\"|'(?P<single>[^'\n]{6,80})')"
+    r"(?:\"(?P<double>(?:[^\"\n]|\\\r?\n){6,120})\"|'(?P<single>(?:[^'\n]|\\\r?\n){6,120})')"
 )
 _AWS_SECRET = re2.compile(r"[A-Za-z0-9+/]{40,}=?")
 _AWS_BEFORE = re.compile(r"(?i)(?:aws|amazon|secret|access)[^\n]{0,30}?[\"'=:\s>]+$")
@@ -128,9 +127,26 @@ def find_pairs(text: str) -> Iterator[Span]:
         start, separator = found.end(), found.group()
         value = values.trimmed(start, separator)
         kind = _kind_of_pair(text[name_at:done], separator, value[:_JUDGED])
+        if kind == "weak":
+            of_a_table = _OF_A_TABLE.search(text, max(0, name_at - 24), name_at)
+            kind = None if of_a_table or _STRUCTURED.fullmatch(value[:_JUDGED]) else "secret"
+        if kind is not None and ("," in separator or ":" in separator):
+            end = start + len(value)
+            kind = None if _A_KEY.match(text, end) or _IN_ARN.search(text, max(0, name_at - 120), name_at) else kind
         if kind is not None:
-            until = start + len(value)
+            until = _continued(text, start + len(value))
             yield Span(start, until, kind)
+
+
+_A_KEY: Final = re.compile(r"\\{0,4}[\"'][ \t]*:")
+_IN_ARN: Final = re.compile(r"arn:[\w-]{2,12}:[^\s\"']*$")
+_CONTINUED: Final = re.compile(r"(?:\\\r?\n[ \t]*[^\s\"'\\]+)+")
+
+
+def _continued(text: str, end: int) -> int:
+    """Where a value ends that goes on behind a backslash at the end of its line."""
+    found = _CONTINUED.match(text, end)
+    return found.end() if found else end
 
 
 def _start_of_name(text: str, at: int) -> int:
@@ -171,6 +187,17 @@ def is_secret_name(name: str, value: str) -> bool:
     return any(
         span.end - span.start >= len(value) * 0.9 for rule in RULES for span in rule.find(f'"{name}": "{value}"')
     )
+
+
+def names_secret(name: str) -> bool:
+    """Whether all that stands under the name is a secret, whatever it looks like."""
+    strength, words = _strength(name)
+    return strength in ("password", "secret") and words[-1] not in _HARMLESS_WORDS
+
+
+def is_secret_under(name: str, value: str, *, quoted: bool) -> bool:
+    """Whether `value` is a secret where code or a template gives it the name `name`."""
+    return is_value(value) and _kind_of_pair(name, '="' if quoted else "=", value[:_JUDGED]) is not None
 
 
 _NAMING: Final = {"name": ("value", "val", "content"), "key": ("value", "val"), "variable": ("value",)}
@@ -245,7 +272,8 @@ def _kind_of_pair(name: str, separator: str, value: str) -> str | None:  # noqa:
     if "," in separator and not quoted:
         return None
     if not separator.strip("\"'` \t") and not quoted and not name.startswith("-"):
-        bare = strength == "secret" and _BARE_TOKEN.fullmatch(value) and looks_random(value)
+        variable = name.isupper() and "_" in name and not set(":=") & set(value) and looks_random(value, least=8)
+        bare = variable or (strength == "secret" and _BARE_TOKEN.fullmatch(value) and looks_random(value))
         return "secret" if bare and not _UUID.fullmatch(value) and is_value(value) else None
     if not is_value(value):
         return None
@@ -258,8 +286,18 @@ def _kind_of_pair(name: str, separator: str, value: str) -> str | None:  # noqa:
     if _PHRASE.fullmatch(value) and (quoted or "=" in separator):
         return "secret"
     if strength == "weak":
-        return "secret" if _is_under_weak_name(name, words, separator, value) else None
+        return "weak" if _is_under_weak_name(name, words, separator, value) else None
     return "secret" if _looks_secret(value) else None
+
+
+_STRUCTURED: Final = re.compile(r"[A-Za-z][A-Za-z_]*[a-z][:#|/][^\s]+|[^\s:#|/]+(?:[:#|/][^\s:#|/]*)*[:#|/][a-z_]{2,}")
+"""`user:1234:cart`: words and ids that are joined, as the keys of caches and tables are."""
+_OF_A_TABLE: Final = re.compile(
+    r"(?i)(?:cache|cached|partition|sort|range|hash|shard|sharding|routing|primary|foreign|unique|composite|natural|surrogate|"
+    r"redis|memcached|dynamo(?:db)?|kafka|message|record|row|object|s3|map|dict|lookup|dedup\w*|idempotency|index|storage|blob|"
+    r"etcd|consul|lock|session|group(?:ing)?|join|bucket|translation|i18n|config(?:uration)?|registry|public|host|ordering)"
+    r"[ _.-]+$"
+)
 
 
 def _is_under_weak_name(name: str, words: tuple[str, ...], separator: str, value: str) -> bool:
