@@ -22,5 +22,9 @@ class Unavailable(AgentError):
     """The source cannot be reached or is overloaded for now. A later retry may help."""
 
 
+class TooLarge(Unavailable):
+    """The answer is larger than the cap. Asking for less at a time helps, asking again does not."""
+
+
 class NotPermitted(AgentError):
     """Policy forbids the call: tenant, declared root, egress list or risk class."""

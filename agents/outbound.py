@@ -12,6 +12,7 @@ import ipaddress
 import json as jsonlib
 import re
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -21,7 +22,7 @@ import httpcore2
 import httpx2
 
 from agents.addresses import IPAddress, is_public, unwrap
-from agents.errors import BadArguments, NeedsReauthorisation, NotPermitted, Unavailable
+from agents.errors import BadArguments, NeedsReauthorisation, NotPermitted, TooLarge, Unavailable
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -204,6 +205,11 @@ class Outbound:
             except httpx2.InvalidURL as exc:
                 raise BadArguments("the URL cannot be used") from exc
             except httpx2.TransportError as exc:
+                if reason := _distrusted(exc):
+                    raise Unavailable(
+                        f"{place}: its certificate is not trusted ({reason}); where a company's own authority signed "
+                        "it, SSL_CERT_FILE names a file with the authorities to trust"
+                    ) from exc
                 failure, cause = f"{place} cannot be reached ({type(exc).__name__})", exc
             else:
                 if 200 <= answer.status < 300 or answer.status in accept:
@@ -251,11 +257,20 @@ class Outbound:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > max_bytes:
-                    raise Unavailable(f"{place} answered more than {max_bytes} bytes")
+                    raise TooLarge(f"{place} answered more than {max_bytes} bytes")
         finally:
             await response.aclose()
         lowered = {name.lower(): value for name, value in response.headers.items()}
         return Answer(status=response.status_code, headers=lowered, body=bytes(body))
+
+
+def _distrusted(failure: BaseException | None) -> str:
+    """Why a certificate was refused, where that is what failed; else ""."""
+    while failure is not None:
+        if isinstance(failure, ssl.SSLCertVerificationError):
+            return failure.verify_message or "no reason given"
+        failure = failure.__cause__ or failure.__context__
+    return ""
 
 
 def _refusal(place: str, status: int) -> Exception:

@@ -1,4 +1,5 @@
-"""Reads a Prometheus server (or Thanos, Mimir, VictoriaMetrics behind the same API) over its HTTP API.
+"""Reads a Prometheus server (or Thanos, Mimir, VictoriaMetrics behind the same API) over its HTTP API. What such a
+server does not have, targets or metadata, is done without.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/ -- the evidence engine gets raw counters, gauges and buckets
 by range queries. A range query repeats a sample for up to five minutes, so the step is never finer than the job's
@@ -9,17 +10,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import numpy as np
-from pydantic import AwareDatetime, Field, HttpUrl
+from pydantic import AwareDatetime, Field, HttpUrl, field_validator
 
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
 from agents.connectors.openmetrics.exposition import kind_of
 from agents.errors import AgentError, BadArguments, Unavailable
+from agents.evidence.meaning import Kind, read_name
 from agents.evidence.types import RawSeries, Window, as_utc
 from agents.promql import Bound, bounded, concerns
 from agents.rows import Row, Sampled, Searched, State
@@ -27,16 +30,47 @@ from agents.tool import Arguments, ToolOutput, tool
 
 _SHOWN = 50
 _NAMES_PER_QUERY = 100
+_LONGEST_URL = 1_500
+_ABSENT = frozenset((404, 405, 501))
+_USUAL_INTERVAL_S = 60.0  # https://prometheus.io/docs/prometheus/latest/configuration/configuration/
+_COUNTED_S = 600
+_CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+_FELT: frozenset[Kind] = frozenset(("requests", "errors", "availability", "latency"))
+_UNTELLING: frozenset[Kind] = frozenset(("other", "identity"))
+_RUNTIMES = ("go", "jvm", "python", "nodejs", "dotnet", "clr", "ruby", "erlang", "beam")
+_INTERNAL: frozenset[Kind] = frozenset(("runtime", "clock", "certificate", "limit"))
 
 
 class PrometheusConfig(ConnectorConfig):
-    """`service_label` holds the service's name; `names` maps a declared service to another value of that label."""
+    """`service_label` holds the service's name; `names` maps a declared service to another value, or several, of that
+    label. `headers` are sent with every question, such as the tenant that Mimir wants in `X-Scope-OrgID`.
+    """
 
     url: HttpUrl
-    service_label: str = Field(default="job", pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")
-    names: Mapping[str, str] = Field(default_factory=dict)
-    max_series: int = Field(default=1_000, ge=1, le=20_000)
+    service_label: str = Field(default="job", min_length=1, max_length=200, pattern=r"^[^\s\"'{}\\]+$")
+    names: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    max_series: int = Field(default=2_000, ge=1, le=20_000)
     max_points: int = Field(default=360, ge=10, le=5_000)
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _one_or_several(cls, names: object) -> object:
+        if not isinstance(names, Mapping):
+            return names
+        return {name: (value,) if isinstance(value, str) else value for name, value in names.items()}
+
+    @field_validator("headers")
+    @classmethod
+    def _plain(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
+                raise ValueError(f"{name!r} is not a header that can be sent")
+            if name.lower() in _SECRET_HEADERS:
+                raise ValueError(f"{name} holds a secret: use the credential fields token, or username and password")
+        return headers
 
 
 class Query(Arguments):
@@ -73,41 +107,50 @@ class Prometheus(Connector):
     def __init__(self, config: Any, context: ConnectorContext) -> None:
         super().__init__(config, context)
         context.require_declared(config.names, key="connectors.prometheus.names")
-        self._service_of = {config.names.get(name, name): name for name in context.names}
+        self._service_of = {value: name for name in context.names for value in config.names.get(name, (name,))}
 
     async def check(self) -> Check:
         try:
-            build = await self._ask("status/buildinfo")
+            build = await self._have("status/buildinfo")
             found = {
                 row["metric"].get(self.config.service_label) for row in await self._vector(self._count_query("5m"))
             }
         except AgentError as exc:
             return Check(
-                ok=False, detail=str(exc), next_action="Correct connectors.prometheus.url or its token, and test again."
+                ok=False,
+                detail=str(exc),
+                next_action="Correct connectors.prometheus.url, its headers or its token, and test again.",
             )
-        silent = sorted(name for value, name in self._service_of.items() if value not in found)
+        version = (build or {}).get("version", "of unknown version")
+        seen = {name for value, name in self._service_of.items() if value in found}
+        silent = sorted(set(self.context.names) - seen)
         if silent:
             return Check(
                 ok=False,
-                detail=f"Prometheus {build['version']} answers, but knows no series of {', '.join(silent)}",
+                detail=f"Prometheus {version} answers, but knows no series of {', '.join(silent)}",
                 next_action="Set connectors.prometheus.service_label, or map the services under names.",
             )
-        return Check(ok=True, detail=f"Prometheus {build['version']}, {len(self._service_of)} services seen")
+        return Check(ok=True, detail=f"Prometheus {version}, {len(self.context.names)} services seen")
 
     async def read_series(self, window: Window) -> SeriesRead:
         """Raw series of every declared service. Raises an AgentError when the server cannot be asked at all."""
         span_s = max(math.ceil((window.end - window.start).total_seconds()), 1)
-        found = await self._vector(self._count_query(f"{span_s}s"), at=window.end)
+        told: list[str] = []
+        found = await self._vector(self._count_query(f"{span_s}s"), at=window.end, told=told)
         names, gaps = self._within_cap(found)
         types = await self._types()
-        step_s = max(await self._scrape_interval_s(), span_s / self.config.max_points)
+        interval_s = await self._scrape_interval_s(names, window.end)
+        if interval_s is None:
+            gaps.append(f"Prometheus does not say how often it scrapes; {_USUAL_INTERVAL_S:.0f} s are assumed")
+        step_s = max(interval_s or _USUAL_INTERVAL_S, span_s / self.config.max_points)
         series: list[RawSeries] = []
         for start in range(0, len(names), _NAMES_PER_QUERY):
             chosen = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
             selector = self._selector(f"__name__=~{_quoted(chosen)}")
-            rows = await self._matrix(selector, window, step_s)
-            series += await self.context.clean_series([self._raw(row, types) for row in rows])
+            rows = await self._matrix(selector, window, step_s, told)
+            series += await self.context.clean_series([one for row in rows for one in self._raw(row, types)])
         seen = {raw.labels["service"] for raw in series}
+        gaps += [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
         gaps += [f"{name}: Prometheus has no series of it" for name in self.context.names if name not in seen]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
 
@@ -117,9 +160,10 @@ class Prometheus(Connector):
         read; selectors, rates, quantiles, aggregations, ratios and factors between units are understood.
         """
         promql = bounded(arguments.promql, self._bound)
-        rows = await self._shown(await self._vector(promql, at=arguments.at))
+        told: list[str] = []
+        rows = await self._shown(await self._vector(promql, at=arguments.at, told=told))
         found = [self._value(row) for row in rows]
-        return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]})
+        return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]}, told=told)
 
     @tool()
     async def query_range(self, arguments: QueryRange) -> ToolOutput:
@@ -131,9 +175,10 @@ class Prometheus(Connector):
         span_s = (end - start).total_seconds()
         step_s = max(arguments.step_s or span_s / 60, span_s / 500, 1.0)
         promql = bounded(arguments.promql, self._bound)
-        rows = await self._shown(await self._matrix(promql, Window(start=start, end=end), step_s))
+        told: list[str] = []
+        rows = await self._shown(await self._matrix(promql, Window(start=start, end=end), step_s, told))
         found = [self._course(row) for row in rows]
-        return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]})
+        return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]}, told=told)
 
     @tool()
     async def list_metrics(self, arguments: ListMetrics) -> ToolOutput:
@@ -185,11 +230,12 @@ class Prometheus(Connector):
         return Bound(label=self.config.service_label, values=tuple(self._service_of))
 
     def _value(self, row: Mapping[str, Any]) -> Sampled:
-        at, value = row["value"]
+        at, value = _one_point(row)
         return self._sampled(row["metric"], [(at, value)], f"{_title(row['metric'])} {value}")
 
     def _course(self, row: Mapping[str, Any]) -> Sampled:
-        return self._sampled(row["metric"], row["values"], f"{_title(row['metric'])}: {_points(row['values'])}")
+        points = row.get("values") or [[at, _counted(histogram)] for at, histogram in row.get("histograms", ())]
+        return self._sampled(row["metric"], points, f"{_title(row['metric'])}: {_points(points)}")
 
     def _sampled(self, metric: Mapping[str, str], points: Iterable[Sequence[Any]], line: str) -> Sampled:
         """Of a series that an expression made there is no name; whether its values are rates only the expression says.
@@ -222,81 +268,167 @@ class Prometheus(Connector):
     def _selector(self, *more: str, service: str | None = None) -> str:
         values = [v for v, name in self._service_of.items() if service in {None, name}]
         pattern = "|".join(re.escape(value) for value in values)
-        return "{" + ",".join([f"{self.config.service_label}=~{_quoted(pattern)}", *more]) + "}"
+        return "{" + ",".join([f"{self._label()}=~{_quoted(pattern)}", *more]) + "}"
+
+    def _label(self) -> str:
+        """The service's label as an expression spells it: in quotation marks where it has dots."""
+        label = self.config.service_label
+        return label if _CLASSIC_NAME.fullmatch(label) else _quoted(label)
 
     def _count_query(self, span: str, service: str | None = None) -> str:
         chosen = self._selector(service=service)
-        return f"count by (__name__, {self.config.service_label}) (last_over_time({chosen}[{span}]))"
+        return f"count by (__name__, {self._label()}) (last_over_time({chosen}[{span}]))"
 
     def _within_cap(self, found: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-        """Metric names, small families first, whose series together stay below the cap; and the gap otherwise."""
+        """Metric names whose series together stay below the cap, and the gap otherwise.
+
+        What tells of requests, errors and latencies comes first, then what fills up, a runtime's internals last; of
+        equals the small families.
+        """
         sizes: dict[str, int] = {}
         for row in found:
             name = row["metric"]["__name__"]
             sizes[name] = sizes.get(name, 0) + int(float(row["value"][1]))
         kept: list[str] = []
         total = 0
-        for name in sorted(sizes, key=lambda n: (sizes[n], n)):
-            total += sizes[name]
-            if total > self.config.max_series:
-                left = len(sizes) - len(kept)
-                return kept, [f"Prometheus: {left} metrics are left out; max_series is {self.config.max_series}"]
-            kept.append(name)
-        return kept, []
+        for name in sorted(sizes, key=lambda n: (_worth(n), sizes[n], n)):
+            if total + sizes[name] <= self.config.max_series:
+                total += sizes[name]
+                kept.append(name)
+        left = len(sizes) - len(kept)
+        told = f"Prometheus: {left} metrics are left out; max_series is {self.config.max_series}"
+        return kept, [told] if left else []
 
-    def _raw(self, row: Mapping[str, Any], types: Mapping[str, str]) -> RawSeries:
-        metric = dict(row["metric"])
-        name = metric.pop("__name__")
+    def _raw(self, row: Mapping[str, Any], types: Mapping[str, str]) -> Iterator[RawSeries]:
+        """The samples of a row as one series; a native histogram's as its count and its sum.
+
+        https://prometheus.io/docs/prometheus/latest/querying/api/#native-histograms
+        """
+        if values := row.get("values"):
+            yield self._series(row["metric"], row["metric"]["__name__"], values, types)
+        if histograms := row.get("histograms"):
+            for part in ("count", "sum"):
+                samples = [[at, histogram[part]] for at, histogram in histograms if part in histogram]
+                if samples:
+                    yield self._series(row["metric"], f"{row['metric']['__name__']}_{part}", samples, {})
+
+    def _series(
+        self, row_metric: Mapping[str, str], name: str, values: Sequence[Sequence[Any]], types: Mapping[str, str]
+    ) -> RawSeries:
+        metric = {key: value for key, value in row_metric.items() if key != "__name__"}
         service = self._service_of[metric[self.config.service_label]]
         if self.config.service_label != "service" and "service" in metric:
             metric["exported_service"] = metric["service"]
         labels = {**metric, "service": service}
-        points = np.array([[float(at), float(value)] for at, value in row["values"]], dtype=np.float64)
+        points = np.array([[float(at), float(value)] for at, value in values], dtype=np.float64)
         return RawSeries(
             name=name, labels=labels, kind=kind_of(name, labels, types), times=points[:, 0], values=points[:, 1]
         )
 
     async def _types(self) -> dict[str, str]:
         """Type by metric name. OpenMetrics counters are listed without their `_total`."""
-        metadata = await self._ask("metadata", {"limit_per_metric": "1"})
+        metadata = await self._have("metadata", {"limit_per_metric": "1"}) or {}
         return {name: entries[0]["type"] for name, entries in metadata.items() if entries}
 
-    async def _scrape_interval_s(self) -> float:
-        """The longest scrape interval among the declared services' targets; 1 s at least."""
-        targets = (await self._ask("targets", {"state": "active"}))["activeTargets"]
-        ours = [t for t in targets if t["labels"].get(self.config.service_label) in self._service_of]
-        return max([1.0, *(_seconds(t.get("scrapeInterval", "")) for t in ours)])
+    async def _scrape_interval_s(self, names: Sequence[str], at: datetime) -> float | None:
+        """The longest scrape interval among the declared services' targets, 1 s at least.
 
-    async def _vector(self, promql: str, at: datetime | None = None) -> list[dict[str, Any]]:
-        data = await self._ask("query", {"query": promql, "time": f"{(at or self.context.now()).timestamp():.3f}"})
+        Mimir, Thanos and the managed ones have no targets: there the samples of one metric are counted; None where
+        they do not tell either.
+        """
+        answer = await self._have("targets", {"state": "active"})
+        if answer is not None:
+            ours = [
+                t for t in answer["activeTargets"] if t["labels"].get(self.config.service_label) in self._service_of
+            ]
+            return max([1.0, *(_seconds(t.get("scrapeInterval", "")) for t in ours)])
+        if not names:
+            return None
+        chosen = self._selector(f"__name__=~{_quoted(re.escape(names[0]))}")
+        rows = await self._vector(f"max(count_over_time({chosen}[{_COUNTED_S}s]))", at=at)
+        most = max((float(row["value"][1]) for row in rows if "value" in row), default=0.0)
+        return max(1.0, _COUNTED_S / most) if most > 1 else None
+
+    async def _vector(
+        self, promql: str, at: datetime | None = None, told: list[str] | None = None
+    ) -> list[dict[str, Any]]:
+        moment = f"{(at or self.context.now()).timestamp():.3f}"
+        data = await self._ask("query", {"query": promql, "time": moment}, told)
         if data["resultType"] == "vector":
             return list(data["result"])
         if data["resultType"] in {"scalar", "string"}:
             return [{"metric": {}, "value": data["result"]}]
         raise BadArguments("query: the expression gives a range of samples; use query_range, or wrap it in rate()")
 
-    async def _matrix(self, promql: str, window: Window, step_s: float) -> list[dict[str, Any]]:
+    async def _matrix(
+        self, promql: str, window: Window, step_s: float, told: list[str] | None = None
+    ) -> list[dict[str, Any]]:
         span = {"start": f"{window.start.timestamp():.3f}", "end": f"{window.end.timestamp():.3f}"}
-        data = await self._ask("query_range", {"query": promql, "step": f"{step_s:.3f}", **span})
+        data = await self._ask("query_range", {"query": promql, "step": f"{step_s:.3f}", **span}, told)
         return list(data["result"])
 
-    async def _ask(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The `data` of an answer. A refused expression becomes BadArguments with the server's own words."""
-        answer = await self.context.outbound.get(
+    async def _have(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The same as `_ask`, and None where the server has no such page."""
+        return await self._ask(path, params, absent=_ABSENT)
+
+    async def _ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        told: list[str] | None = None,
+        *,
+        absent: frozenset[int] = frozenset(),
+    ) -> Any:
+        """The `data` of an answer. A refused expression becomes BadArguments with the server's own words.
+
+        Warnings, as of a store that did not answer, are put into `told`. A long expression is sent as a form: proxies
+        refuse long URLs.
+        """
+        form = urlencode(params or {})
+        is_long = len(form) > _LONGEST_URL
+        typed = {"content-type": "application/x-www-form-urlencoded"} if is_long else {}
+        answer = await self.context.outbound.request(
+            "POST" if is_long else "GET",
             f"{str(self.config.url).rstrip('/')}/api/v1/{path}",
-            params=params,
-            headers=self.context.authorization(),
+            params=None if is_long else params,
+            content=form.encode() if is_long else None,
+            headers={**self.config.headers, **self.context.authorization(), **typed},
             max_bytes=32_000_000,
             timeout_s=15.0,
-            accept={400, 422},
+            accept={400, 422, *absent},
         )
+        if answer.status in absent:
+            return None
         document = answer.json()
         if not isinstance(document, dict) or "status" not in document:
             raise Unavailable("the answer is not one of Prometheus' API; is the URL right?")
         if document["status"] != "success":
             said = await self.context.clean(str(document.get("error", "no reason given")))
             raise BadArguments(f"Prometheus refused it: {said[:300]}")
+        if told is not None:
+            told += [(await self.context.clean(str(warning)))[:200] for warning in document.get("warnings") or ()]
+            told += ["the answer is partial"] if document.get("isPartial") else []
         return document["data"]
+
+
+def _worth(name: str) -> int:
+    """In which order metrics are kept: what users feel, what fills up, the rest, a runtime's internals."""
+    kind = read_name(name).kind
+    if kind in _FELT or kind in _INTERNAL:
+        return 0 if kind in _FELT else 3
+    return 2 if kind in _UNTELLING or name.split("_", 1)[0] in _RUNTIMES else 1
+
+
+def _one_point(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The sample of an instant answer; a native histogram's number of observations."""
+    if "value" in row:
+        return row["value"][0], row["value"][1]
+    at, histogram = row["histogram"]
+    return at, _counted(histogram)
+
+
+def _counted(histogram: Mapping[str, Any]) -> Any:
+    return histogram.get("count", "0")
 
 
 def _quoted(text: str) -> str:
@@ -327,8 +459,13 @@ def _without(others: int, what: str, listed: ToolOutput) -> ToolOutput:
     return replace(listed, gap=f"{listed.gap}; {gap}" if listed.gap else gap)
 
 
-def _listing(found: Sequence[Row], summary: str, facts: dict[str, Any], shown: int = _SHOWN) -> ToolOutput:
-    gap = f"{len(found) - shown} further lines are not shown; narrow the query" if len(found) > shown else None
+def _listing(
+    found: Sequence[Row], summary: str, facts: dict[str, Any], shown: int = _SHOWN, *, told: Sequence[str] = ()
+) -> ToolOutput:
+    gaps = [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
+    if len(found) > shown:
+        gaps.append(f"{len(found) - shown} further lines are not shown; narrow the query")
+    gap = "; ".join(gaps) or None
     absent = "" if found else "nothing found"
     searched = Searched(what="series or alerts", found=len(found), whole=gap is None, line=absent)
     return ToolOutput(

@@ -1,9 +1,16 @@
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from agents.addresses import unwrap
 from agents.errors import AgentError, BadArguments, NeedsReauthorisation, NotPermitted, Unavailable
@@ -250,3 +257,37 @@ def test_public_addresses_stay_themselves() -> None:
     for text in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"):
         assert policy.permits_address(ipaddress.ip_address(text))
     assert str(unwrap(ipaddress.ip_address("::1"))) == "::1"
+
+
+async def test_a_certificate_that_is_not_trusted_is_said_so_at_once(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Shop Internal CA")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "server.pem").write_bytes(made.public_bytes(pem) + private)
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(tmp_path / "server.pem")
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secure)
+    outbound = Outbound(LOOPBACK)
+    try:
+        with pytest.raises(Unavailable, match=r"its certificate is not trusted \(.*SSL_CERT_FILE"):
+            await outbound.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    finally:
+        await outbound.close()
+        server.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from pydantic import Field, HttpUrl, field_validator
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, SpansRead
 from agents.connectors.jaeger.answers import Parsed, as_json, data_of, read_answers
 from agents.connectors.jaeger.reading import render_trace, render_traces
-from agents.errors import AgentError, BadArguments
+from agents.errors import AgentError, BadArguments, TooLarge
 from agents.evidence.types import Window
 from agents.rows import Searched
 from agents.tool import Arguments, ToolOutput, tool
@@ -26,6 +26,7 @@ from agents.tool import Arguments, ToolOutput, tool
 _SLICES: Final = 10
 _SHORTEST_SLICE: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 4
+_HALVINGS: Final = 5  # times that a slice with too large an answer is cut in half
 _TELLING: Final = 20  # so many traces of a slice tell what requests do; of fewer it must be said that there were more
 _ANSWER_BYTES: Final = 16_000_000
 _READ_S: Final = 15.0
@@ -202,14 +203,7 @@ class Jaeger(Connector):
                 if answers.size > self.config.max_bytes // 2:
                     answers.full = True
                     return
-                try:
-                    body = await self._traces(question, self.config.max_bytes // (2 * _AT_ONCE))
-                except AgentError as exc:
-                    answers.failures.append(exc)
-                    return
-                answers.asked.append(question)
-                answers.bodies.append(body)
-                answers.size += len(body)
+                await self._ask_in_parts(question, answers, _HALVINGS)
 
         tasks = [asyncio.create_task(ask(question)) for question in questions]
         if not tasks:
@@ -223,6 +217,23 @@ class Jaeger(Connector):
         for task in done:
             task.result()  # our own bug, if any, is for the outer guard
         return answers, len(late)
+
+    async def _ask_in_parts(self, question: _Question, answers: _Answers, halvings: int) -> None:
+        """One slice; where its answer is too large, its halves, so that one huge trace does not cost the others."""
+        try:
+            body = await self._traces(question, self.config.max_bytes // (2 * _AT_ONCE))
+        except TooLarge as exc:
+            if not halvings or answers.size > self.config.max_bytes // 2:
+                answers.failures.append(TooLarge(f"{_span(question.window)} is left out: {exc}"))
+                return
+            for half in _halves(question):
+                await self._ask_in_parts(half, answers, halvings - 1)
+        except AgentError as exc:
+            answers.failures.append(exc)
+        else:
+            answers.asked.append(question)
+            answers.bodies.append(body)
+            answers.size += len(body)
 
     def _caps(self, asked: Sequence[_Question], parsed: Parsed) -> Iterable[str]:
         """What the caps kept out, as gaps."""
@@ -269,6 +280,19 @@ def _questions(names: Sequence[str], window: Window, limit: int) -> list[_Questi
     ]
     each = max(1, limit // count)
     return [_Question(name=name, window=part, limit=each) for part in (*slices[::2], *slices[1::2]) for name in names]
+
+
+def _halves(question: _Question) -> tuple[_Question, _Question]:
+    window = question.window
+    middle = window.start + (window.end - window.start) / 2
+    return (
+        replace(question, window=Window(start=window.start, end=middle)),
+        replace(question, window=Window(start=middle, end=window.end)),
+    )
+
+
+def _span(window: Window) -> str:
+    return f"{window.start:%H:%M:%S} to {window.end:%H:%M:%S}"
 
 
 CONNECTOR = Jaeger

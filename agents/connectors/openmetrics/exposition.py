@@ -14,13 +14,17 @@ from agents.evidence.types import RawKind
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _NUMBER = r"[+-]?(?:Inf|NaN|inf|nan|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
 _SAMPLE = re.compile(
-    rf"({_NAME})"
+    rf"({_NAME})?"
     r'(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?'
     rf"[ \t]+({_NUMBER})(?:[ \t]+{_NUMBER})?[ \t]*(?:#.*)?"
 )
-_LABEL = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?:,|$)')
-_TYPE = re.compile(rf"#[ \t]+TYPE[ \t]+({_NAME})[ \t]+([a-z]+)[ \t]*")
+# Names outside the classic alphabet stand in quotation marks, the metric's own among its labels:
+# https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info
+_LABEL = re.compile(rf'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*|{_QUOTED})[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?:,|$)')
+_OWN_NAME = re.compile(rf"[ \t]*({_QUOTED})[ \t]*(?:,|$)")
+_TYPE = re.compile(rf"#[ \t]+TYPE[ \t]+({_NAME}|{_QUOTED})[ \t]+([a-z]+)[ \t]*")
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 
@@ -45,12 +49,15 @@ def parse_metrics(text: str) -> Iterator[Sample]:
             continue
         if stripped.startswith("#"):
             if declared := _TYPE.fullmatch(stripped):
-                types[declared[1]] = declared[2]
+                types[_plain(declared[1])] = declared[2]
             continue
         sample = _SAMPLE.fullmatch(stripped)
-        if sample is None:
+        inside = (sample[2] or "") if sample else ""
+        own = _OWN_NAME.match(inside) if sample and not sample[1] else None
+        if sample is None or not (sample[1] or own):
             raise MalformedMetrics(f"line {number} is not a metric: {stripped!r}")
-        name, labels = sample[1], _parse_labels(sample[2] or "", number)
+        name = sample[1] or _plain(own[1] if own else "")
+        labels = _parse_labels(inside[own.end() :] if own else inside, number)
         yield Sample(name=name, labels=labels, kind=kind_of(name, labels, types), value=float(sample[3]))
 
 
@@ -59,11 +66,19 @@ def _parse_labels(text: str, number: int) -> dict[str, str]:
     at = 0
     while at < len(text.rstrip()):
         label = _LABEL.match(text, at)
-        if label is None or label[1] in labels:
+        if label is None or _plain(label[1]) in labels:
             raise MalformedMetrics(f"line {number} has malformed labels: {text!r}")
-        labels[label[1]] = re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), label[2])
+        labels[_plain(label[1])] = _unescaped(label[2])
         at = label.end()
     return labels
+
+
+def _plain(name: str) -> str:
+    return _unescaped(name[1:-1]) if name.startswith('"') else name
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), text)
 
 
 def kind_of(name: str, labels: Mapping[str, str], types: Mapping[str, str]) -> RawKind:

@@ -296,8 +296,13 @@ async def test_answers_beyond_the_byte_cap_are_a_gap(site: Site, jaeger_of: Call
     assert read.gaps == ("Jaeger: not all traces were read; max_bytes is 600000",)
     minutes = np.floor((read.spans.ts - WINDOW.start.timestamp()) / 60).astype(int)
     assert minutes.max() - minutes.min() >= 6
-    with pytest.raises(Unavailable, match="answered more than 12500 bytes"):
-        await jaeger_of(max_bytes=100_000, limit=5000).read_spans(WINDOW)
+    few = await jaeger_of(max_bytes=100_000, limit=5000).read_spans(WINDOW)
+    assert 0 < few.spans.ts.size < read.spans.ts.size
+    assert few.gaps
+    site.traces = [order("beef", WINDOW.start + timedelta(seconds=1), tags={"body": "x" * 100_000})]
+    none = await jaeger_of(max_bytes=100_000, limit=5000).read_spans(WINDOW)
+    assert none.spans.ts.size == 0
+    assert "answered more than 12500 bytes" in none.gaps[0]
 
 
 async def test_a_service_without_traces_is_named_and_not_asked_for(
@@ -480,3 +485,13 @@ def test_it_needs_no_host_and_its_settings_are_checked(context_of: ContextOf) ->
         Jaeger(config, context_of("checkout"))
     with pytest.raises(ValidationError):
         JaegerConfig.model_validate({"url": "http://jaeger:16686", "names": ["web"]})
+
+
+async def test_one_huge_trace_does_not_cost_the_others(site: Site, jaeger_of: Callable[..., Jaeger]) -> None:
+    site.traces = [order(f"{i:x}", WINDOW.start + timedelta(seconds=5 * i)) for i in range(1, 100)]
+    site.traces.append(order("beef", WINDOW.start + timedelta(seconds=62), tags={"body": "x" * 2_000_000}))
+    read = await jaeger_of(max_bytes=4_000_000).read_spans(WINDOW, ["storefront"])
+    assert len(set(read.spans.trace.tolist())) >= 95
+    (gap,) = read.gaps
+    assert "is left out" in gap
+    assert "answered more than" in gap

@@ -207,3 +207,21 @@ def test_a_target_that_is_no_declared_service_is_refused(context_of: ContextOf) 
 
 def test_it_is_discovered_by_its_name() -> None:
     assert CONNECTOR.name == "openmetrics"
+
+
+def test_names_in_quotation_marks_are_read() -> None:
+    page = (
+        '# TYPE "http.server.duration" histogram\n'
+        '{"http.server.duration_count","http.route"="/pay, {a}"} 3\n'
+        '{"queue.length"} 4\n'
+        'plain_total{"status.code"="5\\"xx",route="/a"} 5\n'
+    )
+    found = [(sample.name, dict(sample.labels), sample.kind, sample.value) for sample in parse_metrics(page)]
+    assert found == [
+        ("http.server.duration_count", {"http.route": "/pay, {a}"}, "counter", 3),
+        ("queue.length", {}, "unknown", 4),
+        ("plain_total", {"status.code": '5"xx', "route": "/a"}, "counter", 5),
+    ]
+    for bad in ("{} 1\n", '{"a"="b"} 1\n', '{"a",,"b"="c"} 1\n', 'a{"b"="1","b"="2"} 1\n', '{"a" 1\n'):
+        with pytest.raises(MalformedMetrics):
+            list(parse_metrics(bad))

@@ -2,13 +2,15 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from aiohttp import web
+from pydantic import ValidationError
 
 from agents.connector import ConnectorContext, MetricSource
 from agents.connectors.prometheus import (
@@ -227,3 +229,158 @@ async def test_an_answer_that_is_none_of_prometheus_is_unavailable(
 
 def test_it_needs_no_host() -> None:
     assert not CONNECTOR.host
+
+
+COUNTED = {"__name__": "http_requests_total", "job": "checkout", "code": "200"}
+END = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATELY = Window(start=END - timedelta(minutes=10), end=END)
+
+
+class Server:
+    """A local server with Prometheus' pages; `without` are those that it has not, `more` goes into each answer."""
+
+    def __init__(self, *, without: Sequence[str] = (), more: Mapping[str, Any] | None = None) -> None:
+        self.without, self.more = without, more or {}
+        self.rows: list[dict[str, Any]] = [
+            {"metric": COUNTED, "values": [[END.timestamp() - s, "7"] for s in range(600, 0, -15)]}
+        ]
+        self.names: dict[str, int] = {"http_requests_total": 1}
+        self.asked: list[tuple[str, str, dict[str, str], Mapping[str, str]]] = []
+
+    async def reply(self, request: web.Request) -> web.Response:
+        form = {**request.query, **(await request.post() if request.method == "POST" else {})}
+        asked = {key: str(value) for key, value in form.items()}
+        path = request.path.removeprefix("/api/v1/")
+        self.asked.append((request.method, path, asked, request.headers))
+        if path in self.without:
+            return web.Response(status=404, text="404 page not found")
+        return web.json_response({"status": "success", "data": self._data(path, asked), **self.more})
+
+    def _data(self, path: str, asked: Mapping[str, str]) -> Any:
+        if path == "query" and "count_over_time" in asked["query"]:
+            return {"resultType": "vector", "result": [{"metric": {}, "value": [0, "40"]}]}
+        if path == "query":
+            rows = [
+                {"metric": {"__name__": name, "job": "checkout"}, "value": [0, str(n)]}
+                for name, n in self.names.items()
+            ]
+            return {"resultType": "vector", "result": rows}
+        if path == "query_range":
+            return {"resultType": "matrix", "result": self.rows}
+        if path == "targets":
+            return {"activeTargets": [{"labels": {"job": "checkout"}, "scrapeInterval": "15s"}]}
+        return {"version": "3.1"} if path == "status/buildinfo" else {}
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    runners: list[web.AppRunner] = []
+
+    async def start(server: Server) -> str:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", server.reply)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+def reading(context_of: ContextOf, url: str, **settings: Any) -> Prometheus:
+    config = PrometheusConfig.model_validate({"url": url, **settings})
+    return Prometheus(config, context_of("checkout", now=lambda: END))
+
+
+async def test_a_server_without_targets_metadata_or_version_is_read_all_the_same(
+    context_of: ContextOf, serving: Callable[..., Awaitable[str]]
+) -> None:
+    server = Server(without=("targets", "metadata", "status/buildinfo"))
+    prometheus = reading(context_of, await serving(server))
+    read = await prometheus.read_series(LATELY)
+    assert [(raw.name, raw.kind) for raw in read.series] == [("http_requests_total", "counter")]
+    assert read.gaps == ()
+    (asked,) = [form for _, path, form, _ in server.asked if path == "query_range"]
+    assert float(asked["step"]) == 15.0  # 40 samples in 10 minutes
+    assert "unknown version" in (await prometheus.check()).detail
+
+
+async def test_warnings_and_partial_answers_are_gaps(
+    context_of: ContextOf, serving: Callable[..., Awaitable[str]]
+) -> None:
+    prometheus = reading(
+        context_of, await serving(Server(more={"warnings": ["store a did not answer"], "isPartial": True}))
+    )
+    read = await prometheus.read_series(LATELY)
+    assert read.gaps == ("Prometheus warns: store a did not answer", "Prometheus warns: the answer is partial")
+    shown = await prometheus.query(Query(promql="up"))
+    assert "store a did not answer" in (shown.gap or "")
+
+
+async def test_headers_are_sent_and_hold_no_secret(
+    context_of: ContextOf, serving: Callable[..., Awaitable[str]]
+) -> None:
+    server = Server()
+    await reading(context_of, await serving(server), headers={"X-Scope-OrgID": "shop"}).read_series(LATELY)
+    assert {headers["X-Scope-OrgID"] for *_, headers in server.asked} == {"shop"}
+    for bad in ({"Authorization": "Bearer x"}, {"X Y": "z"}, {"X-A": "b\r\nX-C: d"}):
+        with pytest.raises(ValidationError):
+            PrometheusConfig.model_validate({"url": "http://x", "headers": bad})
+
+
+async def test_native_histograms_are_counted_and_summed(
+    context_of: ContextOf, serving: Callable[..., Awaitable[str]]
+) -> None:
+    server = Server()
+    samples = [[END.timestamp() - s, {"count": str(600 - s), "sum": "0.5", "buckets": []}] for s in (300, 0)]
+    server.rows.append(
+        {"metric": {"__name__": "http_request_duration_seconds", "job": "checkout"}, "histograms": samples}
+    )
+    prometheus = reading(context_of, await serving(server))
+    found = {raw.name: raw for raw in (await prometheus.read_series(LATELY)).series}
+    assert found["http_request_duration_seconds_count"].values.tolist() == [300.0, 600.0]
+    assert {found[f"http_request_duration_seconds_{part}"].kind for part in ("count", "sum")} == {"counter"}
+    shown = await prometheus.query_range(QueryRange(promql="http_request_duration_seconds"))
+    assert "600" in shown.text
+
+
+async def test_a_dotted_label_and_several_values_are_asked_for_in_one_form(
+    context_of: ContextOf, serving: Callable[..., Awaitable[str]]
+) -> None:
+    server = Server()
+    metric = {"__name__": "http_requests_total", "service.name": "checkout-worker"}
+    server.rows = [{"metric": metric, "values": [[END.timestamp(), "1"]]}]
+    server.names = {f"a_rather_long_metric_name_of_requests_{n}_total": 1 for n in range(80)}
+    settings = {"service_label": "service.name", "names": {"checkout": ["checkout-api", "checkout-worker"]}}
+    read = await reading(context_of, await serving(server), **settings).read_series(LATELY)
+    assert [raw.labels["service"] for raw in read.series] == ["checkout"]
+    (method, query) = next((m, form["query"]) for m, path, form, _ in server.asked if path == "query_range")
+    assert method == "POST"
+    assert query.startswith('{"service.name"=~"checkout\\\\-api|checkout\\\\-worker"')
+    for bad in ('a"b', "a b", "", "a}"):
+        with pytest.raises(ValidationError):
+            PrometheusConfig.model_validate({"url": "http://x", "service_label": bad})
+
+
+def test_the_cap_keeps_what_users_feel_and_drops_a_runtimes_internals(context_of: ContextOf) -> None:
+    sizes = {
+        "jvm_gc_pause_seconds_count": 3,
+        "go_goroutines": 3,
+        "process_resident_memory_bytes": 3,
+        "http_requests_total": 40,
+        "rpc_errors_total": 20,
+        "http_request_duration_seconds_sum": 20,
+        "db_pool_connections_in_use": 10,
+        "http_request_duration_seconds_bucket": 500,
+        "build_info": 1,
+    }
+    prometheus = reading(context_of, "http://x", max_series=95)
+    rows = [{"metric": {"__name__": name}, "value": [0, str(n)]} for name, n in sizes.items()]
+    kept, gaps = prometheus._within_cap(rows)
+    assert set(kept[:3]) == {"http_requests_total", "rpc_errors_total", "http_request_duration_seconds_sum"}
+    assert "db_pool_connections_in_use" in kept
+    assert not {"http_request_duration_seconds_bucket", "go_goroutines"} & set(kept)
+    assert gaps == [f"Prometheus: {len(sizes) - len(kept)} metrics are left out; max_series is 95"]
