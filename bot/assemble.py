@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -32,6 +33,7 @@ from agents.runtime import Pace, Runtime
 from agents.slot import SlotLost
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
+from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, warn_if_unfit
 from bot.safekeeping import DailyBackup, backups_of
@@ -52,6 +54,7 @@ from handlers.uninstall import Uninstall
 from handlers.visibility import Visibility
 from store import inbox
 from store.account_upkeep import forget_ended
+from store.errors import NotFound
 from store.event_days import EventDays
 from store.ids import InboxId, TenantId
 from store.key_provider import MasterKeys
@@ -67,6 +70,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("autoheal.assemble")
 
 SWEEP_EVERY: Final = timedelta(seconds=3)
+ADMIN_EVERY: Final = timedelta(minutes=5)
+ADMIN_PATIENCE_S: Final = 120.0
 DUE_EVERY: Final = timedelta(minutes=5)
 FORGET_EVERY: Final = timedelta(hours=1)
 TIDY_EVERY: Final = timedelta(hours=6)
@@ -306,7 +311,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(db, engine, upkeep, backup, mailing)
-        timetable.every(DUE_EVERY, thread.resume, name="tell what is still due", at_start=True)
+        plan_slack_work(timetable, db, clients, thread, adopted)
         DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()
         stack.callback(timetable.stop)
@@ -388,6 +393,20 @@ async def open_mail(settings: Settings, db: Database, keys: MasterKeys, metrics:
     from bot.mailing import open_mailing  # noqa: PLC0415 -- imported only where mail is sent
 
     return await open_mailing(settings, db, keys, metrics)
+
+
+def plan_slack_work(
+    timetable: Timetable, db: Database, clients: TenantClients, thread: SlackThread, adopted: Adopted
+) -> None:
+    """What Slack could not do when it was asked first."""
+    timetable.every(ADMIN_EVERY, lambda: find_admin(db, clients, adopted.tenant_id), name="find the first admin")
+    timetable.every(DUE_EVERY, thread.resume, name="tell what is still due", at_start=True)
+
+
+async def find_admin(db: Database, clients: TenantClients, tenant: TenantId) -> None:
+    """Slack may have been too busy for it at the start."""
+    with contextlib.suppress(NotFound):  # uninstalled meanwhile
+        await name_first_admin(db, tenant, await clients.client_for(tenant), patience_s=ADMIN_PATIENCE_S)
 
 
 async def forget_finished(engine: Engine) -> None:

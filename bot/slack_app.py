@@ -25,12 +25,14 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agents.failure import log_failure
-from bot.slack_clients import guarded_session, make_client
+from bot.slack_clients import SlackNotReady, guarded_session, make_client
+from bot.waiting import absence
 from handlers.intake import Intake, Refused
 from store.redaction import Secret
 
@@ -216,11 +218,20 @@ class SocketMode:
         self._handler: AsyncSocketModeHandler | None = None
 
     async def start(self) -> None:
-        """Returns once connected; reconnects by itself. Raises SlackApiError when Slack refuses the app token."""
+        """Returns once connected; reconnects by itself. Raises SlackNotReady when Slack refuses the app token, and
+        SlackApiError where it is only busy or away.
+        """
         web = make_client(self._session, self._api_url, None)
-        await web.apps_connections_open(
-            app_token=self._app_token.reveal()
-        )  # the handler would retry a refusal for ever
+        try:  # the handler would retry a refusal for ever
+            await web.apps_connections_open(app_token=self._app_token.reveal())
+        except SlackApiError as exc:
+            if absence(exc) is not None:
+                raise
+            code = exc.response.get("error")
+            raise SlackNotReady(
+                f"SLACK_APP_TOKEN was refused by Slack ({code}): generate an App-Level Token with connections:write, "
+                "with Socket Mode on, and set it again"
+            ) from exc
         handler = AsyncSocketModeHandler(self._app, self._app_token.reveal(), logger=_LOGGER, web_client=web)
         handler.client.proxy = web.proxy
         unguarded, handler.client.aiohttp_client_session = (

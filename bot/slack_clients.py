@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
@@ -25,19 +25,19 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from store import audit, erasure, events, tenants, users
+from bot.first_admin import name_first_admin
+from bot.waiting import absence
+from store import audit, erasure, events, tenants
 from store.errors import NotFound, TenantFrozen
 from store.ids import TenantId
 from store.redaction import Secret
 from store.session import Database
 from store.tenants import SlackInstall
-from store.users import Role
 
 log = logging.getLogger("autoheal.slack")
 
 TOKEN_FRESH: Final = timedelta(seconds=60)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_MOST_PAGES: Final = 20
 
 
 class EgressRefused(Exception):
@@ -144,13 +144,14 @@ async def adopt_workspace(
 ) -> Adopted:
     """Ask Slack once who the token is, and keep the install for its workspace, encrypted. Safe to run at every start.
 
-    The first admin is `admin_slack_id`, else the workspace's primary owner, an owner or an admin: a token does not
-    say who installed it. Raises SlackNotReady.
+    The first admin is `admin_slack_id`, else whom `first_admin.py` finds. Raises SlackNotReady for a refused token,
+    and SlackApiError where Slack is only busy or away.
     """
     try:
         answer = await client.auth_test()
-        owner = admin_slack_id or await _find_owner(client)
     except SlackApiError as exc:
+        if absence(exc) is not None:
+            raise
         code = exc.response.get("error")
         raise SlackNotReady(
             f"SLACK_BOT_TOKEN was refused by Slack ({code}): reinstall the app and copy the Bot User OAuth Token again"
@@ -171,11 +172,12 @@ async def adopt_workspace(
             app_id=str(answer.get("app_id") or ""),
             bot_user_id=str(answer["user_id"]),
             bot_token=token,
-            installer_slack_id=owner,
+            installer_slack_id=admin_slack_id or "",
             scopes=_scopes(answer.headers),
             installed_at=db.now(),
         ),
     )
+    await name_first_admin(db, tenant, client, named=admin_slack_id)
     return Adopted(
         tenant_id=tenant, team_id=team_id, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"])
     )
@@ -199,38 +201,10 @@ async def _keep_install(db: Database, tenant: TenantId, install: SlackInstall) -
             install.bot_user_id,
             install.scopes,
         ):
-            await tenants.save_install(s, install)
+            kept = install.installer_slack_id or (known.installer_slack_id if known else "")
+            await tenants.save_install(s, replace(install, installer_slack_id=kept))
             await events.emit(s, "ai.autoheal.app.installed.v1", "slack")
             await audit.record(s, actor=audit.SYSTEM, action="system.app.installed", target="slack")
-        if install.installer_slack_id and not await users.admins(s):
-            admin = await users.ensure_user(s, slack_user_id=install.installer_slack_id, role=Role.ADMIN)
-            if admin.role is not Role.ADMIN:
-                await users.set_role(s, admin.id, Role.ADMIN)
-            await audit.record(
-                s, actor=audit.SYSTEM, action="system.role.granted", target=admin.id, details={"role": "admin"}
-            )
-
-
-async def _find_owner(client: AsyncWebClient) -> str:
-    """The Slack id of the primary owner, else of the first owner, else of the first admin; empty when Slack names
-    none.
-    """
-    ranked: dict[int, str] = {}
-    cursor = ""
-    for _ in range(_MOST_PAGES):
-        page = await client.users_list(limit=200, cursor=cursor)
-        for member in page.get("members") or []:
-            if member.get("deleted") or member.get("is_bot"):
-                continue
-            for rank, mark in enumerate(("is_primary_owner", "is_owner", "is_admin")):
-                if member.get(mark):
-                    ranked.setdefault(rank, str(member["id"]))
-        cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
-        if 0 in ranked or not cursor:
-            break
-    if not ranked:
-        log.warning("no owner found", extra={"action": "slack.owner_unknown"})
-    return ranked[min(ranked)] if ranked else ""
 
 
 def _scopes(headers: Mapping[str, Any]) -> tuple[str, ...]:

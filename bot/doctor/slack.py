@@ -14,6 +14,7 @@ from bot.doctor.finding import Finding, note, ok, problem
 from bot.manifest import bot_scopes, load_manifest
 from bot.settings import Settings
 from bot.slack_clients import EgressRefused, guarded_session, make_client
+from bot.waiting import absence
 from store.redaction import Secret
 
 _CHANNELS_SHOWN: Final = 10
@@ -38,12 +39,7 @@ async def _bot_token(client: AsyncWebClient, settings: Settings) -> AsyncIterato
     try:
         answer = await client.auth_test()
     except SlackApiError as exc:
-        code = exc.response.get("error")
-        yield problem(
-            subject,
-            f"refused by Slack ({code})",
-            "reinstall the app and copy the Bot User OAuth Token to SLACK_BOT_TOKEN",
-        )
+        yield _refused(subject, exc, "reinstall the app and copy the Bot User OAuth Token to SLACK_BOT_TOKEN")
         return
     except _UNREACHABLE as exc:
         yield _unreachable(subject, exc)
@@ -87,7 +83,8 @@ async def _channels(client: AsyncWebClient, bot: str) -> Finding:
             if not cursor:
                 break
     except SlackApiError as exc:
-        return problem(subject, f"cannot be listed ({exc.response.get('error')})", "see the scopes above")
+        code = exc.response.get("error")
+        return _away(subject, exc) or problem(subject, f"cannot be listed ({code})", "see the scopes above")
     except _UNREACHABLE as exc:
         return _unreachable(subject, exc)
     if not names:
@@ -131,14 +128,21 @@ async def _way_in(settings: Settings, client: AsyncWebClient) -> Finding:
     try:
         await client.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
     except SlackApiError as exc:
-        return problem(
-            subject,
-            f"refused by Slack ({exc.response.get('error')})",
-            "generate an App-Level Token with connections:write, with Socket Mode on, and set SLACK_APP_TOKEN",
-        )
+        todo = "generate an App-Level Token with connections:write, with Socket Mode on, and set SLACK_APP_TOKEN"
+        return _refused(subject, exc, todo)
     except _UNREACHABLE as exc:
         return _unreachable(subject, exc)
     return ok(subject, "Socket Mode can be opened")
+
+
+def _refused(subject: str, exc: SlackApiError, todo: str) -> Finding:
+    return _away(subject, exc) or problem(subject, f"refused by Slack ({exc.response.get('error')})", todo)
+
+
+def _away(subject: str, exc: SlackApiError) -> Finding | None:
+    """A limit, or a bad day of Slack's, says nothing of the token."""
+    away = absence(exc)
+    return None if away is None else problem(subject, f"not tested: {away}", "try again in a minute")
 
 
 def _unreachable(subject: str, exc: Exception) -> Finding:
