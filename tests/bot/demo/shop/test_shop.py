@@ -22,7 +22,7 @@ from bot.demo.shop import SCENARIOS, Shop, ShopDescription, ShopError
 from bot.demo.shop.edits import MISTAKES
 from bot.demo.shop.repository import Repository
 
-pytestmark = [pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TELLING = re.compile(
     rf"{'|'.join(SCENARIOS)}|scenario|referee|\bfault|inject|chaos|\bbroken\b|leak|surge|quota|innocent|healable",
