@@ -12,7 +12,7 @@ async def test_the_request_is_posted_and_its_thread_carries_the_investigation(sl
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         (incident,) = await open_incidents(s)
     assert incident.thread_ts == root.ts
-    assert slack.said("incidents") == ["<@U0MIA> asks: checkout &lt;!channel&gt; is failing"]
+    assert slack.said("incidents") == ["<@U0MIA> asks: checkout @channel is failing"]
     assert "slack.command.used" in await audited(slack)
 
 
