@@ -11,13 +11,16 @@ import logging
 import math
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from agents.case import load_case
+from agents.connector import Outliving
 from agents.errors import AgentError, Unavailable
 from agents.healing import Healed, Reading, criteria, judge_readings, read_indicator
+from agents.patience import Patience
 from agents.permission import Denied, Person, check_approval
 from agents.remediation import (
     Impossible,
@@ -330,6 +333,8 @@ async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> 
     if not await approvals.advance(s, approval_id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED}):
         raise _NotApproved
     approval = await _approval(s, approval_id)
+    if approval.approved_until is None or s.now() > approval.approved_until:
+        raise _NotApproved  # the store kept us waiting past the time for which people approved: it is checked anew
     plan = Plan.model_validate(approval.plan)
     details = {"fence": key, "action": plan.action, "plan_hash": approval.plan_hash, "decided_by": approval.decided_by}
     await events.emit(s, "ai.autoheal.remediation.started.v1", approval.id, details)
@@ -341,9 +346,12 @@ async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> 
 async def _interrupted(rt: Runtime, tenant: TenantId, approval: Approval, what: str) -> ApprovalState:
     """The process died, or time ran out, between the start and the end of the effect: read, tell, never retry."""
     plan = Plan.model_validate(approval.plan)
-    remediation = discover_remediations()[plan.remediation]
+    remediation, ctx = discover_remediations()[plan.remediation], context(rt, tenant)
     try:
-        target = await remediation.read_target(plan, context(rt, tenant))
+        actuator = ctx.require_actuator(plan.action, plan.target)
+        if isinstance(actuator, Outliving) and not await actuator.settle(approval.id):
+            what = f"{what}; its command still runs"
+        target = await remediation.read_target(plan, ctx)
         reads = f"the target reads {target.version[:7]}, {target.state}"
     except AgentError as exc:
         reads = f"the target could not be read ({exc})"
@@ -352,6 +360,14 @@ async def _interrupted(rt: Runtime, tenant: TenantId, approval: Approval, what: 
 
 
 async def _finish_effect(
+    rt: Runtime, tenant: TenantId, approval_id: ApprovalId, state: ApprovalState, detail: str
+) -> ApprovalState:
+    """What came of the effect is known here only: it is not given up while the store does not answer."""
+    write = partial(_write_outcome, rt, tenant, approval_id, state, detail)
+    return await Patience(sleep=rt.sleep).outlast(write, what="the outcome of an effect")
+
+
+async def _write_outcome(
     rt: Runtime, tenant: TenantId, approval_id: ApprovalId, state: ApprovalState, detail: str
 ) -> ApprovalState:
     key = _fence_of(approval_id)

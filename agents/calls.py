@@ -29,6 +29,7 @@ from store.artifacts import Artifact
 from store.audit import Actor
 from store.ids import InvestigationId, TenantId
 from store.redaction import Redacted, RedactionFailed
+from store.trouble import passes
 
 log = logging.getLogger("autoheal.calls")
 
@@ -165,7 +166,9 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
     except TimeoutError:
         gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
         return _unread(gap, "timed out", gap=gap, call=call), True, tool.source
-    except Exception as exc:  # noqa: BLE001 -- the outer guard of a tool: our bug is a gap, not the end of the run
+    except Exception as exc:  # the outer guard of a tool: our bug is a gap, not the end of the run
+        if passes(exc):
+            raise  # the store's trouble is the step's, which waits for it
         reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
         return _unread(gap, "failed", gap=gap, call=call), True, tool.source

@@ -311,6 +311,14 @@ class RiskRated(Protocol):
 
 
 @runtime_checkable
+class Outliving(Protocol):
+    """An actuator whose actions go on when this process ends in the middle."""
+
+    async def settle(self, idempotency_key: str) -> bool:
+        """Wait until the action that was begun under this key has ended. False when it did not within its time."""
+
+
+@runtime_checkable
 class Revocable(Protocol):
     """A connector whose credential can be withdrawn at the vendor, as an OAuth grant can."""
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agents.permission import Denied, Person
 from store.approvals import Approval, Decision
-from store.ids import ApprovalId, IncidentId, InvestigationId
+from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_id
 from store.incidents import Sight
 from store.redaction import Redacted
 
@@ -25,6 +25,11 @@ class Ask:
     channel_id: str
     thread_ts: str
     source_ts: str
+
+
+def run_asked_for(tenant: TenantId, channel_id: str, source_ts: str) -> InvestigationId:
+    """The id of the run that this message starts, or started before a crash."""
+    return InvestigationId(stable_id("investigation", tenant, channel_id, source_ts))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,29 +7,30 @@ holds ids and closed words, sealed under the engine's own key. See https://docs.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextvars
-import json
 import logging
-import os
-import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._core import StepOptions
-from dbos._recovery import recover_pending_workflows
-from dbos._serialization import Serializer
+from dbos._error import DBOSException
+from dbos._recovery import _recover_workflow, recover_pending_workflows
 
-from agents.failure import log_failure
+from agents.patience import Patience
 from agents.queue_workers import POLL_S, QueueWorkers, end_idle_rounds, wake
+from agents.sealed_words import SealedWords, closed_word
 from agents.slot import Slot, SlotLost, take_slot
-from agents.workflow import Lane, StepFailed, Workflow, discover_workflows
+from agents.steps import Steps
+from agents.workflow import Lane, Life, Workflow, discover_workflows
 from store.engine import drop_if_hung_up
 
 if TYPE_CHECKING:
@@ -46,67 +47,14 @@ _WORK: Final = f"""
 """The slots that have unfinished work, as `take_slot` wants to know them."""
 _CONNECTIONS: Final = 2
 """On PostgreSQL, beside the listener's and the slot's: twelve replicas share the hundred of a default server."""
-_WORD_MAX: Final = 200
-_WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _UNFINISHED: Final = ("PENDING", "ENQUEUED", "DELAYED")
 _BATCH: Final = 200
+_BROKEN: Final = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_SURE: Final = timedelta(seconds=20)  # between the claim of a workflow and its first line other work may come
+_FULL: Final = frozenset({10, 13, 14})  # SQLite: input and output, full, cannot open
 
 StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "before" | "after")
-
-
-class SealedWords(Serializer):
-    """JSON of short strings under AES-256-GCM. Refuses anything that is not an id, a word or a failed step."""
-
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
-
-    def serialize(self, data: Any) -> str:
-        nonce = os.urandom(12)
-        sealed = self._cipher.encrypt(nonce, json.dumps(_plain(data)).encode(), b"AH-ENGINE-1")
-        return base64.b64encode(nonce + sealed).decode()
-
-    def deserialize(self, serialized_data: str) -> Any:
-        raw = base64.b64decode(serialized_data)
-        return _revive(json.loads(self._cipher.decrypt(raw[:12], raw[12:], b"AH-ENGINE-1")))
-
-    def name(self) -> str:
-        return "autoheal_sealed_words"
-
-
-def _word(value: object) -> str:
-    """`value` as an id or a closed word. Raises TypeError, which does not repeat it."""
-    if not isinstance(value, str) or not _WORD.fullmatch(value):
-        raise TypeError(f"a workflow may carry ids and words only, not this {type(value).__name__}")
-    return value
-
-
-def _plain(data: Any) -> Any:
-    if data is None or isinstance(data, bool | int | float):
-        return data
-    if isinstance(data, str):
-        if len(data) > _WORD_MAX:
-            raise TypeError("a workflow may carry ids and words only; content belongs in the store")
-        return data
-    if isinstance(data, list | tuple):
-        return [_plain(item) for item in data]
-    if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
-    if isinstance(data, StepFailed):
-        return {"__failed__": [data.kind, data.reference]}
-    if isinstance(data, BaseException):
-        return {"__failed__": [type(data).__name__, "engine"]}
-    raise TypeError(f"a workflow may carry ids and words only, not {type(data).__name__}")
-
-
-def _revive(data: Any) -> Any:
-    if isinstance(data, dict) and "__failed__" in data:
-        return StepFailed(*data["__failed__"])
-    if isinstance(data, dict):
-        return {key: _revive(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_revive(item) for item in data]
-    return data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +67,8 @@ class EngineSettings:
     concurrent_investigations: int = 20
     concurrent_receives: int = 32
     executor_threads: int = 24
+    patience: timedelta = timedelta(minutes=10)  # that a step has with a store that does not answer
+    drain: timedelta = timedelta(seconds=6)  # that effects have at an orderly stop
 
 
 class Engine:
@@ -131,6 +81,9 @@ class Engine:
         self._slot: Slot | None = None
         self._dbos: DBOS | None = None
         self._workers: QueueWorkers | None = None
+        self._steps = Steps(Patience(longest=settings.patience))
+        self._bodies_running: set[str] = set()
+        self._seen_lost: dict[str, float] = {}
 
     async def start(self, runtime: Runtime, *, lost: Callable[[SlotLost], None] | None = None) -> None:
         """Take a slot, register the workflows, recover what a crash left here or in another replica. Raises SlotTaken
@@ -152,6 +105,7 @@ class Engine:
         self._dbos._background_jobs_stop_event.set()  # noqa: SLF001
         DBOS.launch()
         end_idle_rounds(self._dbos)
+        await asyncio.to_thread(self._recover, self._dbos, self._slot.name)
         caps = {
             Lane.RECEIVE.value: self._settings.concurrent_receives,
             Lane.INVESTIGATE.value: self._settings.concurrent_investigations,
@@ -166,17 +120,26 @@ class Engine:
         self._workers.start(queues)
         self._slot.keep(self._adopt, lost)
 
+    def _recover(self, dbos: DBOS, slot: str) -> None:
+        """What an earlier process left here, where DBOS' own recovery was ended with its other rounds."""
+        for left in dbos._sys_db.get_pending_workflows(slot, APPLICATION_VERSION):  # noqa: SLF001 -- as its own does
+            if left.workflow_id not in self._bodies_running:
+                _recover_workflow(dbos, left, [slot])
+
     def leads(self) -> bool:
         """Whether this process does what only one replica may do: always where it is the only one."""
         return self._slot is not None and self._slot.leads()
 
     async def stop(self) -> None:
-        """Stop taking work and give the slot back. What is unfinished goes on at the next start."""
+        """Stop taking work, let effects finish, give the slot back. What is unfinished goes on at the next start."""
         logging.getLogger("dbos").setLevel(logging.CRITICAL + 1)  # interrupted bodies are no news: they go on later
         if self._workers is not None:
             await asyncio.to_thread(self._workers.stop)
+        await self._steps.close(self._settings.drain)
         if self._dbos is not None:
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            # It was the loop's default and is shut down now; what closes after the engine still reads files.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "autoheal"))
         if self._slot is not None:
             await self._slot.release()
         self._workers = self._dbos = self._slot = None
@@ -205,21 +168,26 @@ class Engine:
         async def body(*arguments: str) -> str:
             started, outcome = time.monotonic(), "failed"
             self._ring(workflow.lane)
+            run = _DbosRun(self)
+            self._bodies_running.add(run.workflow_id)
             try:
-                outcome = await workflow.body(_DbosRun(self), runtime, *arguments)
+                outcome = await workflow.body(run, runtime, *arguments)
             except asyncio.CancelledError:
                 outcome = "interrupted"
                 raise
             finally:
+                self._bodies_running.discard(run.workflow_id)
+                self._steps.forget(run.workflow_id)
                 runtime.meter.workflow_ended(workflow.name, outcome, time.monotonic() - started)
             return outcome
 
         body.__name__ = body.__qualname__ = workflow.name
-        return DBOS.workflow(name=workflow.name)(body)
+        # What waits for people must outlive any number of restarts; all else is bounded by its own deadline as well.
+        return DBOS.workflow(name=workflow.name, max_recovery_attempts=None)(body)
 
     async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
         known, body = self._bodies[workflow]
-        words = tuple(_word(argument) for argument in (workflow_id, *arguments))[1:]
+        words = tuple(closed_word(argument) for argument in (workflow_id, *arguments))[1:]
 
         async def submit() -> None:
             with SetWorkflowID(workflow_id):
@@ -236,9 +204,62 @@ class Engine:
             self._workers.ring(lane.value)
 
     async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
-        await _outside_workflows(DBOS.send_async(workflow_id, _word(word), topic, idempotency_key=key))
+        await _outside_workflows(DBOS.send_async(workflow_id, closed_word(word), topic, idempotency_key=key))
         if self._dbos is not None:
             wake(self._dbos, workflow_id, topic)
+
+    async def life(self, workflow_id: str) -> Life:
+        found = await _outside_workflows(
+            DBOS.list_workflows_async(workflow_ids=[workflow_id], load_input=False, load_output=False)
+        )
+        if not found:
+            return "absent"
+        if found[0].status in _ENDED:
+            return "ended"
+        is_lost = found[0].status == "PENDING" and found[0].executor_id == self._slot_name
+        return "lost" if is_lost and self._surely_lost(workflow_id) else "live"
+
+    def _surely_lost(self, workflow_id: str) -> bool:
+        """For some time no body of it runs here, although the engine's database says so."""
+        if workflow_id in self._bodies_running:
+            self._seen_lost.pop(workflow_id, None)
+            return False
+        since = self._seen_lost.setdefault(workflow_id, time.monotonic())
+        return time.monotonic() - since >= _SURE.total_seconds()
+
+    @property
+    def _slot_name(self) -> str:
+        return self._slot.name if self._slot is not None else ""
+
+    async def revive(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> Life:
+        life = await self.life(workflow_id)
+        if life == "lost":
+            self._seen_lost.pop(workflow_id, None)
+            await _outside_workflows(DBOS.resume_workflow_async(workflow_id))
+        if life == "ended":
+            with suppress(DBOSException):  # another replica was faster: then it is under way again
+                await _outside_workflows(DBOS.rewind_workflow_async(workflow_id))
+        if self._workers is not None:
+            self._workers.ring()
+        if life == "absent":
+            await self.enqueue(workflow, workflow_id=workflow_id, arguments=arguments)
+        return life
+
+    async def broken(self) -> list[tuple[str, str]]:
+        """Workflow and id of those that ended by an error, or that should run here and do not. Bodies answer each
+        failed step, so neither happens but by trouble of the engine itself.
+        """
+        listed = partial(DBOS.list_workflows_async, load_input=False, load_output=False, limit=_BATCH)
+        ended = await _outside_workflows(listed(status=list(_BROKEN)))
+        pending = await _outside_workflows(listed(status="PENDING", executor_id=self._slot_name))
+        lost = [one for one in pending if self._surely_lost(one.workflow_id)]
+        return [(one.name, one.workflow_id) for one in (*ended, *lost)]
+
+    def interrupt(self, workflow_id: str) -> bool:
+        return self._steps.interrupt(workflow_id)
+
+    def quiet_for(self, workflow_id: str) -> timedelta | None:
+        return self._steps.quiet_for(workflow_id)
 
     async def cancel(self, workflow_id: str) -> None:
         await _outside_workflows(DBOS.cancel_workflow_async(workflow_id))
@@ -271,6 +292,12 @@ class Engine:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
             forgotten += len(ended)
 
+    async def run_step(self, workflow_id: str, name: str, work: Callable[[], Awaitable[str]], *, effect: bool) -> str:
+        async def checked() -> str:
+            return closed_word(await work())
+
+        return await self._steps.run(workflow_id, name, checked, effect=effect)
+
     def observe(self, workflow_id: str, step: str, moment: str) -> None:
         if self._observe is not None:
             self._observe(workflow_id, step, moment)
@@ -289,18 +316,12 @@ class _DbosRun:
         work: Callable[[], Awaitable[str]],
         *,
         preemptible: bool = False,
+        effect: bool = False,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - the engine's own, durable
     ) -> str:
         async def guarded() -> str:
             self._engine.observe(self.workflow_id, name, "before")
-            try:
-                word = _word(await work())
-            except StepFailed:
-                raise
-            except Exception as exc:  # noqa: BLE001 - the outer guard of a step: the engine gets a reference only
-                reference = log_failure(log, "step.failed", exc, step=name, workflow=self.workflow_id)
-                raise StepFailed(type(exc).__name__, reference) from None
-            return word
+            return await self._engine.run_step(self.workflow_id, name, work, effect=effect)
 
         options: StepOptions = {"name": name, "preemptible": preemptible}
         if timeout is not None:
@@ -353,6 +374,8 @@ def _engine(url: str) -> sa.Engine:
         return engine
     engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30.0}, hide_parameters=True)
 
+    sa.event.listen(engine, "handle_error", _wait_for_the_disk)
+
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -360,3 +383,12 @@ def _engine(url: str) -> sa.Engine:
         connection.execute("PRAGMA busy_timeout=30000")
 
     return engine
+
+
+def _wait_for_the_disk(context: Any) -> None:
+    """DBOS waits for a locked database, but gives a workflow up over a full disk: here both look the same to it."""
+    orig = context.original_exception
+    if getattr(orig, "sqlite_errorcode", 0) & 0xFF in _FULL:
+        raise sa.exc.OperationalError(
+            None, None, sqlite3.OperationalError("database is locked by a full disk")
+        ) from orig

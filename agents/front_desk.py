@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -30,7 +30,7 @@ from store import approvals, audit, conversations, events, feedback, incidents, 
 from store.approvals import Approval, ApprovalState, Decision
 from store.audit import Actor
 from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
-from store.incidents import Sight
+from store.incidents import Incident, Sight
 from store.redaction import Redacted
 from store.session import TenantSession
 
@@ -52,41 +52,19 @@ class FrontDesk:
         """Start a run, or join the one of this thread or of the same open symptom. The same message starts once."""
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
-        run_id = InvestigationId(stable_id("investigation", person.tenant_id, ask.channel_id, ask.source_ts))
+        run_id = desk.run_asked_for(person.tenant_id, ask.channel_id, ask.source_ts)
         sight = await self._sight(person, ask)
-        async with self._rt.db.tenant(person.tenant_id) as s:
-            known = await investigations.investigation(s, run_id)
-            if known is None and (running := await self._joined(s, ask, sight)) is not None:
+        dead: set[InvestigationId] = set()
+        while True:
+            async with self._rt.db.tenant(person.tenant_id) as s:
+                known = await investigations.investigation(s, run_id)
+                running = await self._joined(s, ask, sight, but_not=dead) if known is None else None
+                if running is None:
+                    incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None)
+                    break
+            if await self._is_alive(person, running.investigation_id):
                 return running
-            incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
-            if incident is None:
-                incident = await incidents.open_incident(
-                    s,
-                    id=IncidentId(stable_id("incident", person.tenant_id, ask.channel_id, ask.thread_ts)),
-                    title=Redacted.ours(_title(ask.question)),
-                    channel_id=ask.channel_id,
-                    thread_ts=ask.thread_ts,
-                    opened_by=person.user_id,
-                )
-                await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
-                await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
-            last = await investigations.latest_investigation(s, incident.id)
-            busy = await investigations.count_running(s)
-            conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
-            if conversation is None:
-                raise LookupError("a conversation that was just made is missing")
-            run = await investigations.create_investigation(
-                s,
-                id=run_id,
-                incident_id=incident.id,
-                conversation_id=conversation.id,
-                question=ask.question,
-                requested_by=person.user_id,
-                attempt=1 if last is None or last.id == run_id else last.attempt + 1,
-            )
-            if known is None:
-                await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
-                await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
+            dead.add(running.investigation_id)
         await self._rt.queue.enqueue(
             "investigate",
             workflow_id=workflow_id(person.tenant_id, "investigate", run_id),
@@ -123,11 +101,50 @@ class FrontDesk:
         except TimeoutError:
             return here
 
-    async def _joined(self, s: TenantSession, ask: Ask, sight: Sight) -> Investigating | None:
-        """The running investigation that answers this already: same thread, or the same words or service elsewhere."""
+    async def _write_run(
+        self, s: TenantSession, person: Person, ask: Ask, run_id: InvestigationId, *, is_new: bool
+    ) -> tuple[Incident, int]:
+        """The run in its incident, which is opened where the thread has none; and how many run before it."""
+        incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
+        if incident is None:
+            incident = await incidents.open_incident(
+                s,
+                id=IncidentId(stable_id("incident", person.tenant_id, ask.channel_id, ask.thread_ts)),
+                title=Redacted.ours(_title(ask.question)),
+                channel_id=ask.channel_id,
+                thread_ts=ask.thread_ts,
+                opened_by=person.user_id,
+            )
+            await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
+            await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
+        last = await investigations.latest_investigation(s, incident.id)
+        busy = await investigations.count_running(s)
+        conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
+        if conversation is None:
+            raise LookupError("a conversation that was just made is missing")
+        run = await investigations.create_investigation(
+            s,
+            id=run_id,
+            incident_id=incident.id,
+            conversation_id=conversation.id,
+            question=ask.question,
+            requested_by=person.user_id,
+            attempt=1 if last is None or last.id == run_id else last.attempt + 1,
+        )
+        if is_new:
+            await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
+            await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
+        return incident, busy
+
+    async def _joined(
+        self, s: TenantSession, ask: Ask, sight: Sight, *, but_not: Container[InvestigationId]
+    ) -> Investigating | None:
+        """The open investigation that answers this already: same thread, or the same words or service elsewhere."""
         seen = {one.id: one for one in await incidents.visible_incidents(s, sight)}
         for run in await investigations.running_investigations(s, of=seen):
             incident = seen[run.incident_id]
+            if run.id in but_not:
+                continue
             same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
             if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
                 return Investigating(
@@ -138,6 +155,15 @@ class FrontDesk:
                     thread_ts=incident.thread_ts,
                 )
         return None
+
+    async def _is_alive(self, person: Person, run: InvestigationId) -> bool:
+        """Whether somebody who joins this run gets an answer. One that a crash left behind is brought to life; one that
+        makes no progress is left to the watchdog, which ends it aloud.
+        """
+        work = workflow_id(person.tenant_id, "investigate", run)
+        await self._rt.queue.revive("investigate", workflow_id=work, arguments=(person.tenant_id, run))
+        quiet = self._rt.queue.quiet_for(work)
+        return quiet is None or quiet <= self._rt.pace.model_timeout
 
     async def steer(
         self, person: Person, investigation: InvestigationId, *, text: Redacted, source_ts: str
@@ -179,6 +205,11 @@ class FrontDesk:
             if not await investigations.request_stop(s, investigation, person.user_id):
                 return NothingToDo(reason="Nothing is running here.")
             await self._noted(s, person, "investigation.stop_requested", investigation, {})
+        await self._rt.queue.revive(  # one that a crash left behind is ended by its own next step
+            "investigate",
+            workflow_id=workflow_id(person.tenant_id, "investigate", investigation),
+            arguments=(person.tenant_id, investigation),
+        )
         return Done()
 
     async def decide(
@@ -406,7 +437,7 @@ class FrontDesk:
     async def _wake(self, person: Person, decided: Approval) -> None:
         """Wakes the waiting workflow, which reads the decision from the store. Repeating it wakes it once."""
         waiting = workflow_id(person.tenant_id, "remediate", decided.id)
-        await self._rt.queue.enqueue("remediate", workflow_id=waiting, arguments=(person.tenant_id, decided.id))
+        await self._rt.queue.revive("remediate", workflow_id=waiting, arguments=(person.tenant_id, decided.id))
         word = decided.decision or decided.state.value
         await self._rt.queue.send(waiting, TOPIC, word, key=f"{decided.id}:{decided.plan_hash[:16]}:{word}")
 

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from enum import StrEnum
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agents.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
 from agents.calls import conclude_schema, run_calls, run_tools
@@ -28,8 +28,10 @@ from store.audit import Actor
 from store.ids import InvestigationId, TenantId
 from store.investigations import Content, ModelMessage
 from store.redaction import Redacted
+from store.session import TenantSession
 
 log = logging.getLogger("autoheal.loop")
+T = TypeVar("T")
 
 _STOP_POLL_S: Final = 0.5
 _MAX_NUDGES: Final = 2
@@ -89,6 +91,12 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
             )
 
 
+async def note_end(s: TenantSession, investigation: InvestigationId, because: str) -> None:
+    """Why a run ended without a verdict, as the last words of its history."""
+    meta = {"kind": "ended", "because": because}
+    await _append(s, investigation, role="system", content=f"The run broke off: {because}.", meta=meta)
+
+
 async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
     """Ask the model once and commit its answer. Safe to run again."""
     case = await load_case(rt.db, tenant, investigation)
@@ -127,7 +135,10 @@ async def answer_calls(rt: Runtime, tenant: TenantId, investigation: Investigati
         raise LookupError(f"turn {turn} has no committed answer")
     reason = str(asked.meta.get("stop_reason"))
     if case.turn_message("user", turn) is None:
-        results = await run_calls(rt, tenant, case, tool_uses(asked.content), cut_off=_cut_off(asked.content, reason))
+        calls = run_calls(rt, tenant, case, tool_uses(asked.content), cut_off=_cut_off(asked.content, reason))
+        results = await _until_stopped(rt, tenant, investigation, calls)
+        if results is None:
+            return Outcome.STOPPED
         async with rt.db.tenant(tenant) as s:
             await _append(s, investigation, role="user", content=results, meta={"kind": "results", "turn": turn})
         await rt.reporter.progressed(tenant, investigation)
@@ -253,9 +264,9 @@ async def _append(s: Any, investigation: InvestigationId, *, role: str, content:
 
 
 async def _until_stopped(
-    rt: Runtime, tenant: TenantId, investigation: InvestigationId, work: Coroutine[Any, Any, Turn]
-) -> Turn | None:
-    """The answer, or None when somebody pressed Stop meanwhile: a long model call must not outlive it."""
+    rt: Runtime, tenant: TenantId, investigation: InvestigationId, work: Coroutine[Any, Any, T]
+) -> T | None:
+    """The answer, or None when somebody pressed Stop meanwhile: no call of a model or a tool may outlive it."""
     task = asyncio.create_task(work)
     try:
         while not (await asyncio.wait({task}, timeout=_STOP_POLL_S))[0]:

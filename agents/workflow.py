@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 from agents import workflows
 
@@ -39,9 +39,11 @@ class Run(Protocol):
         work: Callable[[], Awaitable[str]],
         *,
         preemptible: bool = False,
+        effect: bool = False,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - the engine's own, durable
     ) -> str:
-        """Run `work` once and remember its word. It runs again only if the process died before the word was written.
+        """Run `work` once and remember its word. It runs again if the process died before the word was written, and
+        while what failed it is trouble of the store that passes. An orderly stop waits for an `effect`.
 
         Raises StepFailed with a reference id when `work` raised; the cause is in the log.
         """
@@ -72,12 +74,22 @@ class Workflow:
 
 
 class StepFailed(Exception):
-    """A step raised. `kind` is the exception's class, `reference` finds it in the log; never its text."""
+    """A step raised. `kind` is the exception's class or one of the kinds below, `reference` finds it in the log; never
+    its text.
+    """
+
+    STORE: ClassVar = "StoreTrouble"  # the store did not answer for as long as was waited
+    INTERRUPTED: ClassVar = "Interrupted"  # it was ended from outside: a stop, or no progress past its time
+    CUT_OFF: ClassVar = "CutOff"  # what it awaited was cancelled again and again
 
     def __init__(self, kind: str, reference: str) -> None:
         super().__init__(f"{kind} ({reference})")
         self.kind = kind
         self.reference = reference
+
+
+Life = Literal["live", "lost", "ended", "absent"]
+"""Of a workflow: it runs or waits for its turn; it should run but does not; it came to its end; it never started."""
 
 
 class Queue(Protocol):
@@ -88,6 +100,18 @@ class Queue(Protocol):
 
     async def send(self, workflow_id: str, topic: str, word: str, *, key: str) -> None:
         """Wake a waiting workflow with a closed word; the same `key` is delivered once."""
+
+    async def life(self, workflow_id: str) -> Life:
+        """How a workflow stands."""
+
+    async def revive(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> Life:
+        """How it stood. Unless it was live it is now: what was lost goes on, what had ended runs from its start."""
+
+    def interrupt(self, workflow_id: str) -> bool:
+        """End the step that the workflow is in; it fails as interrupted. False when it is in none in this process."""
+
+    def quiet_for(self, workflow_id: str) -> timedelta | None:
+        """How long ago a step of the workflow began or ended in this process; None when none did."""
 
     async def cancel(self, workflow_id: str) -> None:
         """Cancel a workflow and interrupt its preemptible step."""

@@ -29,6 +29,7 @@ from agents.offline_model import OfflineModel
 from agents.operator_file import OperatorFile, build_connectors
 from agents.operator_file import load as load_operator_file
 from agents.outbound import Outbound
+from agents.reconciler import LOOK_EVERY, Reconciler
 from agents.runtime import Pace, Runtime
 from agents.slot import SlotLost
 from agents.toolbox import Toolbox
@@ -234,6 +235,7 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
         key=await read_engine_key(keys, path),
         lock_folder=str(settings.data),
         concurrent_investigations=settings.concurrent_investigations,
+        patience=timedelta(minutes=settings.run_minutes),
     )
 
 
@@ -310,7 +312,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         stack.push_async_callback(engine.stop)
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
-        timetable = plan_work(db, engine, upkeep, backup, mailing)
+        timetable = plan_work(runtime, engine, upkeep, backup, mailing)
         plan_slack_work(timetable, db, clients, thread, adopted)
         DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()
@@ -326,9 +328,12 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         yield adopted
 
 
-def plan_work(db: Database, engine: Engine, upkeep: Upkeep, backup: DailyBackup, mailing: Mailing | None) -> Timetable:
+def plan_work(
+    runtime: Runtime, engine: Engine, upkeep: Upkeep, backup: DailyBackup, mailing: Mailing | None
+) -> Timetable:
     """What is done in passing while the process serves."""
-    timetable = Timetable(engine.leads)
+    db, timetable = runtime.db, Timetable(engine.leads)
+    timetable.every(LOOK_EVERY, Reconciler(runtime, engine).look, name="reconcile", at_start=True, everywhere=True)
     timetable.every(SWEEP_EVERY, lambda: sweep(db, engine), name="sweep")
     timetable.every(FORGET_EVERY, lambda: forget_finished(engine), name="forget finished workflows")
     timetable.every(TIDY_EVERY, lambda: forget_ended(db), name="forget ended sessions")
@@ -415,9 +420,9 @@ async def forget_finished(engine: Engine) -> None:
 
 
 async def sweep(db: Database, engine: Engine) -> None:
-    """Queue what was written down but not queued, because a process died in between. The same id runs once."""
+    """Queue what was written down but not handled, because a process died in between. The same id runs once."""
     await inbox.collect(db)
     for tenant, inbox_id in await inbox.pending(db, SWEEP_OLDER):
-        await engine.enqueue(
+        await engine.revive(
             "receive", workflow_id=workflow_id(tenant, "receive", inbox_id), arguments=(tenant, inbox_id)
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,6 +15,7 @@ from bot.assemble import make_data_folder, serving
 from bot.logs import log_to_stderr
 from bot.settings import Settings, SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
+from bot.stopping import Stopping
 from bot.upkeep import event_days
 from bot.waiting import StillAway, when_all_answer
 from store.errors import KeyServiceUnreachable, StoreBusy, StoreError
@@ -43,45 +43,45 @@ def serve() -> int:
 
 
 async def _run(settings: Settings) -> None:
-    asked_to_stop = asyncio.Event()
+    stopping = Stopping()
+    stopping.install()
     ready = asyncio.Event()
     lost: list[SlotLost] = []
 
     def end(gone: SlotLost) -> None:
         lost.append(gone)
-        asked_to_stop.set()
+        stopping.ask()
 
     async def work() -> None:
         async with when_all_answer(lambda: serving(settings, lost=end)) as adopted:
             ready.set()
             print(f"Autoheal is ready in {adopted.team}.", flush=True)  # noqa: T201 -- for the person who started it
-            await asked_to_stop.wait()
+            await stopping.asked.wait()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    watch = asyncio.create_task(_watch_parent(asked_to_stop)) if settings.stop_with_parent else None
-    working, asked = asyncio.create_task(work()), asyncio.create_task(asked_to_stop.wait())
+    watch = asyncio.create_task(_watch_parent(stopping)) if settings.stop_with_parent else None
+    serve_it, asked = asyncio.create_task(work()), asyncio.create_task(stopping.asked.wait())
     try:
-        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.is_set():
-            working.cancel()  # it may wait for a database or for Slack
+        await asyncio.wait({serve_it, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.is_set() and not serve_it.done():
+            serve_it.cancel()  # it may wait for a database or for Slack
         with contextlib.suppress(asyncio.CancelledError):
-            await working
+            await serve_it
     finally:
         asked.cancel()
         if watch is not None:
             watch.cancel()
     if lost:
         raise lost[0]
+    stopping.is_orderly = True
     print("Stopped.", file=sys.stderr)  # noqa: T201 -- as above
 
 
-async def _watch_parent(asked_to_stop: asyncio.Event) -> None:
+async def _watch_parent(stopping: Stopping) -> None:
     """The demo may be killed without a chance to stop us; then nobody would."""
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent ended
         await asyncio.sleep(_PARENT_CHECK_S)
-    asked_to_stop.set()
+    stopping.ask()
 
 
 def migrate_databases() -> int:

@@ -47,7 +47,14 @@ class Timetable:
 
         first = {"next_run_time": datetime.now(UTC)} if at_start else {}
         self._scheduler.add_job(
-            guarded, "interval", seconds=interval.total_seconds(), id=name, coalesce=True, max_instances=1, **first
+            guarded,
+            "interval",
+            seconds=interval.total_seconds(),
+            id=name,
+            coalesce=True,
+            misfire_grace_time=None,  # however late: by default a tick that is a second late is dropped
+            max_instances=1,
+            **first,
         )
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from agents.desk import Ask, Done, NothingToDo
+from agents.desk import Ask, Done, NothingToDo, run_asked_for
 from agents.permission import Denied, Permission, Person, check
 from handlers.answer import Office, Reply, thread_link
 from handlers.arrival import ChannelMessage, Message
@@ -88,14 +88,15 @@ async def thread_is_ours(person: Person, message: Message, office: Office) -> bo
 async def _ask(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
     run = await run_of_thread(person, office, channel_id=message.channel_id, thread_ts=message.thread)
     text = await _redacted(person, words, office)
-    if run is not None and run.status in ("queued", "running"):
+    is_own = run is not None and run.id == run_asked_for(person.tenant_id, message.channel_id, message.ts)
+    if run is not None and run.status in ("queued", "running") and not is_own:
         steered = await office.desk.steer(person, run.id, text=text, source_ts=message.ts)
         if isinstance(steered, Denied):
             await reply.privately(steered.reason)
         if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
             await _keep(person, message, text, "steering", office)
             return
-    question = text if run is not None else await _with_parent(person, message, text, office)
+    question = text if run is not None and not is_own else await _with_parent(person, message, text, office)
     answer = await office.desk.investigate(person, _ask_for(message, question))
     if isinstance(answer, Denied):
         await reply.privately(answer.reason)

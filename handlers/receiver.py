@@ -38,6 +38,7 @@ from store import audit, inbox
 from store.errors import CrossTenantWrite, RefusedStatement
 from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
+from store.trouble import passes
 
 FromPerson = Message | Command | ButtonClick | ModalSubmission | HomeOpened
 
@@ -55,7 +56,7 @@ class Receiver:
         self._uninstall = uninstall
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
-        """Handle one arrival and mark it. Never raises for a failed handling; raises when the store cannot be read."""
+        """Handle one arrival and mark it. Never raises for a failed handling; raises when the store does not answer."""
         async with self._office.db.tenant(tenant, readonly=True, frozen_too=True) as s:
             stored = await inbox.arrival(s, inbox_id)
         if stored is None or stored.state in ("done", "failed"):
@@ -65,6 +66,8 @@ class Receiver:
         try:
             await self._handle(tenant, stored, arrival)
         except Exception as exc:  # the outer guard of everything that arrives: people get a reference only
+            if passes(exc):
+                raise  # trouble of the store: it is handled once that is over
             reference, hit_the_wall = secrets.token_hex(4), isinstance(exc, (CrossTenantWrite, RefusedStatement))
             log.exception(
                 "not handled",

@@ -39,6 +39,7 @@ from store.ids import ApprovalId, InvestigationId, TenantId, UserId
 from store.incidents import Incident
 from store.investigations import Investigation
 from store.session import Database, TenantSession
+from store.trouble import passes
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ PARTING_S: Final = 1.0
 MANY: Final = 8
 """Openings that wait, or plans that are shown, above which Slack's pace is kept for verdicts and cards."""
 _ENDED: Final = frozenset({"concluded", "stopped", "failed"})
+_COSMETIC: Final = frozenset({"opened", "progressed", "tidied"})
 
 
 class Sources(Protocol):
@@ -73,6 +75,7 @@ class _Run:
     requester: str | None
     stopper: str | None
     struck: bool
+    broke: str | None
 
     @property
     def ended(self) -> bool:
@@ -210,7 +213,7 @@ class SlackThread(Reporter):
 
     async def _tidy(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """After the verdict: the plan's last state, an opening without its buttons."""
-        async with _guard("concluded", tenant, investigation):
+        async with _guard("tidied", tenant, investigation):
             with speaking(Urgency.COSMETIC):
                 run = await self._run(tenant, investigation)
                 await self._streams.finish_plan(_where(tenant, run, _plan_key(run)), _plan_view(run))
@@ -325,6 +328,7 @@ class SlackThread(Reporter):
             requester=requester,
             stopper=stopper,
             struck=struck,
+            broke=history.broke(told),
         )
 
     async def _proposal(self, tenant: TenantId, approval_id: ApprovalId) -> _Proposal:
@@ -386,6 +390,7 @@ def _conclusion(run: _Run) -> Message:
             investigation_id=run.investigation.id,
             stopped=run.investigation.status == "stopped",
             stopped_by=run.stopper,
+            because=run.broke,
             subject=run.incident.service or run.incident.title,
             symptom=run.symptom,
             tasks=run.tasks,
@@ -407,9 +412,13 @@ async def _slack_id(s: TenantSession, user_id: UserId | None) -> str | None:
 
 @asynccontextmanager
 async def _guard(action: str, tenant: TenantId, subject: str) -> AsyncIterator[None]:
-    """The outer guard of each entry: the agents' work never ends because Slack could not be told."""
+    """The outer guard of each entry: the agents' work never ends because Slack could not be told. Trouble of the store
+    is the step's, which waits for it; what is cosmetic is not worth that.
+    """
     try:
         yield
-    except Exception:  # noqa: BLE001 - the outer guard of an entry point
+    except Exception as exc:  # the outer guard of an entry point
+        if passes(exc) and action not in _COSMETIC:
+            raise
         reference = secrets.token_hex(4)
         _log.exception("action=thread.%s.failed tenant=%s subject=%s reference=%s", action, tenant, subject, reference)

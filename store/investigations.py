@@ -26,6 +26,7 @@ __all__ = [
     "count_messages",
     "count_running",
     "create_investigation",
+    "end_investigation",
     "investigation",
     "latest_investigation",
     "messages",
@@ -62,6 +63,7 @@ class Investigation:
     turns: int
     verdict: dict[str, Any] | None
     stop_requested_by: UserId | None
+    stop_requested_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +150,19 @@ async def set_status(
     row.finished_at = (row.finished_at or s.now()) if status in _ENDED else None
     await s.save()
     return _investigation(s, row)
+
+
+async def end_investigation(
+    s: TenantSession, investigation_id: InvestigationId, status: Literal["stopped", "failed"]
+) -> bool:
+    """Ends a run without a verdict. False when it had ended already: then it stays as it is."""
+    ended = await s.update(
+        InvestigationRow,
+        InvestigationRow.id == investigation_id,
+        InvestigationRow.status.in_(("queued", "running")),
+        values={"status": status, "finished_at": s.now()},
+    )
+    return ended == 1
 
 
 async def add_usage(
@@ -276,6 +291,7 @@ def _investigation(s: TenantSession, row: InvestigationRow) -> Investigation:
         tool_calls=row.tool_calls,
         turns=row.turns,
         verdict=None if row.verdict is None else s.open_json("investigations", "verdict", row.id, row.verdict),
+        stop_requested_at=row.stop_requested_at,
         stop_requested_by=None if row.stop_requested_by is None else UserId(row.stop_requested_by),
     )
 

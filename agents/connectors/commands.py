@@ -26,9 +26,10 @@ from pydantic import (
     model_validator,
 )
 
+from agents import process
 from agents.connector import MARGIN, ActionResult, Check, Connector, ConnectorConfig, ConnectorContext, TargetState
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
-from agents.process import Finished, run
+from agents.process import Finished
 from agents.rows import Printed, State
 from agents.tool import Arguments, Risk, Tool, ToolOutput, tool
 
@@ -36,6 +37,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _NAME = r"^[a-z][a-z0-9_]{0,39}$"
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _READ_TARGET = "read_target"
+_KEY = "AUTOHEAL_IDEMPOTENCY_KEY"
 _MINIMAL = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -206,15 +208,20 @@ class Commands(Connector):
         """Run it once; the key is given to the program as AUTOHEAL_IDEMPOTENCY_KEY.
 
         Raises Unavailable when the program cannot be started or is killed at its time-out: the effect is then unknown.
+        When this process ends first, the program goes on by itself.
         """
         command = self._command(action, parameters.get("service", ""))
         if command.risk is Risk.READ:
             raise NotPermitted(f"{command.name} is declared as a read and is not an action")
-        done = await self._run(command, parameters, {"AUTOHEAL_IDEMPOTENCY_KEY": idempotency_key})
+        done = await self._run(command, parameters, {_KEY: idempotency_key})
         parts = [await self._cleaned(command, out) for out in (done.output, done.errors)]
         said = "\n".join(part for part in parts if part)
         cut = " [output cut]" if self._is_cut(command, done) else ""
         return ActionResult(ok=done.code == 0, detail=f"exit code {done.code}{cut}\n{said}".strip())
+
+    async def settle(self, idempotency_key: str) -> bool:
+        longest = max(command.timeout_s for command in self.config.command)
+        return await process.until_gone(_KEY, idempotency_key, longest_s=longest)
 
     def _serves(self, command: Command, action: str, service: str) -> bool:
         return command.action == action and service in (command.services or self.context.names)
@@ -249,7 +256,8 @@ class Commands(Connector):
             raise BadArguments(f"{command.name}: {name} does not accept {value[:40]!r}")
 
     async def _run(self, command: Command, parameters: Mapping[str, str], environment: Mapping[str, str]) -> Finished:
-        return await run(
+        start = process.run if command.risk is Risk.READ else process.act
+        return await start(
             self._fill(command, parameters),
             environment={**_MINIMAL, **self._given(command), **environment},
             timeout_s=command.timeout_s,

@@ -26,11 +26,10 @@ async def body(run: Run, rt: Runtime, tenant: str, investigation: str) -> str:
     try:
         word = await _investigate(run, rt, t, i)
     except StepFailed as exc:
-        reference = exc.reference
+        failed = exc
 
         async def fail() -> str:
-            await _fail(rt, t, i, reference)
-            return "failed"
+            return await end_broken(rt, t, i, failed)
 
         return await run.step("fail", fail)
     if word != Outcome.CONCLUDED:
@@ -86,12 +85,7 @@ async def _propose(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -> st
 async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> str:
     """A stop by a person, or a run that used up its budget without a conclusion."""
     if outcome == Outcome.STOPPED:
-        async with rt.db.tenant(t) as s:
-            await investigations.set_status(s, i, "stopped")
-            await events.emit(s, "ai.autoheal.investigation.stopped.v1", i)
-            await audit.record(s, actor=Actor(type="agent", id=i), action="agent.investigation.stopped", target=i)
-        await rt.reporter.concluded(t, i)
-        return Outcome.STOPPED
+        return await _stopped(rt, t, i)
     case = await load_case(rt.db, t, i)
     if case.investigation.verdict is not None:
         return Outcome.CONCLUDED
@@ -99,15 +93,41 @@ async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> st
     return Outcome.CONCLUDED
 
 
-async def _fail(rt: Runtime, t: TenantId, i: InvestigationId, reference: str) -> None:
-    """Our bug, or a store that cannot be reached: the thread gets the reference and what was found so far."""
+async def _stopped(rt: Runtime, t: TenantId, i: InvestigationId) -> str:
     async with rt.db.tenant(t) as s:
-        await investigations.set_status(s, i, "failed")
-        await events.emit(s, "ai.autoheal.investigation.failed.v1", i, {"reference": reference})
-        details = {"reference": reference}
-        actor = Actor(type="agent", id=i)
-        await audit.record(s, actor=actor, action="agent.investigation.failed", target=i, details=details)
+        if await investigations.end_investigation(s, i, "stopped"):
+            await events.emit(s, "ai.autoheal.investigation.stopped.v1", i)
+            await audit.record(s, actor=Actor(type="agent", id=i), action="agent.investigation.stopped", target=i)
     await rt.reporter.concluded(t, i)
+    return Outcome.STOPPED
+
+
+async def end_broken(rt: Runtime, t: TenantId, i: InvestigationId, failed: StepFailed) -> str:
+    """Our bug, a store that did not answer, a run past its time: the thread hears which, and what was found so far.
+
+    A run that somebody stopped is stopped. What had ended stays as it is. Safe to repeat.
+    """
+    async with rt.db.tenant(t, readonly=True) as s:
+        stop = await investigations.stop_requested(s, i)
+    if stop:
+        return await _stopped(rt, t, i)
+    async with rt.db.tenant(t) as s:
+        if await investigations.end_investigation(s, i, "failed"):
+            await loop.note_end(s, i, why_it_broke(failed.kind))
+            await events.emit(s, "ai.autoheal.investigation.failed.v1", i, {"reference": failed.reference})
+            actor, details = Actor(type="agent", id=i), {"reference": failed.reference}
+            await audit.record(s, actor=actor, action="agent.investigation.failed", target=i, details=details)
+    await rt.reporter.concluded(t, i)
+    return "failed"
+
+
+def why_it_broke(kind: str) -> str:
+    """The reason as people read it."""
+    return {
+        StepFailed.STORE: "my own database did not answer for too long",
+        StepFailed.INTERRUPTED: "it was past its time and made no progress",
+        StepFailed.CUT_OFF: "what it waited for was cancelled again and again",
+    }.get(kind, "something failed on my side")
 
 
 WORKFLOW = Workflow(name="investigate", lane=Lane.INVESTIGATE, body=body)

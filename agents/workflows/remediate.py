@@ -67,7 +67,7 @@ async def _remediate(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
             if word not in (ApprovalState.PROPOSED, ApprovalState.APPROVED):  # else it was planned anew meanwhile
                 break
     await run.step("show applied", changed)
-    if word == ApprovalState.APPLIED:
+    if word in (ApprovalState.APPLIED, ApprovalState.VERIFYING):  # the second: this runs again from its start
         word = await _verify(run, rt, t, a)
 
     async def tell() -> str:
@@ -82,7 +82,7 @@ async def _remediate(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
 async def _apply(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """The effect. If our own code fails in the middle, the fence turns the second arrival into a read."""
     try:
-        return await run.step("apply", lambda: approval.apply_once(rt, t, a))
+        return await run.step("apply", lambda: approval.apply_once(rt, t, a), effect=True)
     except StepFailed as exc:
         because = f"it failed inside Autoheal (reference {exc.reference})"
         return await run.step("read target", lambda: approval.apply_once(rt, t, a, again_because=because))

@@ -12,7 +12,9 @@ from handlers.blocks.plan import HypothesisLine, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """`stopped_by` is a Slack id. `stopped` is False for a run that failed; its id is the reference in the log."""
+    """`stopped_by` is a Slack id. `stopped` is False for a run that failed; its id is the reference in the log, and
+    `because` says what happened where that is known.
+    """
 
     investigation_id: str
     stopped: bool
@@ -21,6 +23,7 @@ class Ending:
     symptom: Symptom | None
     tasks: Sequence[Task]
     hypotheses: Sequence[HypothesisLine]
+    because: str | None = None
 
 
 def ending(view: Ending) -> Message:
@@ -31,7 +34,8 @@ def ending(view: Ending) -> Message:
         short = f"Stopped: {t.one_line(view.subject)} was not concluded"
     else:
         reference = t.code(view.investigation_id, 60)
-        lead = f"*Failed*: investigating {subject} broke off. Reference {reference}."
+        why = f": {t.prose(view.because, 160)}" if view.because else ""
+        lead = f"*Failed*: investigating {subject} broke off{why}. Reference {reference}."
         short = f"Failed: investigating {t.one_line(view.subject)} broke off"
     found = _found(view)
     body = "\n".join([lead, "*Found so far*", *found]) if found else f"{lead} Nothing was found so far."

@@ -129,6 +129,12 @@ def _heard(message: ModelMessage) -> str:
     return t.one_line(said) if isinstance(said, str) else ""
 
 
+def broke(history: Sequence[ModelMessage]) -> str | None:
+    """Why the run ended without a verdict, where it noted that."""
+    said = next((m.meta.get("because") for m in reversed(history) if m.meta.get("kind") == "ended"), None)
+    return said if isinstance(said, str) else None
+
+
 def _uses(message: ModelMessage) -> Iterator[Mapping[str, Any]]:
     yield from _blocks(message, "assistant", "tool_use")
 

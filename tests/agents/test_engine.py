@@ -16,8 +16,10 @@ from cryptography.exceptions import InvalidTag
 
 from agents import engine as engine_module
 from agents import queue_workers
-from agents.engine import Engine, EngineSettings, SealedWords
+from agents.engine import Engine, EngineSettings
+from agents.meter import Unmetered
 from agents.runtime import Runtime
+from agents.sealed_words import SealedWords
 from agents.slot import SlotTaken, take_all_slots, take_slot
 from agents.workflow import Lane, Run, StepFailed, Workflow
 
@@ -33,7 +35,9 @@ class Book:
     def __init__(self) -> None:
         self.done: dict[str, list[str]] = {}
         self.work: dict[str, Callable[[], Awaitable[Any]]] = {}
+        self.bodies: dict[str, Callable[[], Awaitable[Any]]] = {}
         self.reached = asyncio.Event()
+        self.meter = Unmetered()
 
     def note(self, name: str, word: str) -> None:
         self.done.setdefault(name, []).append(word)
@@ -66,7 +70,15 @@ async def _waits(run: Run, rt: Runtime, name: str) -> str:
     return "ended"
 
 
+async def _breaks(run: Run, rt: Runtime, name: str) -> str:
+    """A body that fails outside of its steps."""
+    book = cast("Book", rt)
+    book.note(name, await book.bodies[name]())
+    return "ended"
+
+
 BODIES = {
+    "breaks": Workflow(name="breaks", lane=Lane.RECEIVE, body=_breaks),
     "steps": Workflow(name="steps", lane=Lane.RECEIVE, body=_steps),
     "waits": Workflow(name="waits", lane=Lane.DIRECT, body=_waits),
 }
@@ -251,6 +263,72 @@ async def test_a_full_queue_goes_on_as_soon_as_there_is_room(engine: Engine, boo
     open_gate.set()
     for name in names:
         assert await book.ended(name) == ["done"]
+
+
+@module_loop
+async def test_a_foreign_cancellation_inside_a_step_does_not_end_the_workflow(engine: Engine, book: Book) -> None:
+    async def work() -> str:
+        shared: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        shared.cancel()
+        return await shared
+
+    book.work["cut"] = work
+    await engine.enqueue("steps", workflow_id="t:1:cut", arguments=("cut",))
+    assert (await book.ended("cut"))[0].startswith(f"failed {StepFailed.CUT_OFF} ")
+
+
+@module_loop
+async def test_a_step_that_hangs_is_interrupted(engine: Engine, book: Book) -> None:
+    begun = asyncio.Event()
+
+    async def work() -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    book.work["hangs"] = work
+    await engine.enqueue("steps", workflow_id="t:1:hangs", arguments=("hangs",))
+    await asyncio.wait_for(begun.wait(), 60)
+    assert engine.quiet_for("t:1:hangs") is not None
+    assert await engine.life("t:1:hangs") == "live"
+    assert engine.interrupt("t:1:hangs")
+    assert (await book.ended("hangs"))[0].startswith(f"failed {StepFailed.INTERRUPTED} ")
+
+
+@module_loop
+async def test_what_ended_runs_again_from_its_start_and_what_never_began_begins(engine: Engine, book: Book) -> None:
+    book.work["again"] = _answers("done")
+    assert await engine.revive("steps", workflow_id="t:1:again", arguments=("again",)) == "absent"
+    await book.ended("again")
+    async with asyncio.timeout(60):
+        while await engine.life("t:1:again") != "ended":  # noqa: ASYNC110 - the engine's database raises no event
+            await asyncio.sleep(0.01)
+    assert await engine.revive("steps", workflow_id="t:1:again", arguments=("again",)) == "ended"
+    assert await book.ended("again", 2) == ["done", "done"]
+
+
+@module_loop
+async def test_a_workflow_that_should_run_here_and_does_not_goes_on(
+    engine: Engine, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_SURE", timedelta(0))
+    left = 1
+
+    async def ends_the_body() -> str:
+        nonlocal left
+        if left:
+            left -= 1
+            raise asyncio.CancelledError  # as one that comes from outside of any step
+        return "done"
+
+    book.bodies["lost"] = ends_the_body
+    await engine.enqueue("breaks", workflow_id="t:1:lost", arguments=("lost",))
+    async with asyncio.timeout(60):
+        while ("breaks", "t:1:lost") not in await engine.broken():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    assert await engine.life("t:1:lost") == "lost"
+    assert await engine.revive("breaks", workflow_id="t:1:lost", arguments=("lost",)) == "lost"
+    assert await book.ended("lost") == ["done"]
 
 
 @module_loop

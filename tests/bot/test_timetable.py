@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from bot.timetable import Timetable
 
@@ -73,3 +74,25 @@ async def test_only_who_leads_works_except_for_what_concerns_the_process_itself(
             happened.clear()
             await happened.wait()
     timetable.stop()
+
+
+async def test_ticks_that_were_missed_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, ran = 0, asyncio.Event()
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        ran.set()
+
+    timetable = Timetable()
+    with time_machine.travel(datetime(2026, 11, 5, tzinfo=UTC), tick=True) as clock:
+        timetable.every(timedelta(hours=1), work, name="hourly", at_start=True)
+        timetable.start()
+        await asyncio.wait_for(ran.wait(), 10)
+        ran.clear()
+        clock.shift(timedelta(hours=5, seconds=30))  # as when the machine slept, or the loop was blocked
+        timetable._scheduler.wakeup()
+        await asyncio.wait_for(ran.wait(), 10)
+        await asyncio.sleep(5 * SOON.total_seconds())
+        timetable.stop()
+    assert runs == 2

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from agents.failure import log_failure
 from agents.runtime import Runtime
-from agents.workflow import StepFailed, discover_workflows
+from agents.workflow import Life, StepFailed, discover_workflows
 
 log = logging.getLogger("autoheal.engine")
 
@@ -52,6 +52,8 @@ class InlineEngine:
         self._sent: set[str] = set()
         self.crash_after: set[str] = set()
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.quiet: dict[str, timedelta] = {}
+        self.interrupted: list[str] = []
 
     def start(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -68,6 +70,33 @@ class InlineEngine:
             run.inbox.setdefault(topic, []).append(word)
             run.deadline = None  # it is on its way now
             run.arrived.set()
+
+    async def life(self, workflow_id: str) -> Life:
+        run = self._runs.get(workflow_id)
+        if run is None:
+            return "absent"
+        return "ended" if run.task is None or run.task.done() else "live"
+
+    async def revive(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> Life:
+        life = await self.life(workflow_id)
+        if life == "ended":
+            del self._runs[workflow_id]
+        await self.enqueue(workflow, workflow_id=workflow_id, arguments=arguments)
+        return life
+
+    async def broken(self) -> list[tuple[str, str]]:
+        return [(run.workflow, one) for one, run in self._runs.items() if run.failed is not None]
+
+    def lose(self, workflow_id: str) -> None:
+        """As if it had never been queued."""
+        del self._runs[workflow_id]
+
+    def interrupt(self, workflow_id: str) -> bool:
+        self.interrupted.append(workflow_id)
+        return True
+
+    def quiet_for(self, workflow_id: str) -> timedelta | None:
+        return self.quiet.get(workflow_id)
 
     async def cancel(self, workflow_id: str) -> None:
         if (task := self._runs[workflow_id].task) is not None:
@@ -165,6 +194,7 @@ class _InlineRun:
         work: Callable[[], Awaitable[str]],
         *,
         preemptible: bool = False,
+        effect: bool = False,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - part of the protocol
     ) -> str:
         if (before := self._engine.before.get(name)) is not None and self._at >= len(self._run.checkpoints):

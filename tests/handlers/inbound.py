@@ -23,6 +23,7 @@ from agents.remediation import Plan
 from agents.runtime import Runtime
 from agents.tool import Risk
 from agents.toolbox import Toolbox
+from agents.workflow import Life
 from bot.demo.workspace import Workspace
 from bot.slack_app import SocketMode, build_app
 from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
@@ -87,12 +88,13 @@ class SmallEngine:
     started: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     failing: bool = False
+    dies_before: str = ""  # this workflow is queued
     handled: int = 0
     cancelled: list[str] = field(default_factory=list)
     _keys: set[str] = field(default_factory=set)
 
     async def enqueue(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> None:
-        if self.failing:
+        if self.failing or workflow == self.dies_before:
             raise ConnectionError("the engine is away")
         if workflow_id in self.started:
             return
@@ -105,6 +107,20 @@ class SmallEngine:
         if key not in self._keys:
             self._keys.add(key)
             self.sent.append((workflow_id, topic, word))
+
+    async def life(self, workflow_id: str) -> Life:
+        return "live" if workflow_id in self.started else "absent"
+
+    async def revive(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> Life:
+        life = await self.life(workflow_id)
+        await self.enqueue(workflow, workflow_id=workflow_id, arguments=arguments)
+        return life
+
+    def interrupt(self, workflow_id: str) -> bool:
+        return workflow_id in self.started
+
+    def quiet_for(self, workflow_id: str) -> timedelta | None:
+        return None
 
     async def cancel(self, workflow_id: str) -> None:
         raise AssertionError("nothing is cancelled here")

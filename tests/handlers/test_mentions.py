@@ -1,10 +1,13 @@
 """Mentions, direct messages, replies and alerts, from Slack to the desk."""
 
 import pytest
+from sqlalchemy import select
 
 from handlers.mentions import read_intent, without_mention
 from store.conversations import chat, conversation
+from store.ids import InboxId, TenantId
 from store.investigations import running_investigations, stop_requested, take_notes
+from store.schema import InboxRow, NoteRow
 from store.users import Role
 from tests.fakes.incidents import open_incidents
 from tests.handlers.inbound import Slack, audited, finish, kept, set_person, words
@@ -225,3 +228,20 @@ async def test_a_mention_in_a_private_channel_is_answered_there(slack: Slack) ->
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         (incident,) = await open_incidents(s)
     assert incident.thread_ts == ts
+
+
+async def test_a_mention_that_died_between_its_row_and_its_queue_starts_its_own_run(slack: Slack) -> None:
+    slack.engine.dies_before = "investigate"
+    await slack.workspace.post("mia", "#incidents", "@autoheal checkout fails")
+    await slack.until(lambda: slack.engine.of("receive"))
+    tenant, arrived = slack.engine.of("receive")[0]
+    await slack.handled(1)
+    async with slack.db.tenant(slack.tenant) as s:
+        await s.update(InboxRow, InboxRow.id == arrived, values={"state": "received"})
+    slack.engine.dies_before = ""
+    await slack.receiver.receive(TenantId(tenant), InboxId(arrived))
+    (started,) = slack.engine.of("investigate")
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        (run,) = await running_investigations(s)
+        assert await s.all(select(NoteRow)) == []
+    assert run.id == started[1]
