@@ -84,7 +84,6 @@ class Checked:
     dropped: tuple[Dropped, ...]
     hypotheses: tuple[Hypothesis, ...]
     not_known: tuple[str, ...]
-    checked: tuple[str, ...]
     proposal: Proposal | None
     proposal_refused: str | None
     advice: str
@@ -122,7 +121,6 @@ def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[s
             if numbers_borne(f"{h.text} {h.reason}", corpus)
         ),
         not_known=tuple(text for text in draft.not_known if numbers_borne(text, corpus)),
-        checked=tuple(text for text in draft.checked if numbers_borne(text, corpus)),
         proposal=proposal,
         proposal_refused=refused,
         advice=_borne(draft.advice, corpus),

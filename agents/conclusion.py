@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agents.case import Case
 from agents.citations import Checked, check_draft
+from agents.coverage import abstention, look_back
 from agents.runtime import Runtime
 from agents.toolbox import Toolbox
 from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
@@ -30,14 +31,15 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
     if checked.problems and not final:
         return list(checked.problems)
     async with rt.db.tenant(tenant) as s:
-        await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
+        verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
+        await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
     return None
 
 
-async def abstain(rt: Runtime, tenant: TenantId, case: Case, headline: str) -> None:
+async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
     """The verdict of a run that ended without a conclusion: what was read, what is missing, no cause."""
-    draft = Draft(headline=headline, confidence="none", not_known=("The run ended before a conclusion.",))
+    draft = Draft(headline="No cause.", confidence="none", not_known=("The run ended before a conclusion.",))
     toolbox = rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     async with rt.db.tenant(tenant) as s:
@@ -59,11 +61,12 @@ async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:
     await audit.record(s, actor=actor, action="agent.investigation.concluded", target=run, details=details)
 
 
-def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox) -> Verdict:
+def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, nothing_wrong: bool = False) -> Verdict:
     run = case.investigation
     facts = latest_ranking(case)
+    looked = look_back(case.artifacts, toolbox, nothing_wrong=nothing_wrong)
     return Verdict(
-        headline=checked.headline,
+        headline=checked.headline if checked.cause else f"{abstention(looked)}.",
         cause=checked.cause,
         confidence=checked.confidence,
         impact=checked.impact,
@@ -71,7 +74,8 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox) -> Ver
         dropped=checked.dropped,
         hypotheses=checked.hypotheses,
         not_known=tuple(dict.fromkeys((*checked.not_known, *gaps(case, toolbox))))[:_MAX_GAPS],
-        checked=checked.checked,
+        checked=looked.read,
+        looked=looked,
         proposal=checked.proposal,
         proposal_refused=checked.proposal_refused,
         advice=checked.advice,

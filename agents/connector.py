@@ -260,11 +260,19 @@ def altered_row(diff: Diff) -> Altered:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChangesRead:
+    """Changes of a window, oldest first. `gaps` as above."""
+
+    changes: Sequence[Change]
+    gaps: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class ChangeSource(Protocol):
     """Knows deployments and what they changed."""
 
-    async def read_changes(self, window: Window) -> Sequence[Change]: ...
+    async def read_changes(self, window: Window) -> ChangesRead: ...
 
     async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff: ...
 

@@ -21,6 +21,7 @@ from agents.errors import BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.evidence_pool import EvidencePool
 from agents.evidence_worker import Overran
+from agents.rows import Unread
 from agents.telemetry import Gathered, gather
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 from agents.toolbox import Toolbox
@@ -141,7 +142,10 @@ class InvestigationTools:
         nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
         statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
-        return await self._weighed(analysis.rank, arguments)
+        gathered = await self._gather(arguments)
+        if not gathered.can_judge:
+            return _unread("metric, log line or trace", gathered)
+        return await self._weighed(analysis.rank, arguments, gathered)
 
     @tool(timeout_s=_PATIENCE_S)
     async def log_patterns(self, arguments: LogArguments) -> ToolOutput:
@@ -151,6 +155,8 @@ class InvestigationTools:
         if arguments.service is not None:
             self._known(arguments.service)
         gathered = await self._gather(arguments)
+        if "logs" not in gathered.kinds:
+            return _unread("log line", gathered)
         found = await self._pool.run(
             analysis.log_shifts, gathered, self._toolbox.edges, self._told(arguments, gathered), arguments.service
         )
@@ -161,7 +167,10 @@ class InvestigationTools:
         """Deployments and other changes, each with its time before or after the onset and whether it reaches the
         symptom.
         """
-        return await self._weighed(analysis.changes, arguments)
+        gathered = await self._gather(arguments)
+        if "changes" not in gathered.kinds:
+            return _unread("change", gathered)
+        return await self._weighed(analysis.changes, arguments, gathered)
 
     @tool(timeout_s=_PATIENCE_S)
     async def trace_breakdown(self, arguments: BreakdownArguments) -> ToolOutput:
@@ -172,6 +181,8 @@ class InvestigationTools:
         """
         self._known(arguments.service)
         gathered = await self._gather(arguments)
+        if "traces" not in gathered.kinds:
+            return _unread("trace", gathered)
         told = self._told(arguments, gathered)
         found = await self._pool.run(
             analysis.breakdown, gathered, self._toolbox.edges, told, arguments.service, arguments.operation
@@ -192,8 +203,11 @@ class InvestigationTools:
             gather(self._toolbox, Window(start=ended - length, end=ended), traces=False),
             gather(self._toolbox, Window(start=end - length, end=end), traces=False),
         )
+        for one in (then, now):
+            if not one.can_judge:
+                return _unread("metric or log line", one)
         found = await self._pool.run(analysis.compare, then, now, arguments.service)
-        return _output(found, now)
+        return _output(found, replace(now, gaps=tuple(dict.fromkeys((*then.gaps, *now.gaps)))))
 
     @tool()
     async def read_diff(self, arguments: DiffArguments) -> ToolOutput:
@@ -239,10 +253,12 @@ class InvestigationTools:
         )
 
     async def _weighed(
-        self, analyse: Callable[[Gathered, Sequence[Edge], Told], Finding], arguments: WindowArguments
+        self,
+        analyse: Callable[[Gathered, Sequence[Edge], Told], Finding],
+        arguments: WindowArguments,
+        gathered: Gathered,
     ) -> ToolOutput:
         """What all sources say together; where that is too much to work out, what metrics and changes say."""
-        gathered = await self._gather(arguments)
         told = self._told(arguments, gathered)
         try:
             found = await self._pool.run(analyse, gathered, self._toolbox.edges, told)
@@ -282,7 +298,7 @@ class InvestigationTools:
         end = self._now()
         window = Window(start=end - timedelta(days=14), end=end)
         for source in self._toolbox.changes:
-            for change in await source.read_changes(window):
+            for change in (await source.read_changes(window)).changes:
                 if change.id == change_id:
                     if not change.version or not change.previous_version:
                         raise BadArguments(f"{change_id} has no earlier version to compare with")
@@ -301,7 +317,17 @@ def _minutes(arguments: WindowArguments) -> int:
 
 def _output(found: Finding, gathered: Gathered) -> ToolOutput:
     gap = "; ".join(gathered.gaps) or None
-    return ToolOutput(text=found.text, rows=found.rows, facts=found.facts, summary=found.summary, gap=gap)
+    facts = {**found.facts, "looked": [look.as_fact() for look in gathered.looks]}
+    return ToolOutput(text=found.text, rows=found.rows, facts=facts, summary=found.summary, gap=gap)
+
+
+def _unread(what: str, gathered: Gathered) -> ToolOutput:
+    """Nothing to judge: neither "nothing is wrong" nor a fault of the tool."""
+    span = f"{gathered.window.start:%d %b %H:%M:%S} to {gathered.window.end:%H:%M:%S} UTC"
+    reasons = [f"could not look: no {what} of {span} was read", *(f"gap: {gap}" for gap in gathered.gaps)]
+    rows = tuple(Unread(reason=reason.removeprefix("gap: "), line=reason) for reason in reasons)
+    summary = f"no {what} could be read"
+    return _output(Finding(text="\n".join(reasons), rows=rows, facts={}, summary=summary), gathered)
 
 
 def _matching(text: str, pattern: str) -> str:

@@ -54,6 +54,12 @@ class Toolbox:
         sources = MetricSource | LogSource | ChangeSource | TraceSource
         return [c.title for c in self.connectors if c.tools() or isinstance(c, sources)]
 
+    def evidence_sources(self) -> list[str]:
+        """Titles of those that the evidence engine reads whenever it is asked."""
+        return [
+            c.title for c in self.connectors if isinstance(c, MetricSource | LogSource | ChangeSource | TraceSource)
+        ]
+
     def missing(self) -> list[str]:
         """Kinds of evidence that no connector provides."""
         present: dict[str, Sequence[object]] = {

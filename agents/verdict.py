@@ -83,8 +83,8 @@ class Draft(Arguments):
     claims: tuple[DraftClaim, ...] = Field(default=(), max_length=12)
     hypotheses: tuple[DraftHypothesis, ...] = Field(default=(), max_length=8)
     not_known: tuple[str, ...] = Field(default=(), max_length=8)
-    checked: tuple[str, ...] = Field(
-        default=(), max_length=8, description="Sources that were read and showed nothing wrong."
+    nothing_wrong: bool = Field(
+        default=False, description="Only without a cause: all that was read is well, so there is no fault to find."
     )
     proposal: DraftProposal | None = None
     advice: str = Field(
@@ -166,8 +166,22 @@ class Chart(Stored):
     series: tuple[ChartSeries, ...]
 
 
+class Looked(Stored):
+    """Which sources were read, by title, and which told nothing, each with why: made by code from the results.
+
+    `nothing_wrong` is set where all that was read is well.
+    """
+
+    read: tuple[str, ...]
+    silent: tuple[tuple[str, str], ...] = ()
+    nothing_wrong: bool = False
+
+
 class Verdict(Stored):
-    """The stored conclusion of one investigation."""
+    """The stored conclusion of one investigation.
+
+    `checked` are the sources that were read, successfully; `looked` is None in what versions before it stored.
+    """
 
     headline: str
     cause: Cause | None
@@ -178,6 +192,7 @@ class Verdict(Stored):
     hypotheses: tuple[Hypothesis, ...]
     not_known: tuple[str, ...]
     checked: tuple[str, ...]
+    looked: Looked | None = None
     proposal: Proposal | None
     proposal_refused: str | None = None
     advice: str

@@ -77,8 +77,7 @@ async def predict(bench: Bench, case: Recorded) -> Prediction:
 def _category(verdict: Verdict) -> str:
     if verdict.cause is not None:
         return category(verdict.cause.kind)
-    is_well = verdict.headline.startswith(("No failure", "No active failure", "No fault"))
-    return "healthy" if is_well else "unknown"
+    return "healthy" if verdict.looked is not None and verdict.looked.nothing_wrong else "unknown"
 
 
 def category(kind: str) -> str:

@@ -5,6 +5,7 @@ opening.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from agents.connector import Connector
 from agents.errors import AgentError
+from agents.failure import log_failure
 from agents.permission import Denied, Permission, Person, check
 from handlers.answer import Office
 from handlers.blocks import text as t
@@ -23,6 +25,8 @@ from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 from store.incidents import Incident, visible_incidents
 from store.investigations import investigation
 from store.session import TenantSession
+
+log = logging.getLogger("autoheal.home")
 
 _CHECK_PATIENCE_S: Final = 5.0
 _KEPT: Final = timedelta(days=7)
@@ -90,7 +94,12 @@ async def _check(connector: Connector) -> Integration:
         async with asyncio.timeout(_CHECK_PATIENCE_S):
             found = await connector.check()
     except TimeoutError:
-        return Integration(title=connector.title, healthy=False, detail=f"no answer in {_CHECK_PATIENCE_S:.0f} s")
+        return Integration(title=connector.title, healthy=None, detail=f"no answer in {_CHECK_PATIENCE_S:.0f} s")
     except AgentError as exc:
         return Integration(title=connector.title, healthy=False, detail=str(exc))
+    except Exception as exc:  # noqa: BLE001 -- the outer guard of a check: one connector's bug costs only its own line
+        reference = log_failure(log, "connector.check_failed", exc, connector=connector.name)
+        return Integration(
+            title=connector.title, healthy=None, detail=f"failed inside Autoheal (reference {reference})"
+        )
     return Integration(title=connector.title, healthy=found.ok, detail=found.detail, next_action=found.next_action)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, Diff, altered_row
+from agents.connector import ChangesRead, Check, Connector, ConnectorConfig, ConnectorContext, Diff, altered_row
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.types import Change, Window
 from agents.process import run
@@ -122,7 +122,7 @@ class Git(Connector):
             )
         return Check(ok=True, detail=f"Deployments of {len(self.context.names)} services known")
 
-    async def read_changes(self, window: Window) -> Sequence[Change]:
+    async def read_changes(self, window: Window) -> ChangesRead:
         """Deployments of all declared services whose tag was made within the window, oldest first.
 
         The newest 50 carry their paths; each costs one run of git.
@@ -135,7 +135,7 @@ class Git(Connector):
         ]
         found.sort(key=lambda change: change.at)
         older, newest = found[:-_WITH_PATHS], found[-_WITH_PATHS:]
-        return [*older, *[await self._with_paths(change) for change in newest]]
+        return ChangesRead(changes=[*older, *[await self._with_paths(change) for change in newest]])
 
     async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff:
         """What `to_version` has over `from_version`: diff, commits, migrations. Raises BadArguments for unknown ids."""

@@ -56,7 +56,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     if not found:
         if not is_alone:
             return None
-        return _all_well(transcript, seen) if seen.is_well else _nothing_to_go_on(transcript)
+        return _all_well(seen) if seen.is_well else _nothing_to_go_on()
     best = found[0]
     claims = list(_claims(transcript, seen, best))
     proofs = {claim["artifact"] for claim in claims}
@@ -68,11 +68,10 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         "confidence": confidence,
         "claims": claims,
         "hypotheses": _hypotheses(transcript, found),
-        "checked": list(transcript.connected)[:8],
     }
 
 
-def _all_well(transcript: Transcript, seen: Snapshot) -> dict[str, Any]:
+def _all_well(seen: Snapshot) -> dict[str, Any]:
     """Nothing is wrong now; where something was, the lines that tell how it ended."""
     past = [q for q in seen.lines(_ENDED) if len(q.line) >= _SHORTEST_QUOTE][:_MOST_ENDINGS]
     claims = [
@@ -91,18 +90,18 @@ def _all_well(transcript: Transcript, seen: Snapshot) -> dict[str, Any]:
         "cause": None,
         "confidence": "none",
         "claims": claims,
-        "checked": list(transcript.connected)[:8],
+        "nothing_wrong": True,
+        "impact": f"No active failure: {what}.",
     }
 
 
-def _nothing_to_go_on(transcript: Transcript) -> dict[str, Any]:
+def _nothing_to_go_on() -> dict[str, Any]:
     """The cluster explains nothing and there is nothing else to read."""
     return {
         "headline": "No confident cause: what the cluster told shows nothing unusual.",
         "cause": None,
         "confidence": "none",
         "not_known": ["Metrics, logs and changes are not connected, so what the listings do not show stays unknown."],
-        "checked": list(transcript.connected)[:8],
     }
 
 

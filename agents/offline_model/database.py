@@ -48,13 +48,12 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     draft = {
         "claims": claims,
         "hypotheses": hypotheses,
-        "checked": list(transcript.connected)[:8],
         "impact": told[:300],
     }
     if not active and not set(transcript.missing) >= _OTHERS:  # then the usual routine has more to read
         return None
     if not active:
-        return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none"}
+        return {**draft, "headline": told[:_HEADLINE], "cause": None, "confidence": "none", "nothing_wrong": True}
     best = active[0]
     proofs = {claim["artifact"] for claim in claims}
     confidence: Confidence = "high" if best.score >= _LIKELY and len(proofs) > 1 else "medium"

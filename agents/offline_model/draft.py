@@ -55,7 +55,6 @@ def draft_conclusion(case: Case, explanation: Explanation | None) -> dict[str, A
         "claims": claims[:12],
         "hypotheses": hypotheses(case, explanation),
         "not_known": not_known(case),
-        "checked": list(case.transcript.connected)[:8],
         "proposal": proposal,
         "advice": _borne(case, _clip(_advice(case, explanation), 300), ""),
     }
@@ -330,18 +329,8 @@ def _target(case: Case, explanation: Explanation) -> dict[str, str]:
 
 
 def _abstention(case: Case) -> dict[str, Any]:
-    read = [
-        n
-        for t, n in (("rank_causes", "metrics and logs"), ("log_patterns", "log patterns"), ("what_changed", "changes"))
-        if case.transcript.of(t)
-    ]
-    missing = ", ".join(case.transcript.missing)
-    if not read:
-        headline = "No conclusion: nothing could be read."
-    elif case.ranking.quiet:
-        headline = f"No fault found; checked {', '.join(read)}{f'; would need {missing}' if missing else ''}."
-    else:
-        headline = f"No confident cause; checked {', '.join(read)}."
+    """No cause. What was read and what was not is said by code, from the stored results."""
+    headline = "No fault found." if case.ranking.quiet else "No confident cause."
     striking = next((p for p in case.patterns if p.striking), None)
     if striking is not None:
         calm = " but no metric left its range" if case.ranking.quiet else ""
@@ -364,7 +353,7 @@ def _abstention(case: Case) -> dict[str, Any]:
         "claims": claims,
         "hypotheses": hypotheses(case, None),
         "not_known": not_known(case),
-        "checked": list(case.transcript.connected)[:8],
+        "nothing_wrong": case.ranking.quiet and striking is None,
         "proposal": None,
         "advice": "",
     }

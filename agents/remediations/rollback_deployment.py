@@ -221,7 +221,7 @@ async def _history(target: TargetState, context: RemediationContext) -> _History
     before = target.previous_version
     for source in context.changes:
         deployed = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
-        versions = [c.version for c in deployed if c.service == target.service and c.version]
+        versions = [c.version for c in deployed.changes if c.service == target.service and c.version]
         if target.version in versions:
             older = versions[: versions.index(target.version)]
             before = older[-1] if older else None

@@ -89,7 +89,7 @@ async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> st
     case = await load_case(rt.db, t, i)
     if case.investigation.verdict is not None:
         return Outcome.CONCLUDED
-    await conclusion.abstain(rt, t, case, "No confident cause: the run ended before a conclusion.")
+    await conclusion.abstain(rt, t, case)
     return Outcome.CONCLUDED
 
 

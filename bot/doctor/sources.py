@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from agents.claude_model import BASE_URL, ClaudeModel, make_client
 from agents.connector import Connector
+from agents.errors import AgentError
 from agents.model import ModelBug, ModelUnavailable
 from agents.operator_file import OperatorFile, OperatorFileError, build_connectors, load
 from agents.outbound import Outbound
@@ -82,6 +83,11 @@ async def _connector(connector: Connector, check_s: float, hide: Callable[[str],
         return problem(
             connector.title, "did not answer in time", f"see whether connectors.{connector.name} is reachable"
         )
+    except AgentError as exc:
+        return problem(connector.title, hide(str(exc)), f"correct connectors.{connector.name}")
+    except Exception as exc:  # noqa: BLE001 -- the outer guard of a check: the others are still to be tested
+        kind = type(exc).__name__
+        return problem(connector.title, f"its test failed inside Autoheal ({kind})", "report it as a bug of Autoheal")
     detail, action = hide(checked.detail), hide(checked.next_action)
     if checked.ok:
         return ok(connector.title, detail)

@@ -15,12 +15,16 @@ def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str,
         _part("Claims", [claim_line(claim, links, quoted=True) for claim in verdict.claims]),
         _part("Explanations", [_explanation(h.id, h.text, h.state, h.reason) for h in verdict.hypotheses]),
         _part("Not known", [t.prose(item, 200) for item in verdict.not_known]),
-        _part("Checked, nothing wrong", [t.prose(item, 200) for item in verdict.checked]),
+        _part("Could not be read", [f"{t.prose(name, 80)}: {t.prose(why, 200)}" for name, why in _silent(verdict)]),
         _part("Dropped, not proven", [f"{t.prose(d.text, 200)} ({t.prose(d.reason, 200)})" for d in verdict.dropped]),
         _part("Read", [_read(artifact, links) for artifact in artifacts]),
     ]
     blocks = [block for part in parts for block in part]
     return [*blocks[:98], *context(figures(verdict), "Times are UTC.")]
+
+
+def _silent(verdict: Verdict) -> Sequence[tuple[str, str]]:
+    return verdict.looked.silent if verdict.looked is not None else ()
 
 
 def _part(title: str, lines: Sequence[str]) -> list[Json]:

@@ -16,7 +16,7 @@ MOST_LISTED: Final = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Integration:
-    """`health` is None while it has not been checked; `next_action` says what to do when it does not work."""
+    """`healthy` is None where it could not be checked; `next_action` says what to do when it does not work."""
 
     title: str
     healthy: bool | None
@@ -72,11 +72,11 @@ def _incident(incident: Incident) -> str:
 def _approval(approval: Approval) -> str:
     name = t.prose(approval.remediation.replace("_", " "), 60)
     until = f", open until {t.day_minute(approval.expires_at)}" if approval.decided_at is None else ""
-    return f"{name} of *{t.prose(approval.target, 60)}* ({approval.risk} risk): {state_words(approval.state)}{until}"
+    return f"{name} of *{t.prose(approval.target, 60)}* ({approval.risk} risk): {state_words(approval)}{until}"
 
 
 def _integration(integration: Integration) -> str:
-    health = {True: "works", False: "*does not work*", None: "not checked yet"}[integration.healthy]
+    health = {True: "works", False: "*does not work*", None: "*could not be checked*"}[integration.healthy]
     detail = f": {t.prose(integration.detail, 160)}" if integration.detail else ""
     todo = f" {t.prose(integration.next_action, 200)}" if integration.next_action and not integration.healthy else ""
     return f"{t.prose(integration.title, 60)} {health}{detail}{todo}"

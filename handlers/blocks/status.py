@@ -57,20 +57,21 @@ def _remedy(approvals: Sequence[Approval]) -> str:
     waiting = [one for one in approvals if one.state in OPEN_STATES]
     chosen = (waiting or list(approvals))[-1]
     name = t.prose(chosen.remediation.replace("_", " "), 60)
-    return f"*Remedy* {name} of {t.prose(chosen.target, 60)}: {state_words(chosen.state)}"
+    return f"*Remedy* {name} of {t.prose(chosen.target, 60)}: {state_words(chosen)}"
 
 
-def state_words(state: ApprovalState) -> str:
+def state_words(approval: Approval) -> str:
     """The state of an approval as a person says it."""
+    what = "whether it healed" if approval.applied_at is not None else "whether it was applied"
     said = {
         ApprovalState.PROPOSED: "waits for a decision",
         ApprovalState.APPLIED: "applied, being checked",
         ApprovalState.VERIFYING: "applied, being checked",
         ApprovalState.EXPIRED: "nobody answered in time",
-        ApprovalState.UNKNOWN: "unknown whether it was applied",
+        ApprovalState.UNKNOWN: f"unknown {what}",
         ApprovalState.SUPERSEDED: "replaced by a newer one",
     }
-    return said.get(state, state.value.replace("_", " "))
+    return said.get(approval.state, approval.state.value.replace("_", " "))
 
 
 def _gaps(verdict: Verdict | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from agents.coverage import abstention
 from agents.verdict import Cause, Claim, Verdict
 from handlers.blocks import text as t
 from handlers.blocks.message import Json, Message, actions, button, chart, context, feedback, sections
@@ -32,7 +33,7 @@ class VerdictView:
 def verdict_message(view: VerdictView) -> Message:
     """Cause, impact, three proofs, evidence against, not known, chart, figures, feedback; or that nothing was found."""
     found = view.verdict.cause is not None
-    body = _found(view) if found else _abstained(view.verdict)
+    body = _found(view) if found else _abstained(view)
     drawn = view.verdict.chart
     return Message(
         text=t.push(headline(view.verdict)),
@@ -160,20 +161,18 @@ def _next(verdict: Verdict) -> list[str]:
 
 
 def _no_cause(verdict: Verdict) -> str:
-    what = f"No confident cause{t.unescape(symptom_clause(verdict.symptom))}" if verdict.symptom else "No fault found"
-    parts = [what]
-    if verdict.checked:
-        parts.append(f"checked {', '.join(t.one_line(item) for item in verdict.checked)}")
-    if verdict.not_known:
-        parts.append(f"would need {', '.join(t.one_line(item) for item in verdict.not_known)}")
-    return "; ".join(parts)
+    if verdict.looked is None:  # of a version before this was stored
+        return t.one_line(verdict.headline).rstrip(".")
+    return t.one_line(abstention(verdict.looked, t.unescape(symptom_clause(verdict.symptom))))
 
 
-def _abstained(verdict: Verdict) -> list[str]:
+def _abstained(view: VerdictView) -> list[str]:
+    verdict = view.verdict
     lead = t.prose(_no_cause(verdict), 600).rstrip(".")
     refuted = [f"{h.id} {h.text}: {h.state}{f', {h.reason}' if h.reason else ''}" for h in verdict.hypotheses]
     considered = [f"*Considered* {t.listing(refuted, most=3, limit=160)}"] if refuted else []
-    return [f"*{lead}.*", *considered, _not_known(verdict), *_next(verdict)]
+    told = [_impact(verdict)] if verdict.impact.strip() and verdict.symptom is None else []
+    return [f"*{lead}.*", *told, *_proofs(view)[:1], *considered, _not_known(verdict), *_next(verdict)]
 
 
 def _buttons(investigation_id: str) -> list[Json]:

@@ -54,8 +54,8 @@ async def known_versions(tenant: TenantId, plan: Plan, office: Office) -> list[s
     try:
         async with asyncio.timeout(_PATIENCE_S):
             for source in office.toolbox_for(tenant).changes:
-                changes = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
-                mine = sorted((c for c in changes if c.service == plan.target), key=lambda c: c.at, reverse=True)
+                read = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
+                mine = sorted((c for c in read.changes if c.service == plan.target), key=lambda c: c.at, reverse=True)
                 for change in mine:
                     found |= dict.fromkeys(v for v in (change.version, change.previous_version) if v)
     except (TimeoutError, AgentError):

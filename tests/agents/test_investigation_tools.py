@@ -43,7 +43,11 @@ class Counting(Connector):
     async def read_series(self, window: Window) -> SeriesRead:
         self.reads += 1
         await asyncio.sleep(0)
-        return SeriesRead(series=())
+        times = np.arange(window.start.timestamp(), window.end.timestamp(), 60.0)
+        labels = {"service": "checkout"}
+        return SeriesRead(
+            series=(RawSeries(name="up", labels=labels, kind="gauge", times=times, values=np.ones(times.size)),)
+        )
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def signed(body: str, *, age_s: int = 0, secret: str = SECRET) -> dict[str, str]
 
 
 def answered(workspace: Workspace, thread: str) -> bool:
-    return any("No fault found" in m.text for m in workspace.messages(CHANNEL, thread))
+    return any("I could not look" in m.text for m in workspace.messages(CHANNEL, thread))
 
 
 async def scraped(http: httpx2.AsyncClient, line: str) -> str:
@@ -144,7 +144,7 @@ async def test_what_was_acknowledged_but_never_queued_is_handled_at_the_next_sta
         await inbox.Inbox(store).record(tenant.id, left)
     async with serving(tmp_path / "log", http_settings(workspace, data, port)):
         await workspace.wait_for(lambda w: answered(w, thread), timeout=60)
-    assert sum("No fault found" in m.text for m in workspace.messages(CHANNEL, thread)) == 1
+    assert sum("I could not look" in m.text for m in workspace.messages(CHANNEL, thread)) == 1
 
 
 @pytest.mark.slow

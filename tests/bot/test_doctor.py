@@ -377,6 +377,23 @@ async def test_each_connector_is_tested_and_a_missing_program_is_named(
     assert line_of(lines, "Commands").startswith("ok")
 
 
+async def test_a_bug_in_a_connectors_test_is_a_line_and_the_others_are_tested(
+    connected: Callable[..., None], look: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Any) -> None:
+        raise KeyError("canary")
+
+    monkeypatch.setattr("agents.connectors.logfiles.LogFiles.check", fail)
+    path = tmp_path / "autoheal.toml"
+    connected(AUTOHEAL_OPERATOR_FILE=str(path))
+    path.write_text(OPERATOR_FILE.format(tenant="default", folder=tmp_path, program="/bin/true"))
+    code, lines = await look()
+    assert code == 1
+    assert "failed inside Autoheal (KeyError)" in line_of(lines, "Log files")
+    assert line_of(lines, "Commands").startswith("ok")
+    assert "canary" not in "".join(lines)
+
+
 async def test_an_operators_file_for_another_workspace_is_a_problem(
     connected: Callable[..., None], look: Examine, tmp_path: Path
 ) -> None:

@@ -1,10 +1,15 @@
 """The Home tab."""
 
+import asyncio
 import json
+
+import pytest
 
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext
 from agents.errors import NeedsReauthorisation
-from handlers.home import check_all
+from handlers import home
+from handlers.blocks.home import Home
+from handlers.blocks.home import home as render
 from tests.conftest import Clock
 from tests.handlers.inbound import Slack, stored_card
 
@@ -23,6 +28,31 @@ class Locked(Fine):
 
     async def check(self) -> Check:
         raise NeedsReauthorisation("the token was refused")
+
+
+class Buggy(Fine):
+    title = "Buggy"
+
+    async def check(self) -> Check:
+        raise KeyError("canary")
+
+
+class Late(Fine):
+    title = "Late"
+
+    async def check(self) -> Check:
+        await asyncio.Event().wait()
+        raise AssertionError("it never answers")
+
+
+async def test_what_could_not_be_asked_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "_CHECK_PATIENCE_S", 0.01)
+    context = ConnectorContext(services=(), outbound=None, now=Clock())  # type: ignore[arg-type] # unused by these
+    found = await home.check_all(tuple(one(ConnectorConfig(), context) for one in (Fine, Buggy, Late)))
+    assert [one.healthy for one in found] == [True, None, None]
+    assert "canary" not in str(found)
+    shown = str(render(Home(incidents=[], approvals=[], integrations=found)))
+    assert "Late *could not be checked*: no answer in" in shown
 
 
 async def test_the_tab_shows_incidents_and_what_waits(slack: Slack) -> None:
@@ -47,7 +77,7 @@ async def test_a_guest_sees_why_there_is_nothing_to_see(slack: Slack) -> None:
 
 async def test_integrations_are_asked_and_a_broken_one_hides_no_other() -> None:
     context = ConnectorContext(services=(), outbound=None, now=Clock())  # type: ignore[arg-type] # unused by these two
-    fine, locked = await check_all((Fine(ConnectorConfig(), context), Locked(ConnectorConfig(), context)))
+    fine, locked = await home.check_all((Fine(ConnectorConfig(), context), Locked(ConnectorConfig(), context)))
     assert (fine.healthy, fine.detail) == (True, "3 targets")
     assert (locked.healthy, locked.detail) == (False, "the token was refused")
 

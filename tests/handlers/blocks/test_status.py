@@ -5,7 +5,7 @@ from typing import Any
 from bot.demo.workspace.validation import check_view
 from handlers.blocks.home import Home, Integration, home
 from handlers.blocks.message import MOST_BLOCKS, Message, fit, flattened, said
-from handlers.blocks.status import Status, status
+from handlers.blocks.status import Status, state_words, status
 from store.approvals import ApprovalState
 from store.ids import ConversationId, IncidentId, InvestigationId
 from store.incidents import Incident
@@ -80,6 +80,12 @@ def test_it_says_where_things_stand() -> None:
     assert lines[2].startswith("*Verdict* checkout: 4f2a91 cut the DB pool")
     assert lines[3] == "*Remedy* rollback deployment of checkout: waits for a decision"
     assert lines[4] == "*Not known* traces not connected"
+
+
+def test_unknown_says_what_is_not_known() -> None:
+    applied = replace(decided(ApprovalState.UNKNOWN), applied_at=at(60))
+    assert state_words(applied) == "unknown whether it healed"
+    assert state_words(replace(applied, applied_at=None)) == "unknown whether it was applied"
 
 
 def test_the_home_tab_lists_what_is_open_and_what_does_not_work() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.verdict import Chart, ChartSeries, Claim, Hypothesis, Verdict
+from agents.verdict import Chart, ChartSeries, Claim, Hypothesis, Looked, Verdict
 from handlers.blocks.details import details
 from handlers.blocks.verdict import VerdictView, figures, headline, verdict_message
 from tests.handlers.blocks.examples import a_claim, a_verdict, action_ids, assert_sound, links, words
@@ -52,17 +52,24 @@ def test_the_chart_and_the_buttons_follow() -> None:
     assert thumbs["negative_button"]["value"] == "v1:bad"
 
 
-def test_a_false_alarm_says_what_was_checked_and_what_it_would_need() -> None:
-    quiet = a_verdict(cause=None, confidence="none", symptom=None, proposal=None, claims=(), chart=None)
+def test_a_false_alarm_says_what_was_read() -> None:
+    looked = Looked(read=("Prometheus", "Git"), nothing_wrong=True)
+    quiet = a_verdict(cause=None, confidence="none", symptom=None, proposal=None, claims=(), chart=None, looked=looked)
     message = verdict_message(view(quiet))
-    assert message.text == "No fault found; checked payments, orders; would need traces not connected"
+    assert message.text == "No fault found: I looked at Prometheus and Git and found nothing"
     assert_sound(message)
 
 
 def test_without_a_confident_cause_the_symptom_is_still_named() -> None:
-    assert headline(a_verdict(cause=None, confidence="none", proposal=None)) == (
-        "No confident cause since 02:41: errors 0.3% -> 9%; checked payments, orders; would need traces not connected"
+    looked = Looked(read=("Prometheus",), silent=(("Git", "did not answer within 30 s"),))
+    assert headline(a_verdict(cause=None, confidence="none", proposal=None, looked=looked)) == (
+        "No confident cause since 02:41: errors 0.3% -> 9%; I looked at Prometheus; Git did not answer"
     )
+
+
+def test_a_verdict_that_an_earlier_version_stored_keeps_its_words() -> None:
+    old = a_verdict(cause=None, confidence="none", proposal=None, looked=None, headline="No fault found.")
+    assert headline(old) == "No fault found"
 
 
 def test_a_change_that_only_coincides_is_said_to() -> None:
@@ -142,7 +149,12 @@ VERDICT = st.builds(
         max_size=8,
     ).map(tuple),
     not_known=st.lists(TEXT, max_size=12).map(tuple),
-    checked=st.lists(TEXT, max_size=12).map(tuple),
+    looked=st.none()
+    | st.builds(
+        Looked,
+        read=st.lists(TEXT, max_size=12).map(tuple),
+        silent=st.lists(st.tuples(TEXT, TEXT), max_size=12).map(tuple),
+    ),
     advice=TEXT,
     chart=st.none()
     | st.builds(
