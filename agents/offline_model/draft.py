@@ -353,7 +353,7 @@ def _abstention(case: Case) -> dict[str, Any]:
         "claims": claims,
         "hypotheses": hypotheses(case, None),
         "not_known": not_known(case),
-        "nothing_wrong": case.ranking.quiet and striking is None,
+        "nothing_wrong": bool(case.ranking.quiet) and striking is None,
         "proposal": None,
         "advice": "",
     }

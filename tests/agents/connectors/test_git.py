@@ -82,14 +82,14 @@ async def test_deployments_are_changes_with_time_versions_summary_and_paths(
     repository.git("tag", "deploy/checkout/11", second)
     git = connect()
     assert isinstance(git, ChangeSource)
-    old, new, other = await git.read_changes(ALL)
+    old, new, other = (await git.read_changes(ALL)).changes
     assert (old.id, old.version, old.previous_version, old.paths) == ("deploy/checkout/9", first, None, ())
     assert (new.id, new.service, new.kind) == ("deploy/checkout/10", "checkout", "deployment")
     assert (new.version, new.previous_version) == (second, first)
     assert (new.summary, new.paths) == ("Cut the pool", ("checkout/app.py",))
     assert new.at == START + timedelta(minutes=4)
     assert other.service == "payments"
-    assert list(await git.read_changes(Window(start=new.at, end=new.at))) == [new]
+    assert (await git.read_changes(Window(start=new.at, end=new.at))).changes == [new]
     listed = await git.list_deployments(ListDeployments(service="checkout"))
     assert [d["version"] for d in listed.facts["deployments"]] == [second, first]
     assert (await git.check()).ok
@@ -101,7 +101,7 @@ async def test_tags_of_the_same_second_keep_their_number_order(
     versions = [repository.commit(f"c{n}", a=str(n)) for n in range(3)]
     for number, version in zip((8, 9, 10), versions, strict=True):
         repository.git("tag", "-a", "-m", "d", f"deploy/checkout/{number}", version)
-    assert [change.version for change in await connect().read_changes(ALL)] == versions
+    assert [change.version for change in (await connect().read_changes(ALL)).changes] == versions
 
 
 async def test_a_diff_names_other_commits_migrations_and_its_link(
