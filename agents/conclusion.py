@@ -4,7 +4,7 @@ the model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from agents.case import Case
@@ -73,7 +73,7 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
         claims=checked.claims,
         dropped=checked.dropped,
         hypotheses=checked.hypotheses,
-        not_known=tuple(dict.fromkeys((*checked.not_known, *gaps(case, toolbox))))[:_MAX_GAPS],
+        not_known=_counted(dict.fromkeys((*checked.not_known, *gaps(case, toolbox)))),
         checked=looked.read,
         looked=looked,
         proposal=checked.proposal,
@@ -87,6 +87,14 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
         reads=len(case.artifacts),
         cost_usd=run.cost_usd,
     )
+
+
+def _counted(found: Iterable[str]) -> tuple[str, ...]:
+    """The first gaps, and how many more there are."""
+    every = tuple(found)
+    if len(every) <= _MAX_GAPS:
+        return every
+    return (*every[: _MAX_GAPS - 1], f"{len(every) - _MAX_GAPS + 1} more gaps")
 
 
 def latest_ranking(case: Case) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import asyncio
 import base64
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -262,10 +262,19 @@ def altered_row(diff: Diff) -> Altered:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangesRead:
-    """Changes of a window, oldest first. `gaps` as above."""
+    """Changes of a window, oldest first, which it is a sequence of. `gaps` as above."""
 
     changes: Sequence[Change]
     gaps: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __getitem__(self, place: int) -> Change:
+        return self.changes[place]
 
 
 @runtime_checkable

@@ -225,6 +225,7 @@ class InvestigationTools:
             text=f"{header}{others}{migrations}\n{diff.text}",
             rows=(altered,),
             facts=facts,
+            gap=None if diff.whole else f"the diff of {change.id} was cut: files that machines write come last in it",
             summary=f"{len(diff.paths)} file{'' if len(diff.paths) == 1 else 's'} changed",
         )
 

@@ -18,8 +18,8 @@ from agents.evidence.types import LogLine
 class PackedLines(Sequence[LogLine]):
     """Lines of a log in their order, unpacked at first look."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, parts: Sequence[bytes], count: int) -> None:
+        self._parts, self._count = tuple(parts), count
 
     @classmethod
     def of(cls, lines: Iterable[LogLine]) -> PackedLines:
@@ -31,21 +31,28 @@ class PackedLines(Sequence[LogLine]):
             [line.text for line in kept],
             [dict(line.fields) for line in kept],
         )
-        return cls(pickle.dumps(columns, protocol=pickle.HIGHEST_PROTOCOL))
+        return cls([pickle.dumps(columns, protocol=pickle.HIGHEST_PROTOCOL)], len(kept))
+
+    @classmethod
+    def joined(cls, packed: Sequence[PackedLines]) -> PackedLines:
+        """The lines of several, in time order."""
+        return cls([part for one in packed for part in one._parts], sum(map(len, packed)))  # noqa: SLF001 -- our own
 
     @cached_property
     def _lines(self) -> tuple[LogLine, ...]:
-        columns = pickle.loads(self._data)  # noqa: S301 -- made by `of`, in this process or its own worker
-        return tuple(
+        found = [
             LogLine(time=datetime.fromtimestamp(time, UTC), service=service, level=level, text=text, fields=fields)
-            for time, service, level, text, fields in zip(*columns, strict=True)
-        )
+            for part in self._parts
+            # Made by `of`, in this process or its own worker.
+            for time, service, level, text, fields in zip(*pickle.loads(part), strict=True)  # noqa: S301
+        ]
+        return tuple(sorted(found, key=lambda line: line.time) if len(self._parts) > 1 else found)
 
-    def __reduce__(self) -> tuple[type[PackedLines], tuple[bytes]]:
-        return PackedLines, (self._data,)
+    def __reduce__(self) -> tuple[type[PackedLines], tuple[tuple[bytes, ...], int]]:
+        return PackedLines, (self._parts, self._count)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return self._count
 
     def __iter__(self) -> Iterator[LogLine]:
         return iter(self._lines)

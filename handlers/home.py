@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from agents.connector import Connector
 from agents.errors import AgentError
+from agents.evidence_pool import Overloaded
+from agents.evidence_worker import Overran, WorkerDied
 from agents.failure import log_failure
 from agents.permission import Denied, Permission, Person, check
 from handlers.answer import Office
@@ -95,6 +97,8 @@ async def _check(connector: Connector) -> Integration:
             found = await connector.check()
     except TimeoutError:
         return Integration(title=connector.title, healthy=None, detail=f"no answer in {_CHECK_PATIENCE_S:.0f} s")
+    except (Overloaded, Overran, WorkerDied) as exc:
+        return Integration(title=connector.title, healthy=None, detail=str(exc))
     except AgentError as exc:
         return Integration(title=connector.title, healthy=False, detail=str(exc))
     except Exception as exc:  # noqa: BLE001 -- the outer guard of a check: one connector's bug costs only its own line

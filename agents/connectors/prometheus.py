@@ -449,7 +449,8 @@ def _title(labels: Mapping[str, str]) -> str:
 
 def _points(values: list[list[Any]], limit: int = 20) -> str:
     every = max(1, math.ceil(len(values) / limit))
-    return " ".join(f"{datetime.fromtimestamp(float(at), tz=UTC):%H:%M:%S}={float(v):.4g}" for at, v in values[::every])
+    kept = values[::-every][::-1]  # the newest is one of them
+    return " ".join(f"{datetime.fromtimestamp(float(at), tz=UTC):%H:%M:%S}={float(v):.4g}" for at, v in kept)
 
 
 def _without(others: int, what: str, listed: ToolOutput) -> ToolOutput:

@@ -28,3 +28,12 @@ def test_they_travel_as_bytes_even_after_a_look() -> None:
     assert list(packed) == LINES
     assert pickle.dumps(packed) == before
     assert list(pickle.loads(before)) == LINES  # noqa: S301 -- our own bytes
+
+
+def test_the_number_of_lines_is_known_without_unpacking_and_several_are_one_in_time_order() -> None:
+    even, odd = PackedLines.of(LINES[::2]), PackedLines.of(LINES[1::2])
+    joined = PackedLines.joined([even, odd])
+    assert len(joined) == 200
+    assert "_lines" not in vars(joined)
+    assert list(pickle.loads(pickle.dumps(joined))) == LINES  # noqa: S301 -- our own bytes
+    assert list(PackedLines.joined([])) == []

@@ -7,6 +7,7 @@ is written is learned from its lines; the check says what share of them is under
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from agents.connectors.logfiles.reader import Span, Wanted, compile_pattern, pro
 from agents.connectors.logfiles.rotation import present_file
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Window
+from agents.packed_lines import PackedLines
 from agents.rows import Searched
 from agents.tool import Arguments, ToolOutput, tool
 
@@ -86,13 +88,33 @@ class LogFiles(Connector):
         return Check(ok=True, detail=f"{len(told)} log files can be read: {'; '.join(said for _, said in told)}")
 
     async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead:
-        """Lines of the window in time order; when a cap is reached, the newest ones, and a gap says so."""
+        """Lines of the window in time order; when a cap is reached, the newest ones, and a gap says so.
+
+        Each service's files are read on their own: one that is too much to read costs only itself. Raises an AgentError
+        when none could be.
+        """
         chosen = list(self._files) if services is None else list(services)
         self.context.require_declared(chosen, key="services")
         spans = [self._span(service, window, self.config.max_lines) for service in chosen if service in self._files]
-        lines, gaps = await self.context.compute(read_spans, spans, await self.context.portable_redactor())
-        undeclared = [f"{service}: no log file is declared" for service in chosen if service not in self._files]
-        return LogsRead(lines=lines, gaps=(*undeclared, *gaps))
+        redactor = await self.context.portable_redactor()
+        found = await asyncio.gather(
+            *(self.context.compute(read_spans, [span], redactor) for span in spans), return_exceptions=True
+        )
+        gaps = [f"{service}: no log file is declared" for service in chosen if service not in self._files]
+        read: list[PackedLines] = []
+        failures: list[AgentError] = []
+        for span, one in zip(spans, found, strict=True):
+            if isinstance(one, AgentError):
+                failures.append(one)
+                gaps.append(f"{span.service}: {one}")
+            elif isinstance(one, BaseException):
+                raise one
+            else:
+                read.append(one[0])
+                gaps += one[1]
+        if failures and not read:
+            raise failures[0]
+        return LogsRead(lines=PackedLines.joined(read), gaps=tuple(gaps))
 
     @tool()
     async def search_logs(self, arguments: SearchLogs) -> ToolOutput:

@@ -37,9 +37,12 @@ def open_inside(path: Path, roots: Sequence[Path]) -> Iterator[BinaryIO]:
         descriptor = _open_step_by_step(root, resolved.relative_to(root).parts)
     except OSError as exc:
         raise Unavailable(f"{path.name} cannot be read: {exc.strerror}") from exc
+    except RuntimeError as exc:  # what resolving says of links in a circle
+        raise Unavailable(f"{path.name} cannot be read: its links lead in a circle") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotPermitted(f"{path.name} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotPermitted(f"{path.name} is not a regular file")
         yield file
 
 

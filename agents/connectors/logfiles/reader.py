@@ -158,6 +158,9 @@ def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[L
                 f"{span.service}: {path.name}: {exc}" if isinstance(exc, NotUnpacked) else f"{span.service}: {exc}"
             )
             continue
+        except OSError as exc:  # in the middle of reading: a disk that fails, a network folder that went away
+            gaps.append(f"{span.service}: {path.name} cannot be read: {exc.strerror}")
+            continue
         kept = (part.lines if wanted is None else _matching(part.lines, wanted)) + kept
         gaps += [f"{span.service}: {path.name}: {gap}" for gap in part.gaps]
         budget -= part.used

@@ -223,6 +223,8 @@ class OpenMetrics(Connector):
             gaps.append(f"{target.service}: no metrics since {target.failing_since:%H:%M:%S}: {target.problem}")
         if target.ring.dropped:
             gaps.append(f"{target.service}: {target.ring.dropped} series above max_series are not kept")
+        if target.ring.forgotten:
+            gaps.append(f"{target.service}: {target.ring.forgotten} series that ended made room for new ones")
         return gaps
 
 

@@ -25,7 +25,7 @@ class Repository:
         folder.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, stdin: str = "") -> str:
         stamp = f"{int(self.at.timestamp())} +0100"
         environment = {
             "PATH": os.environ["PATH"],
@@ -38,7 +38,14 @@ class Repository:
             "GIT_AUTHOR_DATE": stamp,
             "GIT_COMMITTER_DATE": stamp,
         }
-        done = subprocess.run(["git", *arguments], cwd=self.folder, env=environment, capture_output=True, check=True)  # noqa: S607
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            check=True,
+            input=stdin.encode(),
+        )
         return done.stdout.decode().strip()
 
     def commit(self, subject: str, **files: str) -> str:
@@ -89,7 +96,7 @@ async def test_deployments_are_changes_with_time_versions_summary_and_paths(
     assert (new.summary, new.paths) == ("Cut the pool", ("checkout/app.py",))
     assert new.at == START + timedelta(minutes=4)
     assert other.service == "payments"
-    assert (await git.read_changes(Window(start=new.at, end=new.at))).changes == [new]
+    assert list(await git.read_changes(Window(start=new.at, end=new.at))) == [new]
     listed = await git.list_deployments(ListDeployments(service="checkout"))
     assert [d["version"] for d in listed.facts["deployments"]] == [second, first]
     assert (await git.check()).ok
@@ -211,3 +218,160 @@ def test_unusable_settings_are_refused(config: dict[str, object]) -> None:
 
 def test_it_is_a_host_connector() -> None:
     assert CONNECTOR.host
+
+
+async def test_the_newest_deployments_are_read_however_many_there_are(
+    repository: Repository, connect: Callable[..., Git], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.connectors.git._MOST_TAGS", 3)
+    for number in range(1, 6):
+        repository.deploy("checkout", number, repository.commit(f"c{number}", checkout__app=str(number)))
+    read = await connect().read_changes(ALL)
+    assert [change.id for change in read.changes] == [f"deploy/checkout/{n}" for n in (3, 4, 5)]
+    assert "checkout: only the newest 3 deployments were read" in read.gaps
+    recent = await connect().read_changes(Window(start=read.changes[-1].at, end=ALL.end))
+    assert ([change.id for change in recent], recent.gaps) == (["deploy/checkout/5"], ())
+
+
+async def test_a_listing_that_is_cut_ends_with_whole_old_deployments(
+    repository: Repository, connect: Callable[..., Git], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.connectors.git._TAG_BYTES", 500)
+    for number in range(1, 9):
+        repository.deploy("checkout", number, repository.commit(f"c{number}", checkout__app=str(number)))
+    read = await connect().read_changes(ALL)
+    assert 1 <= len(read) < 8
+    assert read.changes[-1].id == "deploy/checkout/8"
+    assert f"checkout: only the newest {len(read)} deployments were read" in read.gaps
+
+
+@pytest.mark.slow
+async def test_thousands_of_deployments_are_no_trouble(repository: Repository, connect: Callable[..., Git]) -> None:
+    head = repository.commit("Start", checkout__app="1")
+    tags = [
+        f"tag deploy/checkout/{n}\nfrom {head}\ntagger a <a@b> {int(START.timestamp()) + n} +0000\ndata 6\ndeploy\n"
+        for n in range(1, 2_501)
+    ]
+    repository.git("fast-import", "--quiet", stdin="".join(tags))
+    read = await connect().read_changes(ALL)
+    assert len(read) == 2_000
+    assert read.changes[-1].id == "deploy/checkout/2500"
+    assert any("only the newest 2000 deployments" in gap for gap in read.gaps)
+    assert any("the files of the 1950 oldest deployments were not read" in gap for gap in read.gaps)
+
+
+async def test_what_cannot_be_compared_costs_only_its_own_files(
+    repository: Repository, connect: Callable[..., Git]
+) -> None:
+    first = repository.commit("Start", checkout__app="1")
+    second = repository.commit("Next", checkout__app="2")
+    repository.deploy("checkout", 1, first)
+    repository.deploy("checkout", 2, second)
+    repository.deploy("payments", 1, first)
+    tree = repository.git("rev-parse", f"{second}^{{tree}}")
+    (repository.folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    read = await connect().read_changes(ALL)
+    assert [(change.id, change.paths) for change in read] == [
+        ("deploy/checkout/1", ()),
+        ("deploy/checkout/2", ()),
+        ("deploy/payments/1", ()),
+    ]
+    assert read.gaps[0].startswith("deploy/checkout/2: the files it changed could not be read: git diff failed")
+
+
+async def test_a_lightweight_tag_is_told_and_never_dated(repository: Repository, connect: Callable[..., Git]) -> None:
+    for service in ("checkout", "payments"):
+        repository.deploy(service, 1, repository.commit("Start", checkout__app=service))
+    newer = repository.commit("Next", checkout__app="3")
+    repository.git("tag", "deploy/checkout/2", newer)
+    git = connect()
+    read = await git.read_changes(ALL)
+    assert [change.id for change in read] == ["deploy/checkout/1", "deploy/payments/1"]
+    gap = "checkout: 1 newer tag may mark deployments, but are lightweight and carry no time"
+    assert read.gaps == (gap,)
+    checked = await git.check()
+    assert (checked.ok, checked.detail) == (False, gap)
+    assert "git tag -a" in checked.next_action
+    assert (await git.list_deployments(ListDeployments(service="checkout"))).gap == gap
+
+
+async def test_tags_of_tags_are_followed_and_tags_on_files_are_no_deployments(
+    repository: Repository, connect: Callable[..., Git]
+) -> None:
+    first = repository.commit("Start", checkout__app="1")
+    repository.deploy("checkout", 1, first)
+    second = repository.commit("Next", checkout__app="2")
+    repository.git("tag", "-a", "-m", "v2", "v2", second)
+    repository.at += timedelta(minutes=1)
+    repository.git("tag", "-a", "-m", "deploy", "deploy/checkout/2", "v2")
+    blob = repository.git("rev-parse", f"{second}:checkout/app.py")
+    repository.deploy("checkout", 3, blob)
+    repository.git("tag", "deploy/checkout/4", blob)
+    old, new = await connect().read_changes(ALL)
+    assert (old.version, new.id, new.version, new.paths) == (first, "deploy/checkout/2", second, ("checkout/app.py",))
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\f", "\v", "\x1c", "\r", "\x1e"])
+async def test_a_subject_may_hold_any_separator(
+    repository: Repository, connect: Callable[..., Git], separator: str
+) -> None:
+    first = repository.commit("Start", checkout__app="1")
+    repository.deploy("checkout", 1, first)
+    second = repository.commit(f"fix{separator}pay", checkout__app="2")
+    repository.deploy("checkout", 2, second)
+    repository.deploy("checkout", 3, repository.commit("More", checkout__app="3"))
+    read = await connect().read_changes(ALL)
+    assert [change.id for change in read] == [f"deploy/checkout/{n}" for n in (1, 2, 3)]
+    diff = await connect().read_diff("checkout", first, str(read[2].version))
+    assert len(diff.others) == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tags", "found"),
+    [
+        ("{service}-v*", ["checkout-v1.2.3", "checkout-web-v1", "payments-v7"], ["checkout-v1.2.3", "payments-v7"]),
+        ("@acme/{service}@*", ["@acme/checkout@1.2.3", "@acme/other@1"], ["@acme/checkout@1.2.3"]),
+        ("{service}/v*", ["checkout/v1.2.3"], ["checkout/v1.2.3"]),
+        ("{service}-*", ["payments-1", "payments-api-2"], ["payments-1", "payments-api-2"]),
+    ],
+)
+async def test_conventions_of_monorepos_can_be_declared(
+    repository: Repository, context_of: ContextOf, pattern: str, tags: list[str], found: list[str]
+) -> None:
+    version = repository.commit("Start", checkout__app="1")
+    for tag in tags:
+        repository.at += timedelta(minutes=1)
+        repository.git("tag", "-a", "-m", "deploy", tag, version)
+    config = GitConfig.model_validate({"repository": str(repository.folder), "deployments": pattern})
+    read = await Git(config, context_of("checkout", "payments", "payments-api")).read_changes(ALL)
+    assert [change.id for change in read] == found
+    owners = {change.id: change.service for change in read}
+    assert owners.get("payments-api-2", "payments-api") == "payments-api"
+
+
+async def test_what_machines_write_comes_last_in_a_diff_and_is_cut_first(
+    repository: Repository, connect: Callable[..., Git]
+) -> None:
+    first = repository.commit("Start", checkout__app="POOL = 50\n")
+    locked = repository.folder / "a" / "package-lock.json"
+    vendored = repository.folder / "vendor" / "lib.js"
+    for path in (locked, vendored):
+        path.parent.mkdir()
+        path.write_text("".join(f'"dependency{n}": "{n}"\n' for n in range(20_000)))
+    second = repository.commit("Cut the pool", checkout__app="POOL = 5\n")
+    diff = await connect().read_diff("checkout", first, second)
+    assert "+POOL = 5" in diff.text
+    assert diff.text.index("+POOL = 5") < diff.text.index('+"dependency1"')
+    assert (diff.whole, set(diff.paths)) == (False, {"a/package-lock.json", "checkout/app.py", "vendor/lib.js"})
+    assert "vendor/lib.js" in diff.text
+    output = await connect().compare_versions(ReadDiff(service="checkout", from_version=first, to_version=second))
+    assert "was cut at" in str(output.gap)
+
+
+async def test_a_lock_file_alone_is_still_read(repository: Repository, connect: Callable[..., Git]) -> None:
+    first = repository.commit("Start", checkout__app="1")
+    (repository.folder / "uv.lock").write_text('version = "2"\n')
+    second = repository.commit("Bump", checkout__app="1")
+    inside = connect(paths={"checkout": ["checkout"]})
+    assert '+version = "2"' in (await connect().read_diff("checkout", first, second)).text
+    assert "version" not in (await inside.read_diff("checkout", first, second)).text

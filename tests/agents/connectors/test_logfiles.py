@@ -4,6 +4,7 @@ import json
 import lzma
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,56 @@ def test_a_link_inside_the_root_is_followed_and_a_pipe_or_missing_file_is_refuse
         pass
     with pytest.raises(Unavailable), open_inside(tmp_path / "none.log", [tmp_path]):
         pass
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "pipe", "unreadable", "missing"])
+async def test_one_bad_path_costs_only_itself(context_of: ContextOf, tmp_path: Path, kind: str) -> None:
+    bad = tmp_path / "payments.log"
+    match kind:
+        case "folder":
+            bad.mkdir()
+        case "loop":
+            bad.symlink_to(tmp_path / "back.log")
+            (tmp_path / "back.log").symlink_to(bad)
+        case "pipe":
+            os.mkfifo(bad)
+        case "unreadable":
+            bad.write_text(json_line(NOW, "secret"))
+            bad.chmod(0)
+            if os.access(bad, os.R_OK):
+                pytest.skip("this user may read everything")
+        case _:
+            pass
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=5), "still read"))
+    files = {"checkout": Path("checkout.log"), "payments": bad}
+    logs = LogFiles(LogFilesConfig(roots=(tmp_path,), files=files), context_of("checkout", "payments"))
+    read = await logs.read_logs(LAST_MINUTE)
+    assert [line.text for line in read.lines] == ["still read"]
+    assert any(gap.startswith("payments: payments.log") for gap in read.gaps)
+    checked = await logs.check()
+    assert not checked.ok
+    assert "payments.log" in checked.detail
+
+
+async def test_a_log_that_is_too_much_to_read_costs_only_itself(context_of: ContextOf, tmp_path: Path) -> None:
+    for name in ("checkout", "payments"):
+        (tmp_path / f"{name}.log").write_text(json_line(NOW - timedelta(seconds=5), name))
+
+    async def compute(function: Any, spans: Any, *others: Any) -> Any:
+        if spans[0].service in overrun:
+            raise Unavailable("this took more than 20 s of computing and was given up")
+        return function(spans, *others)
+
+    files = {name: Path(f"{name}.log") for name in ("checkout", "payments")}
+    context = replace(context_of(*files), compute=compute)
+    logs = LogFiles(LogFilesConfig(roots=(tmp_path,), files=files), context)
+    overrun = {"payments"}
+    read = await logs.read_logs(LAST_MINUTE)
+    assert [line.text for line in read.lines] == ["checkout"]
+    assert read.gaps == ("payments: this took more than 20 s of computing and was given up",)
+    overrun = {"checkout", "payments"}
+    with pytest.raises(Unavailable):
+        await logs.read_logs(LAST_MINUTE)
 
 
 async def test_the_check_reads_each_file(context_of: ContextOf, tmp_path: Path) -> None:

@@ -122,11 +122,32 @@ def test_the_ring_keeps_the_last_scrapes_in_order_and_frees_rows_of_series_that_
         ring.add(start + timedelta(seconds=second), [gauge("a", second), gauge("old" if second == 0 else "b", second)])
     window = Window(start=start, end=start + timedelta(minutes=1))
     kept = {raw.name: list(raw.values) for raw in ring.series(window)}
-    assert kept == {"a": [2, 3, 4], "b": [3, 4]}
+    assert kept == {"a": [2, 3, 4], "b": [2, 3, 4]}
+    assert ring.forgotten == 1
     ring.add(start + timedelta(seconds=5), [gauge("a", 5), gauge("b", 5), gauge("c", 5)])
     assert ring.dropped == 1
     only = Window(start=start + timedelta(seconds=4), end=start + timedelta(seconds=4))
     assert [list(raw.values) for raw in ring.series(only)] == [[4], [4]]
+    assert ring.forgotten == 0
+
+
+def test_a_full_ring_gives_up_what_ended_longest_ago_and_nothing_that_is_there() -> None:
+    """Pods that come and go: each new one has new labels."""
+    start = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+    ring = Ring(capacity=100, max_series=3)
+    pods = [
+        ("up", "pod1"),
+        ("up", "pod1", "pod2"),
+        ("up", "pod2"),
+        ("up",),
+        ("pod3", "up", "pod2"),
+        ("pod4", "up", "pod2"),
+    ]
+    for second, names in enumerate(pods):
+        ring.add(start + timedelta(seconds=second), [gauge(name, second) for name in names])
+    kept = {raw.name: list(raw.values) for raw in ring.series(Window(start=start, end=start + timedelta(minutes=1)))}
+    assert kept == {"up": [0, 1, 2, 3, 4, 5], "pod2": [1, 2, 4, 5], "pod3": [4]}
+    assert (ring.forgotten, ring.dropped) == (1, 1)
 
 
 async def test_series_are_read_with_service_label_kind_and_scrape_times(
