@@ -244,7 +244,7 @@ async def test_a_log_that_is_too_much_to_read_costs_only_itself(context_of: Cont
     overrun = {"payments"}
     read = await logs.read_logs(LAST_MINUTE)
     assert [line.text for line in read.lines] == ["checkout"]
-    assert read.gaps == ("payments: this took more than 20 s of computing and was given up",)
+    assert "payments: this took more than 20 s of computing and was given up" in read.gaps
     overrun = {"checkout", "payments"}
     with pytest.raises(Unavailable):
         await logs.read_logs(LAST_MINUTE)
