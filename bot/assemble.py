@@ -34,6 +34,7 @@ from agents.runtime import Pace, Runtime
 from agents.slot import SlotLost
 from agents.toolbox import Toolbox
 from agents.workflow import workflow_id
+from bot.damage import require_undamaged
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, warn_if_unfit
@@ -137,7 +138,10 @@ def make_data_folder(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, MasterKeys]]:
-    """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch)."""
+    """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch). Raises
+    DamagedFolder where something of a former deployment is missing.
+    """
+    await require_undamaged(settings)
     make_data_folder(settings)
     if settings.database_url is None:
         await migrate(settings.content_url)

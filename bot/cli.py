@@ -75,6 +75,7 @@ def _guarded(command: ModuleType, chosen: argparse.Namespace) -> int:
     try:
         exit_code: int = command.run(chosen)
     except Exception as exc:  # noqa: BLE001 -- the outer guard of a command
+        from bot.damage import told_damage
         from bot.serve import PASSING, REFUSALS  # a second of imports, only needed here
         from bot.waiting import absence
 
@@ -82,8 +83,9 @@ def _guarded(command: ModuleType, chosen: argparse.Namespace) -> int:
         if isinstance(exc, PASSING) or (away is not None and not isinstance(exc, REFUSALS)):
             print(exc if away is None else f"Try again later: {away}.", file=sys.stderr)
             return _AWAY
-        if isinstance(exc, REFUSALS):
-            print(exc, file=sys.stderr)
+        damage = told_damage(exc)
+        if isinstance(exc, REFUSALS) or damage is not None:
+            print(damage or exc, file=sys.stderr)
             return _REFUSED
         traceback.print_exc()
         return _BUG

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from bot.damage import require_master_key
 from bot.settings import Settings
 from store.key_provider import KeyProvider, MasterKeys
 from store.local_keys import LocalFileKeys
@@ -36,8 +37,9 @@ WRAPPED_FILES: Final = {"engine.key": "engine", "audit.key": "engine", "accounts
 
 @asynccontextmanager
 async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
-    """Asks no service yet. Raises SettingsError for a missing variable, UnsafeKeyFile."""
+    """Asks no service yet. Raises SettingsError for a missing variable, UnsafeKeyFile, DamagedFolder."""
     settings.require_keys()
+    await asyncio.to_thread(require_master_key, settings)
     async with AsyncExitStack() as stack:
         known: dict[str, KeyProvider] = {}
         path = settings.data / "master.key"

@@ -12,6 +12,7 @@ from typing import Final
 from agents.operator_file import OperatorFileError
 from agents.slot import SlotLost, SlotTaken
 from bot.assemble import make_data_folder, serving
+from bot.damage import require_undamaged
 from bot.logs import log_to_stderr
 from bot.settings import Settings, SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
@@ -87,9 +88,10 @@ async def _watch_parent(stopping: Stopping) -> None:
 def migrate_databases() -> int:
     """Both databases to this version's schema."""
     settings = load_settings()
-    make_data_folder(settings)
 
     async def run() -> None:
+        await require_undamaged(settings)
+        make_data_folder(settings)
         await migrate(settings.maintenance_url)
         await migrate_keyring(settings.keys_url)
         async with event_days(settings) as days:

@@ -8,9 +8,11 @@ Both: the database is told at each BEGIN for whom the transaction acts (`store.w
 """
 
 import asyncio
+import contextlib
 import select
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
@@ -51,6 +53,22 @@ def parse_url(url: str) -> URL:
 def is_file(url: str) -> bool:
     """Whether the database is a file of this host, whose connections cost nobody anything."""
     return parse_url(url).get_backend_name() == "sqlite"
+
+
+def is_damaged(file: Path, *, up_to: int | None = None) -> bool:
+    """SQLite: whether the file is no database, or has bad pages. One larger than `up_to` bytes is not read to its end.
+    It is never made, and one that cannot be opened now is not called damaged: whoever opens it next says why.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if up_to is not None and file.stat().st_size > up_to:
+                return False
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 def driverless(url: str) -> str:

@@ -101,5 +101,9 @@ class RestoreRefused(StoreError):
     """The place is not empty, is in use, or lacks what a restore needs. Nothing was changed."""
 
 
+class HalfRestored(RestoreRefused):
+    """One of two databases was restored and the other one was not. Nothing starts there until it is restored again."""
+
+
 class MissingProgram(StoreError):
     """`pg_dump`, `pg_restore` or `psql` of the server's version is not installed here."""

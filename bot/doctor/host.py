@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import tempfile
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.slot import SlotTaken, take_slot
+from bot.damage import damages
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.master_keys import UNFIT, open_master_keys, read_engine_key
 from bot.settings import Settings, SettingsError
@@ -40,6 +42,8 @@ async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
         yield problem(subject, f"{folder}: {exc.strerror}", "let this user write it, or set AUTOHEAL_DATA")
         return
     yield ok(subject, f"{folder} can be written")
+    for damage in await asyncio.to_thread(lambda: list(damages(settings, whole=True))):
+        yield problem(subject, damage, "as it says")
     keys = _keys(folder) if settings.keys == "local" else _key_service(settings)
     async for finding in keys:
         yield finding

@@ -7,6 +7,6 @@ either: its work belongs to the moment, and what was applied must not be applied
 """
 
 from store.backups.archive import KEEP_FOR, Backup, Backups, Place
-from store.backups.restoring import Restored, restore
+from store.backups.restoring import Restored, restore, restore_marker
 
-__all__ = ["KEEP_FOR", "Backup", "Backups", "Place", "Restored", "restore"]
+__all__ = ["KEEP_FOR", "Backup", "Backups", "Place", "Restored", "restore", "restore_marker"]

@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 import itertools
 import shutil
-import sqlite3
 import tarfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,8 +21,8 @@ from store.arrivals import arrivals_file
 from store.backups.archive import KEYRING_TABLES, MASTER_KEY, PARTS, Backup, Backups, Part, Place, drafts, programs_for
 from store.backups.postgresql import EVENTS_SCHEMA, restorable, tables_in
 from store.backups.sealed_file import SealedReader
-from store.engine import create_engine
-from store.errors import BadBackup, NoShredLedger, RestoreRefused
+from store.engine import create_engine, is_damaged
+from store.errors import BadBackup, HalfRestored, NoShredLedger, RestoreRefused
 from store.event_days.sqlite import event_files
 from store.keyring import Keyring, KeyringBase
 from store.migrations import knows, migrate, migrate_keyring
@@ -94,6 +93,8 @@ async def _require_ledger(backups: Backups) -> None:
     file = place.sqlite_file("keyring")
     if file is not None and not file.exists():
         return
+    if file is not None and is_damaged(file):
+        return  # it knows nothing that could be asked
     engine = create_engine(place.keyring_url, pool_size=1)
     try:
         async with owning(engine).connect() as connection:
@@ -110,6 +111,8 @@ async def _is_empty(place: Place) -> bool:
         file = place.sqlite_file(part)
         if file is not None and not (file.exists() and file.stat().st_size):
             continue
+        if file is not None and is_damaged(file):
+            return False
         engine = create_engine(place.url(part), pool_size=1)
         try:
             async with owning(engine).connect() as connection:
@@ -165,7 +168,10 @@ async def _into_place(backups: Backups, backup: Backup, folder: Path) -> Restore
         await migrate(f"sqlite:///{drafted['content']}")
     if "keyring" in files:
         shredded += await _shred_again(backups, f"sqlite:///{drafted['keyring']}")
-    shredded += await _into_servers(backups, {part: draft for part, draft in drafted.items() if part not in files})
+    dumps = {part: draft for part, draft in drafted.items() if part not in files}
+    if dumps:
+        with _marked(place):
+            shredded += await _into_servers(backups, dumps)
     moves = {drafted[part]: file for part, file in files.items()}
     if "content" in files:
         names = {file.name for file in event_files(files["content"])}  # the days that are there now go aside
@@ -174,8 +180,30 @@ async def _into_place(backups: Backups, backup: Backup, folder: Path) -> Restore
         waiting = arrivals_file(files["content"])
         moves[folder / "content" / waiting.name] = waiting  # aside, too, where the backup has none
     moves |= _key_files(place, folder)
-    aside = await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}")
+    with _marked(place, half=Exception):
+        aside = await asyncio.to_thread(_swap, place, moves, f"replaced-{backup.id}")
     return Restored(backup=backup, shredded=shredded, set_aside=aside)
+
+
+def restore_marker(folder: Path) -> Path:
+    """There while a restore changes what is in place: who finds it later finds half of something."""
+    return folder / "restoring"
+
+
+@contextlib.contextmanager
+def _marked(place: Place, *, half: type[Exception] = HalfRestored) -> Iterator[None]:
+    """Whatever ends the process leaves the marker, and so does an error of the class `half`."""
+    marker = restore_marker(place.work)
+    marker.touch(mode=0o600)
+    sync_folder(place.work)
+    try:
+        yield
+    except Exception as exc:
+        if not isinstance(exc, half):
+            marker.unlink(missing_ok=True)
+        raise
+    marker.unlink(missing_ok=True)
+    sync_folder(place.work)
 
 
 # SQLite
@@ -192,9 +220,8 @@ async def _shred_again(backups: Backups, url: str) -> int:
 
 
 def _require_sound(file: Path, part: Part) -> None:
-    with contextlib.closing(sqlite3.connect(file)) as connection:
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise BadBackup(f"the database in the {part} part is damaged: use another backup. Nothing was changed")
+    if is_damaged(file):
+        raise BadBackup(f"the database in the {part} part is damaged: use another backup. Nothing was changed")
 
 
 def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
@@ -244,7 +271,7 @@ async def _into_servers(backups: Backups, dumps: Mapping[Part, Path]) -> int:
         try:
             shredded += await _put_back(place, "keyring", dumps["keyring"])
         except RestoreRefused as exc:
-            raise RestoreRefused(
+            raise HalfRestored(
                 f"the content was restored, but the keyring was not and is as before ({exc}): mend that and restore "
                 "again"
             ) from exc

@@ -14,6 +14,7 @@ from store import audit
 from store.connections import connections, save_connection
 from store.errors import WrongMasterKey
 from store.ids import TenantId
+from store.local_keys import LocalFileKeys
 from store.redaction import Secret
 from store.tenants import create_tenant
 
@@ -125,6 +126,9 @@ async def test_a_wrong_key_file_stops_with_what_to_do_and_changes_nothing(
 ) -> None:
     right = (tmp_path / "master.key").read_bytes()
     (tmp_path / "master.key").unlink()
+    assert await called("rewrap") == 2
+    assert "master.key is missing" in capsys.readouterr().err
+    LocalFileKeys(tmp_path / "master.key")  # another one
     assert await called("rewrap") == 2
     assert "does not hold the master key that this keyring was made with" in capsys.readouterr().err
     (tmp_path / "master.key").write_bytes(right)
