@@ -20,6 +20,7 @@ from store.arrivals import arrivals_file
 from store.backups import restore_marker
 from store.engine import driverless, is_damaged
 from store.errors import StoreError
+from store.local_keys import LocalFileKeys
 
 _RESTORE: Final = (
     "Put it back from its copy; or see `autoheal backup list` and run `autoheal backup restore ID --replace`, which "
@@ -29,6 +30,7 @@ _CHECKED_BYTES: Final = 64_000_000
 """A larger database is not read to its end at each start: doctor does, and damage that is met later is told then."""
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _ENGINE_TABLE: Final = "workflow_status"
+_SERVICES: Final = (b"aws-kms", b"vault")
 _WRAPPED: Final = ("engine.key", "audit.key", "accounts.key")
 
 
@@ -82,8 +84,8 @@ def require_master_key(settings: Settings) -> None:
     folder, keyring = settings.data, settings.data / "keyring.db"
     if settings.keys != "local" or not _is_missing(folder / "master.key"):
         return
-    sealed = [path for name in _WRAPPED if (path := folder / name).exists()]
-    if settings.keyring_url is None and _has(keyring, "data_keys"):
+    sealed = [path for name in _WRAPPED if _is_sealed_locally(path := folder / name)]
+    if settings.keyring_url is None and _has(keyring, "data_keys", f"provider = '{LocalFileKeys.name}'"):
         sealed.append(keyring)
     if sealed:
         raise DamagedFolder(
@@ -111,6 +113,11 @@ def _missing_keys(settings: Settings, files: dict[str, Path]) -> Iterator[str]:
         yield f"{folder / 'accounts.key'} is missing, but there are accounts whose passwords only it checks. {_RESTORE}"
 
 
+def _is_sealed_locally(path: Path) -> bool:
+    """What a key service wrapped names it in its first line."""
+    return path.exists() and path.read_bytes().partition(b"\n")[0] not in _SERVICES
+
+
 def _is_missing(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
@@ -125,13 +132,14 @@ def _engine_has_work(settings: Settings) -> bool:
         return connection.execute("SELECT 1 FROM dbos.workflow_status LIMIT 1").fetchone() is not None
 
 
-def _has(file: Path, table: str) -> bool:
-    """Whether the SQLite file has that table with anything in it."""
+def _has(file: Path, table: str, where: str = "1") -> bool:
+    """Whether the SQLite file has that table with such a row in it."""
     if _is_missing(file):
         return False
     with _opened(file) as connection:
         known = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-        return known is not None and connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 -- our own names
+        query = f"SELECT 1 FROM {table} WHERE {where} LIMIT 1"  # noqa: S608 -- our own names
+        return known is not None and connection.execute(query).fetchone() is not None
 
 
 def _fault(file: Path, *, whole: bool) -> str | None:
