@@ -123,7 +123,7 @@ async def _store(
             tool_use_id=call["id"],
             tool=_tool_name(call),
             arguments=call["input"],
-            text=s.redactor.redact(output.text),
+            text=s.redactor.for_model().redact(output.text),
             source=source,
             is_error=is_error,
             facts=s.redactor.redact_json(_facts(output)),

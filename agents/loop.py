@@ -65,9 +65,9 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         is_new = run.status == "queued"
         await investigations.set_status(s, investigation, "running", model=model)
         tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
-        opening = _opening(
-            toolbox, run.question, [f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}" for c in chat]
-        )
+        hide = s.redactor.for_model().redact
+        said = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
+        opening = _opening(toolbox, hide(run.question), said)
         briefing = {"said": [str(c.text) for c in chat[-_SAID:] if c.kind != "bot"], **_known(toolbox)}
         await investigations.append_message(
             s,
@@ -228,7 +228,7 @@ async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, co
         written = {(m.meta or {}).get("note") for m in case.messages}
         for note in await investigations.take_notes(s, case.investigation.id, turn=turn):
             if note.id not in written:
-                text = f"A person in the thread says: {note.text}"
+                text = f"A person in the thread says: {s.redactor.for_model().redact(note.text)}"
                 meta = {"kind": "steering", "note": note.id, "text": str(note.text)}
                 await _append(s, case.investigation.id, role="system", content=text, meta=meta)
         if conclude_because and not told:

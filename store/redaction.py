@@ -6,11 +6,14 @@ It fails closed: when the redactor cannot read a text, `RedactionFailed` is rais
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 from store.secret_finder import find_secrets
 from store.secret_own import Forms, OwnSecrets
 from store.secret_pairs import Span, is_secret_name, value_names_of
+
+ContactDetails = Literal["hide_from_model", "hide_everywhere", "keep"]
+"""Where e-mail addresses and telephone numbers go: in what a model reads, also in what is stored, or nowhere."""
 
 VERBATIM_KEYS = frozenset({"signature", "id", "tool_use_id"})
 
@@ -69,8 +72,19 @@ class Secret:
 class Redactor:
     """Built from a tenant's own secrets; without any it still knows the public formats."""
 
-    def __init__(self, own_secrets: Iterable[Secret] = ()) -> None:
+    def __init__(self, own_secrets: Iterable[Secret] = (), contacts: ContactDetails = "keep") -> None:
         self._own: OwnSecrets = Forms(secret.reveal() for secret in own_secrets)
+        self._contacts = contacts
+        self._hides_contacts = contacts == "hide_everywhere"
+
+    def for_model(self) -> "Redactor":
+        """For what a model reads: people's addresses and numbers go too, unless the tenant keeps them."""
+        if self._hides_contacts or self._contacts == "keep":
+            return self
+        made = Redactor(contacts=self._contacts)
+        made._own = self._own
+        made._hides_contacts = True
+        return made
 
     def portable(self) -> "Redactor":
         """One that can be sent to the process that reads log files: it finds the same, and holds no secret."""
@@ -78,7 +92,7 @@ class Redactor:
             return self
         from store.secret_fingerprints import Fingerprints  # noqa: PLC0415 -- numpy, only where log files are read
 
-        made = Redactor()
+        made = Redactor(contacts="hide_everywhere" if self._hides_contacts else "keep")
         made._own = Fingerprints(self._own.forms)
         return made
 
@@ -86,7 +100,7 @@ class Redactor:
         """Raises TypeError for one that holds secrets."""
         if isinstance(self._own, Forms) and self._own.forms:
             raise TypeError("a Redactor that holds secrets is not pickled: send Redactor.portable()")
-        return _arrived, (None if isinstance(self._own, Forms) else self._own,)
+        return _arrived, (None if isinstance(self._own, Forms) else self._own, self._hides_contacts)
 
     def redact(self, text: str) -> Redacted:
         """Raises RedactionFailed."""
@@ -95,7 +109,7 @@ class Redactor:
     def spans(self, text: str) -> list[Span]:
         """What `redact` would replace, in order, without overlaps. Raises RedactionFailed."""
         try:
-            return merge_spans([*self._own.find(text), *find_secrets(text)], text)
+            return merge_spans([*self._own.find(text), *find_secrets(text, contacts=self._hides_contacts)], text)
         except (ValueError, TypeError, RuntimeError, RecursionError, MemoryError) as exc:
             raise RedactionFailed(f"a text of {len(text)} characters could not be redacted") from exc
 
@@ -132,9 +146,9 @@ class Redactor:
         return self.redact_json(item, verbatim_keys)
 
 
-def _arrived(own: OwnSecrets | None) -> Redactor:
+def _arrived(own: OwnSecrets | None, hides_contacts: bool) -> Redactor:  # noqa: FBT001 -- pickle calls it by position
     """A portable redactor in the process that it was sent to."""
-    redactor = Redactor()
+    redactor = Redactor(contacts="hide_everywhere" if hides_contacts else "keep")
     if own is not None:
         redactor._own = own  # noqa: SLF001 -- its other half
     return redactor

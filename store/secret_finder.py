@@ -13,6 +13,7 @@ import re2
 from store import (
     secret_carriers,
     secret_commands,
+    secret_contacts,
     secret_encoded,
     secret_keys,
     secret_neighbours,
@@ -29,10 +30,13 @@ _BLOCK: Final = 2_048
 _LONGEST_CUE: Final = 128
 
 
-def find_secrets(text: str) -> list[Span]:
-    """All that is found, in no order; spans may overlap. Raises RuntimeError when it could not look."""
+def find_secrets(text: str, *, contacts: bool = False) -> list[Span]:
+    """All that is found, in no order; spans may overlap. `contacts` are people's addresses and telephone numbers.
+
+    Raises RuntimeError when it could not look.
+    """
     if len(text) <= 2 * _BLOCK:
-        return [span for rule in _rules_for(text) for span in rule.find(text)]
+        return [span for rule in _rules_for(text, contacts=contacts) for span in rule.find(text)]
     spans: list[Span] = []
     at = 0
     while at < len(text):
@@ -40,7 +44,7 @@ def find_secrets(text: str) -> list[Span]:
         until = cut or at + _BLOCK
         found = [
             span
-            for rule in _rules_for(text[at : until if cut else until + _LONGEST_CUE])
+            for rule in _rules_for(text[at : until if cut else until + _LONGEST_CUE], contacts=contacts)
             for span in _find_around(rule, text, at, until)
         ]
         spans += found
@@ -50,7 +54,7 @@ def find_secrets(text: str) -> list[Span]:
 
 def _find_plain(text: str) -> Iterator[Span]:
     """Without another look into base64."""
-    return (span for rule in _rules_for(text) if rule is not _RULES[-1] for span in rule.find(text))
+    return (span for rule in _rules_for(text) if rule is not _DECODING for span in rule.find(text))
 
 
 def _find_around(rule: Rule, text: str, at: int, until: int) -> list[Span]:
@@ -67,12 +71,13 @@ def _find_around(rule: Rule, text: str, at: int, until: int) -> list[Span]:
         reach *= 4
 
 
-def _rules_for(text: str) -> list[Rule]:
+def _rules_for(text: str, *, contacts: bool = False) -> list[Rule]:
     """In their order, so that the more telling kind comes first."""
     hits = _SET.Match(text.encode())
     if _ALWAYS not in hits:
         raise RuntimeError("the pass over the text failed")
-    return [_RULES[hit] for hit in sorted(hits) if hit != _ALWAYS]
+    last = _ALWAYS if contacts else _ALWAYS - len(secret_contacts.RULES)
+    return [_RULES[hit] for hit in sorted(hits) if hit < last]
 
 
 def _of_format(kind: str, forms: tuple[str, ...]) -> Rule:
@@ -96,7 +101,8 @@ _PLAIN_RULES: Final = (
     *secret_numbers.RULES,
     *secret_people.RULES,
 )
-_RULES: Final = (*_PLAIN_RULES, secret_encoded.decoding(_find_plain))
+_DECODING: Final = secret_encoded.decoding(_find_plain)
+_RULES: Final = (*_PLAIN_RULES, _DECODING, *secret_contacts.RULES)
 _ALWAYS: Final = len(_RULES)
 
 

@@ -26,8 +26,8 @@ from store.ids import TenantId
 from store.isolation import CHECKED_INSERT, BoundSession
 from store.keyring import KeyProvider, Keyring
 from store.migrations import require_current, require_current_keyring
-from store.redaction import Redactor, Secret
-from store.schema import AuditRow, ConnectionRow, Owned, SlackInstallRow, TenantHeadRow
+from store.redaction import ContactDetails, Redactor, Secret
+from store.schema import AuditRow, ConnectionRow, Owned, SlackInstallRow, TenantHeadRow, TenantSettingsRow
 from store.seals import TenantSeals
 from store.turn import Turn
 from store.vault import DataKeys
@@ -134,7 +134,7 @@ class TenantSession(TenantSeals):
         head = await self.head()
         head.secrets_version += 1
         await self.save()
-        self._redactor = Redactor(await self._own_secrets())
+        self._redactor = await self._build_redactor()
 
     async def load_redactor(self, *, frozen_too: bool = False) -> None:
         """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant, TenantFrozen."""
@@ -143,9 +143,13 @@ class TenantSession(TenantSeals):
             raise TenantFrozen(f"this tenant is {status}: Slack was uninstalled, or its data is being deleted")
         known = self._redactors.get(self.tenant_id)
         if known is None or known[0] != version:
-            known = (version, Redactor(await self._own_secrets()))
+            known = (version, await self._build_redactor())
             self._redactors[self.tenant_id] = known
         self._redactor = known[1]
+
+    async def _build_redactor(self) -> Redactor:
+        chosen: ContactDetails | None = await self.value(select(TenantSettingsRow.contact_details))
+        return Redactor(await self._own_secrets(), chosen or "hide_from_model")
 
     def credential(self, table: str, column: str, row_id: str, blob: bytes) -> Secret | None:
         """None for one whose envelope is damaged: it can be neither used nor looked for in texts any more, and must not
@@ -283,9 +287,9 @@ class Database:
         return known[0], TenantSeals(tenant_id=tenant_id, data_keys=data_keys, redactor=known[1])
 
     async def redactor(self, tenant_id: TenantId) -> Redactor:
-        """The tenant's, with the credentials that it has now. Raises as `tenant`."""
+        """The tenant's for what a model reads, with the credentials that it has now. Raises as `tenant`."""
         async with self.tenant(tenant_id, readonly=True) as s:
-            return s.redactor
+            return s.redactor.for_model()
 
     @asynccontextmanager
     async def across_tenants(self, reason: str, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from store.audit import EMPTY_CHAIN
 from store.errors import InstalledElsewhere, NotFound
 from store.ids import TenantId, new_id
-from store.redaction import Redactor, Secret
+from store.redaction import ContactDetails, Redactor, Secret
 from store.schema import SlackInstallRow, TenantHeadRow, TenantRow, TenantSettingsRow
 from store.session import Database, TenantSession
 from store.users import Role
@@ -55,6 +55,9 @@ class TenantSettings:
     """`open_threads`: channels where a thread is answered without a mention. `audit_channel`: where the signed head
     of the audit log is posted each day.
 
+    `contact_details`: whether e-mail addresses and telephone numbers are redacted in what a model reads (threads keep
+    them), also in what is stored, or nowhere.
+
     `autonomy`: suggest names a remedy without a button, approve offers it behind one.
     """
 
@@ -66,6 +69,7 @@ class TenantSettings:
     triage_channels: tuple[str, ...]
     open_threads: tuple[str, ...]
     audit_channel: str | None
+    contact_details: ContactDetails
 
 
 class SettingsChange(TypedDict, total=False):
@@ -77,6 +81,7 @@ class SettingsChange(TypedDict, total=False):
     triage_channels: Sequence[str]
     open_threads: Sequence[str]
     audit_channel: str | None
+    contact_details: ContactDetails
 
 
 async def create_tenant(db: Database, *, name: str) -> TenantId:
@@ -218,6 +223,7 @@ async def settings(s: TenantSession) -> TenantSettings:
         triage_channels=row.triage_channels,
         open_threads=row.open_threads,
         audit_channel=row.audit_channel or None,
+        contact_details=_contact_details(row.contact_details),
     )
 
 
@@ -231,12 +237,16 @@ async def update_settings(s: TenantSession, **changes: Unpack[SettingsChange]) -
         values["model"] = _model_choice(changes["model"])
     if "autonomy" in changes:
         values["autonomy"] = _autonomy(changes["autonomy"])
+    if "contact_details" in changes:
+        values["contact_details"] = _contact_details(changes["contact_details"])
     if "new_member_role" in changes:
         values["new_member_role"] = _new_member_role(changes["new_member_role"])
     if "daily_usd_cap" in changes:
         values["daily_usd_cap"] = _cap(changes["daily_usd_cap"])
     if values:
         await s.update(TenantSettingsRow, TenantSettingsRow.id == s.tenant_id, values=values)
+    if "contact_details" in values:
+        await s.secrets_changed()
     return await settings(s)
 
 
@@ -280,6 +290,14 @@ def _model_choice(value: str) -> ModelChoice:
             return value
         case _:
             raise ValueError("the model is one of claude, offline, none")
+
+
+def _contact_details(value: str) -> ContactDetails:
+    match value:
+        case "hide_from_model" | "hide_everywhere" | "keep":
+            return value
+        case _:
+            raise ValueError("contact_details is one of hide_from_model, hide_everywhere, keep")
 
 
 def _autonomy(value: str) -> Autonomy:

@@ -11,6 +11,7 @@ from agents.permission import Permission
 from handlers.api_resource import Body, Call, Office, Operation, Problem, Resource
 from store import audit, tenants
 from store.organisation import organisation_name
+from store.redaction import ContactDetails
 from store.tenants import Autonomy, ModelChoice
 from store.users import Role
 
@@ -35,6 +36,7 @@ class Changes(Body):
     new_member_role: Role | None = None
     triage_channels: Channels | None = None
     open_threads: Channels | None = None
+    contact_details: ContactDetails | None = None
 
 
 async def read_organisation(call: Call, office: Office) -> Organisation:

@@ -51,6 +51,7 @@ class TenantSettingsRow(Owned, Base):
     triage_channels: Mapped[tuple[str, ...]] = mapped_column(Words)
     open_threads: Mapped[tuple[str, ...]] = mapped_column(Words)
     audit_channel: Mapped[str | None] = mapped_column(Word)
+    contact_details: Mapped[str] = mapped_column(Word, default="hide_from_model", server_default="hide_from_model")
 
 
 class UserRow(Owned, Base):
