@@ -66,7 +66,7 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         await investigations.set_status(s, investigation, "running", model=model)
         tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
         hide = s.redactor.for_model().redact
-        said = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
+        said: list[str] = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
         opening = _opening(toolbox, hide(run.question), said)
         briefing = {"said": [str(c.text) for c in chat[-_SAID:] if c.kind != "bot"], **_known(toolbox)}
         await investigations.append_message(
