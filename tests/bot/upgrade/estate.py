@@ -133,14 +133,14 @@ async def served(data: Path, target: Path, workspace: Workspace, model: Investig
 
     @asynccontextmanager
     async def estate(*_: Any, **__: Any) -> AsyncIterator[assemble.Estate]:
-        yield _Estate(file=None, toolbox=toolbox(target, assemble.now))
+        yield EveryTenant(file=None, toolbox=toolbox(target, assemble.now))
 
     with patch.object(assemble, "open_estate", estate), patch.object(assemble, "OfflineModel", lambda: model):
         async with assemble.serving(settings_for(data, workspace)):
             yield
 
 
-class _Estate(assemble.Estate):
+class EveryTenant(assemble.Estate):
     def serves(self, adopted: Any) -> bool:
         return True
 
