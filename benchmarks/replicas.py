@@ -187,15 +187,16 @@ class Tenant:
             self._outcome.doubled.append(name)
 
     async def _ended(self, ts: str, until: float) -> str | None:
-        clicked = False
+        clicked = set[str]()  # a plan whose reads are too old is made anew, and asks again
         while time.monotonic() < until:
             await asyncio.sleep(_LOOK_S)
             found = await self._approval(ts)
             if found is None:
                 continue
-            if found.state == "proposed" and not clicked:
-                await self._say("click", f"click-{ts}", {"approval": found.id, "plan_hash": found.plan_hash})
-                clicked = True
+            if found.state == "proposed" and found.plan_hash not in clicked:
+                clicked.add(found.plan_hash)
+                said = {"approval": found.id, "plan_hash": found.plan_hash}
+                await self._say("click", f"click-{ts}-{found.plan_hash[:12]}", said)
             if found.state in ENDED:
                 return str(found.state)
         return None
