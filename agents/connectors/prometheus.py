@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 import numpy as np
-from pydantic import AwareDatetime, Field, HttpUrl, field_validator
+from pydantic import Field, HttpUrl, field_validator
 
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
 from agents.connectors.openmetrics.exposition import kind_of
@@ -26,7 +26,7 @@ from agents.evidence.meaning import Kind, read_name
 from agents.evidence.types import RawSeries, Window, as_utc
 from agents.promql import Bound, bounded, concerns
 from agents.rows import Row, Sampled, Searched, State
-from agents.tool import Arguments, ToolOutput, tool
+from agents.tool import Arguments, Moment, ToolOutput, tool
 
 _SHOWN = 50
 _NAMES_PER_QUERY = 100
@@ -75,14 +75,16 @@ class PrometheusConfig(ConnectorConfig):
 
 class Query(Arguments):
     promql: str = Field(min_length=1, max_length=2_000, description="A PromQL expression.")
-    at: AwareDatetime | None = Field(default=None, description="Moment with time zone; now when left out.")
+    at: Moment | None = Field(default=None, description="Moment with time zone; now when left out.")
 
 
 class QueryRange(Arguments):
     promql: str = Field(min_length=1, max_length=2_000, description="A PromQL expression.")
-    start: AwareDatetime | None = Field(default=None, description="With time zone; 30 minutes before end if left out.")
-    end: AwareDatetime | None = Field(default=None, description="With time zone; now when left out.")
-    step_s: float | None = Field(default=None, ge=1, description="Seconds between points; fitted when left out.")
+    start: Moment | None = Field(default=None, description="With time zone; 30 minutes before end if left out.")
+    end: Moment | None = Field(default=None, description="With time zone; now when left out.")
+    step_s: float | None = Field(
+        default=None, ge=1, le=86_400, description="Seconds between points; fitted when left out."
+    )
 
 
 class ListMetrics(Arguments):

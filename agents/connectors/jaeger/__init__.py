@@ -58,7 +58,9 @@ class FindTraces(Arguments):
     service: str = Field(description="A declared service.")
     operation: str = Field(default="", max_length=200, description="Only requests with this operation; else any.")
     minutes: int = Field(default=15, ge=1, le=1440, description="How far back from now.")
-    min_ms: int = Field(default=0, ge=0, description="Only traces with a span of the service at least this long.")
+    min_ms: int = Field(
+        default=0, ge=0, le=86_400_000, description="Only traces with a span of the service at least this long."
+    )
     failed: bool = Field(default=False, description="Only traces in which a span of the service carries error=true.")
     limit: int = Field(default=20, ge=1, le=100, description="How many traces at most.")
 

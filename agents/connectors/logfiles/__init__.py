@@ -15,7 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import re2
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import Field, field_validator
 
 from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, LogsRead
 from agents.connectors.logfiles.reader import Span, Wanted, compile_pattern, probe, read_spans, search_span
@@ -24,7 +24,7 @@ from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Window
 from agents.packed_lines import PackedLines
 from agents.rows import Searched
-from agents.tool import Arguments, ToolOutput, tool
+from agents.tool import Arguments, Moment, ToolOutput, tool
 
 
 class LogFilesConfig(ConnectorConfig):
@@ -60,8 +60,8 @@ class SearchLogs(Arguments):
     service: str = Field(description="A declared service.")
     grep: str = Field(default="", max_length=500, description="RE2 pattern that the message or a field must match.")
     level: Literal["", "debug", "info", "warn", "error"] = Field(default="", description="Least severe level shown.")
-    start: AwareDatetime | None = Field(default=None, description="With time zone; 15 minutes before end if left out.")
-    end: AwareDatetime | None = Field(default=None, description="With time zone; now when left out.")
+    start: Moment | None = Field(default=None, description="With time zone; 15 minutes before end if left out.")
+    end: Moment | None = Field(default=None, description="With time zone; now when left out.")
     limit: int = Field(default=50, ge=1, le=500, description="Newest matching lines shown.")
 
 

@@ -1,0 +1,42 @@
+"""What a tool takes from the model."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from agents.connector import discover_connectors
+from agents.tool import Arguments, Moment
+
+MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+@pytest.mark.parametrize(
+    "said", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1e400", "2026-11-05T02:41"]
+)
+def test_a_moment_that_cannot_be_computed_with_is_refused(said: str) -> None:
+    with pytest.raises(ValidationError):
+        MOMENT.validate_python(said)
+
+
+def test_a_moment_of_an_incident_is_taken() -> None:
+    assert MOMENT.validate_python("2026-11-05T02:41:00Z") == datetime(2026, 11, 5, 2, 41, tzinfo=UTC)
+
+
+def _arguments() -> list[type[Arguments]]:
+    found: set[type[Arguments]] = set()
+    pending: list[type[Any]] = [Arguments]
+    while pending:
+        for one in pending.pop().__subclasses__():
+            found.add(one)
+            pending.append(one)
+    return sorted(found, key=lambda one: one.__name__)
+
+
+def test_every_time_that_a_model_may_say_has_bounds() -> None:
+    discover_connectors()
+    for model in _arguments():
+        for name, field in model.model_fields.items():
+            if "datetime" in str(field.annotation) or "AwareDatetime" in str(field.annotation):
+                assert "AfterValidator" in f"{field.annotation}{field.metadata}", f"{model.__name__}.{name}"
