@@ -327,7 +327,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         )
         stack.push_async_callback(intake.settle)
         warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
-        stack.callback(warming.cancel)
+        stack.callback(leave, receiver.receiver, warming)
         log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
         yield adopted
 
@@ -402,6 +402,12 @@ async def open_mail(settings: Settings, db: Database, keys: MasterKeys, metrics:
     from bot.mailing import open_mailing  # noqa: PLC0415 -- imported only where mail is sent
 
     return await open_mailing(settings, db, keys, metrics)
+
+
+def leave(receiver: Receiver, warming: asyncio.Task[None]) -> None:
+    """First of all that happens at a stop."""
+    receiver.leave()
+    warming.cancel()
 
 
 def plan_slack_work(

@@ -8,6 +8,7 @@ reference that finds it in the log.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 
@@ -54,6 +55,11 @@ class Receiver:
         self._office = office
         self._caller = caller
         self._uninstall = uninstall
+        self._leaving = False
+
+    def leave(self) -> None:
+        """The process stops: what breaks from here on, breaks because of that, and is handled after the restart."""
+        self._leaving = True
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
         """Handle one arrival and mark it. Never raises for a failed handling; raises when the store does not answer."""
@@ -68,6 +74,8 @@ class Receiver:
         except Exception as exc:  # the outer guard of everything that arrives: people get a reference only
             if passes(exc):
                 raise  # trouble of the store: it is handled once that is over
+            if self._leaving:
+                raise asyncio.CancelledError from exc
             reference, hit_the_wall = secrets.token_hex(4), isinstance(exc, (CrossTenantWrite, RefusedStatement))
             log.exception(
                 "not handled",

@@ -1,8 +1,11 @@
 """Handling what waits: idempotent after a crash, and never silent."""
 
+import asyncio
+
 import pytest
 
 from handlers.receiver import Receiver
+from handlers.uninstall import Uninstall
 from store import inbox
 from store.ids import InboxId, TenantId, new_id
 from store.schema import InboxRow
@@ -34,6 +37,25 @@ async def test_a_crash_between_handling_and_marking_repeats_nothing_that_people_
     await slack.receiver.receive(slack.tenant, inbox_id)
     assert slack.said("incidents") == ["<@U0MIA> asks: checkout is failing"]
     assert len(slack.engine.of("investigate")) == 1
+
+
+async def test_what_breaks_because_the_process_stops_is_done_after_the_restart(slack: Slack) -> None:
+    slack.engine.receive = None
+    await slack.workspace.slash("mia", "incidents", "/autoheal help")
+    await slack.until(lambda: slack.intake.counts["recorded"] >= 1)
+    inbox_id = await waiting(slack)
+    slack.receiver.leave()
+    slack.workspace.faults.fail("users.info", "fatal_error")
+    with pytest.raises(asyncio.CancelledError):
+        await slack.receiver.receive(slack.tenant, inbox_id)
+    assert slack.private("incidents", "mia") == []
+    again = Receiver(
+        office=slack.office,
+        caller=slack.caller,
+        uninstall=Uninstall(db=slack.db, queue=slack.engine, forget=lambda _: None),
+    )
+    await again.receive(slack.tenant, inbox_id)
+    assert "use a command" in slack.private("incidents", "mia")[0]
 
 
 async def test_an_unknown_or_foreign_arrival_is_nothing(slack: Slack, two_tenants: tuple[TenantId, TenantId]) -> None:
