@@ -174,7 +174,8 @@ class SlackThread(Reporter):
                     return
                 run = await self._run(tenant, investigation)
                 where, message = _where(tenant, run, f"opening:{investigation}"), self._opening(tenant, run)
-                await self._streams.quiet(where, message)
+                if not run.ended:
+                    await self._streams.quiet(where, message)
                 await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
 
     async def _open_plainly(self, tenant: TenantId, investigation: InvestigationId) -> None:
@@ -285,9 +286,10 @@ class SlackThread(Reporter):
 
     async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """Progress comes before the verdict, unless Slack holds the plan back: the verdict does not wait for that."""
-        pump = self._pumps.pop((tenant, investigation), None)
-        if pump is not None and pump.task is not None:
-            await asyncio.wait([pump.task], timeout=PATIENCE_S)
+        pump, opening = self._pumps.pop((tenant, investigation), None), self._openings.get((tenant, investigation))
+        before = [task for task in (opening, pump.task if pump else None) if task is not None]
+        if before and not self._are_many(tenant):
+            await asyncio.wait(before, timeout=PATIENCE_S)
 
     def _opening(self, tenant: TenantId, run: _Run) -> Message:
         return opening(
