@@ -253,6 +253,7 @@ async def scene(sqlite_database: Database, two_tenants: tuple[TenantId, TenantId
 async def test_the_normal_path_takes_five_messages_and_three_pushes(scene: Scene) -> None:
     reporter: Reporter = scene.thread
     await reporter.opened(scene.tenant, scene.run)
+    await scene.thread.settle()
     await scene.ask("u1", "rank_causes")
     await reporter.progressed(scene.tenant, scene.run)
     await scene.read("u1", summary="checkout first", symptom=a_symptom().model_dump(mode="json"), link=LINK)
@@ -276,6 +277,7 @@ async def test_the_normal_path_takes_five_messages_and_three_pushes(scene: Scene
 
 async def test_everything_may_be_told_again_in_another_process(scene: Scene) -> None:
     await scene.thread.opened(scene.tenant, scene.run)
+    await scene.thread.settle()
     await scene.ask("u1", "rank_causes")
     await scene.thread.progressed(scene.tenant, scene.run)
     await scene.thread.close()
@@ -357,6 +359,7 @@ async def test_the_verdict_links_only_what_a_connector_gave(scene: Scene) -> Non
 
 async def test_an_ended_run_offers_no_stop_button(scene: Scene) -> None:
     await scene.thread.opened(scene.tenant, scene.run)
+    await scene.thread.settle()
     await scene.conclude()
     await scene.thread.settle()
     opening = scene.told()[0]
