@@ -72,7 +72,9 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,
         confidence=verdict.confidence,
-        evidence=tuple(dict.fromkeys(c.artifact for c in verdict.claims if c.artifact and c.status == "observed")),
+        evidence=tuple(
+            dict.fromkeys(c.artifact for c in verdict.claims if c.artifact and c.status in ("observed", "derived"))
+        ),
         requested_by=asker.slack_user_id if asker else "Autoheal",
         healing=criteria(verdict.symptom, rt.pace),
     )

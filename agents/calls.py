@@ -23,7 +23,7 @@ from agents.rows import stored as rows
 from agents.runtime import Runtime
 from agents.tool import Risk, Tool, ToolOutput
 from agents.toolbox import Toolbox
-from agents.verdict import Draft
+from agents.verdict import Draft, read_draft
 from store import artifacts, audit
 from store.artifacts import Artifact
 from store.audit import Actor
@@ -35,6 +35,7 @@ log = logging.getLogger("autoheal.calls")
 
 CONCLUDE: Final = "conclude"
 _RESULT_CHARACTERS: Final = 10_000
+_MOST_UNREADABLE: Final = 4
 Result = dict[str, Any]
 
 
@@ -187,18 +188,28 @@ async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: d
         case = await read_case(s, run)
     if case.investigation.verdict is not None:
         return _result(call, "stored", is_error=False)
-    earlier = sum(1 for c in case.calls() if c["name"] == CONCLUDE)
+    asked = [c for c in case.calls() if c["name"] == CONCLUDE]
     try:
-        draft = Draft.model_validate(call["input"])
+        draft = read_draft(call["input"])
     except ValidationError as exc:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors()[:8])
-        return _result(call, f"the conclusion cannot be read: {wrong}", is_error=True)
-    problems = await conclude(rt, tenant, case, draft, final=earlier > 1)
-    if problems is None:
-        return _result(call, "stored", is_error=False)
-    return _result(
-        call, "not stored yet; mend these and call conclude once more:\n" + "\n".join(problems), is_error=True
-    )
+        if len(asked) <= _MOST_UNREADABLE:
+            return _result(call, f"the conclusion cannot be read: {wrong}", is_error=True)
+        draft = Draft(headline="", confidence="none", not_known=("The conclusion could not be read.",))
+    # Only drafts that could be read use up the second round.
+    found = await conclude(rt, tenant, case, draft, final=sum(map(_is_readable, asked)) > 1)
+    told = "\n".join(found.told)
+    if found.stored:
+        return _result(call, f"stored; this was left out or changed:\n{told}" if told else "stored", is_error=False)
+    return _result(call, f"not stored yet; mend these and call conclude once more:\n{told}", is_error=True)
+
+
+def _is_readable(call: dict[str, Any]) -> bool:
+    try:
+        read_draft(call["input"])
+    except ValidationError:
+        return False
+    return True
 
 
 async def _record_refusal(rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ the model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.case import Case
-from agents.citations import Checked, check_draft
 from agents.coverage import abstention, look_back
+from agents.gate.draft import Checked, check_draft
 from agents.runtime import Runtime
 from agents.toolbox import Toolbox
 from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
@@ -22,19 +23,28 @@ from store.session import TenantSession
 _MAX_GAPS: Final = 8
 
 
-async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> list[str] | None:
-    """Store the verdict and answer None, or answer what the model should mend first (once: `final` stores what is
-    left).
+@dataclass(frozen=True, kw_only=True)
+class Concluded:
+    """Whether the verdict is stored, and what the gate told about the draft, as sentences for the model."""
+
+    stored: bool
+    told: tuple[str, ...]
+
+
+async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> Concluded:
+    """Store the verdict, or answer what the model should mend first (once: `final` stores what is left).
+
+    Only what touches cause, confidence or proposal is worth a second draft.
     """
     toolbox = rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     if checked.problems and not final:
-        return list(checked.problems)
+        return Concluded(stored=False, told=(*checked.problems, *checked.notes))
     async with rt.db.tenant(tenant) as s:
         verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
         await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
-    return None
+    return Concluded(stored=True, told=checked.notes)
 
 
 async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:

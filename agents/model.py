@@ -1,7 +1,7 @@
 """The seam to a language model: one turn in, one turn out, in the shapes of the Messages API.
 
 `ClaudeModel` (claude_model.py) asks Claude; `OfflineModel` (offline_model.py) is the deterministic investigator. Both
-emit the same tool calls, so that loop, budgets, citations and approvals are one path.
+emit the same tool calls, so that loop, budgets, gate and approvals are one path.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _cause(verdict: Verdict | None) -> str:
 
 
 def _claims(title: str, claims: Iterable[Claim]) -> list[str]:
-    observed = [claim for claim in claims if claim.status == "observed"][:_CLAIMS]
+    observed = [claim for claim in claims if claim.status in ("observed", "derived")][:_CLAIMS]
     return [f"{title}:", *(f"- {t.one_line(claim.text)} ({claim.artifact})" for claim in observed)] if observed else []
 
 

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import bears, borne_by_any
 from agents.cluster import call_of, read_of, tool_name
-from agents.evidence.kubernetes.labels import MEANING
 from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
 from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.types import Hypothesis, Quote, Reading, What
+from agents.gate import sentences
+from agents.gate.claims import bears
 from agents.offline_model.transcript import Transcript
 from agents.rows import Printed
 from agents.verdict import Confidence
@@ -27,6 +27,7 @@ _WORTH_A_NAME: Final = 0.3
 _SHORTEST_QUOTE: Final = 6
 _HYPOTHESES: Final = 5
 _HEADLINE: Final = 120
+_LONGEST_CLAIM: Final = 300
 _MOST_ENDINGS: Final = 4
 _OTHERS: Final = frozenset({"metrics", "logs", "changes"})
 _ENDED: Final = re.compile(
@@ -122,7 +123,7 @@ def _claims(transcript: Transcript, seen: Snapshot, best: Hypothesis) -> Iterato
         cited = read.get(quote.source)
         if cited is None or len(quote.line) < _SHORTEST_QUOTE:
             continue
-        text = f"{best.name}: {MEANING[best.label]}." if quote in best.quotes else f"{best.name} is not well."
+        text = " ".join(quote.line.split())[:_LONGEST_CLAIM]  # the line speaks for itself
         if bears(cited, text, quote.line):
             yield {"text": text, "status": "observed", "artifact": quote.source, "quote": quote.line}
 
@@ -138,6 +139,6 @@ def _hypotheses(transcript: Transcript, found: Sequence[Hypothesis]) -> list[dic
     for number, one in enumerate(found[:_HYPOTHESES], start=1):
         state = "supported" if one is found[0] else "refuted" if one.score < found[0].score - 0.1 else "open"
         reason = "" if one is found[0] else f"What {found[0].name} shows is stronger."
-        if borne_by_any(one.because, transcript.evidence()):
+        if not sentences.sift(one.because, transcript.run())[1]:
             rows.append({"id": f"H{number}", "text": one.because[:160], "state": state, "reason": reason})
     return rows

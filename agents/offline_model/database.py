@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import bears
 from agents.evidence.database.rules import explain, see, summary
 from agents.evidence.database.types import Finding, Shape
+from agents.gate.claims import bears
 from agents.offline_model.transcript import Result, Transcript
 from agents.rows import Logged, Moved
 from agents.verdict import Confidence
@@ -18,6 +18,7 @@ _LIKELY: Final = 0.9
 _HEADLINE: Final = 120
 _QUOTE: Final = 390
 _MOST_CLAIMS: Final = 10
+_LONGEST_CLAIM: Final = 300
 
 
 def is_there(transcript: Transcript) -> bool:
@@ -69,7 +70,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
 def _claims(results: Sequence[Result], finding: Finding) -> Iterator[dict[str, Any]]:
     for line in finding.lines[:6]:
         quote = line[:_QUOTE]
-        text = f"It shows {finding.fault}."
+        text = " ".join(quote.split())[:_LONGEST_CLAIM]  # the line speaks for itself
         cited = next((r.id for r in results if r.evidence and bears(r.evidence, text, quote)), None)
         if cited is not None and len(quote) > 6:
             yield {"text": text, "status": "observed", "artifact": cited, "quote": quote}

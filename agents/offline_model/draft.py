@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.citations import bears, borne_by_any
+from agents.gate import sentences
+from agents.gate.claims import bears
 from agents.offline_model.findings import Change, Metric, Pattern, Suspect
 from agents.offline_model.fit import Fit, Nature
 from agents.offline_model.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
@@ -161,7 +162,8 @@ def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
     for change in usable_changes(case):
         if explanation.change is None or change.id != explanation.change.id:
             when = f"{change.seconds} s before the onset" if change.seconds >= 0 else "as it began"
-            text = f"{change.service} was changed to {change.short} {when}; it only coincides."
+            text = f"{change.service} was changed to {change.short} {when}"
+            text += "; it only coincides." if change.verdict == "coincides" else "."
             for source in (_newest(case, "what_changed"), ranking):
                 if claim := _observed(source, text, change.line, side="against"):
                     yield claim
@@ -360,7 +362,7 @@ def _abstention(case: Case) -> dict[str, Any]:
 
 
 def _borne(case: Case, text: str, otherwise: str) -> str:
-    return text if borne_by_any(text, case.transcript.evidence()) else otherwise
+    return text if not sentences.sift(text, case.transcript.run(), advises=True)[1] else otherwise
 
 
 def _sentence(text: str) -> str:

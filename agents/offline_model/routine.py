@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agents.citations import check_draft
+from agents.gate.draft import check_draft
 from agents.offline_model import cluster, database
 from agents.offline_model.draft import draft_conclusion, hypotheses
 from agents.offline_model.findings import Change
@@ -26,7 +26,7 @@ from agents.offline_model.judgement import (
 )
 from agents.offline_model.steering import read_steering
 from agents.offline_model.transcript import Result, Transcript
-from agents.verdict import Draft
+from agents.verdict import read_draft
 
 _MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
 _MOST_CONCLUSIONS: Final = 3
@@ -157,7 +157,7 @@ def _shown(case: Case, rows: list[dict[str, Any]]) -> list[Call]:
 def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
     """The draft that was refused, as far as the gate lets it through; what cannot be read is drafted anew."""
     try:
-        draft = Draft.model_validate(dict(refusal.arguments))
+        draft = read_draft(dict(refusal.arguments))
     except ValidationError:
         case = read_case(transcript, read_steering(transcript))
         own = draft_conclusion(case, explain(case))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from agents.gate.claims import Run
 from agents.gate.evidence import Evidence
 from agents.model import Note, TurnRequest
 from agents.rows import Row, Unread
@@ -76,6 +77,10 @@ class Transcript:
     def evidence(self) -> list[Evidence]:
         """All that was read."""
         return [r.evidence for r in self.results if r.evidence is not None and not r.is_error]
+
+    def run(self) -> Run:
+        """All that was read, as the gate takes it."""
+        return Run(evidence={item.id: item for item in self.evidence()}, services=tuple(self.calls))
 
     def was_asked(self, tool: str, arguments: Mapping[str, Any]) -> bool:
         return any(name == tool and dict(given) == dict(arguments) for name, given in self.asked)

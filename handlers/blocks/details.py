@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from agents.verdict import Verdict
+from agents.verdict import Dropped, Verdict
 from handlers.blocks import text as t
 from handlers.blocks.message import Json, context, sections
 from handlers.blocks.verdict import claim_line, figures
@@ -16,7 +16,7 @@ def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str,
         _part("Explanations", [_explanation(h.id, h.text, h.state, h.reason) for h in verdict.hypotheses]),
         _part("Not known", [t.prose(item, 200) for item in verdict.not_known]),
         _part("Could not be read", [f"{t.prose(name, 80)}: {t.prose(why, 200)}" for name, why in _silent(verdict)]),
-        _part("Dropped, not proven", [f"{t.prose(d.text, 200)} ({t.prose(d.reason, 200)})" for d in verdict.dropped]),
+        _part("Dropped, not proven", [_dropped(d) for d in verdict.dropped]),
         _part("Read", [_read(artifact, links) for artifact in artifacts]),
     ]
     blocks = [block for part in parts for block in part]
@@ -25,6 +25,13 @@ def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str,
 
 def _silent(verdict: Verdict) -> Sequence[tuple[str, str]]:
     return verdict.looked.silent if verdict.looked is not None else ()
+
+
+def _dropped(dropped: Dropped) -> str:
+    """What is never shown in any form is told by its reason alone."""
+    where = "" if dropped.where == "claims" else f"{dropped.where}: "
+    reason = t.prose(f"{where}{dropped.reason}", 200)
+    return f"{t.prose(dropped.text, 200)} ({reason})" if dropped.shown else f"({reason})"
 
 
 def _part(title: str, lines: Sequence[str]) -> list[Json]:

@@ -79,7 +79,9 @@ def citation(claim: Claim, links: Mapping[str, str]) -> str:
     if claim.artifact is None:
         return ""
     label = " ".join(part for part in (claim.artifact, claim.source or "", t.clock(t.moment(claim.taken_at))) if part)
-    return f" ({t.link(links.get(claim.artifact), label)})"
+    more = dict.fromkeys(proof.artifact for proof in claim.proofs if proof.artifact != claim.artifact)
+    told = [t.link(links.get(claim.artifact), label), *(t.link(links.get(other), other) for other in more)]
+    return f" ({', '.join(told)})"
 
 
 def claim_line(claim: Claim, links: Mapping[str, str], *, quoted: bool) -> str:
@@ -128,7 +130,7 @@ def _impact(verdict: Verdict) -> str:
 
 
 def _proofs(view: VerdictView) -> list[str]:
-    order = {"observed": 0, "inferred": 1}
+    order = {"observed": 0, "derived": 1, "inferred": 2}
     usable = [claim for claim in view.verdict.claims if claim.side != "against" and claim.status in order]
     ranked = sorted(usable, key=lambda claim: (order[claim.status], claim.side != "for"))
     room = MOST_PROOFS - 1 if _next(view.verdict) else MOST_PROOFS

@@ -274,5 +274,5 @@ async def test_the_models_own_words_cannot_be_laundered_into_evidence(rig_of: Ri
     run = await rig.ask()
     verdict = await seen(rig, run)
     assert verdict.claims == ()
-    assert len(verdict.dropped) == 10
+    assert sum(drop.where == "claims" for drop in verdict.dropped) == 10
     assert "93" not in verdict.headline

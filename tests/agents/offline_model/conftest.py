@@ -14,8 +14,8 @@ import pytest
 
 from agents import analysis
 from agents.calls import conclude_schema
-from agents.citations import Checked, check_draft
 from agents.evidence.types import Change, Edge
+from agents.gate.draft import Checked, check_draft
 from agents.gate.evidence import Evidence
 from agents.gate.older import Older, read_older
 from agents.model import Briefing, Note, Turn, TurnRequest
@@ -152,6 +152,7 @@ def evidence_of(number: str, use: dict[str, Any], answer: Answer) -> Evidence:
         text, facts, is_error, rows = answer.text, dict(answer.facts), False, answer.rows
     else:
         text, facts, is_error = answer
+        facts = {**facts, "gap": text} if is_error else facts
         older = Older(tool=use["name"], arguments=use["input"], text=text, facts=facts, taken_at=NOW, is_error=is_error)
         rows = read_older(older)
     return Evidence(

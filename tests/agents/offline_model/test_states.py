@@ -6,11 +6,11 @@ from typing import Any
 
 from fakes.cluster_text import POD, deployments, nodes, pod_text, pods
 
-from agents.citations import check_draft
 from agents.cluster import ClusterTools, call_of, read_of, tool_name
 from agents.database import DatabaseTools
 from agents.evidence.database.types import Series
 from agents.evidence.kubernetes.types import Read, What
+from agents.gate.draft import check_draft
 from agents.gate.evidence import Evidence
 from agents.model import Briefing, TurnRequest
 from agents.offline_model import OfflineModel

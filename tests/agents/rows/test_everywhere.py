@@ -11,7 +11,7 @@ ROOT = Path(agents.__file__).parent
 # They pass on what a person or the model itself wrote, or a part of an earlier result: there is nothing found in it.
 WITHOUT_ROWS = {"state_hypotheses", "fetch_more"}
 # They store a result, show it to the model, or compare a quote with it.
-MAY_READ_TEXT = {"calls.py", "case.py", "investigation_tools.py", "citations.py", "gate"}
+MAY_READ_TEXT = {"calls.py", "case.py", "investigation_tools.py", "gate"}
 STORED_TEXT = re.compile(r"\b(?:artifact|a|evidence|cited|item|result|r|output|found)\.text\b")
 
 
