@@ -350,6 +350,8 @@ def _since(series: Series, start: float) -> Series:
 
 
 def _ranking_line(ranking: Ranking) -> str:
+    if not ranking.quiet and ranking.onset is None:
+        return "nothing was measured before that it could be compared with"
     if ranking.quiet or ranking.onset is None:
         return "nothing left its normal range"
     first = ranking.causes[0] if ranking.causes else None

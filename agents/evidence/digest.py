@@ -32,6 +32,9 @@ class Digest:
 def digest_ranking(ranking: Ranking, window: Window | None = None, *, max_tokens: int = RANKING_TOKENS) -> Digest:
     """The whole verdict. The least important lines are left off to keep the budget, and their number is named."""
     gaps = [_Line("gap: ", Unread(reason=gap, part=True, line=_short(gap, 100))) for gap in ranking.gaps[:4]]
+    if not ranking.quiet and ranking.onset is None:
+        nothing = "there is nothing to compare with in this window"
+        return _fit([_Line("", Unread(reason=nothing, line=f"cannot tell: {nothing}")), *gaps], [], max_tokens)
     if ranking.quiet or ranking.onset is None:
         quiet = Searched(
             what="indicators outside their normal range",

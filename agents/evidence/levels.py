@@ -22,6 +22,9 @@ TAIL_SHARE = 3.0  # noise units from the middle to the outermost percent
 TYPICAL_SHARE = 0.05  # of the level that is typical of the indicator in the fleet: noise for everybody
 FEW = 8  # samples from which a service's own noise is known
 LEAST = 2
+BEGINNING = 3  # samples with which a recording begins,
+SETTLED = 1 / 3  # and the share of it after which what they lead to has come
+ROUGH = 0.05  # of a series' whole range that is noise
 SOFT = 10.0  # noise units beyond which ten times as much says as much again
 ROWS_AT_ONCE = 4_096  # bounds the memory of what is computed beside the matrix
 
@@ -128,6 +131,24 @@ def usual_levels(matrix: Matrix, before: BoolArray, fresh: BoolArray | None = No
         down_noise=np.fmax(noise, low / TAIL_SHARE),
         known=(count >= LEAST) & np.isfinite(middle),
     )
+
+
+@np.errstate(all="ignore")
+def beginning_levels(matrix: Matrix, columns: BoolArray) -> tuple[Levels, BoolArray]:
+    """Where nothing was recorded before an incident: how the recording begins, and the columns by which it had settled.
+
+    Rates over a minute or more still hold what was before in their first samples, and what fills or wears out starts
+    from there. How much a series wavers is read where it has settled, since the few first samples do not tell.
+    """
+    index = np.flatnonzero(columns)
+    first, settled = np.zeros_like(columns), np.zeros_like(columns)
+    first[index[:BEGINNING]] = True
+    settled[index[max(BEGINNING, int(SETTLED * index.size)) :]] = True
+    middle = quantiles(matrix.values[:, first], (0.5,))[0]
+    q1, q3 = quantiles(matrix.values[:, settled], (0.25, 0.75))
+    low, high = quantiles(matrix.values[:, columns], (0.0, 1.0))
+    noise = np.fmax.reduce([(q3 - q1) / 1.349, ROUGH * (high - low), np.full(middle.size, 1e-12)])
+    return Levels(middle=middle, up_noise=noise, down_noise=noise, known=np.isfinite(middle)), settled
 
 
 def _usual(

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agents.evidence.amounts import amount_weights
 from agents.evidence.burden import divide_burden
 from agents.evidence.grid import quantiles
 from agents.evidence.levels import (
+    LEAST,
     Levels,
     Matrix,
+    beginning_levels,
     deviations,
     horizon,
     present_levels,
@@ -30,6 +33,7 @@ SHARED_WEIGHT = 0.2  # of what several services report with the very same sample
 STEADY_SHARE = 0.5  # of its height that a level keeps in half of the samples, or it comes and goes
 FITFUL_WEIGHT = 0.6
 ALARMED = 6.0  # noise units that an indicator is taken for at least if an alarm was raised about it
+COMPARABLE = 12  # samples of a recording from which its beginning and what follows can be told apart
 KEPT = 400  # suspicions handed over at most
 BURDENED: tuple[Family, ...] = ("errors", "latency")
 FELT: frozenset[Family] = frozenset((*BURDENED, "dependency_errors", "dependency_latency"))
@@ -63,11 +67,26 @@ def metric_suspicions(
     found: list[Suspicion] = []
     for matrix in matrices:
         before, fresh, after = _columns(matrix, onset, window, spliced)
-        if before.any() and after.any():
-            with np.errstate(all="ignore"):
+        if not after.any():
+            continue
+        with np.errstate(all="ignore"):
+            if before.sum() >= LEAST:
                 found += _shifted(matrix, usual_levels(matrix, before, fresh), after, skipped)
+            elif (whole := _whole(matrix, window)).sum() >= COMPARABLE:
+                levels, settled = beginning_levels(matrix, whole)
+                found += _shifted(matrix, levels, settled, skipped)
     found.sort(key=lambda s: (-s.score, s.service, s.indicator, s.peer or ""))
     return found[:KEPT]
+
+
+def has_baseline(matrices: Sequence[Matrix], onset: Onset, window: Window) -> bool:
+    """Whether anything was measured before the onset that says what is usual; true where nothing was measured."""
+    return not matrices or any(int(_columns(m, onset, window, ())[0].sum()) >= LEAST for m in matrices)
+
+
+def _whole(matrix: Matrix, window: Window) -> BoolArray:
+    start, end = window.start.timestamp(), window.end.timestamp()
+    return np.asarray((matrix.times >= start) & (matrix.times <= end))
 
 
 def follow_burden(
@@ -151,6 +170,7 @@ def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: Collecti
     current = np.where(rising, high, low)
     steady = (middle - levels.middle) / np.where(current == levels.middle, np.inf, current - levels.middle)
     score = soften(z) * np.where(steady >= STEADY_SHARE, 1.0, FITFUL_WEIGHT)
+    score *= amount_weights(matrix.rows, levels.middle, np.where(z >= Z_ABNORMAL, current, levels.middle), rising)
     kept = [i for i in np.flatnonzero(z >= Z_ABNORMAL).tolist() if matrix.rows[i].family not in skipped]
     score = _less_shared(matrix, kept, score)
     kept = sorted(kept, key=lambda i: -score[i])[:KEPT]

@@ -17,7 +17,14 @@ from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
 from agents.evidence.fusion import Suspect, fuse, weigh_changes
 from agents.evidence.levels import Matrix, group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
-from agents.evidence.metric_signals import FELT, Followed, fills_memory, follow_burden, metric_suspicions
+from agents.evidence.metric_signals import (
+    FELT,
+    Followed,
+    fills_memory,
+    follow_burden,
+    has_baseline,
+    metric_suspicions,
+)
 from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import Calls, read_calls
@@ -34,6 +41,7 @@ JUST_NOW_S = 120.0  # a search around this long after the last sample sees what 
 FINE_STEP_S = 10.0  # between samples; fewer in that minute say nothing
 STEPS_BACK = 4  # where sampling is coarse
 _SURE: Mapping[Confidence, int] = {"low": 0, "medium": 1, "high": 2}
+NO_BASELINE = "nothing was measured before it: compared with how the recording begins, not with what is usual"
 WAITED: tuple[Family, ...] = ("latency", "dependency_latency")
 
 
@@ -74,7 +82,7 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     read = _Read.of(telemetry, first)
     best = max((_rank(read), *(_rank(read.around(search)) for search in others)), key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
-        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=best.gaps)
+        return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in best.gaps, gaps=best.gaps)
     return best
 
 
@@ -108,9 +116,9 @@ def _rank(read: _Read) -> Ranking:
     own = [as_anomaly(s) for suspect in suspects for s in suspect.found]
     changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own)
     suspects = weigh_changes(suspects, changes)
-    gaps = (*telemetry.gaps, *_gaps(telemetry, onset))
+    gaps = (*telemetry.gaps, *_gaps(read, onset))
     if not suspects:
-        return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=gaps)
+        return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in gaps, gaps=gaps)
     first = suspects[0].service
     known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
     sure = judge(suspects, known)
@@ -162,8 +170,11 @@ def _symptom(suspects: Iterable[Suspect], service: str | None) -> Anomaly | None
     return as_anomaly(best) if best is not None else None
 
 
-def _gaps(telemetry: Telemetry, onset: Onset) -> Iterable[str]:
-    """What was not recorded although other signals of the same system were."""
+def _gaps(read: _Read, onset: Onset) -> Iterable[str]:
+    """What was not recorded although other signals of the same system were; and that there is nothing to compare."""
+    telemetry = read.telemetry
+    if not has_baseline(read.matrices, onset, telemetry.window):
+        yield NO_BASELINE
     at = onset.at.timestamp()
     if telemetry.spans is not None and not (telemetry.spans.ts >= at).any():
         yield "no spans were recorded after the onset"

@@ -41,7 +41,7 @@ def read_group(name: str, values: Sequence[FloatArray], *, unit: str = "", decla
     if meaning.shape == "counter":
         return meaning
     if meaning.kind in _LEVELS and meaning.unit != "ratio" and _comes_and_goes(series):
-        return replace(meaning, shape="growth", family="other", bad=None, unit="", scale=1.0, adds=False)
+        return replace(meaning, shape="growth", unit="", scale=1.0)
     return _measured(meaning, name, unit, series)
 
 
