@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evidence.levels import Matrix, deviations, soften, usual_levels
+from agents.evidence.levels import Matrix, deviations, soften, usual_levels, within
 from agents.evidence.norms import NORMS, Z_ABNORMAL, bad_direction
-from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, as_utc
+from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, Stretch, as_utc
 
 EARLY_S = 180.0  # how long before the report an incident may have begun
 LATE_S = 90.0  # and after it
@@ -22,6 +22,8 @@ CLEAR = 8.0  # a series must stand out that far to date an incident
 ALIKE = 0.6  # of the clearest one's score: they have a say too
 FIRST = 0.25  # the quantile of their moments that is believed
 TELLING = 0.6  # weight of a family in `NORMS` from which it may date an incident: bytes and system calls always waver
+OLDER = 12  # samples that tell what was usual before a slow rise
+LASTING = 4  # samples of which most are out of the range
 REACHED = 0.2  # share of its height from which a series is on its way up
 
 
@@ -69,6 +71,47 @@ def date_incident(matrices: Sequence[Matrix], search: Search, only: tuple[str, s
         score=round(clearest, 2),
         direction=chosen.direction,
     )
+
+
+def noticed_late(
+    matrices: Sequence[Matrix], search: Search, alarm: tuple[str, str], spliced: Sequence[Stretch] = ()
+) -> Search | None:
+    """Where the alarm's own series had left its usual range well before the search begins, the search for that moment.
+
+    Alarms wait for a threshold to be passed for a while, and what rises slowly passes it late. What is usual is then
+    read from the older half of what was recorded together. None where the series was as usual until the search begins.
+    """
+    began = [
+        moment
+        for matrix in matrices
+        for index, row in enumerate(matrix.rows)
+        if (row.service, row.family) == alarm
+        for moment in [_left_range(matrix, index, search.earliest, spliced)]
+        if moment is not None
+    ]
+    if not began:
+        return None
+    return Search(earliest=min(began) - EARLY_S, latest=min(began) + LATE_S)
+
+
+def _left_range(matrix: Matrix, index: int, until: float, spliced: Sequence[Stretch]) -> float | None:
+    kept = (matrix.times < until) & ~within(matrix.times, spliced)
+    older = kept & (matrix.times < np.quantile(matrix.times[kept], 0.5)) if kept.any() else kept
+    if older.sum() < OLDER:
+        return None
+    row = Matrix(
+        rows=(matrix.rows[index],), times=matrix.times, values=matrix.values[index : index + 1], step_s=matrix.step_s
+    )
+    z = np.nan_to_num(deviations(row, usual_levels(row, older), kept))[0]
+    bad = bad_direction(matrix.rows[index])
+    out = (np.abs(z) if bad is None else z if bad == "up" else -z) >= Z_ABNORMAL
+    last = out[-LASTING:]
+    if last.sum() <= LASTING / 2:
+        return None
+    first = int(out.size)
+    while first > 0 and out[max(0, first - LASTING) : first].mean() >= 0.5:
+        first -= 1
+    return float(matrix.times[kept][min(first, out.size - 1)])
 
 
 def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:

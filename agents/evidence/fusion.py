@@ -19,6 +19,7 @@ SICK_SHARE = 0.5  # of the caller's score: a callee that sick explains it
 UNREACHED_SHARE = 0.3
 UNFILLED_SHARE = 0.3  # of memory that wavers without filling
 PLAIN = 6.0
+AS_STRONG = 1.0  # of the alarmed service's evidence, from which a callee may stand before it
 CHANGED_SHARE = 0.5  # what a change right before the onset adds to the suspicion against its service
 EXHAUSTED: tuple[Family, ...] = ("memory", "cpu")
 SUPPORTING: frozenset[Family] = frozenset(("traffic", "network", "syscall", "other"))  # no direction of theirs is bad
@@ -64,6 +65,31 @@ def fuse(
             suspect.score *= UNREACHED_SHARE
         found.append(suspect)
     return sorted(found, key=lambda s: (-s.score, s.service))
+
+
+def believe_alarm(suspects: Sequence[Suspect], alarmed: str, reach: Mapping[str, int] | None) -> list[Suspect]:
+    """The same suspects; the service that raised the alarm first, unless one that it calls answers for it.
+
+    An alarm is evidence of its own: somebody chose its threshold, and it was passed. To be put before it takes a
+    service that the alarmed one waits for, as its calls tell, and evidence at least as strong: metrics or traces, or
+    a line that is as plain. `reach` as for `fuse`; where no calls are known, anybody may be called.
+    """
+    own = next((s for s in suspects if s.service == alarmed), None)
+    if own is None:
+        return list(suspects)
+    strength = max((s.score for s in own.found), default=0.0)
+    before = []
+    for suspect in suspects:
+        if suspect is own:
+            break
+        called = suspect.service in reach if reach is not None else True
+        measured = max((s.score for s in suspect.found if s.source != "logs"), default=0.0)
+        if called and measured >= AS_STRONG * strength:
+            before.append(suspect)
+    rest = [s for s in suspects if s is not own and s not in before]
+    if not before:
+        own.score = max(own.score, max((s.score for s in rest), default=0.0))
+    return [*before, own, *rest]
 
 
 def weigh_changes(suspects: Sequence[Suspect], changes: Sequence[ChangeFinding]) -> list[Suspect]:

@@ -12,9 +12,9 @@ import numpy as np
 from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.confidence import DATED, Known, judge
-from agents.evidence.dating import CLEAR, Search, date_incident
+from agents.evidence.dating import CLEAR, Search, date_incident, noticed_late
 from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
-from agents.evidence.fusion import Suspect, fuse, weigh_changes
+from agents.evidence.fusion import Suspect, believe_alarm, fuse, weigh_changes
 from agents.evidence.levels import Matrix, group_series
 from agents.evidence.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metric_signals import (
@@ -37,6 +37,7 @@ FAINT = 8.0  # a weaker suspicion is taken for noise where nobody says that anyt
 ENOUGH_SPANS = 200  # on both sides of the onset: then spans tell latencies better than quantiles of few requests
 LOOKS_APART_S = 240.0  # less than what a search around one moment covers
 LOOKED_BACK_S = 600.0
+FURTHEST_S = 21_600.0
 JUST_NOW_S = 120.0  # a search around this long after the last sample sees what began in the last minute
 FINE_STEP_S = 10.0  # between samples; fewer in that minute say nothing
 STEPS_BACK = 4  # where sampling is coarse
@@ -77,13 +78,38 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     """Suspects, best first. Where nobody says since when, the incident is looked for in the last ten minutes."""
     reported, end = telemetry.reported_at, telemetry.window.end
     if reported is not None and reported < end:
-        return _rank(_Read.of(telemetry, _search(telemetry, reported.timestamp())))
-    first, *others = (_search(telemetry, moment) for moment in _moments(telemetry))
+        return _rank(_noticed(_Read.of(telemetry, _search(telemetry, reported.timestamp()))))
+    first, *others = (*(_search(telemetry, moment) for moment in _moments(telemetry)), *_further_back(telemetry))
     read = _Read.of(telemetry, first)
     best = max((_rank(read), *(_rank(read.around(search)) for search in others)), key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
         return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in best.gaps, gaps=best.gaps)
     return best
+
+
+def _noticed(read: _Read) -> _Read:
+    """The same, or around an earlier moment where the alarm's own indicator tells that it was noticed late."""
+    if read.symptom is None:
+        return read
+    earlier = noticed_late(read.matrices, read.search, read.symptom, read.telemetry.spliced)
+    start = read.telemetry.window.start.timestamp()
+    return read if earlier is None or earlier.earliest <= start else read.around(earlier)
+
+
+def _further_back(telemetry: Telemetry) -> list[Search]:
+    """Beyond the last minutes: ever longer stretches of the past, and at last all of it but its first third.
+
+    What fills, leaks or wears out has no moment at which it began: there the present is compared with the beginning.
+    """
+    start, end = telemetry.window.start.timestamp(), telemetry.window.end.timestamp()
+    found, near = [], LOOKED_BACK_S
+    while end - 2 * near > start + KNOWN_SHARE * (end - start) and 2 * near <= FURTHEST_S:
+        found.append(Search(earliest=end - 2 * near, latest=end - near))
+        near *= 2
+    whole = max(start + KNOWN_SHARE * (end - start), end - FURTHEST_S)
+    if end - whole > LOOKED_BACK_S:
+        found.append(Search(earliest=whole, latest=end))
+    return found
 
 
 def _moments(telemetry: Telemetry) -> list[float]:
@@ -116,6 +142,8 @@ def _rank(read: _Read) -> Ranking:
     own = [as_anomaly(s) for suspect in suspects for s in suspect.found]
     changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own)
     suspects = weigh_changes(suspects, changes)
+    if start is not None and followed is None:
+        suspects = believe_alarm(suspects, start, reach)
     gaps = (*telemetry.gaps, *_gaps(read, onset))
     if not suspects:
         return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in gaps, gaps=gaps)
