@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from agents.evidence.change_fit import change_fits
 from agents.evidence.types import Anomaly, Change, ChangeFinding, Edge, Family, Onset, Verdict
 
 FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; then the score halves every HALF_LIFE_S
 HALF_LIFE_S = 1800.0
 CANDIDATE_MATCH = 0.4
 PROVEN_GOOD_SHARE = 0.2  # of its score is left to a change with which all was well in between
+UNFIT_SHARE = 0.4  # of its score is left to a change that shares no word with what broke
 STRONG_SCORE = 10.0  # an anomaly this strong is a full match
 
 # What a code or configuration change is known to break, as opposed to what merely flows through a service.
@@ -51,9 +53,27 @@ def correlate_changes(
     distances = call_distances(symptom_service, edges) if symptom_service else {}
     strongest = _strongest(anomalies)
     findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
+    findings = _by_fit(findings, change_fits(changes, anomalies))
     undone = {id(change) for change in changes if is_undone(change, changes)}
     findings = [_later_thought(f, undone=id(f.change) in undone, good_since=good_since) for f in findings]
     return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
+
+
+def _by_fit(findings: Sequence[ChangeFinding], fits: Sequence[float | None]) -> list[ChangeFinding]:
+    """Of several that may be to blame those that fit what broke: nearness alone chooses a decoy as often.
+
+    What cannot have done it is out in any case; the only change before an onset needs no shared word.
+    """
+    several = sum(f.verdict == "cause_candidate" for f in findings) > 1
+    return [_weighed(finding, fit, several=several) for finding, fit in zip(findings, fits, strict=True)]
+
+
+def _weighed(finding: ChangeFinding, fit: float | None, *, several: bool) -> ChangeFinding:
+    if fit is None or not finding.precedes_onset:
+        return finding
+    score = round(finding.score * (UNFIT_SHARE + (1 - UNFIT_SHARE) * fit), 3)
+    innocent = fit == 0.0 and several and finding.verdict == "cause_candidate"
+    return replace(finding, score=score, verdict="coincides" if innocent else finding.verdict)
 
 
 def is_undone(change: Change, changes: Iterable[Change]) -> bool:
