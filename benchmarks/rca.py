@@ -55,6 +55,7 @@ TOLD: dict[str, str] = {
 PLACEBOS = (0.5, 0.65, 0.8)  # of the quiet time; and in each stretch in which events were recorded
 DAMAGE = {"metrics": 0.15, "samples": 0.15, "traces": 0.3, "lines": 0.2}  # shares that are taken away
 QUIET_MARGIN_S = 60.0
+WARM_UP_S = {"dbsherlock": 20.0}  # in which the load begins
 UNKNOWN_S = 300.0  # around the incident where nothing says what was recorded
 
 
@@ -81,6 +82,11 @@ def read_case(folder: Path, *, withhold_units: bool = False) -> Case:
     told = json.loads((folder / "case.json").read_text())
     metrics = folder / "metrics.csv.gz"
     series = read_metrics(metrics, withhold_units=withhold_units) if metrics.exists() else ()
+    warm = WARM_UP_S.get(told["suite"], 0.0)
+    if warm:
+        series = tuple(since(s, float(s.times[0]) + warm) for s in series)
+        times = series[0].times
+        series = tuple(replace(s, times=times) for s in series)
     traces, logs = folder / "traces.jsonl.gz", folder / "logs.jsonl.gz"
     coverage = _stretches(told.get("coverage", {}))
     incident_s = float(told["incident_time"])
@@ -105,6 +111,12 @@ def read_case(folder: Path, *, withhold_units: bool = False) -> Case:
             gaps=tuple(f"no {signal} could be read" for signal in missing),
         ),
     )
+
+
+def since(series: Series, start_s: float) -> Series:
+    """The series without what lies before."""
+    kept = series.times >= start_s
+    return replace(series, times=series.times[kept], values=np.ascontiguousarray(series.values[kept]))
 
 
 def _stretches(told: dict[str, Any]) -> tuple[Stretch, ...] | None:
@@ -288,6 +300,8 @@ def compare(
             name: sum(simple[c].get(name) == truth[c].service for c in right) for name in next(iter(simple.values()))
         }
         beside = ", ".join(f"{name} {count}" for name, count in others.items())
+        away = sorted(abs(x["onset_error_s"]) for x in broken if x["onset_error_s"] is not None)
+        parts.append(f"onset within 10 s {sum(a <= 10 for a in away)}")
         parts.append(f"right first {sum(right.values())} of {len(right)} ({beside})")
         high = [x["case"] for x in broken if x["confidence"] == "high"]
         parts.append(f"high {len(high)}, of these right {sum(right[c] for c in high)}")

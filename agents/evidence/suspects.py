@@ -12,7 +12,7 @@ import numpy as np
 from agents.evidence.awaited import accuse_awaited, measures_waiting
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.confidence import DATED, Known, judge
-from agents.evidence.dating import CLEAR, Search, date_incident, noticed_late
+from agents.evidence.dating import CLEAR, EARLY_S, Search, date_incident, noticed_late
 from agents.evidence.event_dating import PLAIN_Z, call_events, date_events
 from agents.evidence.fusion import Suspect, believe_alarm, fuse, weigh_changes
 from agents.evidence.levels import Matrix, group_series
@@ -25,6 +25,7 @@ from agents.evidence.metric_signals import (
     has_baseline,
     metric_suspicions,
 )
+from agents.evidence.steps import date_by_steps
 from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import Calls, read_calls
@@ -56,6 +57,11 @@ class _Read:
     calls: Calls | None
     lines: LogColumns | None
     symptom: tuple[str, Family] | None
+
+    @property
+    def short(self) -> bool:
+        """Whether so little was recorded before the search that its beginning says little of what is usual."""
+        return self.search.earliest - self.telemetry.window.start.timestamp() < EARLY_S
 
     @classmethod
     def of(cls, telemetry: Telemetry, search: Search) -> "_Read":
@@ -167,6 +173,11 @@ def _date(read: _Read) -> Onset:
     if onset is not None and onset.score >= PLAIN_Z:
         return onset
     measured = date_incident(read.matrices, read.search, read.symptom)
+    if read.short and onset is None:
+        window = read.telemetry.window
+        stepped = date_by_steps(read.matrices, window.start.timestamp(), window.end.timestamp())
+        if stepped is not None and read.search.earliest <= stepped.at.timestamp() <= read.search.latest:
+            return stepped
     return onset if onset is not None and measured.score < CLEAR else measured
 
 

@@ -41,6 +41,8 @@ def read_group(name: str, values: Sequence[FloatArray], *, unit: str = "", decla
     if meaning.shape == "counter":
         return meaning
     if meaning.kind in _LEVELS and meaning.unit != "ratio" and _comes_and_goes(series):
+        if meaning.kind == "disk":  # not how full it is but what is read and written
+            return replace(meaning, kind="disk_io", family="other", bad=None, shape="rate", adds=True)
         return replace(meaning, shape="growth", unit="", scale=1.0)
     return _measured(meaning, name, unit, series)
 
