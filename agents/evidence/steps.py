@@ -58,7 +58,7 @@ def _agreed(found: Sequence[tuple[float, float, float]]) -> Onset | None:
 
 def _levelled(values: FloatArray) -> FloatArray:
     """The rows that move most, without outliers, around their mean, in units of what they stray between samples."""
-    rows = values[np.isfinite(values).mean(axis=1) > AGREE]
+    rows: FloatArray = np.asarray(values[np.isfinite(values).mean(axis=1) > AGREE], dtype=np.float64)
     if not rows.size:
         return rows
     middle = np.nanmedian(rows, axis=1, keepdims=True)
