@@ -15,7 +15,7 @@ from agents.evidence.types import Confidence, Edge, Family, Onset
 NAMED = 12.0  # with a lower score nothing is named
 CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
-SEVERAL = 2  # kinds of plain evidence against one that has no rival
+SEVERAL = 2  # services that are compared, or kinds of plain evidence against one that has no rival
 DATED = 4.5  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
 MOSTLY = 0.6  # of the alarm's burden
 WAITING: tuple[Family, ...] = ("dependency_latency", "dependency_errors")
@@ -28,6 +28,7 @@ class Known:
     """What a ranking rests on. `blind` are services of which a signal is missing that others have.
 
     `symptom` is the service for which the alarm was raised, and `followed` where its burden leads.
+    `measured` is how many services were looked at: where it is one, being the only suspect is no lead.
     """
 
     onset: Onset
@@ -36,14 +37,16 @@ class Known:
     edges: Collection[Edge] = ()
     symptom: str | None = None
     followed: Followed | None = None
+    measured: int = SEVERAL
 
 
 def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
     """The confidence in the first of `ranked`. "low" means that no cause should be named."""
     first = ranked[0].service
     sure = _by_score(ranked, known)
-    if len(ranked) == 1 and sure == "high" and len({s.family for s in ranked[0].found if s.score >= NAMED}) < SEVERAL:
-        sure = "medium"  # being the only suspect is no lead
+    alone = len(ranked) == 1 and known.measured < SEVERAL
+    if alone and sure == "high" and len({s.family for s in ranked[0].found if s.score >= NAMED}) < SEVERAL:
+        sure = "medium"
     unseen = {first, *(e.callee for e in known.edges if e.caller == first)}.intersection(known.blind)
     if known.followed is not None:
         unseen.difference_update(known.followed.unseen.get(first, ()))  # these have been counted

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.evidence.grid import quantiles
 from agents.evidence.levels import Matrix, deviations, soften, usual_levels, within
 from agents.evidence.norms import NORMS, Z_ABNORMAL, bad_direction
 from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, Stretch, as_utc
@@ -24,6 +25,8 @@ FIRST = 0.25  # the quantile of their moments that is believed
 TELLING = 0.6  # weight of a family in `NORMS` from which it may date an incident: bytes and system calls always waver
 OLDER = 12  # samples that tell what was usual before a slow rise
 LASTING = 4  # samples of which most are out of the range
+HEIGHT = 5 / 6  # the quantile of the samples that is a series' height,
+FEW_COLUMNS = 6  # where there are more than these
 REACHED = 0.2  # share of its height from which a series is on its way up
 
 
@@ -130,10 +133,12 @@ def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list
         return []
     levels = usual_levels(rows, before)
     z = np.nan_to_num(deviations(rows, levels, window))
+    low, high = quantiles(z, (1 - HEIGHT, HEIGHT)) if z.shape[1] > FEW_COLUMNS else (z.min(axis=1), z.max(axis=1))
+    plain = levels.known & (np.maximum(high, -low) >= Z_ABNORMAL)
     return [
         sign
         for index, row in enumerate(rows.rows)
-        if levels.known[index]
+        if plain[index]
         for sign in [_first_crossing(z[index], matrix.times[window], step, search, bad_direction(row))]
         if sign is not None
     ]
@@ -147,7 +152,7 @@ def _first_crossing(
     for direction, signed in (("up", z), ("down", -z)):
         if bad is not None and direction != bad:
             continue
-        height = float(np.quantile(signed, 5 / 6)) if signed.size > 6 else float(signed.max())
+        height = float(np.quantile(signed, HEIGHT)) if signed.size > FEW_COLUMNS else float(signed.max())
         if height < Z_ABNORMAL:
             continue
         out = signed >= max(Z_ABNORMAL, REACHED * height)

@@ -16,6 +16,7 @@ from agents.evidence.types import FloatArray, IntArray, Onset, as_utc
 LEAST = 24  # samples in which a stretch can be found
 MOST = 400  # the latest samples that are looked at; every stretch of them is tried
 SHORTEST = 5  # samples of a stretch, and before it
+BEFORE = 12  # samples that must lie before it: else the recording begins with it
 ROWS = 96  # series that move most
 SURE = 6.0  # times what sums stray by chance
 AGREE = 0.4  # of the sure series that begin together
@@ -26,18 +27,21 @@ FEWEST = 3
 def date_by_steps(matrices: Sequence[Matrix], start_s: float, end_s: float) -> Onset | None:
     """When several series began to differ, between `start_s` and `end_s` (epoch seconds); None if they do not agree."""
     found: list[tuple[float, float, float]] = []
+    begins_s = start_s
     for matrix in matrices:
         columns = np.flatnonzero((matrix.times >= start_s) & (matrix.times <= end_s))[-MOST:]
         if columns.size < LEAST:
             continue
         times = matrix.times[columns]
+        begins_s = max(begins_s, float(times[BEFORE]))
         height, first = _stretches(_levelled(matrix.values[:, columns]))
         found += [
             (float(times[i]), float(h), matrix.step_s)
             for i, h in zip(first.tolist(), height.tolist(), strict=True)
             if h >= SURE
         ]
-    return _agreed(found)
+    onset = _agreed(found)
+    return onset if onset is not None and onset.at.timestamp() >= begins_s else None
 
 
 def _agreed(found: Sequence[tuple[float, float, float]]) -> Onset | None:

@@ -154,7 +154,15 @@ def _rank(read: _Read) -> Ranking:
     if not suspects:
         return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in gaps, gaps=gaps)
     first = suspects[0].service
-    known = Known(onset=onset, gaps=gaps, blind=_blind(telemetry), edges=edges, symptom=start, followed=followed)
+    known = Known(
+        onset=onset,
+        gaps=gaps,
+        blind=_blind(telemetry),
+        edges=edges,
+        symptom=start,
+        followed=followed,
+        measured=_measured(telemetry),
+    )
     sure = judge(suspects, known)
     hidden = followed.unseen.get(first, ()) if followed else ()
     return Ranking(
@@ -219,6 +227,12 @@ def _gaps(read: _Read, onset: Onset) -> Iterable[str]:
         yield "no spans were recorded after the onset"
     if not telemetry.series and (telemetry.spans is not None or telemetry.logs):
         yield "no metrics"
+
+
+def _measured(telemetry: Telemetry) -> int:
+    """How many services any signal was read of."""
+    traced = telemetry.spans.services if telemetry.spans is not None else ()
+    return len({*(s.service for s in telemetry.series), *(line.service for line in telemetry.logs), *traced})
 
 
 def _blind(telemetry: Telemetry) -> frozenset[str]:
