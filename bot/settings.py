@@ -176,6 +176,17 @@ class Settings(BaseSettings):
         return self.shred_ledger or self.data / "shred-ledger.jsonl"
 
     @property
+    def one_copy_brings_back_all(self) -> bool:
+        """Whether the shred ledger lies beside the keyring and its master key: then an old copy of the folder brings
+        back whoever was closed since.
+        """
+        return (
+            self.keys == "local"
+            and self.keyring_url is None
+            and self.ledger_path.absolute().parent == self.data.absolute()
+        )
+
+    @property
     def former_key_arns(self) -> tuple[str, ...]:
         return _parts(self.kms_former_key_arns)
 

@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,6 +49,14 @@ async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in keys:
         yield finding
     yield await _ledger(settings)
+    if settings.one_copy_brings_back_all:
+        yield note("P16", f"not kept against a copy of {folder}: {_TOGETHER}")
+
+
+_TOGETHER: Final = (
+    "the shred ledger, the keyring and the master key lie in one folder, so an old copy brings closed workspaces back. "
+    "For anything but a trial move the ledger to another disk or host and name it in AUTOHEAL_SHRED_LEDGER"
+)
 
 
 async def _key_service(settings: Settings) -> AsyncIterator[Finding]:

@@ -242,6 +242,18 @@ async def test_a_master_key_in_a_file_is_named_as_unfit_for_production(
     assert any(line.startswith(Mark.NOTE) and "not for production" in line for line in lines)
 
 
+async def test_a_ledger_beside_its_keyring_and_master_key_is_named_and_one_elsewhere_is_not(
+    connected: Callable[..., None], look: Examine, tmp_path: Path
+) -> None:
+    LocalFileKeys(tmp_path / "data" / "master.key")
+    connected()
+    _, lines = await look()
+    assert any(line.startswith(Mark.NOTE) and "AUTOHEAL_SHRED_LEDGER" in line for line in lines)
+    connected(AUTOHEAL_SHRED_LEDGER=str(tmp_path / "apart" / "ledger.jsonl"))
+    _, lines = await look()
+    assert not any("AUTOHEAL_SHRED_LEDGER" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
