@@ -19,12 +19,16 @@ from store.redaction import Redacted
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A request to investigate. `source_ts` is the Slack ts of the asking message: the same ts is the same request."""
+    """A request to investigate. `source_ts` is the Slack ts of the asking message: the same ts is the same request.
+
+    `alert` is the identity of the alert that asks: while its incident is open, it belongs there.
+    """
 
     question: Redacted
     channel_id: str
     thread_ts: str
     source_ts: str
+    alert: str | None = None
 
 
 def run_asked_for(tenant: TenantId, channel_id: str, source_ts: str) -> InvestigationId:

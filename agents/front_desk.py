@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from agents import approval as approval_life
 from agents import desk
+from agents.alerts import read_alert, service_of
 from agents.desk import Ask, Done, Investigating, NothingToDo
 from agents.errors import AgentError
 from agents.permission import (
@@ -23,6 +25,7 @@ from agents.permission import (
 )
 from agents.remediation import Impossible, Plan, PlanReason, discover_remediations
 from agents.runtime import Runtime
+from agents.service_names import names_in
 from agents.tool import Risk
 from agents.workflow import workflow_id
 from agents.workflows.remediate import TOPIC
@@ -35,6 +38,8 @@ from store.redaction import Redacted
 from store.session import TenantSession
 
 _UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
+_RECURS: Final = timedelta(days=1)
+_SETTLES: Final = timedelta(minutes=30)
 _TITLE_MAX: Final = 120
 _SIGHT_S: Final = 3.0
 _LEAST_HASH: Final = 12  # hexadecimal characters of a plan's hash that a button must carry
@@ -59,6 +64,11 @@ class FrontDesk:
             async with self._rt.db.tenant(person.tenant_id) as s:
                 known = await investigations.investigation(s, run_id)
                 running = await self._joined(s, ask, sight, but_not=dead) if known is None else None
+                before = await self._recurring(s, ask, sight) if running is None and known is None else None
+                if before is not None:
+                    if (last := await self._lately(s, before)) is not None:
+                        return last
+                    ask = replace(ask, channel_id=before.channel_id, thread_ts=before.thread_ts)
                 if running is None:
                     incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None)
                     break
@@ -115,6 +125,8 @@ class FrontDesk:
                 thread_ts=ask.thread_ts,
                 opened_by=person.user_id,
             )
+            if service := service_of(str(ask.question), self._rt.toolbox_for(person.tenant_id).service_names()):
+                await incidents.set_service(s, incident.id, Redacted.ours(service))
             await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
             await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
         last = await investigations.latest_investigation(s, incident.id)
@@ -135,6 +147,32 @@ class FrontDesk:
             await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
             await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
         return incident, busy
+
+    async def _recurring(self, s: TenantSession, ask: Ask, sight: Sight) -> Incident | None:
+        """The open incident of the same alert in the same channel, if there is one of the last day."""
+        if ask.alert is None:
+            return None
+        since = self._rt.clock() - _RECURS
+        for incident in await incidents.visible_incidents(s, sight):
+            if incident.channel_id != ask.channel_id or incident.opened_at < since:
+                continue
+            same_name = read_alert(str(incident.title)).identity == ask.alert
+            if same_name or ask.alert == f"service:{incident.service}":
+                return incident
+        return None
+
+    async def _lately(self, s: TenantSession, incident: Incident) -> Investigating | None:
+        """The incident's last run, if it is so young that the same alert brings nothing new."""
+        last = await investigations.latest_investigation(s, incident.id)
+        if last is None or last.created_at < self._rt.clock() - _SETTLES:
+            return None
+        return Investigating(
+            investigation_id=last.id,
+            incident_id=incident.id,
+            joined=True,
+            channel_id=incident.channel_id,
+            thread_ts=incident.thread_ts,
+        )
 
     async def _joined(
         self, s: TenantSession, ask: Ask, sight: Sight, *, but_not: Container[InvestigationId]
@@ -459,9 +497,9 @@ def _title(question: str) -> str:
 
 
 def _same_symptom(asked: str, running: str, service: str | None) -> bool:
-    """The same words again, or a question that names the service under investigation."""
+    """The same words again, or a question about the service under investigation, however it is written."""
     same_words = " ".join(asked.lower().split()) == " ".join(running.lower().split())
-    return same_words or (service is not None and service.lower() in asked.lower())
+    return same_words or (service is not None and bool(names_in(asked, [service])))
 
 
 def _decided_sentence(found: Approval, slack_user: str | None) -> str:

@@ -60,12 +60,16 @@ _NEEDS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A known caller inside one tenant. Made by `handlers/caller.py` and `handlers/credential.py` only."""
+    """A known caller inside one tenant. Made by `handlers/caller.py` and `handlers/credential.py` only.
+
+    `timezone` is the name of the zone that they set in Slack, "" where it is not known.
+    """
 
     tenant_id: TenantId
     user_id: UserId
     slack_user_id: str
     role: Role
+    timezone: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,16 @@ class Actor(_Frozen):
 
 
 class Message(_Frozen):
-    """Something written in a channel, thread or direct message."""
+    """Something written in a channel, thread or direct message. `addressed` are people and apps that it mentions where
+    Slack raises no event of its own for that: in attachments, in group messages, by an edit.
+    """
 
     actor: Actor
     channel_id: str
     ts: str
     thread_ts: str | None = None
     text: str
+    addressed: tuple[str, ...] = ()
 
     @property
     def thread(self) -> str:

@@ -66,6 +66,7 @@ class Profile(BaseModel):
 
     id: str
     team_id: str = ""
+    tz: str | None = ""
     deleted: bool = False
     is_bot: bool = False
     is_app_user: bool = False
@@ -175,7 +176,15 @@ class Caller:
                     words = {"role": user.role.value}
                     await events.emit(s, "ai.autoheal.user.added.v1", user.id, words, actor=audit.SYSTEM)
                     await audit.record(s, actor=audit.SYSTEM, action="slack.user.added", target=user.id, details=words)
-        return Person(tenant_id=tenant, user_id=user.id, slack_user_id=user.slack_user_id, role=user.role)
+        known = self._profiles.get((tenant, slack_user_id))
+        profile = known[0] if known else None
+        return Person(
+            tenant_id=tenant,
+            user_id=user.id,
+            slack_user_id=user.slack_user_id,
+            role=user.role,
+            timezone=(profile.tz if profile else "") or "",
+        )
 
     async def _refuse_identity(self, workspace: Workspace, actor: Actor) -> Denied | None:
         if actor.bot_id or not actor.user_id:

@@ -180,10 +180,15 @@ def concerns_us(arrival: Arrival, workspace: Workspace) -> bool:
         return arrival.actor.user_id == workspace.bot_user_id
     if isinstance(arrival, Message) and arrival.actor.user_id == workspace.bot_user_id:
         return False
-    if isinstance(arrival, ChannelMessage):
-        if f"<@{workspace.bot_user_id}>" in arrival.text:
-            return False  # Slack sends the mention itself as well
-        if arrival.actor.bot_id:
-            return arrival.channel_id in workspace.triage_channels and arrival.thread_ts in (None, arrival.ts)
-        return arrival.channel_id in workspace.open_threads and arrival.thread_ts not in (None, arrival.ts)
-    return True
+    return _concerns_channel(arrival, workspace) if isinstance(arrival, ChannelMessage) else True
+
+
+def _concerns_channel(message: ChannelMessage, workspace: Workspace) -> bool:
+    is_addressed = workspace.bot_user_id in message.addressed
+    if is_addressed and not message.actor.bot_id:
+        return True  # in an attachment, a group message or by an edit: Slack sends no mention of its own for those
+    if f"<@{workspace.bot_user_id}>" in message.text and not is_addressed:
+        return False  # Slack sends the mention itself as well
+    if message.actor.bot_id:
+        return message.channel_id in workspace.triage_channels and message.thread_ts in (None, message.ts)
+    return message.channel_id in workspace.open_threads and message.thread_ts not in (None, message.ts)

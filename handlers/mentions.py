@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, Final, Literal
+from dataclasses import replace
+from typing import Any, Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from agents.alerts import read_alert
 from agents.desk import Ask, Done, NothingToDo, run_asked_for
 from agents.permission import Denied, Permission, Person, check
+from agents.spoken_time import told_in_utc
 from handlers.answer import Office, Reply, thread_link
 from handlers.arrival import ChannelMessage, Message
 from handlers.commands.help import help_text
+from handlers.intent import read_intent
 from handlers.payload import read_text
 from handlers.run import run_of_thread
 from handlers.summary import read_status, summary
@@ -28,29 +32,10 @@ from store.incidents import Sight, incident_for_thread, visible_incidents
 from store.investigations import Investigation
 from store.redaction import Redacted
 
-Intent = Literal["help", "status", "stop", "ask"]
-
-_WORDS: Final[dict[str, Intent]] = {
-    "": "help",
-    "help": "help",
-    "hi": "help",
-    "hello": "help",
-    "status": "status",
-    "summary": "status",
-    "catch up": "status",
-    "stop": "stop",
-    "cancel": "stop",
-    "halt": "stop",
-}
 _ADDRESS: Final = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
-_PARENT_PATIENCE_S: Final = 2.0
-
-
-def read_intent(words: str) -> Intent:
-    """What a message without its mention asks for. Only a whole message is a command: "stop" is, "stop the deploys"
-    is not.
-    """
-    return _WORDS.get(words.strip(" \t\n.!?").lower(), "ask")
+_THREAD_PATIENCE_S: Final = 2.0
+_MOST_READ: Final = 100  # messages of a thread
+_MOST_OF_THREAD: Final = 6_000  # characters of what was said after its first message
 
 
 def without_mention(text: str, bot_user_id: str) -> str:
@@ -67,16 +52,24 @@ async def answer_message(person: Person, message: Message, words: str, reply: Re
             await _tell_status(person, message, reply, office)
         case "stop":
             await _stop(person, message, reply, office)
+        case "nothing":
+            return  # thanks and emoji need no answer
         case "ask":
             await _ask(person, message, words, reply, office)
 
 
 async def triage_alert(person: Person, message: ChannelMessage, office: Office) -> None:
-    """An alert by another bot in a triage channel starts an investigation under it; a refusal has no reader."""
+    """An alert by another bot in a triage channel starts an investigation under it; a refusal has no reader.
+
+    What is over, acknowledged, a digest, a sign of life or other news starts nothing. An alert of an open incident
+    belongs there.
+    """
     question = await _redacted(person, message.text, office)
+    alert = read_alert(str(question), office.toolbox_for(person.tenant_id).service_names())
     if question.strip():
         await _keep(person, message, question, "alert", office)
-        await office.desk.investigate(person, _ask_for(message, question))
+        if alert.kind == "firing":
+            await office.desk.investigate(person, replace(_ask_for(message, question), alert=alert.identity))
 
 
 async def thread_is_ours(person: Person, message: Message, office: Office) -> bool:
@@ -96,7 +89,9 @@ async def _ask(person: Person, message: Message, words: str, reply: Reply, offic
         if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
             await _keep(person, message, text, "steering", office)
             return
-    question = text if run is not None and not is_own else await _with_parent(person, message, text, office)
+    if clear := told_in_utc(str(text), office.clock(), person.timezone):
+        text = await _redacted(person, f"{text}\n\n{clear}", office)
+    question = text if run is not None and not is_own else await _with_thread(person, message, text, office)
     answer = await office.desk.investigate(person, _ask_for(message, question))
     if isinstance(answer, Denied):
         await reply.privately(answer.reason)
@@ -145,21 +140,35 @@ async def _tell_status(person: Person, message: Message, reply: Reply, office: O
         await reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open here.")
 
 
-async def _with_parent(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:
-    """A mention under somebody's message is about that message, which is often an alert without any `text`."""
+async def _with_thread(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:
+    """A mention under other messages is about them, often an alert without any `text` and what people said of it."""
     if message.thread_ts in (None, message.ts):
         return text
     client = await office.clients.client_for(person.tenant_id)
     try:
-        async with asyncio.timeout(_PARENT_PATIENCE_S):
-            answer = await client.conversations_replies(channel=message.channel_id, ts=message.thread, limit=1)
+        async with asyncio.timeout(_THREAD_PATIENCE_S):
+            answer = await client.conversations_replies(channel=message.channel_id, ts=message.thread, limit=_MOST_READ)
     except (SlackApiError, aiohttp.ClientError, TimeoutError):
         return text  # the question stands by itself
-    first: dict[str, Any] = next(iter(answer.get("messages") or []), {})
-    parent = read_text(
-        text=first.get("text"), blocks=first.get("blocks") or [], attachments=first.get("attachments") or []
+    before = [one for one in answer.get("messages") or [] if one.get("ts") != message.ts]
+    told = [_read(one) for one in before if one.get("ts", "") < message.ts or one.get("ts") == message.thread]
+    if not told or not any(told):
+        return text
+    parts = [f"{text}", f"The thread begins with: {told[0]}"]
+    later = [words for words in told[1:] if words]
+    while sum(map(len, later)) > _MOST_OF_THREAD:
+        later.pop(0)
+    parts += [f"Then it was said there: {words}" for words in later]
+    return await _redacted(person, "\n\n".join(parts), office)
+
+
+def _read(message: dict[str, Any]) -> str:
+    return read_text(
+        text=message.get("text"),
+        blocks=message.get("blocks") or [],
+        attachments=message.get("attachments") or [],
+        files=message.get("files") or [],
     )
-    return await _redacted(person, f"{text}\n\nThe thread begins with: {parent}", office) if parent else text
 
 
 async def _redacted(person: Person, text: str, office: Office) -> Redacted:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from handlers.arrival import (
     Uninstalled,
 )
 from handlers.markup import readable
+from handlers.wording import said_lines
 
 MOST_TEXT: Final = 12_000
 """Characters of a message that are kept: what Slack lets a person see at once, and far more than a question needs."""
@@ -40,6 +41,7 @@ Payload = Mapping[str, Any]
 _MOST_ID: Final = 250
 _LATEST: Final = 4_102_444_800
 """Seconds since 1970, the year 2100: a time that is later is none."""
+_ADDRESSED: Final = re.compile(r"<@([A-Z0-9]{2,30})(?:\|[^>]*)?>")
 _OPAQUE: Final = re.compile(r'[A-Za-z0-9{}":,._ -]{0,3000}')
 
 
@@ -88,6 +90,10 @@ class _Tokens(_Lax):
     bot: list[str] = Field(default_factory=list)
 
 
+class _Edited(_Lax):
+    ts: str
+
+
 class _Event(_Lax):
     type: str
     user: str | None = None
@@ -106,6 +112,10 @@ class _Event(_Lax):
     tokens: _Tokens = Field(default_factory=_Tokens)
     blocks: list[Any] = Field(default_factory=list)
     attachments: list[Any] = Field(default_factory=list)
+    files: list[Any] = Field(default_factory=list)
+    message: _Event | None = None
+    previous_message: _Event | None = None
+    edited: _Edited | None = None
 
 
 class _EventCallback(_Lax):
@@ -191,33 +201,12 @@ def parse(body: Payload) -> Parsed | Unreadable | None:
     return None
 
 
-def read_text(*, text: str | None, blocks: list[Any], attachments: list[Any]) -> str:
-    """All that a message says, as a person reads it. Alerting tools often leave `text` empty and write into attachments
-    or blocks.
+def read_text(*, text: str | None, blocks: Sequence[Any], attachments: Sequence[Any], files: Sequence[Any] = ()) -> str:
+    """All that a message says, as a person reads it: its text, what blocks and attachments say beside it, its files.
+
+    Alerting tools often write a few words for the notification into `text`, and the rest elsewhere.
     """
-    parts = [text or ""]
-    if attachments or not (text or "").strip():
-        parts += [*_strings(attachments), *([] if (text or "").strip() else _strings(blocks))]
-    seen: dict[str, None] = dict.fromkeys(readable(part).strip() for part in parts if part.strip())
-    return "\n".join(seen)[:MOST_TEXT]
-
-
-_TEXT_KEYS: Final = ("pretext", "title", "text", "value", "fields", "elements", "blocks")
-
-
-def _strings(node: Any) -> Iterator[str]:
-    """Texts inside Block Kit and legacy attachments, in reading order. `value` counts only in attachment fields."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, list):
-        for item in node:
-            yield from _strings(item)
-    elif isinstance(node, dict) and node.get("type") not in ("actions", "button", "image"):
-        if not any(key in node for key in ("text", "title", "fields", "blocks", "elements")) and "fallback" in node:
-            yield str(node["fallback"])
-        for key in _TEXT_KEYS:
-            if key in node:
-                yield from _strings(node[key])
+    return "\n".join(said_lines(text=text, blocks=blocks, attachments=attachments, files=files))[:MOST_TEXT]
 
 
 def _parse_event(callback: _EventCallback) -> Parsed | Unreadable | None:
@@ -241,9 +230,8 @@ def subscription(event_type: str, channel_type: str | None) -> str:
     """The manifest's name of an event: `message` events are subscribed to by kind of channel."""
     if event_type != "message":
         return event_type
-    return {"im": "message.im", "channel": "message.channels", "group": "message.groups"}.get(
-        channel_type or "", "message"
-    )
+    kinds = {"im": "im", "channel": "channels", "group": "groups", "mpim": "mpim"}
+    return f"message.{kinds[channel_type]}" if channel_type in kinds else "message"
 
 
 def _actor(callback: _EventCallback) -> Actor:
@@ -262,14 +250,47 @@ _SAID: Final = frozenset({None, "bot_message", "file_share", "thread_broadcast"}
 
 def _said(callback: _EventCallback, kind: type[Mention | DirectMessage | ChannelMessage]) -> Arrival | None:
     event = callback.event
+    if event.subtype == "message_changed":
+        return _edited(callback, kind)
     if event.subtype not in _SAID or not event.channel or not event.ts:
         return None
+    elsewhere = [name for name in _addressed(event) if name not in (event.text or "")]
     return kind(
         actor=_actor(callback),
         channel_id=event.channel,
         ts=event.ts,
         thread_ts=event.thread_ts,
-        text=read_text(text=event.text, blocks=event.blocks, attachments=event.attachments),
+        text=_text_of(event),
+        addressed=tuple(_addressed(event) if event.channel_type == "mpim" else elsewhere),
+    )
+
+
+def _text_of(event: _Event) -> str:
+    return read_text(text=event.text, blocks=event.blocks, attachments=event.attachments, files=event.files)
+
+
+def _addressed(event: _Event) -> list[str]:
+    """Whom it mentions. Slack's own event for mentions comes for those in the text of a channel's message only."""
+    return list(dict.fromkeys(_ADDRESSED.findall(_text_of(event))))
+
+
+def _edited(callback: _EventCallback, kind: type[Mention | DirectMessage | ChannelMessage]) -> Arrival | None:
+    """What a person says anew in a message of theirs: like a further message in its thread, told once an edit.
+
+    A link that unfolds, or a reply that is counted, changes a message, too, and says nothing.
+    """
+    event, now, before = callback.event, callback.event.message, callback.event.previous_message
+    if now is None or not event.channel or not now.ts or not now.user or now.bot_id or now.edited is None:
+        return None
+    if before is not None and before.text == now.text:
+        return None
+    return kind(
+        actor=_actor(callback.model_copy(update={"event": now})),
+        channel_id=event.channel,
+        ts=now.edited.ts,
+        thread_ts=now.thread_ts or now.ts,
+        text=_text_of(now),
+        addressed=tuple(_addressed(now)),
     )
 
 
@@ -279,6 +300,10 @@ def _mention(callback: _EventCallback) -> Arrival | None:
 
 def _direct_message(callback: _EventCallback) -> Arrival | None:
     return None if callback.event.bot_id else _said(callback, DirectMessage)
+
+
+def _group_message(callback: _EventCallback) -> Arrival | None:
+    return None if callback.event.bot_id else _said(callback, ChannelMessage)
 
 
 def _channel_message(callback: _EventCallback) -> Arrival | None:
@@ -310,6 +335,7 @@ EVENTS: Final[Mapping[str, Callable[[_EventCallback], Arrival | None]]] = {
     "message.im": _direct_message,
     "message.channels": _channel_message,
     "message.groups": _channel_message,
+    "message.mpim": _group_message,
     "app_home_opened": _home_opened,
     "member_joined_channel": _member_joined,
     "app_uninstalled": _uninstalled,

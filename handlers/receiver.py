@@ -126,6 +126,9 @@ class Receiver:
             await self._refuse(workspace.tenant_id, stored, arrival, reply, person)
             return
         match arrival:
+            case ChannelMessage() if workspace.bot_user_id in arrival.addressed:
+                words = mentions.without_mention(arrival.text, workspace.bot_user_id)
+                await mentions.answer_message(person, arrival, words, reply, self._office)
             case ChannelMessage():
                 if arrival.channel_id in workspace.open_threads and await mentions.thread_is_ours(
                     person, arrival, self._office

@@ -48,11 +48,11 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "chat_startStream": {"chat:write"},
     "chat_stopStream": {"chat:write"},
     "chat_update": {"chat:write"},
-    "conversations_history": {"channels:history", "groups:history", "im:history"},
+    "conversations_history": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "conversations_info": {"channels:read", "groups:read"},  # never asked about a direct message
     "conversations_members": {"channels:read", "groups:read"},  # nor this
     "conversations_open": {"im:write"},
-    "conversations_replies": {"channels:history", "groups:history", "im:history"},
+    "conversations_replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "users_info": {"users:read"},
     "users_list": {"users:read"},
     "views_open": set(),
@@ -67,6 +67,7 @@ EVENT_SCOPES: dict[str, set[str]] = {
     "message.channels": {"channels:history"},
     "message.groups": {"groups:history"},
     "message.im": {"im:history"},
+    "message.mpim": {"mpim:history"},
     "tokens_revoked": set(),
 }
 FEATURE_SCOPES = {"agent_view": {"assistant:write"}, "slash_commands": {"commands"}}

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from agents.offline_model.transcript import Transcript
+from agents.service_names import names_in, plain
+from agents.spoken_time import since
 
 _TRIED: Final = re.compile(
     r"already tried|did(?:n't| not) (?:help|heal|work|fix)|not healed|no effect|without success", re.IGNORECASE
@@ -26,13 +29,6 @@ _FINE: Final = (
 _SLOW: Final = re.compile(r"\b(?:slow\w*|latenc\w+|hangs?|hanging|takes? (?:long|ages|forever))\b", re.IGNORECASE)
 _FAILS: Final = re.compile(
     r"\b(?:errors?|fail\w*|50[0-9]s?|5xx|broken|down|unavailable|crash\w*|exceptions?|(?:can ?not|can't|nobody can))\b",
-    re.IGNORECASE,
-)
-_AGO: Final = re.compile(
-    r"\b(?:(?:for|since|last|past)\s+(?:the\s+)?(?:last\s+|past\s+|about\s+)?(?P<many>\d{1,4}|an?|half an)\s*"
-    r"(?P<unit>m|mins?|minutes?|h|hrs?|hours?)"
-    r"|(?P<many_ago>\d{1,4}|an?|half an)\s*(?P<unit_ago>mins?|minutes?|h|hrs?|hours?)\s+ago"
-    r"|(?:last|past)\s+(?P<one>minute|hour))\b",
     re.IGNORECASE,
 )
 _LONGEST_MINUTES: Final = 1440
@@ -56,7 +52,10 @@ class Steering:
     leading_tried: bool
 
 
-def read_steering(transcript: Transcript) -> Steering:
+def read_steering(transcript: Transcript, now: datetime | None = None) -> Steering:
+    """`now` is when the question is read: what is told by the clock is so long ago. Without a zone it is UTC, in which
+    the front door writes it.
+    """
     services = list(transcript.calls)
     asked, *tried = re.split(r"\(?already tried", transcript.question, flags=re.IGNORECASE)
     cleared, rolled, restarted = set[str](), set[str](), set[str]()
@@ -86,7 +85,9 @@ def read_steering(transcript: Transcript) -> Steering:
     return Steering(
         focus=note_focus or _symptom_service(asked, transcript, cleared),
         symptom=_symptom(asked),
-        since_minutes=None if tried else _since_minutes(asked),  # after a remedy it is longer ago than was said
+        since_minutes=None
+        if tried
+        else _since_minutes(asked, now or datetime.now(UTC)),  # after a remedy it is longer ago than was said
         note_focus=note_focus,
         note_place=note_place,
         cleared=frozenset(cleared),
@@ -94,11 +95,6 @@ def read_steering(transcript: Transcript) -> Steering:
         restarted=frozenset(restarted),
         leading_tried=leading,
     )
-
-
-def names_in(text: str, services: Iterable[str]) -> list[str]:
-    """Declared services that stand in the text as whole words."""
-    return [s for s in services if re.search(rf"(?<![\w./-]){re.escape(s)}(?![\w-])", text, re.IGNORECASE)]
 
 
 def most_upstream(named: Iterable[str], transcript: Transcript) -> str | None:
@@ -119,20 +115,17 @@ def _symptom(question: str) -> str | None:
     return None if slow == fails else "latency" if slow else "errors"
 
 
-def _since_minutes(question: str) -> int | None:
-    """How long ago it began, where a length of time is told; times of day would need the person's time zone."""
-    found = _AGO.search(question)
-    if found is None:
+def _since_minutes(question: str, now: datetime) -> int | None:
+    """How long ago it began by what is said."""
+    began = since(question, now)
+    if began is None:
         return None
-    number = (found["many"] or found["many_ago"] or "a").lower()
-    unit = (found["unit"] or found["unit_ago"] or found["one"]).lower()
-    many = 0.5 if number == "half an" else 1.0 if number in ("a", "an") else float(number)
-    minutes = round(many * (60 if unit.startswith("h") else 1))
-    return min(max(1, minutes), _LONGEST_MINUTES)
+    return min(max(1, round((now - began).total_seconds() / 60)), _LONGEST_MINUTES)
 
 
 def _ruled_out(sentence: str, name: str) -> bool:
     escaped = rf"(?<![\w./-]){re.escape(name)}(?![\w-])"
+    sentence = plain(sentence)
     return re.search(rf"{_BEFORE}{escaped}|{escaped}\s+{_FINE}", sentence, re.IGNORECASE) is not None
 
 

@@ -64,14 +64,41 @@ def test_an_alert_is_read_from_attachments_and_blocks() -> None:
         {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "Ack"}}]},
     ]
     assert read_text(text="", blocks=blocks, attachments=attachments).split("\n") == [
-        "HighErrorRate",
-        "service",
-        "checkout",
         "errors 9%",
         "since 02:41",
+        "HighErrorRate",
+        "service: checkout",
     ]
     assert read_text(text="", blocks=[], attachments=[{"fallback": "only this"}]) == "only this"
-    assert read_text(text="typed", blocks=blocks, attachments=[]) == "typed"
+    assert read_text(text="errors 9% since 02:41", blocks=blocks, attachments=[]) == "errors 9% since 02:41"
+
+
+def test_a_group_message_an_attachment_and_an_edit_may_mention_somebody() -> None:
+    attachment = {"text": "look <@U0AUTOHEAL>"}
+    group = heard(type="message", channel="G1", channel_type="mpim", ts="1.2", user="U1", text="<@U0AUTOHEAL> why?")
+    forwarded = heard(
+        type="message", channel="C1", channel_type="channel", ts="1.2", user="U1", text="", attachments=[attachment]
+    )
+    typed = heard(type="message", channel="C1", channel_type="channel", ts="1.2", user="U1", text="<@U0AUTOHEAL> why?")
+    assert (group.addressed, forwarded.addressed, typed.addressed) == (("U0AUTOHEAL",), ("U0AUTOHEAL",), ())
+
+
+def test_an_edit_says_something_anew_in_the_thread_and_an_unfolded_link_does_not() -> None:
+    before = {"type": "message", "user": "U1", "ts": "1.2", "text": "why?"}
+    after = before | {"text": "<@U0AUTOHEAL> why?", "edited": {"ts": "1.9", "user": "U1"}}
+    changed = {"type": "message", "subtype": "message_changed", "channel": "C1", "channel_type": "channel", "ts": "1.9"}
+    said = heard(**changed, message=after, previous_message=before)
+    assert (said.actor.user_id, said.ts, said.thread_ts, said.text) == ("U1", "1.9", "1.2", "<@U0AUTOHEAL> why?")
+    assert said.addressed == ("U0AUTOHEAL",)
+    for same in (before, before | {"edited": {"ts": "1.9", "user": "U1"}}, after | {"bot_id": "B1"}):
+        assert parse(event(**changed, message=same, previous_message=before)) is None
+
+
+def heard(**fields: object) -> ChannelMessage:
+    parsed = parse(event(**fields))
+    assert isinstance(parsed, Parsed)
+    assert isinstance(parsed.arrival, ChannelMessage)
+    return parsed.arrival
 
 
 def test_a_bots_message_in_a_private_channel_is_a_channel_message() -> None:

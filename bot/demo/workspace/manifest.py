@@ -11,6 +11,7 @@ from typing import Any
 EVENT_SCOPES: Mapping[str, str | None] = {
     "app_mention": "app_mentions:read",
     "message.im": "im:history",
+    "message.mpim": "mpim:history",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "member_joined_channel": "channels:read",

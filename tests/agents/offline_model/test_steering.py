@@ -1,5 +1,7 @@
 """What people say of an incident, read from their words."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from agents.offline_model.steering import Steering, read_steering
@@ -21,7 +23,8 @@ def steered(question: str) -> Steering:
             hurried=False,
             turn=0,
             own_turns=0,
-        )
+        ),
+        datetime(2026, 3, 1, 15, tzinfo=UTC),
     )
 
 
@@ -57,7 +60,10 @@ def test_what_people_notice_is_read_from_their_words(question: str, symptom: str
         ("slow for 90m", 90),
         ("slow for 300 hours", 1440),
         ("errors again and again, every few seconds", None),
-        ("slow since 14:05", None),
+        ("slow since 14:05", 55),
+        ("slow since 14:05 UTC", 55),
+        ("slow\n\nThat is since 2026-03-01 13:00 UTC.", 120),
+        ("slow for 2h30m", 150),
         ("waits for 3 hosts", None),
         ("0 minutes ago", 1),
     ],
