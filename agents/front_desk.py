@@ -178,10 +178,9 @@ class FrontDesk:
         self, s: TenantSession, ask: Ask, sight: Sight, *, but_not: Container[InvestigationId]
     ) -> Investigating | None:
         """The open investigation that answers this already: same thread, or the same words or service elsewhere."""
-        seen = {one.id: one for one in await incidents.visible_incidents(s, sight)}
-        for run in await investigations.running_investigations(s, of=seen):
-            incident = seen[run.incident_id]
-            if run.id in but_not:
+        for run in await investigations.running_investigations(s):  # few, while the incidents of the past are many
+            incident = await incidents.incident(s, run.incident_id)
+            if incident is None or run.id in but_not or not sight.covers(incident.channel_id):
                 continue
             same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
             if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
