@@ -182,12 +182,15 @@ def _finished(code: int, output: bytes, errors: bytes, max_bytes: int) -> Finish
 
 
 async def _capped(stream: asyncio.StreamReader, kept: bytearray, max_bytes: int, kill: int | None) -> None:
-    """Into `kept`, at most one byte more than the cap, as the sign that there was more."""
+    """Into `kept`, at most one byte more than the cap, as the sign that there was more.
+
+    It reads on to the end after a kill, too: asyncio tells nobody of an exit while a full pipe is left unread.
+    """
     while chunk := await stream.read(65_536):
         kept += chunk[: max_bytes + 1 - len(kept)]
         if kill is not None and len(kept) > max_bytes:
             _kill_group(kill)
-            break
+            kill = None
 
 
 def _kill_group(leader: int) -> None:

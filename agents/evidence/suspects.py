@@ -87,9 +87,13 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         return _rank(_noticed(_Read.of(telemetry, _search(telemetry, reported.timestamp()))))
     first, *others = (*(_search(telemetry, moment) for moment in _moments(telemetry)), *_further_back(telemetry))
     read = _Read.of(telemetry, first)
-    best = max((_rank(read), *(_rank(read.around(search)) for search in others)), key=_plainness)
+    looks = [_rank(read), *(_rank(read.around(search)) for search in others)]
+    best = max(looks, key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
-        return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in best.gaps, gaps=best.gaps)
+        # What was compared and lay in its range is quiet, although nothing was recorded before the earliest look.
+        compared = [look for look in looks if NO_BASELINE not in look.gaps]
+        gaps = compared[0].gaps if compared else best.gaps
+        return Ranking(onset=None, symptom=None, causes=(), quiet=bool(compared), gaps=gaps)
     return best
 
 

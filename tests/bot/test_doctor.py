@@ -91,7 +91,7 @@ async def test_all_is_well_with_a_connected_workspace(connected: object, look: E
     assert lines[-1] == "Nothing to mend."
     assert not [line for line in lines if line.startswith(Mark.PROBLEM)]
     assert line_of(lines, "Slack bot token").startswith("ok")
-    assert "all 10 of the manifest" in line_of(lines, "Slack scopes")
+    assert "all 11 of the manifest" in line_of(lines, "Slack scopes")
     assert "#incidents" in line_of(lines, "Slack channels")
     assert "Socket Mode can be opened" in line_of(lines, "Slack app token")
     assert "offline investigator only" in line_of(lines, "Claude")

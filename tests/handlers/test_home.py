@@ -61,7 +61,7 @@ async def test_the_tab_shows_incidents_and_what_waits(slack: Slack) -> None:
     view = await slack.until(lambda: slack.workspace.home("mia"))
     assert view is not None
     shown = json.dumps(view.view["blocks"])
-    assert "checkout is failing" in shown
+    assert "*#1* checkout: open since" in shown
     assert "rollback deployment of *checkout*" in shown
 
 

@@ -49,7 +49,7 @@ def test_every_part_of_a_message_and_a_command_is_read_so() -> None:
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "p99 &gt; 2 s"}}]
     attachments = [{"title": "<https://a.example|Alarm>", "fields": [{"title": "Rule", "value": "a &amp; b"}]}]
     assert read_text(text="", blocks=blocks, attachments=[]) == "p99 > 2 s"
-    assert read_text(text="", blocks=[], attachments=attachments) == "Alarm\nRule\na & b"
+    assert read_text(text="", blocks=[], attachments=attachments) == "Alarm\nRule: a & b"
     command = {"command": "/autoheal", "text": "investigate p99 &gt; 2 s", "user_id": "U1", "channel_id": "C1"}
     parsed = parse({**command, "team_id": "T1", "trigger_id": "1.1"})
     assert isinstance(parsed, Parsed)
