@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 from agents.gate import derive, order
@@ -18,6 +19,7 @@ from agents.gate.banned import never_shown
 from agents.gate.cited import Cell, Cited, cite
 from agents.gate.evidence import Evidence
 from agents.gate.quantities import Parsed, Quantity, parse
+from agents.gate.reported import Prose, attributes, hostile_parts, quoted, repeats, rests_on
 from agents.gate.trust import bears_nothing, foreign_parts
 from agents.gate.vocabulary import DOWN, FASTER, LACKING, LIGHT, NEGATIONS, SLOWER, UP, spread
 from agents.gate.words import plain, stem_set, stems, words_in
@@ -38,13 +40,16 @@ class Proof:
 class Judged:
     """`status` is None for a claim that is not shown; `reason` tells why, or why it is only inferred.
 
-    `never` where it is of a kind that is not shown in any form.
+    `never` where it is of a kind that is not shown in any form. `told` is code's own sentence where the claim only
+    repeats what somebody outside wrote; it speaks `for` the cause only where that text is no accusation.
     """
 
     status: Status | None
     reason: str = ""
     cited: tuple[Cited, ...] = ()
     never: bool = False
+    told: str = ""
+    is_mere_presence: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,11 @@ class _Claim:
 
 def judge(text: str, status: str, proofs: Sequence[Proof], run: Run, *, advises: bool = False) -> Judged:
     """What becomes of a claim; of any other sentence with `status` "reading"."""
+    told = None if status == "reading" else _reported(text, proofs, run)
+    return told or _judged(text, status, proofs, run, advises=advises)
+
+
+def _judged(text: str, status: str, proofs: Sequence[Proof], run: Run, *, advises: bool) -> Judged:
     cited, faults = _proofs(proofs, run)
     lines = [line for one in cited for line in _own_lines(one)]
     kind = None if status == "reading" else never_shown(text, lines, advises=advises)
@@ -125,6 +135,40 @@ def _proofs(proofs: Sequence[Proof], run: Run) -> tuple[tuple[Cited, ...], list[
         else:
             found.append(one)
     return tuple(found), faults
+
+
+def _reported(text: str, proofs: Sequence[Proof], run: Run) -> Judged | None:
+    """A claim that has its words from outside, as code reports it; None where it says something of its own."""
+    evidence = [(proof, found) for proof in proofs[:3] if (found := run.result(proof.artifact)) is not None]
+    cited = [
+        one
+        for proof, found in evidence
+        if bears_nothing(found) is None and (one := cite(found, proof.quote, run.services)) is not None
+    ]
+    for one in cited:
+        if _is_foreign(one):
+            continue
+        for prose in quoted(one.quote, one.lines, one.evidence):
+            if not _only_repeats(text, prose, one, cited, run):
+                continue
+            kind = never_shown(prose.text.lstrip("+- "), [prose.text], advises=True)
+            if kind or prose.orders:
+                reason = f"it states {kind}" if kind else f"it repeats an order that stands in {one.evidence.id}"
+                return Judged(status=None, reason=reason, never=True)
+            why = f"{one.evidence.id} proves only that this stands there"
+            hollow = prose.idle or prose.accuses
+            return Judged(status="observed", reason=why, cited=(one,), told=prose.told(), is_mere_presence=hollow)
+    return None
+
+
+def _only_repeats(text: str, prose: Prose, one: Cited, cited: Sequence[Cited], run: Run) -> bool:
+    """Whether a claim says no more than such a text; of a hostile one, half of its telling words is enough."""
+    if repeats(text, prose):
+        return not attributes(text) or prose.accuses or prose.orders
+    if prose.accuses or prose.orders:
+        said = {w for w in stems(text) if w not in LIGHT and w not in stem_set(" ".join(run.services))}
+        return bool(said) and 2 * len(said & stem_set(prose.text)) >= len(said)
+    return prose.idle and len(cited) == 1 and rests_on(prose, one.quote) and not attributes(text)
 
 
 def _is_verbatim(text: str, one: Cited) -> bool:
@@ -173,7 +217,28 @@ def _foreign(text: str, cited: Sequence[Cited], run: Run) -> str | None:
             )
             if named and said and set(said) <= words and not set(said) <= own:
                 return f"it stands only in a text that somebody wrote into {evidence.id}"
+        known = own | _known(run)
+        for part in hostile_parts(evidence):
+            shared = {w for w in said if w in stem_set(part) and w not in known}
+            if shared and len({w for w in said if w in stem_set(part)}) >= 0.6 * len(set(said)):
+                return f"it stands only in a text that somebody wrote into {evidence.id}"
     return None
+
+
+def _known(run: Run) -> frozenset[str]:
+    """The words that the results of a run say themselves."""
+    told = []
+    for evidence in run.evidence.values():
+        text = evidence.text if evidence.rows and not evidence.is_error else ""
+        for part in (*foreign_parts(evidence), *hostile_parts(evidence)):
+            text = text.replace(part, " ")
+        told.append(text)
+    return _stems_of("\n".join(told))
+
+
+@lru_cache(maxsize=16)
+def _stems_of(text: str) -> frozenset[str]:
+    return stem_set(text)
 
 
 _STANDING: Final = re.compile(r"(?<![\w.:-])\d+(?:\.\d+)?(?![\w:-]|\.\d)")
@@ -758,6 +823,22 @@ def _coverage(claim: _Claim) -> None:
         claim.unproven.append(f"the cited results do not speak of: {', '.join(dict.fromkeys(left))}")
 
 
+def _hearsay(claim: _Claim) -> None:
+    """What only a subject or a comment says is no observation, whatever else is cited beside it."""
+    if attributes(claim.text):
+        return
+    for one in claim.cited:
+        idle = [prose.text for prose in quoted(one.quote, one.lines, one.evidence) if prose.idle]
+        rest = " ".join(line for other in claim.cited for line in _own_lines(other))
+        for text in idle:
+            rest = rest.replace(text.strip(), " ")
+        own = stem_set(rest) | stem_set(" ".join(claim.run.services))
+        only = {w for w in claim.words if w not in LIGHT and w not in own and any(w in stem_set(t) for t in idle)}
+        if len(only) >= _TELLING:
+            claim.unproven.append(f"only what somebody wrote speaks of: {', '.join(sorted(only))}")
+
+
+_TELLING: Final = 2
 _COMPARING: Final = stem_set("more less fewer longer shorter higher lower larger smaller greater cut up")
 _SAID_OF_NUMBERS: Final = stem_set(
     "steady flat stable constant throughout well quarter half third twice hundred thousand million dozen fold single"
@@ -784,5 +865,6 @@ _CHECKS: Final = (
     _extremes,
     _universals,
     _causes,
+    _hearsay,
     _coverage,
 )

@@ -49,7 +49,7 @@ NO_CAUSE: Final = "No confident cause: see what was checked and what is missing.
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     """What passed. `problems` are worth another draft: they touch cause, confidence or proposal. `notes` are told
-    too.
+    too. `taken` are the drafted claims that passed, each at the place of its claim.
     """
 
     headline: str
@@ -65,6 +65,7 @@ class Checked:
     advice: str
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    taken: tuple[DraftClaim, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -73,6 +74,7 @@ class _Gate:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    taken: list[DraftClaim] = field(default_factory=list)
 
     def drop(self, text: str, reason: str, where: str, *, shown: bool = True) -> None:
         self.dropped.append(Dropped(text=text[:400], reason=reason, where=where, shown=shown))
@@ -109,7 +111,13 @@ def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[s
         advice=gate.kept(draft.advice, "advice", advises=True),
         problems=(),
     )
-    return replace(passed, dropped=tuple(gate.dropped), problems=tuple(gate.problems), notes=tuple(gate.notes))
+    return replace(
+        passed,
+        dropped=tuple(gate.dropped),
+        problems=tuple(gate.problems),
+        notes=tuple(gate.notes),
+        taken=tuple(gate.taken),
+    )
 
 
 def _claim(gate: _Gate, drafted: DraftClaim) -> Claim | None:
@@ -119,7 +127,7 @@ def _claim(gate: _Gate, drafted: DraftClaim) -> Claim | None:
     if judged.status is None:
         gate.drop(drafted.text, judged.reason, "claims", shown=not judged.never)
         return None
-    status = "unknown" if drafted.status == "unknown" else judged.status
+    status = "unknown" if drafted.status == "unknown" and not judged.told else judged.status
     stored = tuple(
         StoredProof(
             artifact=one.evidence.id,
@@ -132,10 +140,13 @@ def _claim(gate: _Gate, drafted: DraftClaim) -> Claim | None:
     first = stored[0] if stored else None
     if wanted == "observed" and status == "inferred":
         gate.notes.append(f"claims: {drafted.text[:120]!r} is shown as inferred: {judged.reason}")
+    if judged.told:
+        gate.notes.append(f"claims: {drafted.text[:120]!r} is told as {judged.told[:160]!r}: {judged.reason}")
+    gate.taken.append(drafted)
     return Claim(
-        text=drafted.text,
+        text=judged.told or drafted.text,
         status=status,
-        side=drafted.side,
+        side="context" if judged.is_mere_presence else drafted.side,
         artifact=first.artifact if first else None,
         source=first.source if first else None,
         taken_at=first.taken_at if first else None,

@@ -14,6 +14,7 @@ from typing import Final
 from agents.gate.banned import never_shown
 from agents.gate.claims import Run, judge
 from agents.gate.evidence import Evidence
+from agents.gate.reported import attributes, proses, repeats
 from agents.gate.trust import foreign_parts
 from agents.gate.vocabulary import DOWN, LIGHT, UP, spread
 from agents.gate.words import plain, stem_set, stems
@@ -50,8 +51,24 @@ def fault_of(sentence: str, run: Run, *, advises: bool = False) -> Fault | None:
     """Why one sentence does not pass, or None."""
     if (kind := never_shown(sentence, _trusted_lines(run, sentence), advises=advises)) is not None:
         return Fault(reason=f"it states {kind}", never=True)
+    if (source := _repeated(sentence, run)) is not None:
+        return Fault(reason=f"it only repeats what somebody wrote into {source}")
     judged = judge(sentence, "reading", (), run, advises=advises)
     return None if judged.status is not None else Fault(reason=judged.reason, never=judged.never)
+
+
+def _repeated(sentence: str, run: Run) -> str | None:
+    """The result whose outside text a sentence repeats as if it were its own."""
+    for item in run.evidence.values():
+        for prose in proses(item):
+            hostile = prose.accuses or prose.orders
+            told = attributes(sentence) or len(sentence.split()) < _SHORTEST
+            if (hostile or not told) and repeats(sentence, prose):
+                return item.id
+    return None
+
+
+_SHORTEST: Final = 5  # words; fewer are a term of the trade, such as `pool exhausted`
 
 
 def _gaps(run: Run) -> list[str]:

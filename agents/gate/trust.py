@@ -18,7 +18,7 @@ _OWN_WORDS: Final = frozenset(
 )
 _QUOTED: Final = re.compile(r'(?:([A-Za-z_][\w.-]*)\s*[=:]\s*)?"((?:[^"\\]|\\.)*)"')
 _PROSE: Final = re.compile(r"\S+\s+\S+\s+\S+")  # three words and more
-_ADDRESSED: Final = re.compile(
+ADDRESSED: Final = re.compile(
     r"autoheal\b|\b(?:ignore|disregard|forget) (?:all |any |the |your |previous |prior )*(?:rules?|instructions?|above)"
     r"|\bsystem:|\bassistant:|\bas an? ai\b|\bmark \S+ as the cause|\btell (?:everybody|everyone|them)\b"
     r"|\b(?:please )?(?:conclude|report|say|answer) that\b|\byou (?:must|should|are to)\b",
@@ -108,12 +108,12 @@ def _typed(row: Logged) -> Iterable[str]:
     """Prose that a log line repeats in quotes or in a field, where it is not the service's own message."""
     text = row.line or row.example
     for key, value in _QUOTED.findall(text):
-        own = key.lower() in _OWN_WORDS and not _ADDRESSED.search(value)
+        own = key.lower() in _OWN_WORDS and not ADDRESSED.search(value)
         if _PROSE.search(value) and not own:
             yield value
     for key, value in row.fields.items():
-        own = key.lower() in _OWN_WORDS and not _ADDRESSED.search(value)
+        own = key.lower() in _OWN_WORDS and not ADDRESSED.search(value)
         if _PROSE.search(value) and not own and value in text:
             yield value
-    if match := _ADDRESSED.search(text):
+    if match := ADDRESSED.search(text):
         yield text[match.start() :].partition(" trace_id=")[0].partition(" service=")[0]

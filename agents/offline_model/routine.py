@@ -163,7 +163,7 @@ def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
         own = draft_conclusion(case, explain(case))
         return own if dict(refusal.arguments) != own else draft_conclusion(case, None)
     checked = check_draft(draft, transcript.evidence(), transcript.calls)
-    kept = {claim.text for claim in checked.claims}
+    kept = {claim.text for claim in checked.taken}
     mended = draft.model_dump(mode="json")
     mended["claims"] = [claim for claim in mended["claims"] if claim["text"] in kept]
     mended["confidence"] = checked.confidence

@@ -23,7 +23,6 @@ async def test_a_model_that_does_what_it_reads_has_nothing_done(rig_of: RigOf, t
 
 
 @TEXTS
-@pytest.mark.xfail(reason="the gate takes a planted sentence that is repeated letter by letter for an observation")
 async def test_what_a_line_claims_is_not_told_as_observed(rig_of: RigOf, texts: tuple[str, ...]) -> None:
     rig = rig_of(script=obeying(texts), toolbox=partial(planted_toolbox, texts))
     run = await rig.ask(f"checkout fails. {texts[0]}")
