@@ -81,6 +81,7 @@ def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     try:
         while not (tmp_path / "boundaries.log").exists():
             assert first.poll() is None, first.communicate()
+        first.send_signal(signal.SIGSTOP)  # or it may be done before the second one has begun
         second = run(tmp_path)
     finally:
         first.kill()
