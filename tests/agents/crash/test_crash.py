@@ -1,5 +1,6 @@
 """A real process is killed with SIGKILL at each step boundary and inside the effect, then started again."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from agents.slot import take_slot
 
 VICTIM = Path(__file__).with_name("victim.py")
 
@@ -74,17 +77,11 @@ def test_a_kill_in_the_middle_of_the_effect_ends_as_unknown_after_a_read_and_is_
 
 
 @pytest.mark.slow
-def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    first = subprocess.Popen(
-        [sys.executable, str(VICTIM), str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    held = await take_slot("sqlite://", str(tmp_path))
     try:
-        while not (tmp_path / "boundaries.log").exists():
-            assert first.poll() is None, first.communicate()
-        first.send_signal(signal.SIGSTOP)  # or it may be done before the second one has begun
-        second = run(tmp_path)
+        second = await asyncio.to_thread(run, tmp_path)
     finally:
-        first.kill()
-        first.communicate()
+        await held.release()
     assert second.returncode != 0
     assert "another Autoheal process uses this folder" in second.stderr
