@@ -39,7 +39,6 @@ from store.tenants import list_tenants
 
 PERSON: Final = "mia"
 CHANNEL: Final = "#incidents"
-FIRST_SCENARIO: Final = "config-cut"
 _READY_S: Final = 60.0
 _VERDICT_S: Final = 90.0
 _WATCHED_S: Final = 15.0  # a bot that has just been started knows no healthy time yet

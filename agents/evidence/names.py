@@ -53,7 +53,6 @@ DATASTORE_WORDS = _set(
 CLIENT_WORDS = _set("client upstream outbound dependency downstream egress external remote")
 ERROR_WORDS = _set("error errors failure failures failed exception exceptions timeouts rejected dropped")
 REQUEST_WORDS = _set("request requests http rpc grpc calls call")
-LATENCY_WORDS = _set("duration latency seconds milliseconds ms time microseconds")
 WAIT_WORDS = _set("wait waiting queue queued acquire lag blocked throttled")
 LIMIT_WORDS = _set("max limit size capacity quota maximum total budget")
 USE_WORDS = _set("in use used active busy open current checked out borrowed acquired usage")

@@ -478,13 +478,6 @@ def _said_role(text: str, start: int, end: int) -> str:
     return "now" if re.match(r"\s+(?:replac(?:ed|es)|superseded?s?|took over)", behind) else ""
 
 
-def _clause(text: str, place: int) -> str:
-    """The part of a sentence between commas and the like around a place."""
-    start = max(text.rfind(c, 0, place) for c in ",;:") + 1
-    ends = [e for e in (text.find(c, place) for c in (", ", ";", ": ")) if e >= 0]
-    return text[start : min(ends, default=len(text))]
-
-
 def _codes(claim: _Claim) -> None:
     lines = " ".join(line for one in claim.cited for line in _own_lines(one))
     for code in claim.parsed.codes:
@@ -553,7 +546,7 @@ def _numbers_anywhere(claim: _Claim) -> None:
 
 def _directions(claim: _Claim) -> None:
     """Up, down, before and now are what the cells say."""
-    said = derive.said_direction(claim.parsed, claim.stems)
+    said = derive.said_direction(claim.parsed)
     went = derive.went(claim.cited, claim.parsed)
     if said and went and said != went:
         raise Contradicted("it went the other way")
@@ -811,7 +804,7 @@ def _coverage(claim: _Claim) -> None:
     cited = frozenset().union(*(one.words for one in claim.cited))
     alike = known | spread(cited | (stem_set("route path endpoint request") if claim.parsed.paths else frozenset()))
     services = stem_set(" ".join(claim.run.services))
-    went = derive.said_direction(claim.parsed, claim.stems) is not None
+    went = derive.said_direction(claim.parsed) is not None
     directed = UP | DOWN | SLOWER | FASTER if went else _COMPARING
     left = [
         w

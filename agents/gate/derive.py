@@ -70,7 +70,6 @@ _STEADY: Final = re.compile(
     r"\b(?:stayed|stays|remain\w*|throughout|steady|flat|constant\w*|stable|all the time|always|between|ranges?"
     r"|ranged|unchanged|near|kept)\b"
 )
-_SPELLED_NUMBER: Final = re.compile(r"\d")
 
 
 def with_units(parsed: Parsed) -> list[Quantity]:
@@ -436,12 +435,7 @@ def _of_series(one: Cited, parsed: Parsed) -> Iterator[float]:
             yield sum(values) / len(values)
 
 
-def hedges_removed(parsed: Parsed) -> str:
-    """The sentence without `more than`, `cut off` and the like, which say no direction."""
-    return _NO_DIRECTION.sub(" ", parsed.words)
-
-
-def said_direction(parsed: Parsed, _words: frozenset[str]) -> Direction | None:
+def said_direction(parsed: Parsed) -> Direction | None:
     """Up or down, where the sentence says one of them."""
     text = _NO_DIRECTION.sub(" ", parsed.rest)
     up, down = _UP.search(text) is not None, _DOWN.search(text) is not None

@@ -74,7 +74,6 @@ LIMIT = _set(
     "limit max capacity quota maximum threshold allocatable provisioned desired configured budget size allowed"
 )
 CLIENT = _set("client upstream outbound dependency downstream egress external remote outgoing")
-TIMED = _set("latency duration delay time rtt lag pause wait age uptime blocked")
 FAILED = _set(
     "error failure fault exception timeout reject drop abort panic fatal 5xx unauthorized forbidden exhausted lost bad "
     "invalid unhealthy deadletter dlq nack unavailable unreachable cancel conflict corrupt retransmit unsuccessful "
