@@ -11,6 +11,7 @@ import pytest
 from agents import connectors, remediations, workflows
 from agents.connector import discover_connectors
 from agents.remediation import discover_remediations
+from agents.webhooks import discover_providers, providers
 from agents.workflow import discover_workflows
 from handlers import api, buttons, commands, modals
 from handlers.api_resource import discover_resources
@@ -27,6 +28,7 @@ FOLDERS = (
     (buttons, "BUTTON", discover_buttons),
     (modals, "MODAL", discover_modals),
     (api, "RESOURCE", discover_resources),
+    (providers, "PROVIDER", discover_providers),
 )
 MODULES = [
     pytest.param(folder, name, constant, id=f"{folder.__name__}.{name}")

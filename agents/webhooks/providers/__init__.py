@@ -1,0 +1,1 @@
+"""Who sends webhooks, one file each."""
