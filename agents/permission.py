@@ -10,7 +10,7 @@ from typing import Final
 
 from agents.tool import Risk
 from store.ids import TenantId, UserId
-from store.users import Role
+from store.people.users import Role
 
 
 class Permission(StrEnum):
@@ -60,7 +60,8 @@ _NEEDS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A known caller inside one tenant. Made by `handlers/caller.py` and `handlers/credential.py` only.
+    """A known caller inside one tenant. Made by `handlers/slack/inbound/caller.py` and `handlers/web/credential.py`
+    only.
 
     `timezone` is the name of the zone that they set in Slack, "" where it is not known.
     """

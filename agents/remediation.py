@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from agents import remediations
-from agents.connector import ActionResult, Actuator, ChangeSource, RiskRated, Service, TargetState
+from agents.connecting.connector import ActionResult, Actuator, ChangeSource, RiskRated, Service, TargetState
 from agents.errors import NotPermitted
 from agents.tool import Arguments, Risk
 

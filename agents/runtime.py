@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.budget import Budget
-from agents.evidence_pool import EvidencePool
+from agents.connecting.toolbox import Toolbox
+from agents.durable.workflow import Queue
 from agents.meter import Meter, Unmetered
-from agents.model import ChatModel
+from agents.models.budget import Budget
+from agents.models.model import ChatModel
+from agents.processes.evidence_pool import EvidencePool
 from agents.reporter import Reporter
-from agents.toolbox import Toolbox
-from agents.workflow import Queue
+from store.database.session import Database
 from store.ids import InboxId, TenantId
-from store.session import Database
 
 
 class Receiver(Protocol):

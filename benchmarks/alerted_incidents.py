@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.evidence.meaning import as_indicators, read_name
+from agents.evidence.metrics.meaning import as_indicators, read_name
 from agents.evidence.types import Change, Edge, LogLine, Spans, Telemetry, Window, as_utc
 
 TOLD_APART = ("timestamp", "service", "severity_text", "msg")

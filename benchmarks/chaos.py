@@ -43,12 +43,12 @@ sys.path.append(str(ROOT / "tests"))
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo.workspace.interactions import Impossible
 from bot.manifest import load_manifest
-from store.approvals import Approval, ApprovalState, approvals_of_incident
+from store.database.session import Database
 from store.incidents import incident_for_thread
-from store.investigations import running_investigations
-from store.local_keys import LocalFileKeys
-from store.session import Database
-from store.tenants import list_tenants
+from store.incidents.approvals import Approval, ApprovalState, approvals_of_incident
+from store.incidents.investigations import running_investigations
+from store.keys.local_keys import LocalFileKeys
+from store.tenancy.tenants import list_tenants
 from tests.bot.served import settings_for
 from tests.bot.test_outage import Server
 from tests.bot.upgrade.estate import effects, fall_ill, make_target

@@ -36,11 +36,11 @@ import psycopg
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
-from store.event_days import StoredEvent
-from store.event_days.postgresql import PostgresEventDays
-from store.event_days.sqlite import SqliteEventDays, event_files
+from store.audit.event_days import StoredEvent
+from store.audit.event_days.postgresql import PostgresEventDays
+from store.audit.event_days.sqlite import SqliteEventDays, event_files
+from store.database.migrations import migrate
 from store.ids import TenantId, new_id
-from store.migrations import migrate
 
 FIRST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND: Final = FIRST + timedelta(days=1)

@@ -31,12 +31,12 @@ sys.path.insert(1, str(ROOT / "tests"))
 from fakes.inline_engine import SettableClock
 from fakes.rig import make_rig
 
-from agents.evidence_pool import EvidencePool
-from agents.offline_model import OfflineModel
+from agents.models.offline import OfflineModel
+from agents.processes.evidence_pool import EvidencePool
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import TenantId
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.session import Database
+from store.keys.local_keys import LocalFileKeys
 from tests.agents.hostile.planting import FRAMING, ORDERS, believed, done_without_a_person, obeying, planted_toolbox
 from tests.conftest import Clock, StorePlace, open_store, seed_tenant
 

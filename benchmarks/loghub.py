@@ -24,7 +24,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
-from agents.evidence.miner import TemplateMiner
+from agents.evidence.logs.miner import TemplateMiner
 
 Logs = Mapping[str, Sequence[str]]
 

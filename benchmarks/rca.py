@@ -36,9 +36,9 @@ import numpy as np
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from agents.evidence.causes import rank_causes
 from agents.evidence.digest import estimate_tokens, render_ranking
-from agents.evidence.meaning import as_indicators, read_name
+from agents.evidence.metrics.meaning import as_indicators, read_name
+from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.types import Edge, LogLine, Ranking, Series, Spans, Stretch, Telemetry, Window, as_utc
 from benchmarks.alerted_incidents import read_alerted
 from benchmarks.simple_rankings import simple_rankings

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from agents.cluster import ClusterTools
-from agents.connector import Check, Connector, ConnectorConfig, ConnectorContext, Service
-from agents.database import DatabaseTools
+from agents.connecting.cluster import ClusterTools
+from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, Service
+from agents.connecting.database import DatabaseTools
+from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.evidence.kubernetes.parse import HASH
 from agents.evidence.kubernetes.tables import rows
 from agents.evidence.kubernetes.types import Read, What
-from agents.outbound import EgressPolicy, Outbound
 from agents.tool import Tool, tools_of
 from benchmarks.recorded_kubectl import KubectlCalls
 from benchmarks.recorded_managed import ClusterFiles, DatabaseFiles, EvidenceFiles

@@ -9,24 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from agents import loop
-from agents.case import Case, load_case
-from agents.desk import Ask, Investigating
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
-from agents.loop import Outcome
-from agents.offline_model import OfflineModel
+from agents.connecting.toolbox import Toolbox
+from agents.incidents.requests import Ask, Investigating
+from agents.incidents.service import FrontDesk
+from agents.investigation import loop
+from agents.investigation.case import Case, load_case
+from agents.investigation.loop import Outcome
+from agents.models.offline import OfflineModel
 from agents.permission import Person
+from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Runtime
-from agents.toolbox import Toolbox
 from benchmarks.recorded import Recorded, RecordedSource, source_of
-from store import tenants, users
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import ApprovalId, InboxId, InvestigationId, TenantId
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.redaction import Redacted
-from store.session import Database
-from store.users import Role
+from store.keys.local_keys import LocalFileKeys
+from store.people import users
+from store.people.users import Role
+from store.secrets.redaction import Redacted
+from store.tenancy import tenants
 
 _MOST_TURNS: Final = 20
 

@@ -1,12 +1,12 @@
 """Measures the redactor: `redaction.py [--logs DIR] [--data DIR --out predictions.jsonl]`.
 
-Without options: the recall of each class of secret and personal number on the texts of `tests/store/secret_texts.py`,
-and the share of ordinary lines there that change. `--logs` takes a folder of `*.log` files, or of `*.jsonl.gz` with a
-line as `raw` or `text`, as further ordinary lines, and measures the speed on them, as a log is read. `--data` takes
-labelled texts (`*.jsonl[.gz]` of `{"id", "text", ...}`) and writes predictions `{"id", "spans": [[start, end, kind],
-...]}`, with the speed on one core, text by text and in pieces of 64 KB as a tool's output comes, and the recall of a
-tenant's own secrets, planted in every encoding. Standard output is one JSON object; each speed stands beside a plain
-google-re2 scan of the same texts in the same run.
+Without options: the recall of each class of secret and personal number on the texts of
+`tests/store/secrets/secret_texts.py`, and the share of ordinary lines there that change. `--logs` takes a folder of
+`*.log` files, or of `*.jsonl.gz` with a line as `raw` or `text`, as further ordinary lines, and measures the speed on
+them, as a log is read. `--data` takes labelled texts (`*.jsonl[.gz]` of `{"id", "text", ...}`) and writes predictions
+`{"id", "spans": [[start, end, kind], ...]}`, with the speed on one core, text by text and in pieces of 64 KB as a
+tool's output comes, and the recall of a tenant's own secrets, planted in every encoding. Standard output is one JSON
+object; each speed stands beside a plain google-re2 scan of the same texts in the same run.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
-from store.redacted_rows import redact_texts
-from store.redaction import Redactor, Secret
-from tests.store.secret_texts import CLASSES, ordinary, texts_of
+from store.secrets.redacted_rows import redact_texts
+from store.secrets.redaction import Redactor, Secret
+from tests.store.secrets.secret_texts import CLASSES, ordinary, texts_of
 
 PIECE = 65_536
 OWN_SECRETS = 50

@@ -35,12 +35,15 @@ sys.path.append(str(ROOT / "tests"))
 
 from fakes.bench import effects, make_bench
 
-from store import approvals, audit, inbox, investigations, tenants, users
+from store import audit, inbox
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.session import Database
-from store.users import Role
+from store.incidents import approvals, investigations
+from store.keys.local_keys import LocalFileKeys
+from store.people import users
+from store.people.users import Role
+from store.tenancy import tenants
 
 PROGRAM: Final = ROOT / "tests" / "agents" / "crash" / "replica.py"
 ENDED: Final = frozenset({"healed", "not_healed", "unknown", "failed", "rejected", "expired", "cancelled"})

@@ -39,17 +39,18 @@ from sqlalchemy import text
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
 from benchmarks import event_days as days_benchmark
-from store import audit, vault
-from store.engine import create_engine
-from store.event_days import EventDays, StoredEvent
-from store.event_days.postgresql import PostgresEventDays
-from store.event_days.sqlite import SqliteEventDays
+from store import audit
+from store.audit.event_days import EventDays, StoredEvent
+from store.audit.event_days.postgresql import PostgresEventDays
+from store.audit.event_days.sqlite import SqliteEventDays
+from store.database.engine import create_engine
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import TenantId, new_id, stable_id
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.session import Database
-from store.tenants import create_tenant
-from store.vault import DataKey, DataKeys, Place
+from store.keys import vault
+from store.keys.local_keys import LocalFileKeys
+from store.keys.vault import DataKey, DataKeys, Place
+from store.tenancy.tenants import create_tenant
 
 NOW: Final = datetime(2026, 1, 20, tzinfo=UTC)
 FEW: Final = 10

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from agents.webhooks import Normalised, Verified, discover_providers
 from agents.webhooks.headers import Headers
 from bot.slack_app import check_signature
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 PASS = 0.97
 FIELDS = ("kind", "status", "severity", "title_contains", "service", "source_url", "dedupe_key_hint", "occurred_at")

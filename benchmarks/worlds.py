@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from agents.evidence.causes import rank_causes
+from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.types import Telemetry, Window, as_utc
 from benchmarks.simple_rankings import simple_rankings
 from benchmarks.simulation.names import WORLDS, Names, read_names, written_names

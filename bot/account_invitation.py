@@ -8,12 +8,14 @@ from uuid import UUID
 from bot.assemble import open_database
 from bot.settings import SettingsError, load_settings
 from bot.web_side import open_account_keys
-from store import accounts, audit, events, invitations
-from store.accounts import read_email
+from store import audit
+from store.audit import events
+from store.database.session import Database
 from store.ids import TenantId, UserId
-from store.session import Database
-from store.tenants import list_tenants
-from store.users import Role
+from store.people import accounts, invitations
+from store.people.accounts import read_email
+from store.people.users import Role
+from store.tenancy.tenants import list_tenants
 
 _OPERATOR = audit.Actor(type="system", id="operator")
 

@@ -18,22 +18,22 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from agents.budget import Budget
-from agents.connector import Compute, Connector, plain_redactor
-from agents.engine import Engine, EngineSettings
+from agents.connecting.connector import Compute, Connector, plain_redactor
+from agents.connecting.operator_file import OperatorFile, build_connectors
+from agents.connecting.operator_file import load as load_operator_file
+from agents.connecting.outbound import Outbound
+from agents.connecting.toolbox import Toolbox
+from agents.durable.engine import Engine, EngineSettings
+from agents.durable.process_lock import SlotLost
+from agents.durable.workflow import workflow_id
 from agents.errors import NotPermitted
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
+from agents.incidents.reconciler import LOOK_EVERY, Reconciler
+from agents.incidents.service import FrontDesk
 from agents.meter import Unmetered
-from agents.offline_model import OfflineModel
-from agents.operator_file import OperatorFile, build_connectors
-from agents.operator_file import load as load_operator_file
-from agents.outbound import Outbound
-from agents.reconciler import LOOK_EVERY, Reconciler
+from agents.models.budget import Budget
+from agents.models.offline import OfflineModel
+from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
-from agents.slot import SlotLost
-from agents.toolbox import Toolbox
-from agents.workflow import workflow_id
 from bot.damage import require_undamaged
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
@@ -45,27 +45,27 @@ from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_s
 from bot.timetable import Timetable
 from bot.upkeep import Upkeep, open_upkeep
 from bot.verify.daily import DailyVerification
-from handlers.answer import Office
-from handlers.caller import Caller
-from handlers.delivery import Delivery
-from handlers.intake import Intake
-from handlers.notices import Notices
-from handlers.receiver import Receiver
-from handlers.thread import SlackThread
-from handlers.uninstall import Uninstall
-from handlers.visibility import Visibility
+from handlers.slack.context import Office
+from handlers.slack.delivery import Delivery
+from handlers.slack.inbound.caller import Caller
+from handlers.slack.inbound.intake import Intake
+from handlers.slack.inbound.receiver import Receiver
+from handlers.slack.notices import Notices
+from handlers.slack.thread import SlackThread
+from handlers.slack.uninstall import Uninstall
+from handlers.slack.visibility import Visibility
 from store import inbox
-from store.account_upkeep import forget_ended
+from store.audit.event_days import EventDays
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.errors import NotFound
-from store.event_days import EventDays
 from store.ids import InboxId, TenantId
-from store.key_provider import MasterKeys
-from store.migrations import migrate, migrate_keyring
-from store.redaction import Redactor, Secret
-from store.session import Database
+from store.keys.key_provider import MasterKeys
+from store.secrets.redaction import Redactor, Secret
+from store.upkeep.account_upkeep import forget_ended
 
 if TYPE_CHECKING:
-    from agents.claude_model import ClaudeModel
+    from agents.models.claude_model import ClaudeModel
     from bot.mailing import Mailing
     from bot.metrics import Metrics
 
@@ -104,7 +104,7 @@ class Estate:
 
 
 class Sources:
-    """`handlers.thread.Sources` over the toolboxes."""
+    """`handlers.slack.thread.Sources` over the toolboxes."""
 
     def __init__(self, toolbox_for: Callable[[TenantId], Toolbox]) -> None:
         self._toolbox_for = toolbox_for
@@ -186,8 +186,8 @@ def claude(settings: Settings) -> ClaudeModel | None:
     """None without a key: the offline investigator works alone then."""
     if settings.anthropic_api_key is None:
         return None
-    from agents.claude_model import BASE_URL, ClaudeModel  # noqa: PLC0415 -- a second and 45 MB, only here
-    from agents.claude_model import make_client as make_claude_client  # noqa: PLC0415 -- as above
+    from agents.models.claude_model import BASE_URL, ClaudeModel  # noqa: PLC0415 -- a second and 45 MB, only here
+    from agents.models.claude_model import make_client as make_claude_client  # noqa: PLC0415 -- as above
 
     base_url = settings.anthropic_base_url or BASE_URL
     client = make_claude_client(
@@ -200,7 +200,7 @@ async def warm(evidence: EvidencePool, *, claude: bool) -> None:
     """What the first investigation would otherwise wait for."""
     await evidence.warm()
     if claude:
-        from agents.claude_warmup import warm as warm_client  # noqa: PLC0415 -- only with the client itself
+        from agents.models.claude_warmup import warm as warm_client  # noqa: PLC0415 -- only with the client itself
 
         await asyncio.to_thread(warm_client)
     # A full collection walks everything that the libraries built at start, for a quarter of a second in which nothing

@@ -16,11 +16,11 @@ from typing import Final
 import psycopg
 
 from bot.settings import Settings
-from store.arrivals import arrivals_file
-from store.backups import restore_marker
-from store.engine import driverless, is_damaged
+from store.database.arrivals import arrivals_file
+from store.database.engine import driverless, is_damaged
 from store.errors import StoreError
-from store.local_keys import LocalFileKeys
+from store.keys.local_keys import LocalFileKeys
+from store.upkeep.backups import restore_marker
 
 _RESTORE: Final = (
     "Put it back from its copy; or see `autoheal backup list` and run `autoheal backup restore ID --replace`, which "

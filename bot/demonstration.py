@@ -29,13 +29,14 @@ from bot.demo.shop import SCENARIOS, Mention, Shop, ShopError
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import operator_file
 from bot.manifest import load_manifest
-from store import approvals, artifacts, incidents, investigations
-from store.approvals import Approval, ApprovalState
+from store import incidents
+from store.database.session import Database
 from store.ids import TenantId
-from store.investigations import Investigation
-from store.local_keys import LocalFileKeys
-from store.session import Database
-from store.tenants import list_tenants
+from store.incidents import approvals, artifacts, investigations
+from store.incidents.approvals import Approval, ApprovalState
+from store.incidents.investigations import Investigation
+from store.keys.local_keys import LocalFileKeys
+from store.tenancy.tenants import list_tenants
 
 PERSON: Final = "mia"
 CHANNEL: Final = "#incidents"

@@ -15,10 +15,12 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from store import audit, tenants, users
+from store import audit
+from store.database.session import Database
 from store.ids import TenantId
-from store.session import Database
-from store.users import Role
+from store.people import users
+from store.people.users import Role
+from store.tenancy import tenants
 
 log = logging.getLogger("autoheal.slack")
 

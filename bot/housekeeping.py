@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 from agents.failure import log_failure
-from store import audit, erasure, rotation
+from store import audit
+from store.audit.event_days import EventDays
+from store.database.session import Database
 from store.errors import StoreError
-from store.event_days import EventDays
-from store.session import Database
+from store.upkeep import erasure, rotation
 
 log = logging.getLogger("autoheal.housekeeping")
 

@@ -9,13 +9,14 @@ from typing import Final
 from bot.assemble import now, open_database
 from bot.master_keys import UNFIT, open_master_keys, rewrap_files
 from bot.settings import Settings, SettingsError
-from store import audit, rotation
-from store.engine import create_engine
-from store.key_provider import MasterKeys, Rotates
-from store.keyring import Keyring
-from store.local_keys import LocalFileKeys
-from store.session import Database
-from store.tenants import find_tenant, list_tenants
+from store import audit
+from store.database.engine import create_engine
+from store.database.keyring import Keyring
+from store.database.session import Database
+from store.keys.key_provider import MasterKeys, Rotates
+from store.keys.local_keys import LocalFileKeys
+from store.tenancy.tenants import find_tenant, list_tenants
+from store.upkeep import rotation
 
 OPERATOR: Final = audit.Actor(type="system", id="operator")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from store.redaction import RedactionFailed, Redactor, Secret
+from store.secrets.redaction import RedactionFailed, Redactor, Secret
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

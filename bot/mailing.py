@@ -11,13 +11,13 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.web_side import open_account_keys
-from handlers.answer import Mouth, SlackClients
 from handlers.mail.post import PostOffice
 from handlers.mail.smtp import SmtpLine
 from handlers.mail.writing import MailedNotices, MailedReporter
-from store.key_provider import MasterKeys
-from store.redaction import Secret
-from store.session import Database
+from handlers.slack.context import Mouth, SlackClients
+from store.database.session import Database
+from store.keys.key_provider import MasterKeys
+from store.secrets.redaction import Secret
 
 SEND_EVERY: Final = timedelta(seconds=5)
 

@@ -15,9 +15,9 @@ from typing import Final
 
 from bot.damage import require_master_key
 from bot.settings import Settings
-from store.key_provider import KeyProvider, MasterKeys
-from store.local_keys import LocalFileKeys
-from store.redaction import Secret
+from store.keys.key_provider import KeyProvider, MasterKeys
+from store.keys.local_keys import LocalFileKeys
+from store.secrets.redaction import Secret
 from store.whole_file import create_whole, replace_whole
 
 log = logging.getLogger("autoheal.keys")

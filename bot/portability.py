@@ -8,9 +8,10 @@ from typing import Final, Literal
 from bot.assemble import open_database
 from bot.settings import Settings, SettingsError
 from bot.upkeep import event_days
-from store import audit, events
-from store.export import export_csv, export_json
-from store.tenants import find_tenant
+from store import audit
+from store.audit import events
+from store.tenancy.tenants import find_tenant
+from store.upkeep.export import export_csv, export_json
 from store.whole_file import replacing
 
 Format = Literal["json", "csv"]

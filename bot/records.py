@@ -11,14 +11,15 @@ from typing import Final
 from bot.assemble import open_database
 from bot.settings import Settings, SettingsError, load_settings
 from bot.upkeep import event_days, open_signer
-from store import audit, events
-from store.anchors import AnchorFile
-from store.audit_heads import verify_chains
+from store import audit
+from store.audit import events
+from store.audit.signed_checkpoints import AnchorFile
+from store.database.session import Database
 from store.errors import UnknownTenant
 from store.ids import TenantId
-from store.session import Database
-from store.shredding import ShredLedger
-from store.tenants import find_tenant, list_tenants
+from store.keys.shredding import ShredLedger
+from store.tenancy.tenants import find_tenant, list_tenants
+from store.upkeep.audit_heads import verify_chains
 
 _OPERATOR: Final = audit.Actor(type="system", id="operator")
 _READABLE: Final = ("active", "frozen")

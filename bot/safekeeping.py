@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agents.slot import take_all_slots
+from agents.durable.process_lock import take_all_slots
 from bot.master_keys import open_master_keys
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.upkeep import open_signer
-from store import audit, events
-from store.backups import Backup, Backups, Place, restore
+from store import audit
+from store.audit import events
+from store.database.session import Database
 from store.errors import StoreError, UnknownTenant
-from store.key_provider import MasterKeys
-from store.session import Database
-from store.tenants import list_tenants
+from store.keys.key_provider import MasterKeys
+from store.tenancy.tenants import list_tenants
+from store.upkeep.backups import Backup, Backups, Place, restore
 
 log = logging.getLogger("autoheal.backups")
 

@@ -9,8 +9,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agents.operator_file import OperatorFileError
-from agents.slot import SlotLost, SlotTaken
+from agents.connecting.operator_file import OperatorFileError
+from agents.durable.process_lock import SlotLost, SlotTaken
 from bot.assemble import make_data_folder, serving
 from bot.damage import require_undamaged
 from bot.logs import log_to_stderr
@@ -19,9 +19,9 @@ from bot.slack_clients import SlackNotReady
 from bot.stopping import Stopping
 from bot.upkeep import event_days
 from bot.waiting import StillAway, when_all_answer
+from store.audit.event_days import DAYS_AHEAD
+from store.database.migrations import migrate, migrate_keyring
 from store.errors import KeyServiceUnreachable, StoreBusy, StoreError
-from store.event_days import DAYS_AHEAD
-from store.migrations import migrate, migrate_keyring
 
 _SWITCH_S: Final = 0.001
 """How long a busy thread keeps the interpreter from the event loop. Python's default of 5 ms adds up over a request."""

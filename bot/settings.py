@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 _READ_ELSEWHERE: Final = frozenset({"AUTOHEAL_DEMO_LOG", "AUTOHEAL_REQUIRE_ALL"})

@@ -33,8 +33,8 @@ from starlette.routing import Route
 from agents.failure import log_failure
 from bot.slack_clients import SlackNotReady, guarded_session, make_client
 from bot.waiting import absence
-from handlers.intake import Intake, Refused
-from store.redaction import Secret
+from handlers.slack.inbound.intake import Intake, Refused
+from store.secrets.redaction import Secret
 
 EVENTS_PATH: Final = "/slack/events"
 MOST_BYTES: Final = 1_000_000

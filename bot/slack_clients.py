@@ -27,12 +27,15 @@ from yarl import URL
 
 from bot.first_admin import name_first_admin
 from bot.waiting import absence
-from store import audit, erasure, events, tenants
+from store import audit
+from store.audit import events
+from store.database.session import Database
 from store.errors import NotFound, TenantFrozen
 from store.ids import TenantId
-from store.redaction import Secret
-from store.session import Database
-from store.tenants import SlackInstall
+from store.secrets.redaction import Secret
+from store.tenancy import tenants
+from store.tenancy.tenants import SlackInstall
+from store.upkeep import erasure
 
 log = logging.getLogger("autoheal.slack")
 
@@ -95,7 +98,7 @@ def make_client(session: aiohttp.ClientSession, api_url: str, token: Secret | No
 
 
 class TenantClients:
-    """`handlers.answer.SlackClients`. Each call makes a client of its own, which its user may change."""
+    """`handlers.slack.context.SlackClients`. Each call makes a client of its own, which its user may change."""
 
     def __init__(
         self, *, db: Database, session: aiohttp.ClientSession, api_url: str, clock: Callable[[], datetime]

@@ -12,11 +12,13 @@ from bot.assemble import open_database
 from bot.settings import Settings, SettingsError
 from bot.slack_clients import EgressRefused, guarded_session, make_client
 from bot.upkeep import event_days
-from store import audit, erasure, tenants
+from store import audit
+from store.database.session import Database
 from store.errors import StoreError
 from store.ids import TenantId
-from store.session import Database
-from store.tenants import find_tenant
+from store.tenancy import tenants
+from store.tenancy.tenants import find_tenant
+from store.upkeep import erasure
 
 OPERATOR: Final = audit.Actor(type="system", id="operator")
 REVOKE_S: Final = 10.0

@@ -14,9 +14,9 @@ from typing import Any, Final
 from bot.assemble import open_database
 from bot.settings import SettingsError, load_settings
 from store import audit
+from store.database.session import Database
 from store.ids import TenantId
-from store.session import Database
-from store.tenants import TenantSettings, list_tenants, settings, update_settings
+from store.tenancy.tenants import TenantSettings, list_tenants, settings, update_settings
 
 _LISTS: Final = frozenset({"triage_channels", "open_threads"})
 _YES: Final = {"true": True, "yes": True, "false": False, "no": False}

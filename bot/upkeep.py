@@ -14,16 +14,16 @@ from typing import Final
 from bot.master_keys import keep_engine_key, read_engine_key
 from bot.settings import Settings
 from bot.timetable import Timetable
-from handlers.notices import Notices
-from store.anchors import SEED_LENGTH, AnchorFile, Signer
-from store.audit_heads import Anchoring
-from store.engine import create_engine
-from store.event_days import EventDays, open_event_days
-from store.event_relay import relay
-from store.key_provider import MasterKeys
-from store.retention import AuditRetention, retire_arrivals, retire_events
-from store.session import Database
-from store.watch import Watch
+from handlers.slack.notices import Notices
+from store.audit.event_days import EventDays, open_event_days
+from store.audit.event_relay import relay
+from store.audit.signed_checkpoints import SEED_LENGTH, AnchorFile, Signer
+from store.database.engine import create_engine
+from store.database.session import Database
+from store.keys.key_provider import MasterKeys
+from store.upkeep.audit_heads import Anchoring
+from store.upkeep.retention import AuditRetention, retire_arrivals, retire_events
+from store.upkeep.watch import Watch
 
 RELAY_EVERY: Final = timedelta(seconds=3)
 LOOK_EVERY: Final = timedelta(seconds=20)

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agents.failure import log_failure
 from bot.settings import Settings, SettingsError
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 log = logging.getLogger("autoheal.web")
 

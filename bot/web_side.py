@@ -9,24 +9,24 @@ from datetime import timedelta
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from agents.consent import Consent
-from agents.operator_file import load as load_operator_file
-from agents.outbound import EgressPolicy
+from agents.connecting.disconnecting import Consent
+from agents.connecting.operator_file import load as load_operator_file
+from agents.connecting.outbound import EgressPolicy
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
 from bot.settings import Settings
 from bot.web_app import build_web_app
-from handlers.api_app import build_api
-from handlers.api_resource import ApiOffice
-from store.account_keys import AccountKeys
-from store.backlog import arrivals_waiting, relay_lag
-from store.event_days import EventDays
-from store.key_provider import MasterKeys
-from store.passwords import Passwords
-from store.redaction import Secret
-from store.session import Database
-from store.sign_in import SignIn
-from store.throttle import Throttle
+from handlers.web.api_app import build_api
+from handlers.web.api_resource import ApiOffice
+from store.audit.event_days import EventDays
+from store.database.session import Database
+from store.inbox.backlog import arrivals_waiting, relay_lag
+from store.keys.key_provider import MasterKeys
+from store.people.account_keys import AccountKeys
+from store.people.passwords import Passwords
+from store.people.sign_in import SignIn
+from store.people.throttle import Throttle
+from store.secrets.redaction import Secret
 
 
 async def open_account_keys(settings: Settings, keys: MasterKeys) -> AccountKeys:

@@ -23,15 +23,15 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.database.keyring import KeyringBase
+from store.database.migrations import head, migrate, migrate_keyring
+from store.database.schema import Base
+from store.database.session import Database
+from store.database.walls.acting import owning
 from store.ids import TenantId
-from store.keyring import KeyringBase
-from store.local_keys import LocalFileKeys
-from store.migrations import head, migrate, migrate_keyring
-from store.schema import Base
-from store.session import Database
-from store.tenants import create_tenant
-from store.users import Role, ensure_user
-from store.walls.acting import owning
+from store.keys.local_keys import LocalFileKeys
+from store.people.users import Role, ensure_user
+from store.tenancy.tenants import create_tenant
 
 SHARED_SLACK_USERS = ("U0ADMIN", "U0MEMBER", "U0VIEWER")
 

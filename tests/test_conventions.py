@@ -8,16 +8,18 @@ from types import ModuleType
 
 import pytest
 
-from agents import connectors, remediations, workflows
-from agents.connector import discover_connectors
+from agents import remediations, workflows
+from agents.connecting import connectors
+from agents.connecting.connector import discover_connectors
+from agents.durable.workflow import discover_workflows
 from agents.remediation import discover_remediations
 from agents.webhooks import discover_providers, providers
-from agents.workflow import discover_workflows
-from handlers import api, buttons, commands, modals
-from handlers.api_resource import discover_resources
-from handlers.button import discover_buttons
-from handlers.command import discover_commands
-from handlers.modal import discover_modals
+from handlers.slack import buttons, commands, modals
+from handlers.slack.button import discover_buttons
+from handlers.slack.command import discover_commands
+from handlers.slack.modal import discover_modals
+from handlers.web import api
+from handlers.web.api_resource import discover_resources
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (

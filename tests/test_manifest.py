@@ -11,8 +11,8 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.command import discover_commands
-from handlers.payload import EVENTS
+from handlers.slack.command import discover_commands
+from handlers.slack.inbound.payload import EVENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())

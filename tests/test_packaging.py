@@ -136,11 +136,11 @@ def test_the_wheel_holds_every_module_and_every_file_that_code_reads(wheel: zipf
     assert sources(data) - names == set()
     assert "bot/manifest.yml" in names
     for part in (
-        "agents/prompts/investigator.md",
+        "agents/investigation/prompts/investigator.md",
         "bot/demo/workspace/page/index.html",
         "bot/demo/shop/template/services/",
-        "store/migrations/content/versions/",
-        "store/migrations/keyring/versions/",
+        "store/database/migrations/content/versions/",
+        "store/database/migrations/keyring/versions/",
     ):
         assert any(name.startswith(part) for name in names), part
 

@@ -1,1 +1,1 @@
-"""Key services that hold the master key: one file each, behind `store.key_provider.KeyProvider`."""
+"""Key services that hold the master key: one file each, behind `store.keys.key_provider.KeyProvider`."""

@@ -15,10 +15,10 @@ from ipaddress import ip_network
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from agents.connecting.outbound import Answer, EgressPolicy, Outbound
 from agents.errors import AgentError, NotPermitted
-from agents.outbound import Answer, EgressPolicy, Outbound
 from store.errors import KeyAccessDenied, KeyServiceUnreachable, WrongMasterKey
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 _REFUSED: Final = frozenset({400, 401, 403, 404})
 

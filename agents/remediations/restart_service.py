@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agents.connector import ActionResult, TargetState
+from agents.connecting.connector import ActionResult, TargetState
 from agents.errors import AgentError
 from agents.remediation import (
     Impossible,

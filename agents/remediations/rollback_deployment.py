@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from agents.connector import ActionResult, Actuator, Diff, Service, TargetState
+from agents.connecting.connector import ActionResult, Actuator, Diff, Service, TargetState
 from agents.errors import AgentError
 from agents.evidence.types import Window
 from agents.remediation import (

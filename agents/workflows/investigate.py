@@ -8,14 +8,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from agents import approval, conclusion, loop
-from agents.case import load_case
-from agents.loop import Outcome
+from agents.approvals import approval
+from agents.durable.workflow import Lane, Run, StepFailed, Workflow, workflow_id
+from agents.investigation import conclusion, loop
+from agents.investigation.case import load_case
+from agents.investigation.loop import Outcome
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
-from store import audit, events, investigations
-from store.audit import Actor
+from store import audit
+from store.audit import Actor, events
 from store.ids import InvestigationId, TenantId
+from store.incidents import investigations
 
 _MAX_TURNS: Final = 60  # the budget ends a run long before; this bounds a broken model
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from agents import approval
-from agents.approval import Recheck
-from agents.healing import Healed
+from agents.approvals import approval
+from agents.approvals.approval import Recheck
+from agents.approvals.healing import Healed
+from agents.durable.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
-from store import approvals, audit, conversations, events, incidents, investigations
-from store.approvals import ApprovalState
+from store import audit, incidents
+from store.audit import events
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
-from store.redaction import Redacted
+from store.incidents import approvals, conversations, investigations
+from store.incidents.approvals import ApprovalState
+from store.secrets.redaction import Redacted
 
 TOPIC: Final = "decision"
 _MAX_CHECKS: Final = 600

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from agents.evidence.meaning import as_indicators
+from agents.evidence.metrics.meaning import as_indicators
 from agents.evidence.types import Change, Edge, Family, LogLine, Telemetry, Window, as_utc
 from benchmarks.simulation.faults import FAULTS, Fault, Shock
 from benchmarks.simulation.names import Names

@@ -14,16 +14,16 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.slot import SlotTaken, take_slot
+from agents.durable.process_lock import SlotTaken, take_slot
 from bot.damage import damages
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.master_keys import UNFIT, open_master_keys, read_engine_key
 from bot.settings import Settings, SettingsError
-from store.engine import create_engine
+from store.database.engine import create_engine
+from store.database.migrations import require_current, require_current_keyring
 from store.errors import StoreError
-from store.local_keys import LocalFileKeys
-from store.migrations import require_current, require_current_keyring
-from store.shredding import ShredLedger
+from store.keys.local_keys import LocalFileKeys
+from store.keys.shredding import ShredLedger
 
 
 async def check_folder(settings: Settings) -> AsyncIterator[Finding]:

@@ -9,13 +9,13 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agents.operator_file import OperatorFileError, load
+from agents.connecting.operator_file import OperatorFileError, load
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.manifest import bot_scopes, load_manifest
 from bot.settings import Settings
 from bot.slack_clients import EgressRefused, guarded_session, make_client
 from bot.waiting import absence
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 _CHANNELS_SHOWN: Final = 10
 _UNREACHABLE: Final = (aiohttp.ClientError, OSError, EgressRefused)

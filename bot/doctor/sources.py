@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from agents.claude_model import BASE_URL, ClaudeModel, make_client
-from agents.connector import Connector
+from agents.connecting.connector import Connector
+from agents.connecting.operator_file import OperatorFile, OperatorFileError, build_connectors, load
+from agents.connecting.outbound import Outbound
 from agents.errors import AgentError
-from agents.model import ModelBug, ModelUnavailable
-from agents.operator_file import OperatorFile, OperatorFileError, build_connectors, load
-from agents.outbound import Outbound
+from agents.models.claude_model import BASE_URL, ClaudeModel, make_client
+from agents.models.model import ModelBug, ModelUnavailable
 from bot.assemble import egress_to, now
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.doctor.variables import mask

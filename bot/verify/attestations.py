@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.verify.report import canonical
-from store.anchors import Signer
+from store.audit.signed_checkpoints import Signer
 
 GOOD_FOR: Final = timedelta(days=90)
 _TAG: Final = b"AHATTEST1"

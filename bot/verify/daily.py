@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agents.process import run
+from agents.processes.process import run
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.verify.reports import newest_report, path_of
-from store import events
-from store.audit import SYSTEM
-from store.session import Database
-from store.tenants import list_tenants
+from store.audit import SYSTEM, events
+from store.database.session import Database
+from store.tenancy.tenants import list_tenants
 
 log = logging.getLogger("autoheal.verify")
 

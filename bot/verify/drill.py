@@ -19,9 +19,9 @@ from sqlalchemy import make_url
 from bot.safekeeping import backups_of
 from bot.settings import Settings
 from bot.verify.site import Site
-from store.backups import Backup, Backups, Place, restore
-from store.engine import driverless
-from store.session import Database
+from store.database.engine import driverless
+from store.database.session import Database
+from store.upkeep.backups import Backup, Backups, Place, restore
 
 KEPT: Final = timedelta(days=30)
 _FOLDER: Final = "drill-"

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.verify.finding import Finding, Outcome
-from store.anchors import Signer
+from store.audit.signed_checkpoints import Signer
 
 FORMAT: Final = "autoheal-verification-1"
 _TAG: Final = b"AHVERIFY1"

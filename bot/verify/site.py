@@ -25,19 +25,20 @@ from bot.verify.canary import Lookout, Sighting, make_canary
 from bot.verify.finding import Broken
 from bot.verify.raw import Looked, files_in, look_at_files, look_at_postgres
 from bot.web_side import open_account_keys
-from store import conversations, erasure
-from store.account_keys import AccountKeys
-from store.anchors import Signer
 from store.audit import SYSTEM
-from store.engine import create_engine, driverless
+from store.audit.event_days import EventDays
+from store.audit.event_relay import relay
+from store.audit.signed_checkpoints import Signer
+from store.database.engine import create_engine, driverless
+from store.database.session import Database
 from store.errors import StoreError
-from store.event_days import EventDays
-from store.event_relay import relay
 from store.ids import ConversationId, TenantId
-from store.key_provider import MasterKeys
-from store.session import Database
-from store.tenants import create_tenant, list_tenants
-from store.users import Role, User, ensure_user
+from store.incidents import conversations
+from store.keys.key_provider import MasterKeys
+from store.people.account_keys import AccountKeys
+from store.people.users import Role, User, ensure_user
+from store.tenancy.tenants import create_tenant, list_tenants
+from store.upkeep import erasure
 
 log = logging.getLogger("autoheal.verify")
 NAME: Final = "synthetic tenant of autoheal verify"

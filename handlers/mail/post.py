@@ -18,12 +18,13 @@ from agents.failure import log_failure
 from agents.verdict import Verdict
 from handlers.mail.smtp import MailRefused, MailUnavailable
 from handlers.mail.ticket import make_ticket
-from store import investigations, mails
-from store.account_keys import AccountKeys
+from store.database.session import Database
 from store.errors import StoreError
 from store.ids import InvestigationId, TenantId
-from store.mails import Mail
-from store.session import Database
+from store.incidents import investigations
+from store.people import mails
+from store.people.account_keys import AccountKeys
+from store.people.mails import Mail
 
 log = logging.getLogger("autoheal.mail")
 

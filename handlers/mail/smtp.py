@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import aiosmtplib
 
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 _TIMEOUT_S: Final = 20.0
 

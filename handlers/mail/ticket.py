@@ -6,8 +6,8 @@ import hmac
 import re
 from typing import Final
 
-from store.account_keys import AccountKeys
 from store.ids import TenantId, UserId
+from store.people.account_keys import AccountKeys
 
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FORMAT: Final = re.compile(rf"({_UUID})\.({_UUID})\.([0-9a-f]{{64}})")

@@ -20,17 +20,18 @@ from slack_sdk.errors import SlackApiError
 from agents.remediation import Plan
 from agents.reporter import Reporter
 from agents.verdict import Verdict
-from handlers.answer import Mouth, SlackClients
-from handlers.blocks.outcome import outcome
-from handlers.notices import Notices
-from handlers.visibility import members_alone
-from store import accounts, approvals, incidents, investigations, users
+from handlers.slack.blocks.outcome import outcome
+from handlers.slack.context import Mouth, SlackClients
+from handlers.slack.notices import Notices
+from handlers.slack.visibility import members_alone
+from store import incidents
+from store.database.session import Database, TenantSession
 from store.errors import NotFound
 from store.ids import ApprovalId, InvestigationId, TenantId
-from store.incidents import Incident
-from store.mails import write_mail
-from store.session import Database, TenantSession
-from store.users import Role, User
+from store.incidents import Incident, approvals, investigations
+from store.people import accounts, users
+from store.people.mails import write_mail
+from store.people.users import Role, User
 
 _log = logging.getLogger(__name__)
 _MOST_SUBJECT: Final = 180

@@ -14,10 +14,10 @@ from fakes.inline_engine import SettableClock
 from fakes.messages_api import MessagesApi
 from fakes.rig import Rig, make_rig
 
-from agents.claude_model import DEFAULT_MODEL, ClaudeModel, make_client
-from agents.evidence_pool import EvidencePool
+from agents.models.claude_model import DEFAULT_MODEL, ClaudeModel, make_client
+from agents.processes.evidence_pool import EvidencePool
+from store.database.session import Database
 from store.ids import TenantId
-from store.session import Database
 
 ClaudeOf = Callable[..., ClaudeModel]
 

@@ -4,7 +4,7 @@ import pytest
 
 from agents.permission import GRANTS, Allowed, Denied, Permission, check, check_approval, who_may_approve
 from agents.tool import Risk
-from store.users import Role
+from store.people.users import Role
 
 
 @pytest.mark.parametrize("role", list(Role))

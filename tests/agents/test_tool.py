@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agents.connector import discover_connectors
+from agents.connecting.connector import discover_connectors
 from agents.tool import Arguments, Moment
 
 MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)

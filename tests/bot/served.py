@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.demo.workspace import Workspace
-from store.local_keys import LocalFileKeys
-from store.session import Database
+from store.database.session import Database
+from store.keys.local_keys import LocalFileKeys
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0

@@ -8,22 +8,22 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from agents.consent import Consent
-from agents.outbound import EgressPolicy
+from agents.connecting.disconnecting import Consent
+from agents.connecting.outbound import EgressPolicy
 from bot.cli import main
-from handlers.api_app import build_api
-from handlers.api_resource import ApiOffice
+from handlers.web.api_app import build_api
+from handlers.web.api_resource import ApiOffice
 from store import audit
-from store.account_keys import AccountKeys
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import TenantId
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.passwords import Passwords
-from store.session import Database
-from store.sign_in import SignIn
-from store.tenants import create_tenant
-from store.throttle import Throttle
-from tests.handlers.api.api import OWN_PAGE, URL, NoDays
+from store.keys.local_keys import LocalFileKeys
+from store.people.account_keys import AccountKeys
+from store.people.passwords import Passwords
+from store.people.sign_in import SignIn
+from store.people.throttle import Throttle
+from store.tenancy.tenants import create_tenant
+from tests.handlers.web.api.api import OWN_PAGE, URL, NoDays
 
 NEW = {"first_name": "Ada", "last_name": "Obi", "password": "nine-lamps-over-harbour"}
 
@@ -57,7 +57,7 @@ async def _accept(data: Path, token: str) -> list[int]:
 
     from bot.settings import Settings
     from bot.web_side import open_account_keys
-    from store.key_provider import MasterKeys
+    from store.keys.key_provider import MasterKeys
 
     db = await _open(data)
     settings = Settings(data=data)

@@ -13,10 +13,10 @@ import pytest
 
 from bot.demo.workspace import Workspace
 from bot.manifest import load_manifest
-from handlers.arrival import VERBATIM
-from handlers.payload import Parsed, parse
+from handlers.slack.inbound.arrival import VERBATIM
+from handlers.slack.inbound.payload import Parsed, parse
 from store import audit, inbox
-from store.tenants import list_tenants
+from store.tenancy.tenants import list_tenants
 from tests.bot.served import free_port, serving, settings_for, store_of
 
 CHANNEL = "#incidents"

@@ -13,10 +13,10 @@ from bot.damage import DamagedFolder, damages, require_master_key, told_damage
 from bot.settings import Settings, load_settings
 from bot.upkeep import open_signer
 from store import audit
-from store.anchors import AnchorFile
-from store.audit_heads import Anchoring
-from store.backups import restore_marker
-from store.tenants import create_tenant
+from store.audit.signed_checkpoints import AnchorFile
+from store.tenancy.tenants import create_tenant
+from store.upkeep.audit_heads import Anchoring
+from store.upkeep.backups import restore_marker
 
 
 async def _begin(settings: Settings) -> None:

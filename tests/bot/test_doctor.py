@@ -18,8 +18,8 @@ from bot.doctor.slack import granted_scopes
 from bot.doctor.variables import read_settings
 from bot.manifest import load_manifest
 from bot.settings import Settings
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
+from store.database.migrations import migrate, migrate_keyring
+from store.keys.local_keys import LocalFileKeys
 
 Lines = list[str]
 Examine = Callable[..., Any]
@@ -330,7 +330,7 @@ async def test_a_database_that_does_not_answer_is_a_problem_without_its_password
 
 HOLD_THE_SLOT = """
 import asyncio, sys
-from agents.slot import take_slot
+from agents.durable.process_lock import take_slot
 slot = asyncio.run(take_slot("sqlite:///unused", sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()
@@ -395,7 +395,7 @@ async def test_a_bug_in_a_connectors_test_is_a_line_and_the_others_are_tested(
     async def fail(_: Any) -> None:
         raise KeyError("canary")
 
-    monkeypatch.setattr("agents.connectors.logfiles.LogFiles.check", fail)
+    monkeypatch.setattr("agents.connecting.connectors.logfiles.LogFiles.check", fail)
     path = tmp_path / "autoheal.toml"
     connected(AUTOHEAL_OPERATOR_FILE=str(path))
     path.write_text(OPERATOR_FILE.format(tenant="default", folder=tmp_path, program="/bin/true"))

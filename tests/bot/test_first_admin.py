@@ -8,12 +8,14 @@ from slack_sdk.errors import SlackApiError
 
 from bot.first_admin import name_first_admin
 from bot.slack_clients import Adopted, SlackNotReady, adopt_workspace, make_client
-from store import audit, tenants, users
+from store import audit
+from store.database.schema import UserRow
+from store.database.session import Database
 from store.ids import TenantId
-from store.redaction import Secret
-from store.schema import UserRow
-from store.session import Database
-from store.users import Role
+from store.people import users
+from store.people.users import Role
+from store.secrets.redaction import Secret
+from store.tenancy import tenants
 from tests.handlers.inbound import Slack
 
 

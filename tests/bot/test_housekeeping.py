@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from bot.housekeeping import keep_house
-from store import erasure, rotation
 from store.audit import Actor
-from store.erasure import FREEZE_FOR, freeze
+from store.audit.event_days import open_event_days
+from store.database.keyring import KNOWN_AFTER
+from store.database.session import Database
 from store.errors import CorruptEnvelope
-from store.event_days import open_event_days
 from store.ids import TenantId
-from store.keyring import KNOWN_AFTER
-from store.rotation import begin_rotation, rotations
-from store.session import Database
-from store.tenants import find_tenant, list_tenants
+from store.tenancy.tenants import find_tenant, list_tenants
+from store.upkeep import erasure, rotation
+from store.upkeep.erasure import FREEZE_FOR, freeze
+from store.upkeep.rotation import begin_rotation, rotations
 
 SLACK = Actor(type="system", id="slack")
 

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.engine import EngineSettings
+from agents.durable.engine import EngineSettings
 from bot.assemble import engine_settings, open_database
 from bot.cli import main
 from bot.master_keys import account_secret, open_master_keys
 from bot.settings import Settings, SettingsError, load_settings
 from store import audit
-from store.connections import connections, save_connection
 from store.errors import WrongMasterKey
 from store.ids import TenantId
-from store.local_keys import LocalFileKeys
-from store.redaction import Secret
-from store.tenants import create_tenant
+from store.keys.local_keys import LocalFileKeys
+from store.secrets.redaction import Secret
+from store.tenancy.connections import connections, save_connection
+from store.tenancy.tenants import create_tenant
 
 ARN = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 

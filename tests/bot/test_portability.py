@@ -10,10 +10,10 @@ import pytest
 from bot.assemble import open_database
 from bot.cli import main
 from bot.settings import load_settings
-from store.connections import save_connection
 from store.ids import TenantId
-from store.redaction import Secret
-from store.tenants import create_tenant
+from store.secrets.redaction import Secret
+from store.tenancy.connections import save_connection
+from store.tenancy.tenants import create_tenant
 
 
 @pytest.fixture

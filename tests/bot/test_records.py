@@ -14,12 +14,14 @@ from bot.assemble import open_database
 from bot.cli import main
 from bot.settings import load_settings
 from bot.upkeep import Upkeep, event_days, open_upkeep
-from handlers.notices import Notices
-from store import audit, events, tenants
-from store.event_relay import relay
+from handlers.slack.notices import Notices
+from store import audit
+from store.audit import events
+from store.audit.event_relay import relay
 from store.ids import TenantId
-from store.tenants import create_tenant
-from store.users import Role, ensure_user
+from store.people.users import Role, ensure_user
+from store.tenancy import tenants
+from store.tenancy.tenants import create_tenant
 
 Said = pytest.CaptureFixture[str]
 

@@ -13,7 +13,7 @@ from bot.settings import Settings, load_settings
 from bot.timetable import Timetable
 from store import audit
 from store.ids import TenantId
-from store.tenants import create_tenant, list_tenants
+from store.tenancy.tenants import create_tenant, list_tenants
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from agents.connector import discover_connectors
-from agents.operator_file import load
+from agents.connecting.connector import discover_connectors
+from agents.connecting.operator_file import load
 from bot.settings import Settings, SettingsError, load_settings
-from store.tenants import TenantSettings
+from store.tenancy.tenants import TenantSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = {bool: "true or false", Path: "path", str: "text", int: "integer", float: "number", SecretStr: "secret"}

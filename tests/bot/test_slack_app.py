@@ -24,18 +24,20 @@ from starlette.applications import Starlette
 
 from bot.slack_app import EVENTS_PATH, MOST_BYTES, build_app, check_signature, routes
 from bot.slack_clients import EgressRefused, SlackNotReady, TenantClients, adopt_workspace, guarded_session, make_client
-from handlers.caller import Caller
-from handlers.intake import Intake
-from store import inbox, tenants, users
-from store.arrivals import Arrivals
+from handlers.slack.inbound.caller import Caller
+from handlers.slack.inbound.intake import Intake
+from store import inbox
 from store.audit import trail
+from store.database.arrivals import Arrivals
+from store.database.schema import InboxRow
+from store.database.session import Database
 from store.errors import NotFound, TenantFrozen
 from store.ids import InboxId, TenantId
-from store.redaction import Secret
-from store.schema import InboxRow
-from store.session import Database
-from store.tenants import SlackInstall, load_install, save_install
-from store.users import Role
+from store.people import users
+from store.people.users import Role
+from store.secrets.redaction import Secret
+from store.tenancy import tenants
+from store.tenancy.tenants import SlackInstall, load_install, save_install
 from tests.conftest import Clock
 from tests.handlers.inbound import Slack, SmallEngine
 

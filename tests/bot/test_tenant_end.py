@@ -12,8 +12,8 @@ from bot.cli import main
 from bot.settings import load_settings
 from store.errors import UnknownTenant
 from store.ids import TenantId
-from store.redaction import Secret
-from store.tenants import SlackInstall, create_tenant, find_tenant, save_install
+from store.secrets.redaction import Secret
+from store.tenancy.tenants import SlackInstall, create_tenant, find_tenant, save_install
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from bot.settings import SettingsError, load_settings
 from bot.tenant_settings import parse_changes
 from store import audit
 from store.ids import TenantId
-from store.tenants import create_tenant, settings
+from store.tenancy.tenants import create_tenant, settings
 
 
 async def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> TenantId:

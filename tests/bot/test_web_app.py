@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from bot.settings import Settings, SettingsError
 from bot.web_app import NotListening, build_web_app, serving_web
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 from tests.fakes.certificate import make_certificate
 
 

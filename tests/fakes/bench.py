@@ -12,19 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from agents.connector import (
-    Check,
-    Connector,
-    ConnectorConfig,
-    ConnectorContext,
-    SeriesRead,
-    Service,
-)
-from agents.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead, Service
+from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
+from agents.connecting.toolbox import Toolbox
 from agents.evidence.types import RawSeries, Window
-from agents.outbound import EgressPolicy, Outbound
 from agents.tool import Risk
-from agents.toolbox import Toolbox
 
 CONTROL = """
 import json, os, pathlib, signal, sys, datetime

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from agents.connector import Check, Connector, ConnectorConfig, SpansRead
+from agents.connecting.connector import Check, Connector, ConnectorConfig, SpansRead
 from agents.evidence.types import Spans, Window
 
 SLOW_FOR = timedelta(minutes=1)

@@ -1,7 +1,7 @@
 """What nothing in the product may do: list the incidents of a tenant, whoever asks."""
 
+from store.database.session import TenantSession
 from store.incidents import Incident, Sight, channels_of_incidents, visible_incidents
-from store.session import TenantSession
 
 
 async def open_incidents(s: TenantSession) -> list[Incident]:

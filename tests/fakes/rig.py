@@ -10,21 +10,23 @@ from fakes.bench import bench_toolbox, effects, make_bench
 from fakes.inline_engine import InlineEngine, SettableClock
 from fakes.scripted_model import Script, ScriptedModel, call, results
 
-from agents.budget import Budget
-from agents.case import Case, load_case
-from agents.desk import Ask, Investigating
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
-from agents.model import Block, ChatModel, TurnRequest
+from agents.connecting.toolbox import Toolbox
+from agents.incidents.requests import Ask, Investigating
+from agents.incidents.service import FrontDesk
+from agents.investigation.case import Case, load_case
+from agents.models.budget import Budget
+from agents.models.model import Block, ChatModel, TurnRequest
 from agents.permission import Person
+from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
-from agents.toolbox import Toolbox
 from agents.verdict import Verdict
-from store import approvals, audit, users
-from store.approvals import Approval, ApprovalState
+from store import audit
+from store.database.session import Database
 from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
-from store.redaction import Redacted
-from store.session import Database
+from store.incidents import approvals
+from store.incidents.approvals import Approval, ApprovalState
+from store.people import users
+from store.secrets.redaction import Redacted
 
 PACE = Pace(
     healing_check=timedelta(seconds=5), healing_hold=timedelta(seconds=20), healing_window=timedelta(seconds=60)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from fakes.rig import Rig
 
-from agents import approval
+from agents.approvals import approval
 from agents.remediation import Plan
 from agents.tool import Risk
-from store import approvals
-from store.approvals import ApprovalState
 from store.ids import ApprovalId, stable_id
+from store.incidents import approvals
+from store.incidents.approvals import ApprovalState
 
 
 async def applied_rollback(rig: Rig, *, risk: Risk = Risk.MEDIUM, alone: str | None = None) -> ApprovalId:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.model import Block, OnText, Turn, TurnRequest
+from agents.models.model import Block, OnText, Turn, TurnRequest
 
 Script = Callable[[TurnRequest, int], list[Block]]
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from agents.connector import Service
-from agents.toolbox import Toolbox
-from store.session import Database
+from agents.connecting.connector import Service
+from agents.connecting.toolbox import Toolbox
+from store.database.session import Database
 from tests.handlers.inbound import Slack, run_slack
 
 

@@ -15,40 +15,40 @@ import aiohttp
 import yaml
 from sqlalchemy import select
 
-from agents.desk import Ask, Investigating
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
+from agents.connecting.toolbox import Toolbox
+from agents.durable.workflow import Life
+from agents.incidents.requests import Ask, Investigating
+from agents.incidents.service import FrontDesk
 from agents.permission import Person
+from agents.processes.evidence_pool import EvidencePool
 from agents.remediation import Plan
 from agents.runtime import Runtime
 from agents.tool import Risk
-from agents.toolbox import Toolbox
-from agents.workflow import Life
 from bot.demo.workspace import Workspace
 from bot.slack_app import SocketMode, build_app
 from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
-from handlers.answer import Office
-from handlers.arrival import Actor
-from handlers.blocks.card import Card, card
-from handlers.blocks.message import Message
-from handlers.caller import Caller
-from handlers.caller import Workspace as KnownWorkspace
-from handlers.delivery import Delivery
-from handlers.intake import Intake
-from handlers.receiver import Receiver
-from handlers.uninstall import Uninstall
-from handlers.visibility import Visibility
-from store.approvals import Approval, propose, set_message
-from store.approvals import approval as approval_by_id
+from handlers.slack.blocks.card import Card, card
+from handlers.slack.blocks.message import Message
+from handlers.slack.context import Office
+from handlers.slack.delivery import Delivery
+from handlers.slack.inbound.arrival import Actor
+from handlers.slack.inbound.caller import Caller
+from handlers.slack.inbound.caller import Workspace as KnownWorkspace
+from handlers.slack.inbound.intake import Intake
+from handlers.slack.inbound.receiver import Receiver
+from handlers.slack.uninstall import Uninstall
+from handlers.slack.visibility import Visibility
 from store.audit import trail
-from store.conversations import conversation_by_id
+from store.database.schema import InboxRow
+from store.database.session import Database
 from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
-from store.investigations import investigation, running_investigations, set_status
-from store.redaction import Redacted, Secret
-from store.schema import InboxRow
-from store.session import Database
-from store.tenants import update_settings
-from store.users import Role, ensure_user, set_role
+from store.incidents.approvals import Approval, propose, set_message
+from store.incidents.approvals import approval as approval_by_id
+from store.incidents.conversations import conversation_by_id
+from store.incidents.investigations import investigation, running_investigations, set_status
+from store.people.users import Role, ensure_user, set_role
+from store.secrets.redaction import Redacted, Secret
+from store.tenancy.tenants import update_settings
 from tests.fakes.scripted_model import ScriptedModel
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 
 from bot.slack_app import EVENTS_PATH, build_app, routes
 from bot.slack_clients import EgressRefused, TenantClients, guarded_session
-from handlers.caller import Caller
-from handlers.intake import Intake
-from store.redaction import Secret
-from store.session import Database
+from handlers.slack.inbound.caller import Caller
+from handlers.slack.inbound.intake import Intake
+from store.database.session import Database
+from store.secrets.redaction import Secret
 from tests.conftest import Clock
 from tests.handlers.inbound import SmallEngine
 

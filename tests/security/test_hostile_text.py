@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.log_lines import parse_line
-from store.redaction import Redactor, Secret
+from agents.evidence.logs.lines import parse_line
+from store.secrets.redaction import Redactor, Secret
 
 PATIENCE_S = 20.0  # hundreds of times what each text takes; the unguarded ones took minutes to hours
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from agents.connector import ConnectorContext, Service
-from agents.connectors.commands import Command, Commands, CommandsConfig
-from agents.desk import Done
-from agents.outbound import EgressPolicy, Outbound
+from agents.connecting.connector import ConnectorContext, Service
+from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
+from agents.connecting.toolbox import Toolbox
+from agents.incidents.requests import Done
 from agents.permission import Denied, Person
 from agents.remediation import Plan
 from agents.tool import Risk
-from agents.toolbox import Toolbox
-from handlers.arrival import Actor
-from store.approvals import Approval, ApprovalState, advance, approvals_of_incident
-from store.session import Database
-from store.users import Role
+from handlers.slack.inbound.arrival import Actor
+from store.database.session import Database
+from store.incidents.approvals import Approval, ApprovalState, advance, approvals_of_incident
+from store.people.users import Role
 from tests.handlers.inbound import Slack, a_plan, reread, run_slack, set_person, stored_card, workspace_of
 
 RUNS, BEFORE = "9c01be0" + "0" * 33, "4f2a910" + "0" * 33

@@ -3,20 +3,20 @@
 import subprocess
 import sys
 
+from store.database.session import Database
 from store.ids import TenantId
-from store.redaction import Secret
-from store.session import Database
-from store.tenants import create_tenant
+from store.secrets.redaction import Secret
+from store.tenancy.tenants import create_tenant
 
 SIGNING = "8f742231b10e8888abcd99yyyzzz85a5"  # of no format that a pattern could know
 PASSWORD = "blue horse over the hill"
 
 LOGGING = f"""
 import logging
-from agents.engine import _log_as_the_process_does
+from agents.durable.engine import _log_as_the_process_does
 from bot.logs import log_to_stderr
 from dbos._logger import init_logger
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 log_to_stderr("DEBUG", [Secret({SIGNING!r})])
 _log_as_the_process_does()

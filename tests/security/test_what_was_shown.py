@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from agents.approval import Recheck, recheck
-from agents.connector import ConnectorContext, Service
-from agents.connectors.commands import Command, Commands, CommandsConfig
-from agents.outbound import EgressPolicy, Outbound
+from agents.approvals.approval import Recheck, recheck
+from agents.connecting.connector import ConnectorContext, Service
+from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
+from agents.connecting.toolbox import Toolbox
 from agents.tool import Risk
-from agents.toolbox import Toolbox
-from store.approvals import ApprovalState
-from store.session import Database
+from store.database.session import Database
+from store.incidents.approvals import ApprovalState
 from tests.handlers.inbound import Slack, a_plan, reread, run_slack, stored_card
 
 RUNS, BEFORE = "4f2a910" + "0" * 33, "9c01be0" + "0" * 33

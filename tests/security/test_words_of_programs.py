@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agents.connector import ConnectorContext, Service
-from agents.connectors.commands import Command, Commands, CommandsConfig
-from agents.outbound import EgressPolicy, Outbound
+from agents.connecting.connector import ConnectorContext, Service
+from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
+from agents.connecting.toolbox import Toolbox
 from agents.remediation import Precondition
 from agents.tool import Risk
-from agents.toolbox import Toolbox
-from handlers.blocks.message import Message, actions, button
-from store.approvals import ApprovalState, advance
-from store.session import Database
+from handlers.slack.blocks.message import Message, actions, button
+from store.database.session import Database
+from store.incidents.approvals import ApprovalState, advance
 from tests.handlers.inbound import Slack, a_plan, run_slack, show, stored_card
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"

@@ -3,16 +3,16 @@
 from datetime import timedelta
 from typing import Final
 
-from store.account_keys import AccountKeys
-from store.accounts import Account
+from store.database.session import Database
 from store.ids import TenantId
-from store.invitations import accept, invite
-from store.passwords import Passwords
-from store.redaction import Secret
-from store.session import Database
-from store.sign_in import Origin, SignIn
-from store.throttle import Throttle
-from store.users import Role
+from store.people.account_keys import AccountKeys
+from store.people.accounts import Account
+from store.people.invitations import accept, invite
+from store.people.passwords import Passwords
+from store.people.sign_in import Origin, SignIn
+from store.people.throttle import Throttle
+from store.people.users import Role
+from store.secrets.redaction import Secret
 
 KEYS: Final = AccountKeys.derived_from(b"k" * 32)
 GOOD: Final = Secret("tulip-window-gravel-9")

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from store.conversations import conversation
+from store.database.session import Database
 from store.ids import ConversationId, IncidentId, InvestigationId, TenantId, UserId, new_id
 from store.incidents import open_incident
-from store.investigations import create_investigation
-from store.session import Database
-from store.users import user_by_slack
+from store.incidents.conversations import conversation
+from store.incidents.investigations import create_investigation
+from store.people.users import user_by_slack
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
-from store.schema import Base
+from store.database.schema import Base
 
 SHARED_ID: Final = "01a20000-0000-7000-8000-000000000001"
 

@@ -25,34 +25,19 @@ from sqlalchemy import select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import with_loader_criteria
 
-from store import (
-    accounts,
-    api_tokens,
-    approvals,
-    artifacts,
-    audit,
-    connections,
-    conversations,
-    deliveries,
-    events,
-    feedback,
-    fences,
-    incidents,
-    investigations,
-    invitations,
-    isolation,
-    model_messages,
-    tenants,
-    users,
-    web_sessions,
-)
+from store import audit, incidents
+from store.audit import events
+from store.database import isolation
+from store.database.schema import Base, Owned
+from store.database.session import Database, TenantSession
 from store.errors import StoreError
 from store.ids import ApprovalId, ConnectionId, ConversationId, IncidentId, InvestigationId, NoteId, TenantId, UserId
-from store.inbox import Arrival, Inbox
-from store.redaction import Secret
-from store.schema import Base, Owned
-from store.session import Database, TenantSession
-from store.users import Role
+from store.inbox import Arrival, Inbox, deliveries
+from store.incidents import approvals, artifacts, conversations, feedback, fences, investigations, model_messages
+from store.people import accounts, api_tokens, invitations, users, web_sessions
+from store.people.users import Role
+from store.secrets.redaction import Secret
+from store.tenancy import connections, tenants
 from tests.conftest import Clock, StorePlace, open_store
 from tests.store.accounts import KEYS
 

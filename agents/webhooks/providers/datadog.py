@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from agents.alerts import read_alert
+from agents.language.alerts import read_alert
 from agents.webhooks import reading
 from agents.webhooks.contract import Normalised, Provider, Refusal, Severity, Status, Verified
 from agents.webhooks.headers import Headers

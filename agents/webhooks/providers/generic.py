@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, cast, get_args
 
-from agents.alerts import read_alert
+from agents.language.alerts import read_alert
 from agents.webhooks import reading
 from agents.webhooks.alert_groups import read_group
 from agents.webhooks.contract import Change, ChangeKind, Kind, Normalised, Provider, Refusal, Severity, Status, Verified

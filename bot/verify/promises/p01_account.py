@@ -7,10 +7,10 @@ from typing import Final
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import accounts, api_tokens, web_sessions
-from store.passwords import COST, Passwords
-from store.redaction import Secret
-from store.users import Role
+from store.people import accounts, api_tokens, web_sessions
+from store.people.passwords import COST, Passwords
+from store.people.users import Role
+from store.secrets.redaction import Secret
 
 _CANARIES: Final = ("account e-mail", "first name", "last name", "password", "session token", "API token")
 

@@ -6,11 +6,12 @@ import logging
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import connections, inbox, tenants
-from store.connections import save_connection
-from store.redaction import Secret
-from store.tenants import SlackInstall
-from store.users import Role
+from store import inbox
+from store.people.users import Role
+from store.secrets.redaction import Secret
+from store.tenancy import connections, tenants
+from store.tenancy.connections import save_connection
+from store.tenancy.tenants import SlackInstall
 
 log = logging.getLogger("autoheal.verify")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import artifacts, conversations, incidents, investigations
+from store import incidents
 from store.ids import IncidentId, InvestigationId, new_id
+from store.incidents import artifacts, conversations, investigations
 
 
 class ChatHistory(Promise):

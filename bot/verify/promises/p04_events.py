@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import events
-from store.audit import Actor
+from store.audit import Actor, events
 
 
 class Events(Promise):

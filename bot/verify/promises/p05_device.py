@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot.verify.promise import Promise, Proved
 from bot.verify.promises.p01_account import plant_account
 from bot.verify.site import Site, require
-from store import web_sessions
-from store.redaction import Secret
-from store.users import Role
+from store.people import web_sessions
+from store.people.users import Role
+from store.secrets.redaction import Secret
 
 
 class Device(Promise):

@@ -10,12 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import vault, walls
-from store.engine import create_engine
+from store.database import walls
+from store.database.engine import create_engine
+from store.database.walls.acting import acting, for_tenant
 from store.errors import CorruptEnvelope, UnknownKey
-from store.users import Role, admins, user_by_slack
-from store.vault import Place
-from store.walls.acting import acting, for_tenant
+from store.keys import vault
+from store.keys.vault import Place
+from store.people.users import Role, admins, user_by_slack
 
 _RAW_READ: Final = "SELECT count(*) FROM users WHERE tenant_id = :other"
 _RAW_WRITE: Final = "UPDATE users SET role = 'admin' WHERE tenant_id = :other"

@@ -6,7 +6,8 @@ from typing import Final
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import conversations, inbox
+from store import inbox
+from store.incidents import conversations
 
 _CARD: Final = "4539 1488 0343 6467"
 _CARD_PLAIN: Final = "4539148803436467"

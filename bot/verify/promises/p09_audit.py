@@ -10,15 +10,15 @@ from sqlalchemy import text
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
 from store import audit
-from store.anchors import AnchorFile
 from store.audit import Actor
-from store.audit_heads import verify_chains
-from store.engine import create_engine
+from store.audit.signed_checkpoints import AnchorFile
+from store.audit.suspicion import judge
+from store.database.engine import create_engine
+from store.database.walls.acting import owning
 from store.ids import new_id
-from store.shredding import ShredLedger
-from store.suspicion import judge
-from store.users import Role
-from store.walls.acting import owning
+from store.keys.shredding import ShredLedger
+from store.people.users import Role
+from store.upkeep.audit_heads import verify_chains
 
 _ACTIONS: Final = ("web.login.refused",) * 30
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from agents.connector import discover_connectors
+from agents.connecting.connector import discover_connectors
 from agents.permission import GRANTS, Allowed, Denied, Permission, check, check_approval
 from agents.remediation import discover_remediations
 from agents.tool import Risk, tools_of
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from handlers.api_resource import PUBLIC, discover_resources
-from handlers.button import discover_buttons
-from handlers.command import discover_commands
-from handlers.modal import discover_modals
-from store import users
+from handlers.slack.button import discover_buttons
+from handlers.slack.command import discover_commands
+from handlers.slack.modal import discover_modals
+from handlers.web.api_resource import PUBLIC, discover_resources
 from store.errors import LastAdmin
-from store.users import Role
+from store.people import users
+from store.people.users import Role
 
 
 class Permissions(Promise):

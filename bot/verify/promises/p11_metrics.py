@@ -7,7 +7,7 @@ from typing import Final
 from bot.verify.promise import NotApplicable, Promise, Proved, Seen
 from bot.verify.site import Site, require
 from bot.verify.web import browser
-from store.tenants import list_tenants
+from store.tenancy.tenants import list_tenants
 
 _SERIES: Final = (
     "autoheal_workflow_runs",

@@ -7,8 +7,8 @@ from bot.verify.promises.p01_account import plant_account
 from bot.verify.site import Site, require
 from bot.verify.web import browser
 from handlers.mail.ticket import make_ticket
-from store import accounts
-from store.users import Role
+from store.people import accounts
+from store.people.users import Role
 
 
 class Notices(Promise):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+from agents.connecting.operator_file import load
+from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.errors import AgentError, NotPermitted
-from agents.operator_file import load
-from agents.outbound import EgressPolicy, Outbound
 from bot.assemble import egress_to
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require

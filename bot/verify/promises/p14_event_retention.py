@@ -7,9 +7,9 @@ from typing import Final
 
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store.event_days import StoredEvent
+from store.audit.event_days import StoredEvent
 from store.ids import new_id
-from store.retention import EVENTS_KEPT, retire_events
+from store.upkeep.retention import EVENTS_KEPT, retire_events
 
 _GRACE: Final = timedelta(days=3)
 """A process that was down for a weekend is no broken promise yet; the run below forgets what is over."""

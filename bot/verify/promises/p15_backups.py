@@ -10,9 +10,9 @@ from bot.safekeeping import backups_of
 from bot.verify.drill import KEPT, NoPlace, begin_drill, restored
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import conversations
-from store.backups import Backups
-from store.backups.archive import PARTS
+from store.incidents import conversations
+from store.upkeep.backups import Backups
+from store.upkeep.backups.archive import PARTS
 
 _FRESH: Final = timedelta(days=2)
 

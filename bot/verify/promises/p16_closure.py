@@ -10,13 +10,13 @@ from sqlalchemy.orm import class_mapper
 from bot.verify.drill import NoPlace, begin_drill, restored
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
-from store import erasure
 from store.audit import SYSTEM
-from store.engine import create_engine
-from store.erasure import deletion_order
+from store.database.engine import create_engine
+from store.database.walls.acting import owning
 from store.errors import StoreError, UnknownTenant
-from store.tenants import find_tenant
-from store.walls.acting import owning
+from store.tenancy.tenants import find_tenant
+from store.upkeep import erasure
+from store.upkeep.erasure import deletion_order
 
 
 class Closure(Promise):

@@ -10,7 +10,7 @@ from bot.verify.promise import Promise, Proved
 from bot.verify.promises.p01_account import plant_account
 from bot.verify.site import Site, require
 from bot.verify.web import signed_in
-from store.users import Role
+from store.people.users import Role
 
 
 class Rights(Promise):

@@ -17,22 +17,23 @@ from fakes.bench import bench_toolbox
 from fakes.scripted_model import ScriptedModel
 from victim import Log, now, script
 
-from agents.budget import Budget
-from agents.desk import Ask
-from agents.engine import Engine, EngineSettings
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
+from agents.connecting.toolbox import Toolbox
+from agents.durable.engine import Engine, EngineSettings
+from agents.durable.workflow import workflow_id
+from agents.incidents.requests import Ask
+from agents.incidents.service import FrontDesk
+from agents.models.budget import Budget
 from agents.permission import Person
+from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
-from agents.toolbox import Toolbox
-from agents.workflow import workflow_id
 from bot.timetable import Timetable
-from store import inbox, users
+from store import inbox
+from store.database.session import Database
 from store.ids import ApprovalId, InboxId, TenantId
-from store.local_keys import LocalFileKeys
-from store.redaction import Redacted
-from store.session import Database
-from store.users import Role
+from store.keys.local_keys import LocalFileKeys
+from store.people import users
+from store.people.users import Role
+from store.secrets.redaction import Redacted
 
 SWEEP = timedelta(seconds=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.slot import take_slot
+from agents.durable.process_lock import take_slot
 
 VICTIM = Path(__file__).with_name("victim.py")
 

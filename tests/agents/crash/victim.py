@@ -17,21 +17,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fakes.bench import bench_toolbox, effects, make_bench
 from fakes.scripted_model import ScriptedModel, call, results
 
-from agents.budget import Budget
-from agents.desk import Ask, Investigating
-from agents.engine import Engine, EngineSettings
-from agents.evidence_pool import EvidencePool
-from agents.front_desk import FrontDesk
-from agents.model import Block, TurnRequest
+from agents.durable.engine import Engine, EngineSettings
+from agents.incidents.requests import Ask, Investigating
+from agents.incidents.service import FrontDesk
+from agents.models.budget import Budget
+from agents.models.model import Block, TurnRequest
 from agents.permission import Person
+from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
-from store import approvals, audit, investigations, tenants, users
+from store import audit
+from store.database.migrations import migrate, migrate_keyring
+from store.database.session import Database
 from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
-from store.local_keys import LocalFileKeys
-from store.migrations import migrate, migrate_keyring
-from store.redaction import Redacted
-from store.session import Database
-from store.users import Role
+from store.incidents import approvals, investigations
+from store.keys.local_keys import LocalFileKeys
+from store.people import users
+from store.people.users import Role
+from store.secrets.redaction import Redacted
+from store.tenancy import tenants
 
 ENDED = {"healed", "not_healed", "unknown", "failed", "rejected", "expired"}
 

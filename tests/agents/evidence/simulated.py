@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from agents.evidence.indicators import derive_indicators
+from agents.evidence.metrics.indicators import derive_indicators
 from agents.evidence.types import Change, Edge, FloatArray, LogLine, RawKind, RawSeries, Series, Telemetry, Window
 
 Fault = Literal["quiet", "slow", "exception", "pool", "leak", "provider", "surge", "quota", "timeout_cut"]

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from agents.evidence.causes import rank_causes
 from agents.evidence.digest import RANKING_TOKENS, estimate_tokens, render_ranking
+from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.types import as_utc
 
 ROOT = Path(__file__).parents[3]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.evidence.causes import rank_causes
-from agents.evidence.onset import find_onset
+from agents.evidence.metrics.onset import find_onset
+from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.types import Cause
 
 EARLIER = ("slow", "exception", "pool", "provider", "surge", "quota")

@@ -14,14 +14,14 @@ from fakes.inline_engine import SettableClock
 from fakes.rig import Rig
 from fakes.scripted_model import Script, call, results, say
 
-from agents.connector import Check, Connector, ConnectorConfig, Diff, LogsRead
+from agents.connecting.connector import Check, Connector, ConnectorConfig, Diff, LogsRead
+from agents.connecting.toolbox import Toolbox
 from agents.evidence.types import Change, LogLine, Window
-from agents.model import Block, TurnRequest
+from agents.models.model import Block, TurnRequest
 from agents.remediation import Plan
 from agents.tool import NoArguments, ToolOutput, tool
-from agents.toolbox import Toolbox
-from store import approvals
 from store.ids import InvestigationId
+from store.incidents import approvals
 
 ILL: Final = "checkout"
 FRAMED: Final = "payments"

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from fakes.rig import Rig
 
-from agents.offline_model import OfflineModel
+from agents.models.offline import OfflineModel
 from tests.agents.hostile.planting import FRAMING, ORDERS, believed, done_without_a_person, obeying, planted_toolbox
 
 RigOf = Callable[..., Rig]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from agents.master_keys.vault_transit import VaultTransitKeys, vault_outbound
 from store.errors import KeyAccessDenied, KeyServiceUnreachable, WrongMasterKey
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 
 CONTEXT = {"tenant_id": "t", "dek_id": "d"}
 

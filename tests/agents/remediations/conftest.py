@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from agents.connector import ConnectorContext, Service
-from agents.connectors.commands import Commands, CommandsConfig
-from agents.connectors.git import Git, GitConfig
-from agents.outbound import EgressPolicy, Outbound
+from agents.connecting.connector import ConnectorContext, Service
+from agents.connecting.connectors.commands import Commands, CommandsConfig
+from agents.connecting.connectors.git import Git, GitConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.remediation import PlanReason, RemediationContext
 
 CONTROL = """

@@ -6,8 +6,8 @@ import pytest
 from fakes.rig import Rig
 from fakes.scripted_model import call, say
 
-from agents.workflow import workflow_id
-from store import investigations
+from agents.durable.workflow import workflow_id
+from store.incidents import investigations
 
 RigOf = Callable[..., Rig]
 STEPS = ["open", "turn 0", "tools 0", "turn 1", "tools 1", "propose", "report", "start remediate"]

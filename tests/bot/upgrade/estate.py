@@ -18,12 +18,12 @@ from fakes.bench import BenchMetrics
 from fakes.rig import rank_then_restart
 from fakes.scripted_model import call, say
 
-from agents.connector import ConnectorContext, Service
-from agents.connectors.commands import Command, Commands, CommandsConfig
-from agents.model import Block, OnText, Turn, TurnRequest
-from agents.outbound import EgressPolicy, Outbound
+from agents.connecting.connector import ConnectorContext, Service
+from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.outbound import EgressPolicy, Outbound
+from agents.connecting.toolbox import Toolbox
+from agents.models.model import Block, OnText, Turn, TurnRequest
 from agents.tool import Risk
-from agents.toolbox import Toolbox
 from bot import assemble
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.model import StoredMessage

@@ -25,13 +25,13 @@ from bot.manifest import load_manifest
 from bot.master_keys import open_master_keys
 from bot.settings import Settings
 from bot.web_side import open_account_keys
-from store.accounts import create_account
-from store.api_tokens import create_token
-from store.connections import save_connection
-from store.passwords import Passwords
-from store.redaction import Secret
-from store.tenants import list_tenants
-from store.users import Role, ensure_user
+from store.people.accounts import create_account
+from store.people.api_tokens import create_token
+from store.people.passwords import Passwords
+from store.people.users import Role, ensure_user
+from store.secrets.redaction import Secret
+from store.tenancy.connections import save_connection
+from store.tenancy.tenants import list_tenants
 from tests.bot.served import store_of
 from tests.bot.upgrade.estate import (
     PAST,

@@ -18,13 +18,13 @@ from bot.demo.workspace import StoredMessage, Workspace
 from bot.portability import export
 from bot.settings import Settings
 from store import audit
-from store.accounts import accounts
-from store.approvals import ApprovalState, approvals_of_incident, open_approvals
-from store.connections import connections, credentials
+from store.database.session import Database, TenantSession
 from store.incidents import Incident, incident_for_thread
-from store.investigations import latest_investigation, running_investigations
-from store.session import Database, TenantSession
-from store.tenants import list_tenants
+from store.incidents.approvals import ApprovalState, approvals_of_incident, open_approvals
+from store.incidents.investigations import latest_investigation, running_investigations
+from store.people.accounts import accounts
+from store.tenancy.connections import connections, credentials
+from store.tenancy.tenants import list_tenants
 from tests.bot.served import store_of
 from tests.bot.upgrade.estate import RUNNING, WAITING, Investigator, effects, load, served
 from tests.fakes.incidents import open_incidents

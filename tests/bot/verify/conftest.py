@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.settings import Settings
-from store.migrations import migrate, migrate_keyring
+from store.database.migrations import migrate, migrate_keyring
 from tests.conftest import postgres_programs
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text, true
 from sqlalchemy.orm import with_loader_criteria
 
 from agents import permission
-from agents.outbound import EgressPolicy
+from agents.connecting.outbound import EgressPolicy
 from agents.permission import Permission
 from bot import web_app
 from bot.settings import Settings
@@ -17,13 +17,19 @@ from bot.verify import runner, site
 from bot.verify.promise import discover_promises
 from bot.verify.promises import p09_audit, p14_event_retention, p16_closure, p20_verification
 from bot.verify.site import Site
-from store import audit, conversations, erasure, events, inbox, seals, session, web_sessions
-from store.backups import Backups
-from store.engine import create_engine
-from store.redaction import Redacted, Redactor, Secret
-from store.schema import AuditRow, Owned
-from store.users import Role
-from store.walls.acting import owning
+from store import audit, inbox
+from store.audit import events
+from store.database import session
+from store.database.engine import create_engine
+from store.database.schema import AuditRow, Owned
+from store.database.walls.acting import owning
+from store.incidents import conversations
+from store.keys import seals
+from store.people import web_sessions
+from store.people.users import Role
+from store.secrets.redaction import Redacted, Redactor, Secret
+from store.upkeep import erasure
+from store.upkeep.backups import Backups
 
 Break = Callable[[pytest.MonkeyPatch, Settings], Awaitable[None]]
 BREAKS: dict[str, tuple[str, str, Break]] = {}
@@ -60,7 +66,7 @@ async def a_fast_hash(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> No
     async def fast(*_: Any) -> Secret:
         return Secret("5f4dcc3b5aa765d61d8327deb882cf99")
 
-    monkeypatch.setattr("store.passwords.Passwords.hash", fast)
+    monkeypatch.setattr("store.people.passwords.Passwords.hash", fast)
 
 
 @breaks("P2", "API key lies readable (plain) in debug.log")
@@ -161,7 +167,7 @@ async def a_wall_taken_down(monkeypatch: pytest.MonkeyPatch, settings: Settings)
         else:
             await connection.execute(text("ALTER TABLE users NO FORCE ROW LEVEL SECURITY"))
     await engine.dispose()
-    monkeypatch.setattr("store.session.require_current", _allow)
+    monkeypatch.setattr("store.database.session.require_current", _allow)
     monkeypatch.setattr("bot.assemble.migrate", _allow)
 
 
@@ -169,7 +175,7 @@ async def a_wall_taken_down(monkeypatch: pytest.MonkeyPatch, settings: Settings)
 async def sessions_without_criteria(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """The application's own wall is gone; on SQLite nothing else stands before a read."""
     every = with_loader_criteria(Owned, lambda _: true())
-    monkeypatch.setattr("store.isolation.with_loader_criteria", lambda *_, **__: every)
+    monkeypatch.setattr("store.database.isolation.with_loader_criteria", lambda *_, **__: every)
 
 
 @breaks("P8", "payment card's number was stored")
@@ -234,7 +240,7 @@ async def an_opt_out_that_does_nothing(monkeypatch: pytest.MonkeyPatch, settings
     async def ignored(*_: Any, **__: Any) -> None:
         return None
 
-    monkeypatch.setattr("handlers.api.unsubscribe.accounts.change_account", ignored)
+    monkeypatch.setattr("handlers.web.api.unsubscribe.accounts.change_account", ignored)
 
 
 @breaks("P15", "is not in the restored database")
@@ -265,8 +271,8 @@ async def a_restore_without_the_ledger(monkeypatch: pytest.MonkeyPatch, settings
     async def nothing(*_: Any, **__: Any) -> int:
         return 0
 
-    monkeypatch.setattr("store.keyring.Keyring.admit", nothing)
-    monkeypatch.setattr("store.backups.restoring._shred_again", nothing)
+    monkeypatch.setattr("store.database.keyring.Keyring.admit", nothing)
+    monkeypatch.setattr("store.upkeep.backups.restoring._shred_again", nothing)
 
 
 @breaks("P17", "the last admin could be deleted")
@@ -274,7 +280,7 @@ async def the_last_admin_may_go(monkeypatch: pytest.MonkeyPatch, settings: Setti
     async def gone(*_: Any) -> None:
         return None
 
-    monkeypatch.setattr("handlers.api.me.remove_user", gone)
+    monkeypatch.setattr("handlers.web.api.me.remove_user", gone)
 
 
 @breaks("P20", "passes for signed")

@@ -13,8 +13,8 @@ from bot.settings import Settings
 from bot.upkeep import event_days
 from bot.verify.daily import DailyVerification
 from bot.verify.reports import name_of, newest_report, path_of, times
-from store import events
-from store.tenants import create_tenant
+from store.audit import events
+from store.tenancy.tenants import create_tenant
 
 ROOT = Path(__file__).resolve().parents[3]
 

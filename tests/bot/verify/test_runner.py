@@ -15,7 +15,7 @@ from bot.verify.promise import discover_promises
 from bot.verify.report import BadReport, check_report
 from bot.verify.reports import path_of
 from bot.verify.site import NAME
-from store.tenants import list_tenants
+from store.tenancy.tenants import list_tenants
 
 MUST_BE_PROVED = {"P1", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10", "P13", "P14", "P15", "P16", "P17"}
 

@@ -9,11 +9,11 @@ import pytest
 from handlers.mail.post import PostOffice
 from handlers.mail.smtp import MailRefused, MailUnavailable
 from handlers.mail.ticket import make_ticket, read_ticket
-from store import accounts, mails
-from store.accounts import Account
+from store.database.schema import MailRow
+from store.database.session import Database
 from store.ids import TenantId
-from store.schema import MailRow
-from store.session import Database
+from store.people import accounts, mails
+from store.people.accounts import Account
 from tests.store.accounts import KEYS, make_account
 
 

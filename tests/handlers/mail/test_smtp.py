@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from handlers.mail.smtp import MailRefused, MailUnavailable, SmtpLine
-from store.redaction import Secret
+from store.secrets.redaction import Secret
 from tests.fakes.certificate import make_certificate
 from tests.fakes.smtp_server import SmtpServer, mail_server, server_context
 

@@ -7,19 +7,19 @@ import pytest
 from sqlalchemy import select
 
 from handlers.mail.writing import MailedNotices, MailedReporter
-from store import accounts, approvals, investigations
-from store.connections import save_connection
-from store.conversations import conversation
+from store.database.schema import ApprovalRow, MailRow
+from store.database.session import Database
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, UserId, new_id
-from store.incidents import open_incident
-from store.invitations import accept, invite
-from store.redaction import Secret
-from store.schema import ApprovalRow, MailRow
-from store.session import Database
-from store.users import Role, ensure_user
-from tests.handlers.blocks.examples import a_plan, a_verdict
+from store.incidents import approvals, investigations, open_incident
+from store.incidents.conversations import conversation
+from store.people import accounts
+from store.people.invitations import accept, invite
+from store.people.users import Role, ensure_user
+from store.secrets.redaction import Secret
+from store.tenancy.connections import save_connection
 from tests.handlers.inbound import Slack
 from tests.handlers.mail.test_post import Outbox, office
+from tests.handlers.slack.blocks.examples import a_plan, a_verdict
 from tests.store.accounts import GOOD, KEYS, cheap_passwords, make_account
 
 PUBLIC, PRIVATE, DIRECT = "C0INCIDENTS", "C0LEADS", "D0RAJ"

@@ -1,0 +1,141 @@
+"""Turns a draft, or the lack of one, into the stored verdict. Statistics, symptom and chart come from code, not from
+the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agents.connecting.toolbox import Toolbox
+from agents.gate.draft import Checked, check_draft
+from agents.investigation.case import Case
+from agents.investigation.coverage import abstention, look_back
+from agents.runtime import Runtime
+from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
+from store import audit, incidents
+from store.audit import Actor, events
+from store.database.session import TenantSession
+from store.ids import TenantId
+from store.incidents import investigations
+from store.secrets.redaction import Redacted
+
+_MAX_GAPS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concluded:
+    """Whether the verdict is stored, and what the gate told about the draft, as sentences for the model."""
+
+    stored: bool
+    told: tuple[str, ...]
+
+
+async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> Concluded:
+    """Store the verdict, or answer what the model should mend first (once: `final` stores what is left).
+
+    Only what touches cause, confidence or proposal is worth a second draft.
+    """
+    toolbox = rt.toolbox_for(tenant)
+    checked = check_draft(draft, case.evidence(), toolbox.service_names())
+    if checked.problems and not final:
+        return Concluded(stored=False, told=(*checked.problems, *checked.notes))
+    async with rt.db.tenant(tenant) as s:
+        verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
+        await store_verdict(s, case, verdict)
+    rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
+    return Concluded(stored=True, told=checked.notes)
+
+
+async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
+    """The verdict of a run that ended without a conclusion: what was read, what is missing, no cause."""
+    draft = Draft(headline="No cause.", confidence="none", not_known=("The run ended before a conclusion.",))
+    toolbox = rt.toolbox_for(tenant)
+    checked = check_draft(draft, case.evidence(), toolbox.service_names())
+    async with rt.db.tenant(tenant) as s:
+        await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
+    rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
+
+
+async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:
+    """Verdict, status, incident, audit and event in one transaction."""
+    run = case.investigation.id
+    await investigations.save_verdict(s, run, verdict.model_dump(mode="json"))
+    await investigations.set_status(s, run, "concluded")
+    service = verdict.symptom.service if verdict.symptom else verdict.cause.service if verdict.cause else None
+    if service is not None and case.incident.service is None:
+        await incidents.set_service(s, case.incident.id, Redacted.ours(service))
+    details = {"confidence": verdict.confidence, "claims": len(verdict.claims), "dropped": len(verdict.dropped)}
+    actor = Actor(type="agent", id=run)
+    await events.emit(s, "ai.autoheal.investigation.concluded.v1", run, details, actor=actor)
+    await audit.record(s, actor=actor, action="agent.investigation.concluded", target=run, details=details)
+
+
+def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, nothing_wrong: bool = False) -> Verdict:
+    run = case.investigation
+    facts = latest_ranking(case)
+    looked = look_back(case.artifacts, toolbox, nothing_wrong=nothing_wrong)
+    return Verdict(
+        headline=checked.headline if checked.cause else f"{abstention(looked)}.",
+        cause=checked.cause,
+        confidence=checked.confidence,
+        impact=checked.impact,
+        claims=checked.claims,
+        dropped=checked.dropped,
+        hypotheses=checked.hypotheses,
+        not_known=_counted(dict.fromkeys((*checked.not_known, *gaps(case, toolbox)))),
+        checked=looked.read,
+        looked=looked,
+        proposal=checked.proposal,
+        proposal_refused=checked.proposal_refused,
+        advice=checked.advice,
+        symptom=Symptom(**facts["symptom"]) if facts.get("symptom") else None,
+        chart=_chart(facts.get("chart")),
+        model=run.model or "offline",
+        offline_because=offline_because(case),
+        seconds=(rt.clock() - (run.started_at or run.created_at)).total_seconds(),
+        reads=len(case.artifacts),
+        cost_usd=run.cost_usd,
+    )
+
+
+def _counted(found: Iterable[str]) -> tuple[str, ...]:
+    """The first gaps, and how many more there are."""
+    every = tuple(found)
+    if len(every) <= _MAX_GAPS:
+        return every
+    return (*every[: _MAX_GAPS - 1], f"{len(every) - _MAX_GAPS + 1} more gaps")
+
+
+def latest_ranking(case: Case) -> Mapping[str, Any]:
+    """Facts of the newest ranking that saw a symptom, else of the newest ranking, else empty."""
+    rankings = [a.facts for a in case.artifacts if a.tool == "rank_causes" and not a.is_error]
+    seen = [facts for facts in rankings if facts.get("symptom")]
+    return (seen or rankings or [{}])[-1]
+
+
+def gaps(case: Case, toolbox: Toolbox) -> list[str]:
+    """What could not be read: named whatever the model says."""
+    found = [f"{kind} not connected" for kind in toolbox.missing()]
+    for artifact in case.artifacts:
+        found.extend(str(artifact.facts["gap"]).split("; ") if artifact.facts.get("gap") else [])
+    return list(dict.fromkeys(found))
+
+
+def offline_because(case: Case) -> str | None:
+    """Why the offline investigator answered where Claude was wanted."""
+    reasons = [(m.meta or {}).get("because") or (m.meta or {}).get("offline_because") for m in case.messages]
+    return next((str(reason) for reason in reversed(reasons) if reason), None)
+
+
+def _chart(block: Mapping[str, Any] | None) -> Chart | None:
+    if not block:
+        return None
+    return Chart(
+        title=block["title"],
+        series=tuple(
+            ChartSeries(name=row["name"], points=tuple((p["label"], p["value"]) for p in row["data"]))
+            for row in block["chart"]["series"]
+        ),
+    )

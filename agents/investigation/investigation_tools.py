@@ -1,0 +1,341 @@
+"""The tools that every investigation has, over whatever sources are connected. All of them read.
+
+Their docstrings are prompts. Times are UTC. Results are stored as artifacts before the model sees them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import re2
+from pydantic import Field
+
+from agents.connecting.connector import Diff, altered_row
+from agents.connecting.toolbox import Toolbox
+from agents.errors import BadArguments
+from agents.evidence.types import Change, Edge, Window
+from agents.investigation import analysis
+from agents.investigation.analysis import Finding, Symptom, Told
+from agents.investigation.telemetry import Gathered, gather
+from agents.processes.evidence_pool import EvidencePool
+from agents.processes.evidence_worker import Overran
+from agents.rows import Unread
+from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
+from agents.verdict import DraftHypothesis
+
+_PAGE_CHARACTERS: Final = 6_000
+_PATIENCE_S: Final = 90.0  # on a machine with ten programs a core; on a quiet one an answer takes a second
+_SHARED: Final = timedelta(seconds=4)
+_LEAST_USUAL_MINUTES: Final = 10  # read before an incident that began a while ago,
+_MOST_USUAL_MINUTES: Final = 60  # or as long as it lasts, up to this
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """A result of this run, as `fetch_more` reads it."""
+
+    id: str
+    text: str
+
+
+class WindowArguments(Arguments):
+    """How far back to look."""
+
+    minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
+    symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
+    symptom: Symptom | None = Field(
+        default=None, description="What they notice there, if known: requests that fail, or that take long."
+    )
+    since_minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=1440,
+        description="How many minutes ago it began, if somebody or an alert says so; may be a few minutes wrong. "
+        "Left out, it is looked for in the last ten minutes.",
+    )
+    wait_s: int = Field(default=0, ge=0, le=10, description="Seconds to wait first: a report may come before the data.")
+
+
+class LogArguments(WindowArguments):
+    """Which service's logs."""
+
+    service: str | None = Field(default=None, description="One service; all when left out.")
+
+
+class BreakdownArguments(WindowArguments):
+    """Whose requests."""
+
+    service: str = Field(description="A declared service.")
+    operation: str | None = Field(
+        default=None, max_length=200, description="Only requests with this operation, as traces name it."
+    )
+
+
+class CompareArguments(Arguments):
+    """Two windows of the same length: the last minutes, and an earlier stretch."""
+
+    minutes: int = Field(default=10, ge=1, le=240, description="Length of each window; the later one ends now.")
+    ago_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=20160,
+        description="When the earlier window ended; 1440 is the same time yesterday.",
+    )
+    service: str | None = Field(default=None, description="One service; all when left out.")
+
+
+class DiffArguments(Arguments):
+    """Which change to read."""
+
+    change: str = Field(description="Id of a change exactly as the change tools print it.")
+
+
+class MoreArguments(Arguments):
+    """Which part of an earlier result."""
+
+    artifact: str = Field(pattern=r"^A\d{1,4}$", description="Id of an earlier result, such as A3.")
+    grep: str | None = Field(
+        default=None, max_length=200, description="Regular expression; only matching lines are returned."
+    )
+    offset: int = Field(default=0, ge=0, description="Character to start from.")
+
+
+class HypothesesArguments(Arguments):
+    """All hypotheses with their present state."""
+
+    hypotheses: tuple[DraftHypothesis, ...] = Field(min_length=1, max_length=8)
+
+
+class InvestigationTools:
+    """Bound to one run of one tenant. `stored` answers the run's artifacts."""
+
+    def __init__(
+        self,
+        *,
+        toolbox: Toolbox,
+        pool: EvidencePool,
+        now: Callable[[], datetime],
+        stored: Callable[[], Awaitable[Sequence[StoredResult]]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._toolbox = toolbox
+        self._pool = pool
+        self._now = now
+        self._stored = stored
+        self._sleep = sleep
+        self._reads: dict[tuple[int, int], tuple[datetime, asyncio.Task[Gathered]]] = {}
+
+    def tools(self) -> list[Tool]:
+        """Those that the connected sources can answer, in name order."""
+        unanswered = set() if self._toolbox.traces else {"trace_breakdown"}
+        return [tool for tool in tools_of(self, source="evidence") if tool.name not in unanswered]
+
+    @tool(timeout_s=_PATIENCE_S)
+    async def rank_causes(self, arguments: WindowArguments) -> ToolOutput:
+        """Rank the likely causes of what is abnormal now, from all connected metrics, traces, logs and changes at once.
+
+        Start here. Answers the onset, the symptom, suspects best first with their strongest metric, log pattern and
+        nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
+        statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
+        """
+        gathered = await self._gather(arguments)
+        if not gathered.can_judge:
+            return _unread("metric, log line or trace", gathered)
+        return await self._weighed(analysis.rank, arguments, gathered)
+
+    @tool(timeout_s=_PATIENCE_S)
+    async def log_patterns(self, arguments: LogArguments) -> ToolOutput:
+        """Log patterns that are new, grew or vanished since the onset, rarest first, each with one verbatim example
+        line.
+        """
+        if arguments.service is not None:
+            self._known(arguments.service)
+        gathered = await self._gather(arguments)
+        if "logs" not in gathered.kinds:
+            return _unread("log line", gathered)
+        found = await self._pool.run(
+            analysis.log_shifts, gathered, self._toolbox.edges, self._told(arguments, gathered), arguments.service
+        )
+        return _output(found, gathered)
+
+    @tool(timeout_s=_PATIENCE_S)
+    async def what_changed(self, arguments: WindowArguments) -> ToolOutput:
+        """Deployments and other changes, each with its time before or after the onset and whether it reaches the
+        symptom.
+        """
+        gathered = await self._gather(arguments)
+        if "changes" not in gathered.kinds:
+            return _unread("change", gathered)
+        return await self._weighed(analysis.changes, arguments, gathered)
+
+    @tool(timeout_s=_PATIENCE_S)
+    async def trace_breakdown(self, arguments: BreakdownArguments) -> ToolOutput:
+        """Where the time of one service's requests goes now and before the onset: its own work and each service it
+        calls, with ids of slow traces.
+
+        Follow the part that took the added time: call this again for the called service, or read its logs and changes.
+        """
+        self._known(arguments.service)
+        gathered = await self._gather(arguments)
+        if "traces" not in gathered.kinds:
+            return _unread("trace", gathered)
+        told = self._told(arguments, gathered)
+        found = await self._pool.run(
+            analysis.breakdown, gathered, self._toolbox.edges, told, arguments.service, arguments.operation
+        )
+        return _output(found, gathered)
+
+    @tool(timeout_s=_PATIENCE_S)
+    async def compare_windows(self, arguments: CompareArguments) -> ToolOutput:
+        """Compare the last minutes with an earlier stretch of the same length, metrics and log patterns.
+
+        For what has no clear onset: worse than before a deployment, than an hour ago, than yesterday at this time.
+        """
+        if arguments.service is not None:
+            self._known(arguments.service)
+        length, end = timedelta(minutes=arguments.minutes), self._now()
+        ended = end - timedelta(minutes=max(arguments.ago_minutes, arguments.minutes))
+        then, now = await asyncio.gather(
+            gather(self._toolbox, Window(start=ended - length, end=ended), traces=False),
+            gather(self._toolbox, Window(start=end - length, end=end), traces=False),
+        )
+        for one in (then, now):
+            if not one.can_judge:
+                return _unread("metric or log line", one)
+        found = await self._pool.run(analysis.compare, then, now, arguments.service)
+        return _output(found, replace(now, gaps=tuple(dict.fromkeys((*then.gaps, *now.gaps)))))
+
+    @tool()
+    async def read_diff(self, arguments: DiffArguments) -> ToolOutput:
+        """What a change altered, line by line. A change may be called a cause only after its diff was read in this
+        run.
+        """
+        change, diff = await self._diff(arguments.change)
+        others = "".join(f"\nalso contains: {other}" for other in diff.others)
+        migrations = "".join(f"\nmigration in between: {path}" for path in diff.migrations)
+        versions = f"{diff.from_version[:12]} -> {diff.to_version[:12]}"
+        header = f"{change.service} {versions} at {change.at:%H:%M:%S} UTC: {change.summary}"
+        facts = {"diff_of": change.id, "paths": list(diff.paths), "link": diff.link}
+        altered = replace(altered_row(diff), change=change.id, at=change.at, summary=change.summary, line=header)
+        return ToolOutput(
+            text=f"{header}{others}{migrations}\n{diff.text}",
+            rows=(altered,),
+            facts=facts,
+            gap=None if diff.whole else f"the diff of {change.id} was cut: files that machines write come last in it",
+            summary=f"{len(diff.paths)} file{'' if len(diff.paths) == 1 else 's'} changed",
+        )
+
+    @tool()
+    async def fetch_more(self, arguments: MoreArguments) -> ToolOutput:
+        """Read another part of an earlier result of this run, by offset or filtered by a regular expression."""
+        result = next((r for r in await self._stored() if r.id == arguments.artifact), None)
+        if result is None:
+            raise BadArguments(f"{arguments.artifact} is not a result of this run")
+        text = _matching(result.text, arguments.grep) if arguments.grep else result.text
+        page = text[arguments.offset : arguments.offset + _PAGE_CHARACTERS]
+        rest = len(text) - arguments.offset - len(page)
+        return ToolOutput(
+            text=f"{page}\n({rest} more characters)" if rest > 0 else page,
+            summary=f"{len(page)} characters of {result.id}",
+        )
+
+    @tool()
+    async def state_hypotheses(self, arguments: HypothesesArguments) -> ToolOutput:
+        """Show the people in the thread which explanations you consider and how each stands. Always send the whole
+        list.
+        """
+        lines = [f"{h.id} {h.text}: {h.state}. {h.reason}".strip() for h in arguments.hypotheses]
+        return ToolOutput(
+            text="shown", summary=lines[0], facts={"hypotheses": [h.model_dump() for h in arguments.hypotheses]}
+        )
+
+    async def _weighed(
+        self,
+        analyse: Callable[[Gathered, Sequence[Edge], Told], Finding],
+        arguments: WindowArguments,
+        gathered: Gathered,
+    ) -> ToolOutput:
+        """What all sources say together; where that is too much to work out, what metrics and changes say."""
+        told = self._told(arguments, gathered)
+        try:
+            found = await self._pool.run(analyse, gathered, self._toolbox.edges, told)
+        except Overran as exc:
+            gathered = replace(gathered, logs=(), spans=None, gaps=(*gathered.gaps, f"logs and traces not used: {exc}"))
+            found = await self._pool.run(analyse, gathered, self._toolbox.edges, told)
+        return _output(found, gathered)
+
+    def _known(self, service: str) -> None:
+        names = self._toolbox.service_names()
+        if service not in names:
+            raise BadArguments(f"{service!r} is not a declared service; known: {', '.join(names) or 'none'}")
+
+    def _told(self, arguments: WindowArguments, gathered: Gathered) -> Told:
+        ago = arguments.since_minutes
+        return Told(
+            service=arguments.symptom_service if arguments.symptom_service in self._toolbox.service_names() else None,
+            symptom=arguments.symptom,
+            since=None if ago is None else gathered.window.end - timedelta(minutes=ago),
+        )
+
+    async def _gather(self, arguments: WindowArguments) -> Gathered:
+        """Calls made together share one read: parsing ten minutes of logs is most of an investigation's work."""
+        key, now = (_minutes(arguments), arguments.wait_s), self._now()
+        began, read = self._reads.get(key, (None, None))
+        if read is None or began is None or read.cancelled() or now - began > _SHARED:
+            read = asyncio.create_task(self._read(arguments))
+            self._reads[key] = (now + timedelta(seconds=arguments.wait_s), read)
+        return await asyncio.shield(read)
+
+    async def _read(self, arguments: WindowArguments) -> Gathered:
+        await self._sleep(arguments.wait_s)
+        end = self._now()
+        return await gather(self._toolbox, Window(start=end - timedelta(minutes=_minutes(arguments)), end=end))
+
+    async def _diff(self, change_id: str) -> tuple[Change, Diff]:
+        end = self._now()
+        window = Window(start=end - timedelta(days=14), end=end)
+        for source in self._toolbox.changes:
+            for change in (await source.read_changes(window)).changes:
+                if change.id == change_id:
+                    if not change.version or not change.previous_version:
+                        raise BadArguments(f"{change_id} has no earlier version to compare with")
+                    return change, await source.read_diff(change.service, change.previous_version, change.version)
+        raise BadArguments(f"no change {change_id!r} is known; use an id exactly as the change tools print it")
+
+
+def _minutes(arguments: WindowArguments) -> int:
+    """How far back to read: before what somebody says there must be enough to compare with."""
+    ago = arguments.since_minutes
+    if ago is None:
+        return arguments.minutes
+    usual = min(max(ago, _LEAST_USUAL_MINUTES), _MOST_USUAL_MINUTES)
+    return max(arguments.minutes, ago + usual)
+
+
+def _output(found: Finding, gathered: Gathered) -> ToolOutput:
+    gap = "; ".join(gathered.gaps) or None
+    facts = {**found.facts, "looked": [look.as_fact() for look in gathered.looks]}
+    return ToolOutput(text=found.text, rows=found.rows, facts=facts, summary=found.summary, gap=gap)
+
+
+def _unread(what: str, gathered: Gathered) -> ToolOutput:
+    """Nothing to judge: neither "nothing is wrong" nor a fault of the tool."""
+    span = f"{gathered.window.start:%d %b %H:%M:%S} to {gathered.window.end:%H:%M:%S} UTC"
+    reasons = [f"could not look: no {what} of {span} was read", *(f"gap: {gap}" for gap in gathered.gaps)]
+    rows = tuple(Unread(reason=reason.removeprefix("gap: "), line=reason) for reason in reasons)
+    summary = f"no {what} could be read"
+    return _output(Finding(text="\n".join(reasons), rows=rows, facts={}, summary=summary), gathered)
+
+
+def _matching(text: str, pattern: str) -> str:
+    try:
+        options = re2.Options()
+        options.log_errors = False  # it would write the pattern to the console
+        compiled = re2.compile(pattern, options)
+    except re2.error as exc:
+        raise BadArguments(f"the regular expression cannot be used: {exc}") from exc
+    return "\n".join(line for line in text.splitlines() if compiled.search(line))

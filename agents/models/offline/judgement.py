@@ -1,0 +1,267 @@
+"""From findings to the explanation that is put forward, with the confidence that the evidence bears.
+
+The engine's ranking is followed unless a person ruled its first suspect out, a remedy for it was tried in vain, or
+another suspect has a mechanism (a diff that fits) where the first has none. Being wrong at high confidence is the worst
+outcome, so each doubt lowers it: a tie, an unread diff, a change that only might do this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agents import rows
+from agents.models.offline.findings import (
+    Change,
+    Metric,
+    Pattern,
+    Ranking,
+    Suspect,
+    changes_of,
+    patterns_of,
+    ranking_of,
+)
+from agents.models.offline.fit import Evidence, Fit, Nature, fit_change, weigh_evidence
+from agents.models.offline.steering import Steering, tried_remedies
+from agents.models.offline.transcript import Transcript
+from agents.verdict import Confidence
+
+_ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
+_TIE: Final = 0.75  # of the first suspect's score
+_NEAR: Final = 0.4  # of it: a suspect with a mechanism may still overtake one without
+FRESH_S: Final = 1_800
+_HEAVY: Final = 0.6  # of it: a surge explains what load alone can do
+_LOAD_DOES: Final = (Nature.POOL, Nature.SLOW, Nature.ERRORS, Nature.RESTARTS)
+_LEAK_FRESH_S: Final = 300  # a leak that only coincides with a change is a matter of the process's state
+_DIFFS: Final = 3
+_OWN_STORE: Final = frozenset(("database", "dependency"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that was found so far. `diffs` maps the id of a change to the text of its diff."""
+
+    transcript: Transcript
+    steering: Steering
+    ranking: Ranking
+    changes: tuple[Change, ...]
+    patterns: tuple[Pattern, ...]
+    stacks: tuple[str, ...]
+    diffs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """`change` is set only where it is held to be the cause; `beside` are its changes that merely coincide."""
+
+    suspect: Suspect
+    evidence: Evidence
+    external: str
+    change: Change | None
+    fit: Fit | None
+    beside: tuple[tuple[Change, Fit | None], ...]
+    confidence: Confidence
+    remedy: str | None
+
+
+def read_case(transcript: Transcript, steering: Steering) -> Case:
+    ranking = _best_ranking(transcript, steering)
+    listed = [change for r in transcript.of("what_changed") for change in changes_of(r.rows)]
+    changes = {c.id: c for c in (*listed, *ranking.changes)}
+    services = set(transcript.calls)
+    return Case(
+        transcript=transcript,
+        steering=steering,
+        ranking=replace(ranking, suspects=tuple(s for s in ranking.suspects if s.service in services)),
+        changes=tuple(c for c in changes.values() if c.service in services),
+        patterns=tuple(p for r in transcript.of("log_patterns") for p in patterns_of(r.rows)),
+        stacks=tuple(row.example for r in transcript.of("search_logs") for row in r.of(rows.Logged)),
+        diffs={row.change: row.diff for r in transcript.of("read_diff") for row in r.of(rows.Altered)},
+    )
+
+
+def _best_ranking(transcript: Transcript, steering: Steering) -> Ranking:
+    """The newest one that saw something, of those made after a person named the place to look at."""
+    results = transcript.of("rank_causes")
+    if steering.note_focus is not None:
+        results = [r for r in results if r.place > steering.note_place] or results
+    rankings = [ranking_of(r.rows) for r in results]
+    seen = [r for r in rankings if r.suspects]
+    return (seen or rankings or [ranking_of(())])[-1]
+
+
+def open_suspects(case: Case) -> list[Suspect]:
+    """Suspects that no person ruled out, best first."""
+    return [s for s in case.ranking.suspects if s.service not in case.steering.cleared]
+
+
+def usable_changes(case: Case) -> list[Change]:
+    """Changes that could be a cause: before the onset, in reach of the symptom, not undone in vain; newest first."""
+    gone = _rolled_back(case) | case.steering.cleared
+    found = [c for c in case.changes if c.possible and c.service not in gone and not _undone(c, case.changes)]
+    return sorted(found, key=lambda c: (c.seconds, c.id))
+
+
+def _undone(change: Change, changes: Iterable[Change]) -> bool:
+    """Whether a later change took this one back: what no longer runs does not explain what is wrong now."""
+    later = [c for c in changes if c.service == change.service and c.seconds < change.seconds]
+    return any(c.version == change.previous or c.summary == f'Revert "{change.summary}"' for c in later)
+
+
+def diffs_to_read(case: Case) -> list[Change]:
+    """The changes of the leading suspects first, then what else was changed shortly before the onset."""
+    leading = [s.service for s in open_suspects(case)[:2]]
+    usable = usable_changes(case)
+    newest = [c for c in usable if c.service in leading[:1]][:1]
+    fresh = [c for c in usable if c.seconds <= FRESH_S or c in newest]
+    fresh.sort(key=lambda c: (leading.index(c.service) if c.service in leading else 2, c.verdict != "cause_candidate"))
+    return fresh[:_DIFFS]
+
+
+def explain(case: Case) -> Explanation | None:
+    """The best explanation, or None where there is none worth a name."""
+    suspects = open_suspects(case)
+    options = [_option(case, s) for s in suspects]
+    if not options:
+        return None
+    chosen = options[0]
+    if not explains_itself(chosen):
+        better = [o for o in options[1:] if explains_itself(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
+        chosen = better[0] if better else chosen
+    if chosen.evidence.nature in _LOAD_DOES:
+        surges = [o for o in options if o.evidence.nature is Nature.SURGE]
+        heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
+        chosen = heavy[0] if heavy else chosen
+    chosen = replace(chosen, confidence=_confidence(case, chosen, options))
+    return _at_the_entry(case, chosen) if chosen.evidence.nature is Nature.SURGE else chosen
+
+
+def _at_the_entry(case: Case, surge: Explanation) -> Explanation:
+    """Load comes in where nobody here calls: a surge seen further in, with the symptom at the entry, is the entry's."""
+    calls = case.transcript.calls
+    inner = {callee for caller, callees in calls.items() for callee in callees if callee != caller}
+    entry = case.ranking.symptom.service if case.ranking.symptom else ""
+    if surge.suspect.service not in inner or entry not in set(calls) - inner - case.steering.cleared:
+        return surge
+    if surge.suspect.service not in case.transcript.reach(entry):
+        return surge
+    return replace(surge, suspect=replace(surge.suspect, service=entry), confidence=lower(surge.confidence, "medium"))
+
+
+def explains_itself(option: Explanation | None) -> bool:
+    """Whether the evidence shows how it broke, not only where: a diff that fits, an outside party, a limit, a leak."""
+    if option is None:
+        return False
+    if option.change is not None and option.fit is not None:
+        return option.fit.grade == 2
+    return bool(option.external) or option.evidence.nature in (Nature.ROOM, Nature.SURGE, Nature.LEAK)
+
+
+def _option(case: Case, suspect: Suspect) -> Explanation:
+    evidence = weigh_evidence(suspect, case.patterns, case.stacks, case.transcript.calls)
+    mine = [c for c in usable_changes(case) if c.service == suspect.service]
+    fits = [(c, fit_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
+    external = suspect.external or _outside_peer(case, evidence)
+    change, fit = _guilty(fits, evidence, external)
+    failing = any(m.peer == external and "error" in m.indicator for m in evidence.metrics)
+    accused = suspect.external or _calls_out(evidence) or (failing and suspect.service in _rolled_back(case))
+    if change is not None or not accused:
+        external = ""
+    remedy = _remedy(evidence, change, external)
+    if evidence.nature is Nature.POOL and change is None and load_metric(case.ranking) is not None:
+        remedy = None  # under load a fresh process fills up again
+    if remedy and suspect.service in tried_remedies(case.steering)[remedy]:
+        remedy = None
+    beside = tuple((c, f) for c, f in fits if change is None or c.id != change.id)
+    return Explanation(
+        suspect=suspect,
+        evidence=evidence,
+        external=external,
+        change=change,
+        fit=fit,
+        beside=beside,
+        confidence="low",
+        remedy=remedy,
+    )
+
+
+def _guilty(
+    fits: Sequence[tuple[Change, Fit | None]], evidence: Evidence, external: str
+) -> tuple[Change | None, Fit | None]:
+    """The change whose diff fits best. Where an outside party may fail by itself, it must set the call's limit."""
+    read = [(c, f) for c, f in fits if f is not None]
+    if not read or evidence.nature is Nature.SURGE:
+        return None, None
+    change, fit = max(read, key=lambda cf: (cf[1].grade if cf[1] else 0, cf[0].verdict == "cause_candidate"))
+    doubtful = change.verdict == "coincides" or change.seconds > (
+        _LEAK_FRESH_S if evidence.nature is Nature.LEAK else FRESH_S
+    )
+    least = 2 if doubtful or (external and evidence.nature is Nature.TIMEOUT) else 1
+    if (
+        external
+        and fit.grade < 2
+        and any(m.peer == external and "latency" in m.indicator and m.rose for m in evidence.metrics)
+    ):
+        least = 2
+    return (change, fit) if fit.grade >= least else (None, None)
+
+
+def _outside_peer(case: Case, evidence: Evidence) -> str:
+    """A party outside the declared services that the calls of this one go wrong with."""
+    known = set(case.transcript.calls)
+    return next((p for p in evidence.outside if p not in known and p not in _OWN_STORE), "")
+
+
+def _calls_out(evidence: Evidence) -> bool:
+    return evidence.nature in (Nature.CALLS, Nature.TIMEOUT)
+
+
+def _rolled_back(case: Case) -> frozenset[str]:
+    """Services whose rollback did not help. "Already rolled back", without a name, means the leading suspect's."""
+    first = next((s.service for s in case.ranking.suspects if s.change), None) if case.steering.leading_tried else None
+    return case.steering.rolled_back | ({first} if first else frozenset())
+
+
+def _remedy(evidence: Evidence, change: Change | None, external: str) -> str | None:
+    if change is not None:
+        return "rollback_deployment"
+    stuck = evidence.nature in (Nature.ROOM, Nature.LEAK, Nature.POOL)
+    return "restart_service" if stuck and not external else None
+
+
+def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:
+    first = case.ranking.suspects[0]
+    bound: Confidence = _as_confidence(first.confidence) if chosen.suspect is first else "medium"
+    rivals = [o for o in options if o.suspect.service != chosen.suspect.service]
+    if any(o.suspect.score >= _TIE * chosen.suspect.score for o in rivals) and not _settled(chosen, rivals):
+        bound = lower(bound, "medium")
+    kinds = bool(chosen.suspect.metrics) + bool(chosen.evidence.patterns)
+    if chosen.change is not None:
+        fits = chosen.fit is not None and chosen.fit.grade == 2
+        return lower(bound, "high" if fits and kinds else "medium")
+    if any(f is None for _, f in chosen.beside) and not chosen.external:
+        bound = lower(bound, "medium")
+    if not explains_itself(chosen):
+        return lower(bound, "low")
+    surge = chosen.evidence.nature is Nature.SURGE
+    return lower(bound, "high" if kinds == 2 or surge else "medium")
+
+
+def _settled(chosen: Explanation, rivals: Iterable[Explanation]) -> bool:
+    """Whether the chosen one alone has a diff that fits to the letter."""
+    return chosen.fit is not None and chosen.fit.grade == 2 and not any(r.fit and r.fit.grade == 2 for r in rivals)
+
+
+def _as_confidence(word: str) -> Confidence:
+    return next((c for c in _ORDER if c == word), "low")
+
+
+def lower(one: Confidence, other: Confidence) -> Confidence:
+    return min(one, other, key=_ORDER.index)
+
+
+def load_metric(ranking: Ranking) -> Metric | None:
+    """A rise of traffic among what was ranked."""
+    found = (m for s in ranking.suspects for m in s.metrics if "requests rate" in m.indicator and m.rose and not m.peer)
+    return next(found, None)

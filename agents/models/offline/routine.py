@@ -1,0 +1,184 @@
+"""The investigator's routine: rank, read what the first suspects did and which change touches it, conclude.
+
+`next_calls` answers the tool calls of the turn that is due, from the transcript alone. Three or four turns end a run; a
+run that somebody else began is taken over where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agents.gate.draft import check_draft
+from agents.models.offline import cluster, database
+from agents.models.offline.draft import draft_conclusion, hypotheses
+from agents.models.offline.findings import Change
+from agents.models.offline.judgement import Case, diffs_to_read, explain, explains_itself, open_suspects, read_case
+from agents.models.offline.steering import read_steering
+from agents.models.offline.transcript import Result, Transcript
+from agents.verdict import read_draft
+
+_MOST_TURNS: Final = 5  # own turns, after which the conclusion is due whatever is missing
+_MOST_CONCLUSIONS: Final = 3
+_WAIT_S: Final = 6
+_WAITED: Final = ("latency", "dependency_latency")
+_RAISED: Final = "Traceback|Exception|[a-z]Error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
+    """One sentence for the people who watch, and the calls; no calls when nothing is left to do."""
+    concluded = [r for r in transcript.results if r.tool == "conclude"]
+    if "conclude" not in transcript.tools:
+        return "I have no tools here, so I can read nothing and draw no conclusion.", []
+    if any(not r.is_error for r in concluded) or len(concluded) >= _MOST_CONCLUSIONS:
+        return "The conclusion is handed in.", []
+    if concluded:
+        return "Mending the conclusion.", [Call(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
+    if states := _states(transcript):
+        return states
+    case = read_case(transcript, read_steering(transcript))
+    reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
+    if reading:
+        return _says(reading), reading
+    return "That is enough to conclude.", _conclusion(case)
+
+
+def _states(transcript: Transcript) -> tuple[str, list[Call]] | None:
+    """The next turn over sources that tell their state outright; None where there are none, or they explain nothing."""
+    for what, source in (("cluster", cluster), ("database", database)):
+        if not source.is_there(transcript):
+            continue
+        if wanted := source.reads(transcript):
+            return f"Reading the {what}.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
+        if draft := source.conclusion(transcript):
+            return "That is enough to conclude.", [Call(tool="conclude", arguments=draft)]
+    return None
+
+
+def _reading(case: Case) -> list[Call]:
+    if first := _first_look(case):
+        return first
+    second = [call for call in _second_look(case) if not case.transcript.was_asked(call.tool, call.arguments)]
+    doubtful = not second and not explains_itself(explain(case))
+    if doubtful or not open_suspects(case):
+        second += _later_look(case)
+    if not second:
+        return []
+    return [*_shown(case, hypotheses(case, None)), *second]
+
+
+def _first_look(case: Case) -> list[Call]:
+    """The ranking, and again when a person in the thread named another place to look at."""
+    transcript, steering = case.transcript, case.steering
+    arguments = _told(case)
+    asked = [given for name, given in transcript.asked if name == "rank_causes"]
+    moved = steering.note_focus is not None and not any(a.get("symptom_service") == steering.note_focus for a in asked)
+    if asked and not moved:
+        return []
+    calls = [Call(tool=tool, arguments=arguments) for tool in ("rank_causes", "what_changed")]
+    return [c for c in calls if c.tool in transcript.tools and not transcript.was_asked(c.tool, c.arguments)]
+
+
+def _told(case: Case) -> dict[str, Any]:
+    """What people said of the incident, as all tools that look at a window take it."""
+    steering = case.steering
+    said = {
+        "symptom_service": steering.focus,
+        "symptom": steering.symptom,
+        "since_minutes": steering.since_minutes,
+    }
+    return {k: v for k, v in said.items() if v and case.transcript.takes("rank_causes", k)}
+
+
+def _later_look(case: Case) -> list[Call]:
+    """Once more after some seconds: a report may come before the data that shows its cause."""
+    transcript = case.transcript
+    told = _told(case)
+    if any("wait_s" in given for _, given in transcript.asked):
+        return []
+    tools = [tool for tool in ("rank_causes", "what_changed") if transcript.takes(tool, "wait_s")]
+    return [Call(tool=tool, arguments={**told, "wait_s": _WAIT_S}) for tool in tools]
+
+
+def _second_look(case: Case) -> list[Call]:
+    transcript = case.transcript
+    suspects = open_suspects(case)
+    told = _told(case)
+    calls = []
+    if suspects and transcript.takes("log_patterns", "service"):
+        calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **told}))
+    elif "log_patterns" in transcript.tools:
+        calls.append(Call(tool="log_patterns", arguments=told))
+    if suspects and suspects[0].family in _WAITED and transcript.takes("trace_breakdown", "service"):
+        calls.append(Call(tool="trace_breakdown", arguments={"service": suspects[0].service, **told}))
+    if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "grep", "limit"):
+        calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5}))
+    calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]
+    return calls
+
+
+def _diff(transcript: Transcript, change: Change) -> Call | None:
+    return Call(tool="read_diff", arguments={"change": change.id}) if transcript.takes("read_diff", "change") else None
+
+
+def _conclusion(case: Case) -> list[Call]:
+    explanation = explain(case)
+    draft = draft_conclusion(case, explanation)
+    return [*_shown(case, draft["hypotheses"]), Call(tool="conclude", arguments=draft)]
+
+
+def _shown(case: Case, rows: list[dict[str, Any]]) -> list[Call]:
+    arguments = {"hypotheses": rows}
+    if "state_hypotheses" not in case.transcript.tools or not rows:
+        return []
+    return (
+        []
+        if case.transcript.was_asked("state_hypotheses", arguments)
+        else [Call(tool="state_hypotheses", arguments=arguments)]
+    )
+
+
+def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
+    """The draft that was refused, as far as the gate lets it through; what cannot be read is drafted anew."""
+    try:
+        draft = read_draft(dict(refusal.arguments))
+    except ValidationError:
+        case = read_case(transcript, read_steering(transcript))
+        own = draft_conclusion(case, explain(case))
+        return own if dict(refusal.arguments) != own else draft_conclusion(case, None)
+    checked = check_draft(draft, transcript.evidence(), transcript.calls)
+    kept = {claim.text for claim in checked.taken}
+    mended = draft.model_dump(mode="json")
+    mended["claims"] = [claim for claim in mended["claims"] if claim["text"] in kept]
+    mended["confidence"] = checked.confidence
+    mended["proposal"] = checked.proposal.model_dump(mode="json") if checked.proposal else None
+    if checked.cause is None:
+        mended["cause"] = None
+    elif checked.cause.change_verdict != "cause" and mended["cause"]["change"]:
+        what = f"{checked.cause.service}: {checked.cause.kind}."
+        mended["cause"] |= {"change": None, "statement": what}
+        mended["headline"] = f"{what} {checked.confidence.capitalize()}."
+    return dict(mended)
+
+
+def _says(calls: Iterable[Call]) -> str:
+    words = {
+        "rank_causes": "ranking what is abnormal",
+        "what_changed": "looking for changes",
+        "log_patterns": "reading the suspect's logs",
+        "search_logs": "reading the suspect's logs",
+        "trace_breakdown": "looking where its requests' time goes",
+        "read_diff": "reading the diffs of the changes in question",
+    }
+    said = list(dict.fromkeys(words[c.tool] for c in calls if c.tool in words))
+    text = ", ".join(said) or "going on"
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,0 +1,55 @@
+"""Behind the verdict's Details button: every claim, explanation, dropped statement and source, for a modal."""
+
+from collections.abc import Mapping, Sequence
+
+from agents.verdict import Dropped, Verdict
+from handlers.slack.blocks import text as t
+from handlers.slack.blocks.message import Json, context, sections
+from handlers.slack.blocks.verdict import claim_line, figures
+from store.incidents.artifacts import Artifact
+
+
+def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str, str]) -> list[Json]:
+    """Blocks of a modal, at most 100."""
+    parts = [
+        _part("Claims", [claim_line(claim, links, quoted=True) for claim in verdict.claims]),
+        _part("Explanations", [_explanation(h.id, h.text, h.state, h.reason) for h in verdict.hypotheses]),
+        _part("Not known", [t.prose(item, 200) for item in verdict.not_known]),
+        _part("Could not be read", [f"{t.prose(name, 80)}: {t.prose(why, 200)}" for name, why in _silent(verdict)]),
+        _part("Dropped, not proven", [_dropped(d) for d in verdict.dropped]),
+        _part("Read", [_read(artifact, links) for artifact in artifacts]),
+    ]
+    blocks = [block for part in parts for block in part]
+    return [*blocks[:98], *context(figures(verdict), "Times are UTC.")]
+
+
+def _silent(verdict: Verdict) -> Sequence[tuple[str, str]]:
+    return verdict.looked.silent if verdict.looked is not None else ()
+
+
+def _dropped(dropped: Dropped) -> str:
+    """What is never shown in any form is told by its reason alone."""
+    where = "" if dropped.where == "claims" else f"{dropped.where}: "
+    reason = t.prose(f"{where}{dropped.reason}", 200)
+    return f"{t.prose(dropped.text, 200)} ({reason})" if dropped.shown else f"({reason})"
+
+
+def _part(title: str, lines: Sequence[str]) -> list[Json]:
+    if not lines:
+        return []
+    shown = [f"• {line}" for line in lines[:60]]
+    if len(lines) > 60:
+        shown.append(f"• and {len(lines) - 60} more")
+    return sections("\n".join([f"*{title}*", *shown]))
+
+
+def _explanation(name: str, text: str, state: str, reason: str) -> str:
+    said = f", {t.prose(reason, 200)}" if reason else ""
+    return f"{t.prose(name, 10)} {t.prose(text, 160)}: {state}{said}"
+
+
+def _read(artifact: Artifact, links: Mapping[str, str]) -> str:
+    number = f"A{artifact.number}"
+    failed = " *failed*" if artifact.is_error else ""
+    source = t.prose(f"{artifact.tool} ({artifact.source})", 120)
+    return f"{t.link(links.get(number), number)} {source} {t.clock(artifact.taken_at)}{failed}"

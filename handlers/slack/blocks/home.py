@@ -1,0 +1,82 @@
+"""The Home tab: what is open, what waits for a decision, which integrations work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from handlers.slack.blocks import text as t
+from handlers.slack.blocks.message import Json, context, sections
+from handlers.slack.blocks.status import state_words
+from handlers.slack.visibility import ASKED_IN_VAIN
+from store.incidents import Incident
+from store.incidents.approvals import Approval
+
+MOST_LISTED: Final = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integration:
+    """`healthy` is None where it could not be checked; `next_action` says what to do when it does not work."""
+
+    title: str
+    healthy: bool | None
+    detail: str = ""
+    next_action: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    incidents: Sequence[Incident]
+    approvals: Sequence[Approval]
+    integrations: Sequence[Integration]
+    undelivered: Sequence[str] = ()
+    """Mrkdwn: what could not be posted where it belongs."""
+    asked_in_vain: bool = False
+    """Of some channels Slack did not say who may see them, so more may be open than is shown."""
+
+
+def home(view: Home) -> Json:
+    """A view of type `home`."""
+    blocks = [
+        *_part(
+            "Open incidents",
+            [_incident(one) for one in view.incidents],
+            "None is listed." if view.asked_in_vain else "None. Mention me where something breaks.",
+        ),
+        *_part(
+            "Waiting for a decision or being checked",
+            [_approval(one) for one in view.approvals],
+            "Nothing is listed." if view.asked_in_vain else "Nothing.",
+        ),
+        *(_part("Could not be posted in its thread", view.undelivered, "") if view.undelivered else ()),
+        *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
+        *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
+        *context("Times are UTC."),
+    ]
+    return {"type": "home", "blocks": blocks}
+
+
+def _part(title: str, lines: Sequence[str], nothing: str) -> list[Json]:
+    shown = [f"• {line}" for line in lines[:MOST_LISTED]]
+    if len(lines) > MOST_LISTED:
+        shown.append(f"• and {len(lines) - MOST_LISTED} more")
+    return [{"type": "header", "text": {"type": "plain_text", "text": title}}, *sections("\n".join(shown) or nothing)]
+
+
+def _incident(incident: Incident) -> str:
+    subject = t.prose(incident.service or incident.title, 120)
+    where = f" in <#{incident.channel_id}>" if incident.channel_id.isalnum() else ""
+    return f"*#{incident.number}* {subject}: {incident.status} since {t.day_minute(incident.opened_at)}{where}"
+
+
+def _approval(approval: Approval) -> str:
+    name = t.prose(approval.remediation.replace("_", " "), 60)
+    until = f", open until {t.day_minute(approval.expires_at)}" if approval.decided_at is None else ""
+    return f"{name} of *{t.prose(approval.target, 60)}* ({approval.risk} risk): {state_words(approval)}{until}"
+
+
+def _integration(integration: Integration) -> str:
+    health = {True: "works", False: "*does not work*", None: "*could not be checked*"}[integration.healthy]
+    detail = f": {t.prose(integration.detail, 160)}" if integration.detail else ""
+    todo = f" {t.prose(integration.next_action, 200)}" if integration.next_action and not integration.healthy else ""
+    return f"{t.prose(integration.title, 60)} {health}{detail}{todo}"

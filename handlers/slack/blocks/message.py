@@ -1,0 +1,168 @@
+"""A message and the few blocks that it is built from, within Slack's limits.
+
+Limits: https://docs.slack.dev/reference/block-kit/blocks. Mrkdwn is sent `verbatim`: addresses in it are not linked.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from slack_sdk.models.blocks import ContextActionsBlock, FeedbackButtonObject, FeedbackButtonsElement
+
+from handlers.slack.blocks import text as t
+
+Json = dict[str, Any]  # one block or element, as Slack's API takes it
+
+MOST_BLOCKS: Final = 50
+SECTION_LIMIT: Final = 3_000
+CONTEXT_LIMIT: Final = 2_000
+BUTTON_TEXT_LIMIT: Final = 75
+TEXT_LIMIT: Final = 4_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """`text` is what a phone shows: at most 120 characters. `blocks` are what the thread shows."""
+
+    text: str
+    blocks: tuple[Json, ...] = ()
+
+    @property
+    def body_hash(self) -> str:
+        """The same for messages that look the same."""
+        body = json.dumps([self.text, self.blocks], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+def said(words: str) -> Message:
+    """Plain mrkdwn of any length. `words` are ours; foreign text in them has been escaped before."""
+    return Message(text=t.push(t.unescape(words)), blocks=tuple(sections(words)))
+
+
+def flattened(message: Message) -> str:
+    """All words of a message without its blocks: what is sent when Slack refuses the blocks."""
+    words: list[str] = []
+    _collect(list(message.blocks), words)
+    return t.clamp("\n".join([message.text, *words]), TEXT_LIMIT - 100)
+
+
+def _collect(node: object, words: list[str]) -> None:
+    if isinstance(node, list):
+        for child in node:
+            _collect(child, words)
+    elif isinstance(node, dict) and node.get("type") not in ("actions", "context_actions", "data_visualization"):
+        for name, child in node.items():
+            if name in ("text", "title") and isinstance(child, str):
+                words.append(child)
+            elif isinstance(child, dict | list):
+                _collect(child, words)
+
+
+def sections(mrkdwn: str, *, block_id: str | None = None) -> list[Json]:
+    """One section, or several when the text is longer than one may be."""
+    pieces = t.split(mrkdwn, SECTION_LIMIT)
+    made: list[Json] = [{"type": "section", "text": _mrkdwn(piece)} for piece in pieces]
+    if made and block_id:
+        made[0]["block_id"] = block_id
+    return made
+
+
+def context(*lines: str) -> list[Json]:
+    """Small print, one block."""
+    kept = [t.clamp(line, CONTEXT_LIMIT) for line in lines if line.strip()]
+    return [{"type": "context", "elements": [_mrkdwn(line) for line in kept[:10]]}] if kept else []
+
+
+def fields(pairs: Sequence[tuple[str, str]]) -> list[Json]:
+    """Label above value, two columns, ten a block. Values are mrkdwn."""
+    items = [_mrkdwn(f"*{label}*\n{t.clamp(value, 1_900)}") for label, value in pairs if value]
+    return [{"type": "section", "fields": items[start : start + 10]} for start in range(0, len(items), 10)]
+
+
+def preformatted(text: str) -> list[Json]:
+    """Foreign text to the letter: no markup is read, and hidden characters are spelled out."""
+    return [
+        {
+            "type": "rich_text",
+            "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": piece}]}],
+        }
+        for piece in t.split(t.visible(text), SECTION_LIMIT)
+    ]
+
+
+def button(action_id: str, label: str, value: str, *, style: Literal["primary", "danger"] | None = None) -> Json:
+    """A button; `value` is an opaque id and never content."""
+    made: Json = {
+        "type": "button",
+        "action_id": action_id,
+        "text": {"type": "plain_text", "text": t.plain(label, BUTTON_TEXT_LIMIT) or action_id},
+        "value": value,
+    }
+    return made | {"style": style} if style else made
+
+
+def actions(*buttons: Json, block_id: str | None = None) -> list[Json]:
+    """A row of buttons, nothing when there is none."""
+    if not buttons:
+        return []
+    row: Json = {"type": "actions", "elements": list(buttons)}
+    return [row | {"block_id": block_id} if block_id else row]
+
+
+def feedback(investigation_id: str) -> Json:
+    """Thumbs for one investigation. The values are `<investigation id>:good` and `<investigation id>:bad`."""
+    buttons = FeedbackButtonsElement(
+        action_id="feedback",
+        positive_button=FeedbackButtonObject(text="Right", value=f"{investigation_id}:good"),
+        negative_button=FeedbackButtonObject(text="Wrong", value=f"{investigation_id}:bad"),
+    )
+    made: Json = ContextActionsBlock(elements=[buttons]).to_dict()
+    return made
+
+
+def chart(title: str, series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> list[Json]:
+    """A native line chart of at most 6 series and 20 points; nothing when no two points can be drawn.
+
+    Slack wants the same labels in every series, so only labels that all series share are drawn.
+    """
+    drawn: list[tuple[str, Mapping[str, float]]] = []
+    for name, points in series[:6]:
+        values = {t.plain(label, 20): value for label, value in points if abs(value) < 1e15}
+        label = t.plain(name, 20) or "series"
+        if values and label not in {known for known, _ in drawn}:
+            drawn.append((label, values))
+    if not drawn:
+        return []
+    shared = [label for label in drawn[0][1] if label and all(label in values for _, values in drawn)][-20:]
+    if len(shared) < 2:
+        return []
+    data = [
+        {"name": name, "data": [{"label": label, "value": values[label]} for label in shared]} for name, values in drawn
+    ]
+    block: Json = {
+        "type": "data_visualization",
+        "title": t.plain(title, 50) or "Measured",
+        "chart": {"type": "line", "series": data, "axis_config": {"categories": shared}},
+    }
+    return [block]
+
+
+def fit(message: Message) -> list[Message]:
+    """The message, or as many as it takes when it holds more blocks than one may."""
+    if len(message.blocks) <= MOST_BLOCKS:
+        return [message]
+    starts = range(0, len(message.blocks), MOST_BLOCKS)
+    count = len(starts)
+    return [
+        Message(
+            text=message.text if not place else t.push(f"({place + 1}/{count}) {t.unescape(message.text)}"),
+            blocks=message.blocks[start : start + MOST_BLOCKS],
+        )
+        for place, start in enumerate(starts)
+    ]
+
+
+def _mrkdwn(text: str) -> Json:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

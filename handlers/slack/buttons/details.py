@@ -1,0 +1,50 @@
+"""Everything behind a verdict: claims with their proofs, explanations, what was dropped, what was read.
+
+It opens as a modal, for a phone scrolls that best; when the click is older than Slack allows, it comes as a private
+message.
+"""
+
+from collections.abc import Sequence
+
+from agents.permission import Permission
+from agents.verdict import Verdict
+from handlers.slack.blocks.details import details
+from handlers.slack.blocks.message import MOST_BLOCKS, Message
+from handlers.slack.button import Button, Click
+from handlers.slack.context import Office, open_modal
+from handlers.slack.investigation_lookup import UNKNOWN, read_run
+from store.incidents.artifacts import Artifact, artifacts
+
+
+class Details(Button):
+    name = "details"
+    permission = Permission.READ
+
+    async def press(self, click: Click, office: Office) -> None:
+        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
+        if run is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        if run.verdict is None:
+            await click.reply.privately("This investigation has no verdict yet.")
+            return
+        async with office.db.tenant(click.person.tenant_id, readonly=True) as s:
+            read = await artifacts(s, run.id)
+        blocks = details(Verdict.model_validate(run.verdict), read, artifact_links(read))
+        view: dict[str, object] = {
+            "type": "modal",
+            "title": {"type": "plain_text", "text": "Details"},
+            "close": {"type": "plain_text", "text": "Close"},
+            "blocks": blocks,
+        }
+        client = await office.clients.client_for(click.person.tenant_id)
+        if not await open_modal(client, click.trigger_id, view):
+            await click.reply.privately(Message(text="Details of the verdict", blocks=tuple(blocks[:MOST_BLOCKS])))
+
+
+def artifact_links(read: Sequence[Artifact]) -> dict[str, str]:
+    """Addresses that connectors gave, by the artifact's number."""
+    return {f"A{one.number}": str(one.facts["link"]) for one in read if one.facts.get("link")}
+
+
+BUTTON = Details()

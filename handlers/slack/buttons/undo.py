@@ -1,0 +1,28 @@
+"""Undo an applied plan. The click is the decision: the plan that takes it back is stored, approved by the person who
+clicked.
+"""
+
+from agents.incidents.requests import Done, NothingToDo
+from agents.permission import Denied, Permission
+from handlers.slack.button import Button, Click
+from handlers.slack.context import Office
+from handlers.slack.decision import UNKNOWN, in_words, read_approval
+
+
+class Undo(Button):
+    name = "undo"
+    permission = Permission.APPROVE_MEDIUM
+
+    async def press(self, click: Click, office: Office) -> None:
+        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
+        if found is None:
+            await click.reply.privately(UNKNOWN)
+            return
+        match await office.desk.undo(click.person, found.id):
+            case Done():
+                await click.reply.privately("Undoing. What comes of it is shown here.")
+            case NothingToDo(reason=reason) | Denied(reason=reason):
+                await click.reply.privately(await in_words(click.person, reason, office))
+
+
+BUTTON = Undo()

@@ -1,0 +1,135 @@
+"""What handlers are given: the office they work in, and the way back to the person who asked.
+
+A refusal, a help text or a status is said privately, so that a channel hears only what concerns everybody. Whatever
+is said aloud goes out under a key, so that handling the same arrival twice says it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agents.connecting.toolbox import Toolbox
+from agents.incidents.requests import Desk
+from handlers.slack.blocks.message import Message, said
+from handlers.slack.visibility import Visibility
+from store.database.session import Database
+from store.ids import TenantId
+
+
+class SlackClients(Protocol):
+    """The Web API with a tenant's own bot token."""
+
+    async def client_for(self, tenant: TenantId) -> AsyncWebClient:
+        """Raises NotFound when the tenant has no working install."""
+
+
+class Mouth(Protocol):
+    """What handlers need of delivery."""
+
+    async def post(
+        self, tenant: TenantId, *, key: str, channel: str, thread_ts: str | None, message: Message
+    ) -> str | None:
+        """Post once per key; the message's ts, or None when Slack refused it."""
+
+    async def ephemeral(
+        self, tenant: TenantId, *, channel: str, user: str, thread_ts: str | None, message: Message
+    ) -> bool:
+        """Show it to one person. False when Slack refused it."""
+
+    async def respond(self, response_url: str, message: Message) -> bool:
+        """Answer a command or click privately by its response address. False when that failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """Everything a handler may use; joined once in `bot/assemble.py`."""
+
+    db: Database
+    desk: Desk
+    mouth: Mouth
+    clients: SlackClients
+    toolbox_for: Callable[[TenantId], Toolbox]
+    clock: Callable[[], datetime]
+
+    @property
+    def visibility(self) -> Visibility:
+        """What somebody may be shown of what happens elsewhere."""
+        return Visibility(self.db, self.clients)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """The way back to whoever caused one arrival. `key` is that arrival's inbox id."""
+
+    mouth: Mouth
+    tenant: TenantId
+    key: str
+    slack_user_id: str
+    channel_id: str | None
+    thread_ts: str | None
+    response_url: str | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        return bool(self.channel_id and self.channel_id.startswith("D"))
+
+    async def privately(self, answer: str | Message) -> None:
+        """Only the person sees it. In a direct message that is an ordinary reply; without a channel it is a direct
+        message.
+        """
+        message = said(answer) if isinstance(answer, str) else answer
+        if self.response_url and await self.mouth.respond(self.response_url, message):
+            return
+        if self.channel_id is None or self.is_direct:
+            await self.mouth.post(
+                self.tenant,
+                key=f"reply:{self.key}",
+                channel=self.channel_id or self.slack_user_id,
+                thread_ts=self.thread_ts if self.is_direct else None,
+                message=message,
+            )
+            return
+        shown = await self.mouth.ephemeral(
+            self.tenant, channel=self.channel_id, user=self.slack_user_id, thread_ts=self.thread_ts, message=message
+        )
+        if not shown:  # not a member of the channel, for example: nobody is left without an answer
+            await self.mouth.post(
+                self.tenant, key=f"reply:{self.key}", channel=self.slack_user_id, thread_ts=None, message=message
+            )
+
+    async def aloud(self, answer: str | Message, *, thread_ts: str | None) -> str | None:
+        """Everybody in the channel sees it. The ts, or None when it could not be posted. Needs a channel."""
+        if self.channel_id is None:
+            return None
+        message = said(answer) if isinstance(answer, str) else answer
+        return await self.mouth.post(
+            self.tenant, key=f"aloud:{self.key}", channel=self.channel_id, thread_ts=thread_ts, message=message
+        )
+
+
+async def open_modal(client: AsyncWebClient, trigger_id: str | None, view: dict[str, object]) -> bool:
+    """False when the trigger is older than three seconds or was used: the person has to click again."""
+    if trigger_id is None:
+        return False
+    try:
+        await client.views_open(trigger_id=trigger_id, view=view)
+    except SlackApiError as exc:
+        if exc.response.get("error") in ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"):
+            return False
+        raise
+    return True
+
+
+async def thread_link(client: AsyncWebClient, *, channel_id: str, ts: str, label: str) -> str:
+    """A link to a message for mrkdwn; the bare label when Slack cannot name the message."""
+    try:
+        answer = await client.chat_getPermalink(channel=channel_id, message_ts=ts)
+    except SlackApiError:
+        return label
+    return f"<{answer['permalink']}|{label}>"

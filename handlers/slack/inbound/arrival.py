@@ -1,0 +1,145 @@
+"""What arrives from Slack, with only the fields that are used.
+
+Slack's own shapes end in `handlers/slack/inbound/intake.py`; everything after it works with these. They are what the
+durable inbox holds, so a stored arrival must stay readable by the next release: add optional fields, never rename one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Actor(_Frozen):
+    """Who did it, as Slack says. `shared_outside` is None where Slack does not say whether outsiders read the
+    channel.
+    """
+
+    user_id: str
+    team_id: str | None = None
+    bot_id: str | None = None
+    shared_outside: bool | None = None
+
+
+class Message(_Frozen):
+    """Something written in a channel, thread or direct message. `addressed` are people and apps that it mentions where
+    Slack raises no event of its own for that: in attachments, in group messages, by an edit.
+    """
+
+    actor: Actor
+    channel_id: str
+    ts: str
+    thread_ts: str | None = None
+    text: str
+    addressed: tuple[str, ...] = ()
+
+    @property
+    def thread(self) -> str:
+        """The thread in which the answer belongs: that of the message, or the one it starts."""
+        return self.thread_ts or self.ts
+
+
+class Mention(Message):
+    kind: Literal["mention"] = "mention"
+
+
+class DirectMessage(Message):
+    kind: Literal["direct_message"] = "direct_message"
+
+
+class ChannelMessage(Message):
+    """Without a mention: an alert by another bot, or a reply in a thread whose channel opted in."""
+
+    kind: Literal["channel_message"] = "channel_message"
+
+
+class Command(_Frozen):
+    kind: Literal["command"] = "command"
+    actor: Actor
+    channel_id: str
+    text: str
+    trigger_id: str | None = None
+    response_url: str | None = None
+
+
+class ButtonClick(_Frozen):
+    """`channel_id` is None for a button on the Home tab."""
+
+    kind: Literal["button"] = "button"
+    actor: Actor
+    action_id: str
+    value: str
+    channel_id: str | None = None
+    message_ts: str | None = None
+    thread_ts: str | None = None
+    trigger_id: str | None = None
+    response_url: str | None = None
+
+
+class ModalSubmission(_Frozen):
+    """`values` by action id. `metadata` is what the modal was opened with; it passed through the person's client."""
+
+    kind: Literal["modal_submission"] = "modal_submission"
+    actor: Actor
+    callback_id: str
+    values: dict[str, str]
+    metadata: str = ""
+
+
+class HomeOpened(_Frozen):
+    kind: Literal["home_opened"] = "home_opened"
+    actor: Actor
+
+
+class MemberJoined(_Frozen):
+    """Somebody joined a channel; recorded only when it is this app's own bot user, `inviter` having invited it."""
+
+    kind: Literal["member_joined"] = "member_joined"
+    actor: Actor
+    channel_id: str
+    inviter: str | None = None
+
+
+class Uninstalled(_Frozen):
+    """`event_time` is when it happened, as Slack says: seconds since 1970. A delivery may come hours later."""
+
+    kind: Literal["uninstalled"] = "uninstalled"
+    event_time: int | None = None
+
+
+class TokensRevoked(_Frozen):
+    """`bot_user_ids` are those whose bot tokens no longer work. `event_time` as in `Uninstalled`."""
+
+    kind: Literal["tokens_revoked"] = "tokens_revoked"
+    bot_user_ids: tuple[str, ...] = ()
+    event_time: int | None = None
+
+
+Arrival = Annotated[
+    Mention
+    | DirectMessage
+    | ChannelMessage
+    | Command
+    | ButtonClick
+    | ModalSubmission
+    | HomeOpened
+    | MemberJoined
+    | Uninstalled
+    | TokensRevoked,
+    Field(discriminator="kind"),
+]
+ARRIVAL: TypeAdapter[Arrival] = TypeAdapter(Arrival)
+
+_CAPABILITIES = frozenset({"response_url", "trigger_id"})
+_IDS = frozenset(
+    {"kind", "user_id", "team_id", "bot_id", "channel_id", "inviter", "ts", "thread_ts", "message_ts", "action_id"}
+)
+VERBATIM = _CAPABILITIES | _IDS
+"""Keys that pass the redactor as they are: short-lived capabilities, which must survive, and Slack's own ids, which
+are no text. Everything in the inbox is sealed all the same.
+"""

@@ -1,0 +1,186 @@
+"""Mentions, direct messages, replies and alerts: what is wanted is decided here, in code, before any model is asked.
+
+While an investigation runs in the thread, a reply steers it and shows in its plan; afterwards it starts a follow-up
+in the same conversation. A single word such as `stop` is a command. Nothing said here is lost: the conversation keeps
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from agents.incidents.requests import Ask, Done, NothingToDo, run_asked_for
+from agents.language.alerts import read_alert
+from agents.language.spoken_time import told_in_utc
+from agents.permission import Denied, Permission, Person, check
+from handlers.slack.commands.help import help_text
+from handlers.slack.context import Office, Reply, thread_link
+from handlers.slack.inbound.arrival import ChannelMessage, Message
+from handlers.slack.inbound.intent import read_intent
+from handlers.slack.inbound.payload import read_text
+from handlers.slack.investigation_lookup import run_of_thread
+from handlers.slack.summary import read_status, summary
+from handlers.slack.visibility import ASKED_IN_VAIN
+from store.incidents import Sight, incident_for_thread, visible_incidents
+from store.incidents.conversations import conversation, record_chat
+from store.incidents.investigations import Investigation
+from store.secrets.redaction import Redacted
+
+_ADDRESS: Final = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
+_THREAD_PATIENCE_S: Final = 2.0
+_MOST_READ: Final = 100  # messages of a thread
+_MOST_OF_THREAD: Final = 6_000  # characters of what was said after its first message
+
+
+def without_mention(text: str, bot_user_id: str) -> str:
+    """The text without this app's own mention; other people's mentions stay."""
+    return _ADDRESS.sub(lambda m: "" if m[0].startswith(f"<@{bot_user_id}") else m[0], text).strip()
+
+
+async def answer_message(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
+    """A mention, a direct message, or a reply in a thread whose channel opted in. `words` are without the mention."""
+    match read_intent(words):
+        case "help":
+            await reply.privately(help_text(person.role))
+        case "status":
+            await _tell_status(person, message, reply, office)
+        case "stop":
+            await _stop(person, message, reply, office)
+        case "nothing":
+            return  # thanks and emoji need no answer
+        case "ask":
+            await _ask(person, message, words, reply, office)
+
+
+async def triage_alert(person: Person, message: ChannelMessage, office: Office) -> None:
+    """An alert by another bot in a triage channel starts an investigation under it; a refusal has no reader.
+
+    What is over, acknowledged, a digest, a sign of life or other news starts nothing. An alert of an open incident
+    belongs there.
+    """
+    question = await _redacted(person, message.text, office)
+    alert = read_alert(str(question), office.toolbox_for(person.tenant_id).service_names())
+    if question.strip():
+        await _keep(person, message, question, "alert", office)
+        if alert.kind == "firing":
+            await office.desk.investigate(person, replace(_ask_for(message, question), alert=alert.identity))
+
+
+async def thread_is_ours(person: Person, message: Message, office: Office) -> bool:
+    """Whether the message stands in a thread of an incident: only there may an opted-in channel be answered unasked."""
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return await incident_for_thread(s, message.channel_id, message.thread) is not None
+
+
+async def _ask(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
+    run = await run_of_thread(person, office, channel_id=message.channel_id, thread_ts=message.thread)
+    text = await _redacted(person, words, office)
+    is_own = run is not None and run.id == run_asked_for(person.tenant_id, message.channel_id, message.ts)
+    if run is not None and run.status in ("queued", "running") and not is_own:
+        steered = await office.desk.steer(person, run.id, text=text, source_ts=message.ts)
+        if isinstance(steered, Denied):
+            await reply.privately(steered.reason)
+        if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
+            await _keep(person, message, text, "steering", office)
+            return
+    if clear := told_in_utc(str(text), office.clock(), person.timezone):
+        text = await _redacted(person, f"{text}\n\n{clear}", office)
+    question = text if run is not None and not is_own else await _with_thread(person, message, text, office)
+    answer = await office.desk.investigate(person, _ask_for(message, question))
+    if isinstance(answer, Denied):
+        await reply.privately(answer.reason)
+        return
+    await _keep(person, message, text, "mention", office)
+    if answer.joined and (answer.channel_id, answer.thread_ts) != (message.channel_id, message.thread):
+        client = await office.clients.client_for(person.tenant_id)
+        link = await thread_link(
+            client, channel_id=answer.channel_id, ts=answer.thread_ts, label="in the thread where I am on it"
+        )
+        await reply.aloud(f"I am looking into this already: follow it {link}.", thread_ts=message.thread)
+
+
+def _ask_for(message: Message, question: Redacted) -> Ask:
+    return Ask(question=question, channel_id=message.channel_id, thread_ts=message.thread, source_ts=message.ts)
+
+
+async def _stop(person: Person, message: Message, reply: Reply, office: Office) -> None:
+    run: Investigation | None = await run_of_thread(
+        person, office, channel_id=message.channel_id, thread_ts=message.thread
+    )
+    if run is None:
+        await reply.privately("Nothing is running in this thread.")
+        return
+    match await office.desk.stop(person, run.id):
+        case Done():
+            await reply.privately("Stopping. What was found so far stays here.")
+        case NothingToDo(reason=reason) | Denied(reason=reason):
+            await reply.privately(reason)
+
+
+async def _tell_status(person: Person, message: Message, reply: Reply, office: Office) -> None:
+    if isinstance(denied := check(person.role, Permission.READ), Denied):
+        await reply.privately(denied.reason)
+        return
+    sight = Sight(channels=frozenset({message.channel_id}))
+    if reply.is_direct:
+        sight = await office.visibility.of_open_incidents(person, here=message.channel_id)
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        incident = await incident_for_thread(s, message.channel_id, message.thread)
+        incident = incident or next(iter(await visible_incidents(s, sight)), None)
+        view = await read_status(s, incident, office.clock()) if incident else None
+    if view is not None:
+        await reply.privately(summary(view))
+    else:
+        await reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open here.")
+
+
+async def _with_thread(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:
+    """A mention under other messages is about them, often an alert without any `text` and what people said of it."""
+    if message.thread_ts in (None, message.ts):
+        return text
+    client = await office.clients.client_for(person.tenant_id)
+    try:
+        async with asyncio.timeout(_THREAD_PATIENCE_S):
+            answer = await client.conversations_replies(channel=message.channel_id, ts=message.thread, limit=_MOST_READ)
+    except (SlackApiError, aiohttp.ClientError, TimeoutError):
+        return text  # the question stands by itself
+    before = [one for one in answer.get("messages") or [] if one.get("ts") != message.ts]
+    told = [_read(one) for one in before if one.get("ts", "") < message.ts or one.get("ts") == message.thread]
+    if not told or not any(told):
+        return text
+    parts = [f"{text}", f"The thread begins with: {told[0]}"]
+    later = [words for words in told[1:] if words]
+    while sum(map(len, later)) > _MOST_OF_THREAD:
+        later.pop(0)
+    parts += [f"Then it was said there: {words}" for words in later]
+    return await _redacted(person, "\n\n".join(parts), office)
+
+
+def _read(message: dict[str, Any]) -> str:
+    return read_text(
+        text=message.get("text"),
+        blocks=message.get("blocks") or [],
+        attachments=message.get("attachments") or [],
+        files=message.get("files") or [],
+    )
+
+
+async def _redacted(person: Person, text: str, office: Office) -> Redacted:
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        return s.redactor.redact(text)
+
+
+async def _keep(person: Person, message: Message, text: Redacted, kind: str, office: Office) -> None:
+    """Into the conversation's history, once per message."""
+    async with office.db.tenant(person.tenant_id) as s:
+        thread = await conversation(s, channel_id=message.channel_id, thread_ts=message.thread)
+        if thread is not None:
+            await record_chat(
+                s, thread.id, slack_ts=message.ts, slack_user_id=message.actor.user_id or None, text=text, kind=kind
+            )

@@ -1,0 +1,101 @@
+"""The post-incident report's first draft: what the store knows, in plain words and without names, for a person to edit.
+
+Blameless: who asked, approved or rejected is not named. What only people can know is left as questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from agents.remediation import Plan
+from agents.verdict import Claim, Verdict
+from handlers.slack.blocks import text as t
+from handlers.slack.blocks.status import Status
+from store.incidents.approvals import Approval, ApprovalState
+
+MOST: Final = 3_000
+"""Characters of Slack's text input."""
+_CLAIMS: Final = 6
+_QUESTIONS: Final = """For people to fill in
+- Who was affected, and how badly?
+- What made it possible, beyond the trigger? What slowed us down, what helped?
+- Follow-ups, each with an owner and a date:"""
+
+
+def draft_report(view: Status) -> str:
+    """Plain text of at most `MOST` characters. The questions at its end are always whole."""
+    known = "\n\n".join(filter(None, (_head(view), _timeline(view), _cause(view.verdict), _gaps(view.verdict))))
+    return f"{t.clamp(known, MOST - len(_QUESTIONS) - 2)}\n\n{_QUESTIONS}"
+
+
+def _head(view: Status) -> str:
+    incident, verdict = view.incident, view.verdict
+    subject = t.one_line(incident.service or str(incident.title))
+    lines = [f"Incident #{incident.number}: {subject}, {incident.status}"]
+    if verdict is not None:
+        lines.append(t.one_line(verdict.headline))
+        if verdict.impact:
+            lines.append(f"Impact: {t.one_line(verdict.impact)}")
+    return "\n".join(lines)
+
+
+def _timeline(view: Status) -> str:
+    moments = sorted(_moments(view), key=lambda one: one[0])
+    return "\n".join(["Timeline (UTC)", *(f"{t.day_minute(at)} {what}" for at, what in moments)])
+
+
+def _moments(view: Status) -> Iterator[tuple[datetime, str]]:
+    verdict, run = view.verdict, view.investigation
+    if verdict is not None and verdict.symptom is not None:
+        onset = t.moment(verdict.symptom.onset)
+        if onset is not None:
+            symptom = verdict.symptom
+            measured = t.unescape(t.change(symptom.before, symptom.now, symptom.unit))
+            yield onset, f"{t.one_line(symptom.service)} {t.indicator(symptom.indicator)} left its range: {measured}"
+    yield view.incident.opened_at, "the incident was opened"
+    if run is not None and run.finished_at is not None:
+        yield run.finished_at, f"the investigation ended: {run.status}"
+    for approval in view.approvals:
+        yield from _steps(approval)
+
+
+def _steps(approval: Approval) -> Iterator[tuple[datetime, str]]:
+    title = t.one_line(Plan.model_validate(approval.plan).title)
+    yield approval.proposed_at, f"{'undo' if approval.undo_of else 'remedy'} proposed: {title}"
+    if approval.decided_at is not None:
+        alone = " with break-glass" if approval.decision == "break_glass" else ""
+        yield approval.decided_at, f"{'rejected' if approval.decision == 'rejected' else 'approved'}{alone}: {title}"
+    if approval.applied_at is not None:
+        yield approval.applied_at, f"applied once: {title}"
+    if approval.finished_at is not None:
+        yield approval.finished_at, f"{_ENDS.get(approval.state, approval.state.value)}: {title}"
+
+
+_ENDS: Final = {
+    ApprovalState.NOT_HEALED: "not healed",
+    ApprovalState.UNKNOWN: "ended unknown",
+    ApprovalState.EXPIRED: "nobody answered",
+}
+
+
+def _cause(verdict: Verdict | None) -> str:
+    if verdict is None or verdict.cause is None:
+        return "Cause\nNot known."
+    lines = ["Cause", f"{t.one_line(verdict.cause.statement)} (inferred, confidence {verdict.confidence})"]
+    if verdict.cause.change_verdict == "coincides":
+        lines.append("A change coincides with it; that it is the cause is not proven.")
+    lines += _claims("Evidence", (c for c in verdict.claims if c.side != "against"))
+    lines += _claims("Evidence against", (c for c in verdict.claims if c.side == "against"))
+    return "\n".join(lines)
+
+
+def _claims(title: str, claims: Iterable[Claim]) -> list[str]:
+    observed = [claim for claim in claims if claim.status in ("observed", "derived")][:_CLAIMS]
+    return [f"{title}:", *(f"- {t.one_line(claim.text)} ({claim.artifact})" for claim in observed)] if observed else []
+
+
+def _gaps(verdict: Verdict | None) -> str:
+    gaps = [t.one_line(gap) for gap in verdict.not_known] if verdict else []
+    return "\n".join(["Not known", *(f"- {gap}" for gap in gaps)]) if gaps else ""

@@ -1,0 +1,56 @@
+"""The tables. Rows stay inside the store: its functions return dataclasses."""
+
+from store.database.schema.accounts import AccountRow, ApiTokenRow, InvitationRow, MailRow, WebSessionRow
+from store.database.schema.base import Base, Owned
+from store.database.schema.incidents import (
+    ApprovalRow,
+    ArtifactRow,
+    ChatMessageRow,
+    ConversationRow,
+    DailySpendRow,
+    FeedbackRow,
+    IncidentRow,
+    InvestigationRow,
+    ModelMessageRow,
+    NoteRow,
+)
+from store.database.schema.records import AuditRow, DeliveryRow, EventOutboxRow, FenceRow, InboxRow
+from store.database.schema.tenancy import (
+    ConnectionRow,
+    SlackInstallRow,
+    TenantHeadRow,
+    TenantRow,
+    TenantSettingsRow,
+    UserRow,
+)
+
+__all__ = [
+    "AccountRow",
+    "ApiTokenRow",
+    "ApprovalRow",
+    "ArtifactRow",
+    "AuditRow",
+    "Base",
+    "ChatMessageRow",
+    "ConnectionRow",
+    "ConversationRow",
+    "DailySpendRow",
+    "DeliveryRow",
+    "EventOutboxRow",
+    "FeedbackRow",
+    "FenceRow",
+    "InboxRow",
+    "IncidentRow",
+    "InvestigationRow",
+    "InvitationRow",
+    "MailRow",
+    "ModelMessageRow",
+    "NoteRow",
+    "Owned",
+    "SlackInstallRow",
+    "TenantHeadRow",
+    "TenantRow",
+    "TenantSettingsRow",
+    "UserRow",
+    "WebSessionRow",
+]

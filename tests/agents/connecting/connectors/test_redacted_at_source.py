@@ -1,0 +1,402 @@
+"""Whatever a tool selects, cuts or mines is a selection of a stream that was redacted before.
+
+Secrets are planted everywhere from where a connector reads. A search that could see them would tell by what it finds,
+even if every letter were taken out of what it shows.
+"""
+
+import asyncio
+import json
+import random
+import string
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.connecting.connector import Connector, ConnectorContext, Service, discover_connectors
+from agents.connecting.connectors.logfiles.reader import Span, Wanted, read_spans, search_span, show
+from agents.connecting.outbound import Outbound
+from agents.errors import AgentError
+from agents.evidence.logs.packed_lines import PackedLines
+from agents.evidence.types import Window
+from agents.investigation import analysis
+from agents.investigation.analysis import Told
+from agents.investigation.telemetry import Gathered
+from agents.tool import Tool
+from store.secrets.redaction import Redactor, Secret
+from tests.agents.connecting.connectors.conftest import NOW, Clock
+
+CHANCE = random.Random(11)  # noqa: S311 -- the same texts in each run
+
+
+def letters(count: int) -> str:
+    return "".join(CHANCE.choices(string.ascii_letters + string.digits, k=count))
+
+
+OWN = f"violet harbour/{letters(18)}"
+TOKEN = f"ghp_{letters(36)}"
+PASSWORD = f"{letters(14)}!x9"
+KEY = [letters(64) for _ in range(6)]
+KEY_BLOCK = ["-----BEGIN RSA PRIVATE KEY-----", *KEY, "-----END RSA PRIVATE KEY-----"]
+OWN_KEY = [letters(40) for _ in range(3)]
+TENANT = Redactor([Secret(OWN), Secret("\n".join(OWN_KEY))])
+FRAGMENTS = [
+    whole[at : at + 10] for whole in (OWN, TOKEN[4:], PASSWORD, *KEY, *OWN_KEY) for at in range(len(whole) - 9)
+]
+START = NOW - timedelta(minutes=10)
+SHA = "4f2a91b04f2a91b04f2a91b04f2a91b04f2a91b0"
+
+
+def leaks(shown: object) -> list[str]:
+    text = shown if isinstance(shown, str) else repr(shown)
+    return [fragment for fragment in FRAGMENTS if fragment in text]
+
+
+ORDINARY = st.sampled_from(
+    ["GET /cart 200 in 12 ms", "pool exhausted after 30 s", "retrying charge of order 71", "", "upstream timed out"]
+)
+SECRET = st.sampled_from(
+    [
+        KEY_BLOCK,
+        [f"password={PASSWORD}"],
+        [f"calling with token {TOKEN}"],
+        [f"connect {OWN} refused"],
+        OWN_KEY,
+        [f"at Client.open(token={TOKEN}) {'x' * 7_900} {TOKEN} {'y' * 300}"],
+        [f"{'z' * 7_970} {TOKEN}"],
+        ["password:", f"  {PASSWORD}"],
+    ]
+)
+LINES = st.lists(st.one_of(ORDINARY.map(lambda text: [text]), SECRET), min_size=1, max_size=12).map(
+    lambda groups: [line for group in groups for line in group]
+)
+
+
+def as_text(at: datetime, line: str) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z INFO app: {line}"
+
+
+def as_json(at: datetime, line: str) -> str:
+    return json.dumps({"time": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z", "level": "info", "msg": line, "pod": "a-1"})
+
+
+def as_field(at: datetime, line: str) -> str:
+    return json.dumps({"ts": at.timestamp(), "msg": "stderr", "stderr": line, "password": PASSWORD})
+
+
+def as_pair(at: datetime, line: str) -> str:
+    return json.dumps({"ts": at.timestamp(), "msg": line, "name": "DB_PASSWORD", "value": PASSWORD})
+
+
+def written(folder: Path, lines: Sequence[str], form: Callable[[datetime, str], str]) -> Path:
+    path = folder / "app.log"
+    times = [START + timedelta(seconds=7 * n) for n in range(len(lines))]
+    path.write_text("".join(f"{form(at, line)}\n" for at, line in zip(times, lines, strict=True)))
+    return path
+
+
+def span_of(path: Path, **changes: Any) -> Span:
+    window = Window(start=START - timedelta(minutes=1), end=NOW)
+    usual = {"service": "checkout", "path": path, "roots": (path.parent,), "window": window, "zone": "UTC"}
+    return Span(**{**usual, "max_bytes": 8_000_000, "limit": 1_000, **changes})
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lines=LINES,
+    form=st.sampled_from([as_text, as_json, as_field, as_pair]),
+    grep=st.one_of(st.sampled_from(["", "INFO", "pod|app", "redacted", "x+"]), st.sampled_from(FRAGMENTS)),
+    limit=st.integers(1, 6),
+    max_bytes=st.integers(1_000, 9_000),
+    skipped=st.integers(0, 60),
+)
+def test_what_a_search_of_logs_shows_is_of_the_redacted_log(  # noqa: PLR0917 -- drawn by name
+    tmp_path: Path,
+    lines: list[str],
+    form: Callable[[datetime, str], str],
+    grep: str,
+    limit: int,
+    max_bytes: int,
+    skipped: int,
+) -> None:
+    path, redactor = written(tmp_path, lines, form), TENANT.portable()
+    everything, _ = read_spans([span_of(path)], redactor)
+    stream = [show(line) for line in everything]
+    assert not leaks(stream)
+    window = Window(start=START + timedelta(seconds=skipped), end=NOW)
+    chosen = span_of(path, limit=limit, max_bytes=max_bytes, window=window)
+    rows, _ = search_span(chosen, Wanted(grep=grep, level=""), redactor)
+    shown = [row.line for row in rows]
+    assert not leaks(rows)
+    assert set(shown) <= set(stream)
+    assert not (shown and grep in FRAGMENTS), "a search tells of a secret by what it finds"
+    mined = analysis.log_shifts(_gathered(everything), (), Told(), None)
+    assert not leaks(mined)
+
+
+def _gathered(lines: PackedLines) -> Gathered:
+    window = Window(start=START - timedelta(minutes=1), end=NOW)
+    return Gathered(window=window, series=(), logs=(lines,), changes=(), gaps=())
+
+
+def test_a_key_that_is_printed_one_line_a_record_is_not_shown_from_its_middle_on(tmp_path: Path) -> None:
+    """The case in which this was noticed: twelve of twelve lines were shown."""
+    path = written(tmp_path, KEY_BLOCK, as_text)
+    window = Window(start=START + timedelta(seconds=15), end=NOW)
+    rows, _ = search_span(span_of(path, window=window), Wanted(grep="app", level=""), Redactor())
+    shown = [row.line for row in rows]
+    assert not leaks(shown)
+    assert len(shown) == len(KEY_BLOCK) - 3, "records stay, each with its time"
+
+
+# Every tool of every connector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the local servers and files hold; all of it outside text."""
+
+    folder: Path
+    port: int
+    context: ConnectorContext
+
+
+PLANTED = f"key {TOKEN} and {OWN} with password={PASSWORD}"
+BLOCK = "\n".join(KEY_BLOCK)
+LABELS = {
+    "job": "checkout",
+    "service": "checkout",
+    "dsn": f"postgres://app:{PASSWORD}@db/shop",
+    "key": TOKEN,
+    "own": OWN,
+}
+
+
+def prometheus_answer(path: str) -> object:
+    sample = {"metric": {"__name__": "requests_total", **LABELS}, "value": [NOW.timestamp(), "1"]}
+    series = {"metric": sample["metric"], "values": [[NOW.timestamp(), "1"]]}
+    rule = {"name": PLANTED, "type": "alerting", "health": "ok", "query": f'up{{token="{TOKEN}"}}'}
+    alert = {"state": "firing", "activeAt": "now", "value": "1", "labels": LABELS, "annotations": {"text": BLOCK}}
+    data: dict[str, object] = {
+        "query": {"resultType": "vector", "result": [sample]},
+        "query_range": {"resultType": "matrix", "result": [series]},
+        "alerts": {"alerts": [alert]},
+        "rules": {"groups": [{"rules": [rule]}]},
+        "metadata": {},
+        "targets": {"activeTargets": []},
+    }
+    return {"status": "success", "data": data[path]}
+
+
+def jaeger_answer(path: str) -> object:
+    if path == "services":
+        return {"data": ["checkout"]}
+    span = {
+        "traceID": "ab" * 8,
+        "spanID": "1",
+        "operationName": f"GET /reset {PLANTED} {'x' * 100} {TOKEN}",
+        "startTime": round((NOW - timedelta(minutes=1)).timestamp() * 1e6),
+        "duration": 1000,
+        "processID": "p",
+    }
+    return {"data": [{"traceID": "ab" * 8, "spans": [span], "processes": {"p": {"serviceName": "checkout"}}}]}
+
+
+def answer_to(target: str) -> str:
+    path = target.split("?", 1)[0]
+    if path == "/metrics":
+        labels = ",".join(f'{name}="{value}"' for name, value in LABELS.items())
+        return f"requests_total{{{labels}}} 1\n"
+    if path == "/broken":
+        return f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"
+    if path.startswith("/api/v1/"):
+        return json.dumps(prometheus_answer(path.rsplit("/", 1)[-1]))
+    return json.dumps(jaeger_answer(path.removeprefix("/api/")))
+
+
+@pytest.fixture
+async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterator[Site]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = answer_to(head.split(b" ", 2)[1].decode()).encode()
+        writer.write(f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async def tenant() -> Redactor:
+        return TENANT
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    context = ConnectorContext(services=(Service(name="checkout"),), outbound=outbound, now=clock, redactor=tenant)
+    yield Site(folder=tmp_path, port=server.sockets[0].getsockname()[1], context=context)
+    server.close()
+
+
+def prometheus_of(site: Site) -> dict[str, Any]:
+    return {"url": f"http://127.0.0.1:{site.port}"}
+
+
+def openmetrics_of(site: Site) -> dict[str, Any]:
+    return {"targets": {"checkout": f"http://127.0.0.1:{site.port}/metrics"}}
+
+
+def logfiles_of(site: Site) -> dict[str, Any]:
+    lines = [PLANTED, *KEY_BLOCK, "fine", f"{'x' * 7_980} {TOKEN}"]
+    return {"roots": [str(site.folder)], "files": {"checkout": str(written(site.folder, lines, as_text))}}
+
+
+def git_of(site: Site) -> dict[str, Any]:
+    repository = site.folder / "repository"
+    repository.mkdir()
+    who = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+
+    def git(*arguments: str) -> None:
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **who}
+        subprocess.run(["git", "-C", str(repository), *arguments], check=True, capture_output=True, env=environment)  # noqa: S607
+
+    git("init", "-q")
+    for number, content in enumerate(("first\n", f"{BLOCK}\n{PLANTED}\n{'y ' * 29_950}{TOKEN}\n")):
+        (repository / "settings.txt").write_text(content)
+        git("add", ".")
+        git("commit", "-q", "-m", f"release {number} {PLANTED}")
+        git("tag", "-a", f"deploy/checkout/{number}", "-m", f"{PLANTED}")
+    return {"repository": str(repository)}
+
+
+def commands_of(site: Site) -> dict[str, Any]:
+    program = site.folder / "control.py"
+    program.write_text(
+        "import json, sys\n"
+        f"words = {[PLANTED, *KEY_BLOCK]!r}\n"
+        "if sys.argv[1] == 'status':\n"
+        f"    print(json.dumps({{'version': {SHA!r}, 'state': {TOKEN!r}}}))\n"
+        "else:\n"
+        "    print('\\n'.join(words), file=sys.stderr if sys.argv[1] == 'fail' else sys.stdout)\n"
+        f"    print('x' * (1000 - 10 - len('\\n'.join(words)) - 1) + {TOKEN!r})\n"
+        "    sys.exit(sys.argv[1] == 'fail')\n"
+    )
+    argv = (sys.executable, str(program))
+    made = [("status", "read_target"), ("show", "show"), ("fail", "fail")]
+    return {
+        "command": [
+            {"name": name, "action": action, "argv": (*argv, name), "risk": "read", "max_output_bytes": 1_000}
+            for name, action in made
+        ]
+    }
+
+
+CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
+    "commands": commands_of,
+    "git": git_of,
+    "jaeger": prometheus_of,
+    "logfiles": logfiles_of,
+    "openmetrics": openmetrics_of,
+    "prometheus": prometheus_of,
+}
+SERVICE = st.fixed_dictionaries({"service": st.just("checkout")})
+CONTAINS = st.one_of(st.just(""), st.sampled_from(FRAGMENTS))
+ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "compare_versions": st.fixed_dictionaries({"service": st.just("checkout"), "from_version": st.just("HEAD~1")}),
+    "fail": SERVICE,
+    "file_at": st.fixed_dictionaries({"path": st.just("settings.txt")}),
+    "find_traces": SERVICE,
+    "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "list_alerts": st.just({}),
+    "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
+    "list_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "list_rules": st.fixed_dictionaries({"contains": CONTAINS}),
+    "metric_history": st.just({"service": "checkout", "name": "requests_total"}),
+    "query": st.just({"promql": "requests_total"}),
+    "query_range": st.just({"promql": "requests_total"}),
+    "read_trace": st.just({"trace": "ab" * 8}),
+    "search_logs": st.fixed_dictionaries(
+        {"service": st.just("checkout"), "grep": CONTAINS, "limit": st.integers(1, 20)}
+    ),
+    "service_status": SERVICE,
+    "show": SERVICE,
+    "show_commit": st.just({}),
+}
+
+
+def test_every_connector_is_tried() -> None:
+    assert set(CONFIGS) == set(discover_connectors())
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_no_tool_of_a_connector_shows_a_secret_or_finds_one(name: str, site: Site, data: st.DataObject) -> None:
+    kind = discover_connectors()[name]
+    folder = site.folder / letters(8)
+    folder.mkdir()
+    here = Site(folder=folder, port=site.port, context=site.context)
+    connector = kind(kind.config_model.model_validate(CONFIGS[name](here)), site.context)
+    if hasattr(connector, "scrape"):
+        await connector.scrape()
+    for offered in connector.tools():
+        drawn = data.draw(ARGUMENTS[offered.name], label=offered.name)
+        answer = await asked(offered, {**drawn, **versions(connector, offered)})
+        sought = next((value for value in drawn.values() if value in FRAGMENTS), None)
+        assert not leaks(repr(answer).replace(f"'{sought}'", "the caller's own words")), offered.name
+        assert sought is None or told_nothing(answer), offered.name
+
+
+async def asked(offered: Tool, arguments: dict[str, Any]) -> object:
+    """The output of a tool, or what its error says."""
+    try:
+        return await offered.run(offered.parse(arguments))
+    except AgentError as exc:
+        return str(exc)
+
+
+def versions(connector: Connector, offered: Tool) -> dict[str, str]:
+    """The ids of the two commits, for tools of git that want them."""
+    fields = {"version", "from_version", "to_version"} & set(offered.arguments.model_fields)
+    if not fields:
+        return {}
+    folder = str(connector.config.repository)
+    said = subprocess.run(["git", "-C", folder, "rev-list", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S607
+    new, old = said.stdout.split()
+    return {field: old if field == "from_version" else new for field in fields}
+
+
+def told_nothing(answer: object) -> bool:
+    return any(text in repr(answer) for text in ("no matching lines", "nothing found", "no samples"))
+
+
+async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> None:
+    window = Window(start=START, end=NOW + timedelta(minutes=1))
+    read: list[object] = []
+    for name in sorted(CONFIGS):
+        kind = discover_connectors()[name]
+        connector: Any = kind(kind.config_model.model_validate(CONFIGS[name](site)), site.context)
+        if name == "openmetrics":
+            await connector.scrape()
+        for source in ("read_series", "read_logs", "read_changes", "read_spans"):
+            if hasattr(connector, source):
+                answer = await getattr(connector, source)(window)
+                read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
+    assert len(read) == 5
+    assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
+
+
+async def test_a_page_that_is_no_metrics_is_told_of_without_its_secrets(site: Site) -> None:
+    kind: Any = discover_connectors()["openmetrics"]
+    config = kind.config_model(targets={"checkout": f"http://127.0.0.1:{site.port}/broken"})
+    connector = kind(config, site.context)
+    assert not leaks((await connector.check()).detail)
+    read = await connector.read_series(Window(start=START, end=NOW + timedelta(minutes=1)))
+    assert read.gaps
+    assert not leaks(read.gaps)
+
+
+@pytest.fixture(autouse=True)
+def _clock_starts_now(clock: Clock) -> None:
+    clock.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -1,0 +1,372 @@
+"""Whole runs of the loop: Claude behind the strict stand-in, which refuses whatever the real API would refuse."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fakes.messages_api import Answer, MessagesApi, answer, call, error_event, say, status, think
+from fakes.rig import Rig, restart_draft
+from fakes.scripted_model import ScriptedModel
+from fakes.scripted_model import call as scripted_call
+
+from agents.incidents.requests import Done, NothingToDo
+from agents.models.budget import Budget
+from agents.models.claude_model import ClaudeModel
+from agents.models.model import Block, TurnRequest
+from agents.models.offline import OfflineModel
+from store.database.session import Database
+from store.secrets.redaction import Redacted
+from store.tenancy import tenants
+
+RigOf = Callable[..., Rig]
+ClaudeOf = Callable[..., ClaudeModel]
+RANK = call("rank_causes", {"minutes": 5})
+
+
+def results(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """All tool_result blocks of a request."""
+    blocks = [
+        b for m in body["messages"] if m["role"] == "user" and isinstance(m["content"], list) for b in m["content"]
+    ]
+    return [block for block in blocks if block["type"] == "tool_result"]
+
+
+def turns(body: dict[str, Any]) -> int:
+    return sum(m["role"] == "assistant" for m in body["messages"])
+
+
+def conclude(body: dict[str, Any]) -> Answer:
+    ranking = next(r["content"] for r in results(body) if "symptom" in str(r["content"]))
+    return answer(think("done"), call("conclude", restart_draft(str(ranking))))
+
+
+def then_conclude(*first: Answer) -> Callable[[dict[str, Any]], Answer]:
+    """The given turns, then a conclusion."""
+
+    def script(body: dict[str, Any]) -> Answer:
+        return first[turns(body)] if turns(body) < len(first) else conclude(body)
+
+    return script
+
+
+def refused(api: MessagesApi) -> list[str]:
+    return [str(entry.error) for entry in api.log if entry.status == 400]
+
+
+async def test_a_whole_run_is_accepted_by_the_strict_api(
+    database: Database, rig_of: RigOf, claude_of: ClaudeOf
+) -> None:
+    api = MessagesApi(
+        then_conclude(
+            answer(think("look"), say("Looking."), RANK, call("what_changed"), call("log_patterns")),
+            answer(call("fetch_more", {"artifact": "A1"}), call("rollback_deployment", {"service": "checkout"})),
+        )
+    )
+    rig = rig_of(claude=claude_of(api))
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
+    assert refused(api) == []
+    assert (verdict.model, verdict.offline_because) == ("claude", None)
+    assert verdict.cause is not None
+    assert verdict.cost_usd > 0
+    assert verdict.reads == 5
+    first, *later = api.requests
+    assert all(body["system"] == first["system"] and body["tools"] == first["tools"] for body in later)
+    for before, after in zip(api.requests, later, strict=False):
+        assert after["messages"][: len(before["messages"])] == before["messages"]
+    assert [entry.usage["cache_read_input_tokens"] > 0 for entry in api.log] == [False, True, True]
+    investigation = (await rig.case(run)).investigation
+    assert (investigation.turns, investigation.tool_calls) == (3, 6)
+    assert investigation.input_tokens > 1000
+
+
+async def test_reads_of_one_turn_run_together(rig_of: RigOf) -> None:
+    running: list[int] = []
+
+    def script(request: TurnRequest, turn: int) -> list[Block]:
+        return [scripted_call(0, n, "rank_causes", {"minutes": 5 + n}) for n in range(3)] if turn == 0 else []
+
+    rig = rig_of(script=script)
+    original = rig.runtime.evidence.run
+    both = asyncio.Event()
+
+    async def counting(*args: Any) -> Any:
+        running.append(1)
+        if len(running) == 3:
+            both.set()
+        await asyncio.wait_for(both.wait(), timeout=20)
+        return await original(*args)
+
+    class Counting:
+        run = staticmethod(counting)
+
+    object.__setattr__(rig.runtime, "evidence", Counting())
+    run = await rig.ask()
+    assert [a.is_error for a in (await rig.case(run)).artifacts] == [False] * 3
+
+
+@pytest.mark.parametrize("step", ["open", "turn 0", "tools 0", "turn 1", "tools 1", "propose"])
+async def test_a_crash_before_any_checkpoint_goes_on_where_it_was(
+    rig_of: RigOf, claude_of: ClaudeOf, step: str
+) -> None:
+    api = MessagesApi(then_conclude(answer(RANK, call("what_changed"))))
+    rig = rig_of(claude=claude_of(api))
+    rig.engine.crash_after = {step}
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
+    assert refused(api) == []
+    assert (verdict.model, verdict.reads, len(api.requests)) == ("claude", 2, 2)
+    assert (await rig.actions()).count("agent.investigation.concluded") == 1
+
+
+async def test_without_a_conclusion_the_model_is_asked_for_one(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK), answer(say("It is the pool."))))
+    rig = rig_of(claude=claude_of(api))
+    verdict = await rig.verdict(await rig.ask())
+    assert refused(api) == []
+    assert verdict.model == "claude"
+    assert api.requests[-1]["messages"][-1]["role"] == "user"
+    assert "conclude" in str(api.requests[-1]["messages"][-1])
+
+
+async def test_a_model_that_never_concludes_ends_in_an_abstention(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(lambda _body: answer(say("Hm.")))
+    rig = rig_of(claude=claude_of(api))
+    verdict = await rig.verdict(await rig.ask())
+    assert (verdict.confidence, verdict.cause) == ("none", None)
+    assert "ended before a conclusion" in verdict.not_known[0]
+    assert len(api.requests) == 3
+    assert rig.notes.count("concluded") == 1
+
+
+async def test_a_paused_turn_goes_on(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK), answer(say("A moment."), stop_reason="pause_turn")))
+    rig = rig_of(claude=claude_of(api))
+    verdict = await rig.verdict(await rig.ask())
+    assert (refused(api), verdict.model) == ([], "claude")
+
+
+async def test_a_call_that_was_cut_off_is_not_run(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK, call("log_patterns", {"minutes": 1}), stop_reason="max_tokens")))
+    rig = rig_of(claude=claude_of(api))
+    run = await rig.ask()
+    assert refused(api) == []
+    assert [a.tool for a in (await rig.case(run)).artifacts] == ["rank_causes"]
+    cut = results(api.requests[-1])[1]
+    assert cut["is_error"] is True
+    assert "cut off" in cut["content"]
+
+
+async def test_a_conclusion_that_was_cut_off_is_not_stored(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    half = call("conclude", {"headline": "checkout is", "confidence": "high"})
+    api = MessagesApi(then_conclude(answer(RANK), answer(half, stop_reason="max_tokens")))
+    verdict_rig = rig_of(claude=claude_of(api))
+    verdict = await verdict_rig.verdict(await verdict_rig.ask())
+    assert verdict.headline == "checkout: stuck. Restart ready."
+
+
+@pytest.mark.parametrize(
+    ("last", "because"),
+    [
+        (answer(stop_reason="refusal"), "declined"),
+        (answer(say("I would rather"), stop_reason="refusal"), "declined"),
+        (answer(say("so"), stop_reason="model_context_window_exceeded"), "longer than Claude can read"),
+        (answer(call("fetch_more", {"artifact": "A1"}), stop_reason="model_context_window_exceeded"), "longer than"),
+        (answer(), "empty answer"),
+    ],
+)
+async def test_where_claude_cannot_go_on_the_offline_investigator_does(
+    rig_of: RigOf, claude_of: ClaudeOf, last: Answer, because: str
+) -> None:
+    api = MessagesApi(then_conclude(answer(RANK), last))
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel())
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
+    assert refused(api) == []
+    assert verdict.model == "offline"
+    assert because in (verdict.offline_because or "")
+    assert verdict.cause is not None
+    assert len(api.requests) == 2
+    kinds = [m.meta.get("kind") for m in (await rig.case(run)).messages]
+    assert kinds.count("offline") == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "because"),
+    [
+        ([status(529)], "overloaded or down"),
+        ([status(401)], "refused the API key"),
+        ([status(400)], "malformed"),
+        ([error_event()] * 3, "broke off"),
+    ],
+)
+async def test_when_claude_fails_the_offline_investigator_takes_over_in_the_same_history(
+    rig_of: RigOf, claude_of: ClaudeOf, faults: list[Any], because: str
+) -> None:
+    def script(_body: dict[str, Any]) -> Answer:
+        api.fail_next(*faults)  # every further request fails
+        return answer(RANK)
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel())
+    run = await rig.ask()
+    verdict = await rig.verdict(run)
+    assert verdict.model == "offline"
+    assert because in (verdict.offline_because or "")
+    assert verdict.cause is not None
+    assert verdict.cost_usd > 0
+    assert (await rig.case(run)).messages[1].meta["model"] == "claude-sonnet-5-5"
+    assert rig.notes.count("concluded") == 1
+
+
+async def test_a_claude_that_is_never_reached_costs_no_investigation(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(())
+    api.fail_next(status(401))
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel())
+    verdict = await rig.verdict(await rig.ask())
+    assert (verdict.model, verdict.cost_usd, len(api.requests)) == ("offline", 0.0, 1)
+    assert verdict.cause is not None
+
+
+async def test_a_tenant_without_a_model_never_reaches_the_provider(
+    database: Database, rig_of: RigOf, claude_of: ClaudeOf
+) -> None:
+    api = MessagesApi(then_conclude())
+    rig = rig_of(claude=claude_of(api))
+    async with rig.db.tenant(rig.tenant) as s:
+        await tenants.update_settings(s, model="none")
+    verdict = await rig.verdict(await rig.ask())
+    assert api.log == []
+    assert (verdict.model, verdict.offline_because, verdict.cost_usd) == ("offline", None, 0.0)
+
+
+async def test_with_todays_cap_used_up_the_offline_investigator_answers_in_full(
+    rig_of: RigOf, claude_of: ClaudeOf
+) -> None:
+    api = MessagesApi(then_conclude())
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel())
+    async with rig.db.tenant(rig.tenant) as s:
+        await tenants.update_settings(s, daily_usd_cap=0.0)
+    verdict = await rig.verdict(await rig.ask())
+    assert api.log == []
+    assert verdict.offline_because == "today's spending cap is reached"
+    assert verdict.cause is not None
+
+
+async def test_over_budget_the_offline_investigator_takes_over_and_the_verdict_says_why(
+    rig_of: RigOf, claude_of: ClaudeOf
+) -> None:
+    api = MessagesApi(lambda body: answer(call("rank_causes", {"minutes": 5 + turns(body)})))
+    rig = rig_of(claude=claude_of(api), offline=OfflineModel(), budget=Budget(max_turns=3))
+    verdict = await rig.verdict(await rig.ask())
+    assert refused(api) == []
+    assert len(api.requests) == 3
+    assert verdict.offline_because == "over budget: took 3 of 3 turns"
+    assert verdict.cause is not None
+
+
+async def test_near_the_budget_the_model_is_told_once_to_conclude(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    def script(body: dict[str, Any]) -> Answer:
+        told = [m for m in body["messages"] if m["role"] == "system" and "Conclude now" in str(m["content"])]
+        return conclude(body) if told else answer(call("rank_causes", {"minutes": 5 + turns(body)}))
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api), budget=Budget(max_turns=4))
+    verdict = await rig.verdict(await rig.ask())
+    assert refused(api) == []
+    assert (verdict.model, verdict.offline_because, len(api.requests)) == ("claude", None, 4)
+
+
+async def test_identical_calls_past_the_limit_are_answered_without_running(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(*[RANK] * 5)))
+    rig = rig_of(claude=claude_of(api), budget=Budget(max_repeats=2), offline=OfflineModel())
+    run = await rig.ask()
+    ran = [
+        a
+        for a in (await rig.case(run)).artifacts
+        if a.tool == "rank_causes" and not a.tool_use_id.startswith("toolu_offline")
+    ]
+    assert len(ran) == 2
+
+
+async def test_stop_during_a_long_model_call_ends_it(database: Database, rig_of: RigOf) -> None:
+    cancelled = asyncio.Event()
+    asked = asyncio.Event()
+
+    class Slow:
+        name = "slow"
+        offline = True
+
+        async def ask(self, request: TurnRequest, *, on_text: object = None) -> Any:
+            asked.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+    rig = rig_of(offline=Slow())
+    run = await rig.begin()
+    await asked.wait()
+    assert isinstance(await rig.desk.stop(await rig.person(), run), Done)
+    await rig.engine.settle()
+    assert cancelled.is_set()
+    assert (await rig.case(run)).investigation.status == "stopped"
+    assert rig.notes.count("concluded") == 1
+    assert isinstance(await rig.desk.stop(await rig.person(), run), NothingToDo)
+
+
+async def test_a_remark_reaches_the_next_turn_and_only_once(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK), answer(call("what_changed"))))
+    rig = rig_of(claude=claude_of(api))
+
+    async def remark() -> None:
+        run = rig.runs()[0]
+        for _ in range(2):  # delivered twice
+            done = await rig.desk.steer(await rig.person(), run, text=Redacted.ours("not payments"), source_ts="9.9")
+            assert isinstance(done, Done)
+
+    rig.engine.before["tools 0"] = remark
+    rig.engine.crash_after = {"turn 1"}
+    run = await rig.ask()
+    assert refused(api) == []
+    counts = [str(body["messages"]).count("A person in the thread says: not payments") for body in api.requests]
+    assert counts == [0, 1, 1]
+    late = await rig.desk.steer(await rig.person(), run, text=Redacted.ours("too late"), source_ts="10.0")
+    assert isinstance(late, NothingToDo)
+
+
+async def test_a_remark_before_the_first_turn_is_in_it(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK)))
+    rig = rig_of(claude=claude_of(api))
+
+    async def remark() -> None:
+        await rig.desk.steer(await rig.person(), rig.runs()[0], text=Redacted.ours("look at checkout"), source_ts="9.9")
+
+    rig.engine.before["turn 0"] = remark
+    await rig.ask()
+    assert "look at checkout" in str(api.requests[0]["messages"])
+    assert refused(api) == []
+
+
+async def test_a_model_of_ours_that_breaks_fails_the_run_with_a_reference_and_is_reported(rig_of: RigOf) -> None:
+    def script(request: TurnRequest, turn: int) -> list[Block]:
+        raise KeyError("canary")
+
+    rig = rig_of(offline=ScriptedModel(script=script))
+    run = await rig.ask()
+    assert (await rig.case(run)).investigation.status == "failed"
+    assert rig.notes.count("concluded") == 1
+    assert "agent.investigation.failed" in await rig.actions()
+
+
+async def test_seconds_in_the_verdict_are_of_the_clock(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(then_conclude(answer(RANK)))
+    rig = rig_of(claude=claude_of(api))
+
+    async def later() -> None:
+        rig.clock.advance(timedelta(seconds=13))
+
+    rig.engine.before["tools 0"] = later
+    assert (await rig.verdict(await rig.ask())).seconds == 13.0
