@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agents.connecting.toolbox import Toolbox
-from agents.durable.workflow import Queue
 from agents.meter import Meter, Unmetered
 from agents.models.budget import Budget
 from agents.models.model import ChatModel
 from agents.processes.evidence_pool import EvidencePool
 from agents.reporter import Reporter
+from agents.workflow import Queue
 from store.database.session import Database
 from store.ids import InboxId, TenantId
 

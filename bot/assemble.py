@@ -25,7 +25,6 @@ from agents.connecting.outbound import Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.durable.engine import Engine, EngineSettings
 from agents.durable.process_lock import SlotLost
-from agents.durable.workflow import workflow_id
 from agents.errors import NotPermitted
 from agents.incidents.reconciler import LOOK_EVERY, Reconciler
 from agents.incidents.service import FrontDesk
@@ -34,6 +33,7 @@ from agents.models.budget import Budget
 from agents.models.offline import OfflineModel
 from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
+from agents.workflow import workflow_id
 from bot.damage import require_undamaged
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house

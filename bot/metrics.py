@@ -14,9 +14,9 @@ from typing import Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from agents.connecting.connector import discover_connectors
-from agents.durable.workflow import discover_workflows
 from agents.investigation.loop import Outcome
 from agents.verdict import Confidence
+from agents.workflow import discover_workflows
 from store.incidents.approvals import ApprovalState
 
 _FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)

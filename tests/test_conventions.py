@@ -11,9 +11,9 @@ import pytest
 from agents import remediations, workflows
 from agents.connecting import connectors
 from agents.connecting.connector import discover_connectors
-from agents.durable.workflow import discover_workflows
 from agents.remediation import discover_remediations
 from agents.webhooks import discover_providers, providers
+from agents.workflow import discover_workflows
 from handlers.slack import buttons, commands, modals
 from handlers.slack.button import discover_buttons
 from handlers.slack.command import discover_commands

@@ -31,7 +31,7 @@ from agents.durable.process_lock import Slot, SlotLost, take_slot
 from agents.durable.queue_workers import POLL_S, QueueWorkers, end_idle_rounds, wake
 from agents.durable.sealed_words import SealedWords, closed_word
 from agents.durable.steps import Steps
-from agents.durable.workflow import Lane, Life, Workflow, discover_workflows
+from agents.workflow import Lane, Life, Workflow, discover_workflows
 from store.database.engine import drop_if_hung_up
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from dbos._serialization import Serializer
 
-from agents.durable.workflow import StepFailed
+from agents.workflow import StepFailed
 
 _WORD_MAX: Final = 200
 _WORD: Final = re.compile(rf"[\w:.+-]{{0,{_WORD_MAX}}}")  # ids and closed words have no blanks; sentences do

@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from agents.durable.patience import Patience
-from agents.durable.workflow import StepFailed
 from agents.failure import log_failure
+from agents.workflow import StepFailed
 from store.database.trouble import passes
 
 log = logging.getLogger("autoheal.steps")

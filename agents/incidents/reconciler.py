@@ -12,9 +12,9 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from agents.durable.workflow import Life, Queue, StepFailed, workflow_id
 from agents.failure import log_failure
 from agents.runtime import Runtime
+from agents.workflow import Life, Queue, StepFailed, workflow_id
 from agents.workflows.investigate import end_broken
 from store.errors import TenantFrozen, UnknownTenant
 from store.ids import TenantId

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agents.approvals import approval as approval_life
-from agents.durable.workflow import workflow_id
 from agents.errors import AgentError
 from agents.incidents import requests
 from agents.incidents.requests import Ask, Done, Investigating, NothingToDo
@@ -28,6 +27,7 @@ from agents.permission import (
 from agents.remediation import Impossible, Plan, PlanReason, discover_remediations
 from agents.runtime import Runtime
 from agents.tool import Risk
+from agents.workflow import workflow_id
 from agents.workflows.remediate import TOPIC
 from store import audit, incidents
 from store.audit import Actor, events

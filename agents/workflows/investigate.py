@@ -9,11 +9,11 @@ from functools import partial
 from typing import Final
 
 from agents.approvals import approval
-from agents.durable.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from agents.investigation import conclusion, loop
 from agents.investigation.case import load_case
 from agents.investigation.loop import Outcome
 from agents.runtime import Runtime
+from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from store import audit
 from store.audit import Actor, events
 from store.ids import InvestigationId, TenantId

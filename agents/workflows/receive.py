@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agents.durable.workflow import Lane, Run, Workflow
 from agents.runtime import Runtime
+from agents.workflow import Lane, Run, Workflow
 from store.ids import InboxId, TenantId
 
 

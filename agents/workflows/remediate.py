@@ -12,8 +12,8 @@ from typing import Final
 from agents.approvals import approval
 from agents.approvals.approval import Recheck
 from agents.approvals.healing import Healed
-from agents.durable.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from agents.runtime import Runtime
+from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
 from store import audit, incidents
 from store.audit import events
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
-from agents.durable.workflow import workflow_id
+from agents.workflow import workflow_id
 from handlers.slack.inbound.arrival import ARRIVAL, TokensRevoked, Uninstalled
 from handlers.slack.inbound.intake import RECEIVE
 from store.audit import Actor

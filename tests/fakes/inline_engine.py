@@ -1,6 +1,6 @@
 """Workflows without a database of their own: for tests of what bodies and steps do, on a clock that is set by hand.
 
-It keeps the contract of `agents.durable.workflow`: one run per id, finished steps answer from their checkpoint, a body
+It keeps the contract of `agents.workflow`: one run per id, finished steps answer from their checkpoint, a body
 that is run again starts from the top. Sleeping moves the clock; waiting for a word ends by a word or by `pass_time`.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.durable.workflow import Life, StepFailed, discover_workflows
 from agents.failure import log_failure
 from agents.runtime import Runtime
+from agents.workflow import Life, StepFailed, discover_workflows
 
 log = logging.getLogger("autoheal.engine")
 
@@ -180,7 +180,7 @@ class InlineEngine:
 
 
 class _InlineRun:
-    """`agents.durable.workflow.Run`."""
+    """`agents.workflow.Run`."""
 
     def __init__(self, engine: InlineEngine, workflow_id: str, run: _Started) -> None:
         self._engine = engine

@@ -16,7 +16,6 @@ import yaml
 from sqlalchemy import select
 
 from agents.connecting.toolbox import Toolbox
-from agents.durable.workflow import Life
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import FrontDesk
 from agents.permission import Person
@@ -24,6 +23,7 @@ from agents.processes.evidence_pool import EvidencePool
 from agents.remediation import Plan
 from agents.runtime import Runtime
 from agents.tool import Risk
+from agents.workflow import Life
 from bot.demo.workspace import Workspace
 from bot.slack_app import SocketMode, build_app
 from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from agents.durable.workflow import workflow_id
+from agents.workflow import workflow_id
 from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, Message
 from handlers.slack.inbound.caller import Workspace
 from handlers.slack.inbound.payload import Origin, Parsed, Unreadable, parse

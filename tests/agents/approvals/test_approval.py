@@ -12,10 +12,10 @@ from fakes.rig import Rig
 from fakes.rollback import applied_rollback
 
 from agents.approvals import approval
-from agents.durable.workflow import workflow_id
 from agents.incidents.requests import AlreadyDecided, Done, NothingToDo, PlanChanged
 from agents.permission import Denied
 from agents.remediation import Plan, discover_remediations
+from agents.workflow import workflow_id
 from store.database.session import Database
 from store.ids import ApprovalId, stable_id
 from store.incidents import approvals

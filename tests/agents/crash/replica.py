@@ -19,13 +19,13 @@ from victim import Log, now, script
 
 from agents.connecting.toolbox import Toolbox
 from agents.durable.engine import Engine, EngineSettings
-from agents.durable.workflow import workflow_id
 from agents.incidents.requests import Ask
 from agents.incidents.service import FrontDesk
 from agents.models.budget import Budget
 from agents.permission import Person
 from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
+from agents.workflow import workflow_id
 from bot.timetable import Timetable
 from store import inbox
 from store.database.session import Database

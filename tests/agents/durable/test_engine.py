@@ -19,9 +19,9 @@ from agents.durable import queue_workers
 from agents.durable.engine import Engine, EngineSettings
 from agents.durable.process_lock import SlotTaken, take_all_slots, take_slot
 from agents.durable.sealed_words import SealedWords
-from agents.durable.workflow import Lane, Run, StepFailed, Workflow
 from agents.meter import Unmetered
 from agents.runtime import Runtime
+from agents.workflow import Lane, Run, StepFailed, Workflow
 
 module_loop = pytest.mark.asyncio(loop_scope="module")  # DBOS starts once for all of them
 

@@ -9,7 +9,7 @@ import pytest
 
 from agents.durable.patience import Patience
 from agents.durable.steps import Steps
-from agents.durable.workflow import StepFailed
+from agents.workflow import StepFailed
 from store.errors import StoreBusy
 
 RUN = "t:1:investigate:1"

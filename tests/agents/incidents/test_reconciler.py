@@ -8,8 +8,8 @@ import pytest
 from fakes.rig import Rig
 from fakes.scripted_model import call
 
-from agents.durable.workflow import Life, workflow_id
 from agents.incidents.reconciler import Reconciler
+from agents.workflow import Life, workflow_id
 from store.ids import ApprovalId, InvestigationId
 from store.incidents import investigations
 from store.incidents.approvals import ApprovalState

@@ -6,7 +6,7 @@ import pytest
 from fakes.rig import Rig
 from fakes.scripted_model import call, say
 
-from agents.durable.workflow import workflow_id
+from agents.workflow import workflow_id
 from store.incidents import investigations
 
 RigOf = Callable[..., Rig]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from fakes.rig import Rig
 
-from agents.durable.workflow import workflow_id
+from agents.workflow import workflow_id
 from store.ids import InboxId, TenantId
 
 

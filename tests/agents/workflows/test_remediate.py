@@ -3,7 +3,7 @@
 import pytest
 from fakes.rig import Rig
 
-from agents.durable.workflow import workflow_id
+from agents.workflow import workflow_id
 
 STEPS = ["show card", "re-check", "show re-check", "apply", "show applied", "begin verifying", "finish", "tell"]
 
