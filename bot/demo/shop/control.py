@@ -30,7 +30,7 @@ def read_answer(line: bytes) -> dict[str, Any]:
     return answer
 
 
-def ask(home: Path, request: dict[str, object], *, timeout_s: float = 30.0) -> dict[str, Any]:
+def ask(home: Path, request: dict[str, object], *, timeout_s: float = 90.0) -> dict[str, Any]:
     """Changes the working folder of the process; for command lines."""
     try:
         os.chdir(home)

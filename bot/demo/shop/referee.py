@@ -7,6 +7,7 @@ provider. Nothing that it knows is written to disk.
 import argparse
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -295,7 +296,7 @@ def _fetch(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=2.0) as response:  # noqa: S310 - our own loopback address
             return str(response.read(), "utf-8")
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return ""
 
 

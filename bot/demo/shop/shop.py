@@ -14,9 +14,9 @@ from bot.demo.shop.plan import DEPENDS_ON, ROLES, Topology, free_ports, plan_sho
 from bot.demo.shop.repository import Repository
 from bot.demo.shop.scenarios import SCENARIOS
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0  # longer than the supervisor gives each service
 ANSWER_TIMEOUT_S = 150.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 30.0  # longer than the supervisor takes to stop the services
 
 
 class ShopError(Exception):
