@@ -265,7 +265,7 @@ class Workspace:
         """The `url_verification` handshake of HTTP delivery."""
         return isinstance(self._delivery, HttpDelivery) and await self._delivery.challenge()
 
-    async def wait_for(self, predicate: "Callable[[Workspace], T]", timeout: float = 5.0) -> T:  # noqa: ASYNC109
+    async def wait_for(self, predicate: "Callable[[Workspace], T]", timeout: float = 60.0) -> T:  # noqa: ASYNC109
         """The predicate's first true result, asked now and after each change. TimeoutError after real seconds."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 

@@ -9,7 +9,7 @@ export class Composer {
     this.where = where;
     this.at = 0;
     this.found = [];
-    this.area = h("textarea", { rows: 1, spellcheck: "true", oninput: () => this.changed(), onkeydown: (event) => this.key(event), onblur: () => setTimeout(() => this.close(), 150), onclick: () => this.changed() });
+    this.area = h("textarea", { rows: 1, spellcheck: "true", oninput: () => this.changed(), onkeydown: (event) => this.key(event), onblur: () => setTimeout(() => document.activeElement === this.area || this.close(), 150), onclick: () => this.changed() });
     this.send = h("button", { type: "button", class: "send", "aria-label": "Send", title: "Send (Enter)", disabled: true, onclick: () => this.submit() }, icon("send", 18));
     this.popup = h("div", { class: "popup", role: "listbox", "aria-label": "Suggestions", hidden: true });
     this.error = h("p", { class: "composer-error", role: "alert", hidden: true });

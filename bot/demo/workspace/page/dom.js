@@ -36,12 +36,16 @@ export function link(url, ...children) {
   return h("a", { href: safe.href, target: "_blank", rel: "noopener noreferrer" }, children);
 }
 
-/** Makes the children of `parent` exactly `nodes`, moving as few as possible. */
+/**
+ * Makes the children of `parent` exactly `nodes`. What goes is taken out first, so that what stays is not moved: a moved
+ * field loses the focus, and what is being typed with it.
+ */
 export function sync(parent, nodes) {
+  const stays = new Set(nodes);
+  for (const child of [...parent.childNodes]) if (!stays.has(child)) child.remove();
   nodes.forEach((node, index) => {
     if (parent.childNodes[index] !== node) parent.insertBefore(node, parent.childNodes[index] || null);
   });
-  while (parent.childNodes.length > nodes.length) parent.lastChild.remove();
 }
 
 const PATHS = {

@@ -73,19 +73,40 @@ const HANDLERS = {
 
 const listeners = [];
 let planned = false;
+let pressed = false;
 
 export function onChange(listener) {
   listeners.push(listener);
 }
 
+function redraw() {
+  if (pressed) return;
+  planned = false;
+  listeners.forEach((listener) => listener());
+}
+
 export function changed() {
   if (planned) return;
   planned = true;
-  requestAnimationFrame(() => {
-    planned = false;
-    listeners.forEach((listener) => listener());
-  });
+  requestAnimationFrame(redraw);
 }
+
+/* What is replaced between press and release is never clicked: while something is pressed, nothing is redrawn. */
+
+function press(event) {
+  if (event.type === "keydown" && event.key !== " ") return;
+  pressed = Boolean(event.target.closest?.("button, a, label, [role=option]"));
+}
+
+function release() {
+  if (!pressed) return;
+  pressed = false;
+  if (planned) requestAnimationFrame(redraw);
+}
+
+for (const begin of ["pointerdown", "keydown"]) document.addEventListener(begin, press, true);
+for (const end of ["pointerup", "pointercancel", "keyup"]) document.addEventListener(end, release, true);
+window.addEventListener("blur", release);
 
 /** Connects and stays connected; `onKind` hears of every change after it was applied. */
 export function connect(onKind) {

@@ -42,6 +42,9 @@ FLAGS = (
 )
 
 
+PATIENCE_S = 60.0  # for what hangs; a busy machine is no failure
+
+
 class PageError(AssertionError):
     """The page threw an exception, or never showed what was waited for; the text says which."""
 
@@ -74,7 +77,7 @@ class Page:
         number = next(self._ids)
         waiting = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await waiting
         del self._answers[number]
         if "error" in answer:
@@ -85,7 +88,7 @@ class Page:
         """Open `url` and wait until it has loaded."""
         self._loaded.clear()
         await self.send("Page.navigate", url=url)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await self._loaded.wait()
 
     async def evaluate(self, expression: str) -> Any:
@@ -95,7 +98,7 @@ class Page:
             raise PageError(str(answer["exceptionDetails"].get("exception", {}).get("description", answer)))
         return answer["result"].get("value")
 
-    async def wait_until(self, expression: str, *, seconds: float = 10) -> Any:
+    async def wait_until(self, expression: str, *, seconds: float = PATIENCE_S) -> Any:
         """The first truthy value of an expression. Raises PageError after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
@@ -105,11 +108,11 @@ class Page:
         except TimeoutError as exc:
             raise PageError(f"never true: {expression}; errors {self.errors}") from exc
 
-    async def wait_for(self, selector: str, *, seconds: float = 10) -> None:
+    async def wait_for(self, selector: str, *, seconds: float = PATIENCE_S) -> None:
         """Wait until the selector finds something visible."""
         await self.wait_until(f"Boolean({_find(selector)})", seconds=seconds)
 
-    async def wait_gone(self, selector: str, *, seconds: float = 10) -> None:
+    async def wait_gone(self, selector: str, *, seconds: float = PATIENCE_S) -> None:
         await self.wait_until(f"!({_find(selector)})", seconds=seconds)
 
     async def text(self, selector: str) -> str:
@@ -121,26 +124,36 @@ class Page:
         return int(await self.evaluate(f"document.querySelectorAll({json.dumps(selector)}).length"))
 
     async def click(self, selector: str) -> None:
-        """A real mouse click in the middle of the first visible match, scrolled into view."""
-        await self.wait_for(selector)
-        box = await self.evaluate(
-            f"(() => {{ const e = {_find(selector)}; e.scrollIntoView({{block: 'nearest'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        """A real mouse click in the middle of the first visible match, once it stands still and nothing covers it."""
+        await self.release(await self.hold(selector))
+
+    async def hold(self, selector: str) -> tuple[float, float]:
+        """The first half of a click: the button goes down on the first visible match. Returns where."""
+        x, y = await self.wait_until(_middle(selector))
+        await self._mouse("mouseMoved", x, y)
+        await self._mouse("mousePressed", x, y)
+        return x, y
+
+    async def release(self, at: tuple[float, float]) -> None:
+        """The second half of a click."""
+        await self._mouse("mouseReleased", *at)
+
+    async def _mouse(self, kind: str, x: float, y: float) -> None:
+        moved = kind == "mouseMoved"
+        await self.send(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button="none" if moved else "left",
+            buttons=int(kind == "mousePressed"),
+            clickCount=0 if moved else 1,
         )
-        for kind, buttons in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)):
-            await self.send(
-                "Input.dispatchMouseEvent",
-                type=kind,
-                x=box[0],
-                y=box[1],
-                button="none" if kind == "mouseMoved" else "left",
-                buttons=buttons,
-                clickCount=0 if kind == "mouseMoved" else 1,
-            )
 
     async def type(self, selector: str, text: str, *, enter: bool = False) -> None:
         """Click into a field and type; with `enter`, press Enter afterwards."""
         await self.click(selector)
+        await self.wait_until(f"document.activeElement === {_find(selector)}")
         await self.send("Input.insertText", text=text)
         if enter:
             await self.press("Enter")
@@ -204,11 +217,27 @@ def _find(selector: str) -> str:
     )
 
 
+def _middle(selector: str) -> str:
+    """JavaScript for the middle of the first visible match, or null while it moves or something lies on it."""
+    return f"""(async () => {{
+        const frame = () => new Promise(requestAnimationFrame);
+        const found = {_find(selector)};
+        if (!found) return null;
+        found.scrollIntoView({{block: 'nearest'}});
+        const before = found.getBoundingClientRect();
+        await frame(); await frame();
+        const after = found.getBoundingClientRect();
+        const at = [after.x + after.width / 2, after.y + after.height / 2];
+        const still = before.x === after.x && before.y === after.y && found === {_find(selector)};
+        return still && found.contains(document.elementFromPoint(...at)) ? at : null;
+    }})()"""
+
+
 async def _devtools(process: asyncio.subprocess.Process) -> str:
     """The address of the browser's DevTools, from its first lines of output."""
     if process.stderr is None:
         raise PageError("the browser has no output")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while line := (await process.stderr.readline()).decode():
             if found := re.search(r"ws://127\.0\.0\.1:(\d+)/", line):
                 return f"http://127.0.0.1:{found[1]}"

@@ -155,10 +155,33 @@ async def test_slash_command_answer_is_seen_by_its_asker_only(
         await page.click("#persona")
         await page.click("[data-persona=raj]")
         await page.wait_gone(".msg-private")
-        assert "raj" in await page.text("#persona")
+        await page.wait_until("document.querySelector('#persona').innerText.includes('raj')")
         await page.type("#main textarea", "hello", enter=True)
         await page.wait_until("document.querySelector('#main').innerText.includes('Raj Patel')")
         assert workspace.messages("incidents")[-1].user == workspace.users["raj"].id
+
+
+@pytest.mark.browser
+async def test_what_arrives_meanwhile_takes_neither_a_click_nor_the_focus(workspace: Workspace, page: Page) -> None:
+    async def arrive(words: str) -> None:
+        await workspace.post("raj", "#incidents", words)
+        await page.wait_until(f"document.querySelector('#main .list').innerText.includes({words!r})")
+
+    await page.type("#main textarea", "/au")
+    await page.wait_for("[role=option]")
+    await arrive("one")
+    assert await page.evaluate("document.activeElement === document.querySelector('#main textarea')")
+    assert await page.count("[role=option]") == 1
+    await page.press("Tab")
+    assert await page.evaluate("document.querySelector('#main textarea').value") == "/autoheal "
+    at = await page.hold("#persona")
+    await workspace.post("raj", "#checkout-team", "two")
+    await page.wait_until("import('/page/state.js').then((it) => it.state.messages.has('C0CHECKOUT'))")
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await page.release(at)
+    await page.click("[data-persona=raj]")
+    await page.wait_until("document.querySelector('#persona').innerText.includes('raj')")
+    await arrive("three")
 
 
 @pytest.mark.browser
