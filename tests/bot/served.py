@@ -16,8 +16,8 @@ from store.database.session import Database
 from store.keys.local_keys import LocalFileKeys
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_S = 60.0
-END_S = 30.0
+READY_S = 120.0
+END_S = 120.0
 
 
 @dataclass(kw_only=True)

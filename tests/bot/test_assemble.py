@@ -81,7 +81,7 @@ def answered(workspace: Workspace, thread: str) -> bool:
 
 async def scraped(http: httpx2.AsyncClient, line: str) -> str:
     """The metrics, once they hold `line`: a run is counted when it has ended, a little after its last message."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while line not in (metrics := (await http.get("/metrics")).text):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return metrics
@@ -95,7 +95,7 @@ async def test_over_http_a_mention_is_answered_and_what_slack_did_not_send_is_re
     async with serving(tmp_path / "log", http_settings(workspace, data, port)) as served:
         assert await workspace.verify_request_url()
         thread = await workspace.post("mia", CHANNEL, "@autoheal checkout is slow")
-        await workspace.wait_for(lambda w: answered(w, thread), timeout=60)
+        await workspace.wait_for(lambda w: answered(w, thread), timeout=120)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
 
             async def send(body: str, headers: dict[str, str]) -> int:
@@ -143,7 +143,7 @@ async def test_what_was_acknowledged_but_never_queued_is_handled_at_the_next_sta
         )
         await inbox.Inbox(store).record(tenant.id, left)
     async with serving(tmp_path / "log", http_settings(workspace, data, port)):
-        await workspace.wait_for(lambda w: answered(w, thread), timeout=60)
+        await workspace.wait_for(lambda w: answered(w, thread), timeout=120)
     assert sum("I could not look" in m.text for m in workspace.messages(CHANNEL, thread)) == 1
 
 

@@ -84,7 +84,7 @@ async def workspace() -> AsyncIterator[Workspace]:
 
 
 async def said(served: Served, words: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while words not in served.said:
             assert served.process.returncode is None, served.said
             await asyncio.sleep(0.1)
@@ -115,6 +115,6 @@ async def test_a_database_that_comes_late_is_waited_for_and_one_that_restarts_is
         server.start()
         await said(served, "slot.back")
         await workspace.post("mia", CHANNEL, "@autoheal status")
-        await workspace.wait_for(answered, timeout=60)
+        await workspace.wait_for(answered, timeout=120)
     assert served.process.returncode == 0
     assert "Traceback" not in served.said

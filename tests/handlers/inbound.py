@@ -151,7 +151,7 @@ class Slack:
 
     async def until(self, look: Callable[[], T]) -> T:
         """The first true result of `look`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (found := look()):  # noqa: ASYNC110 - what is looked at raises no event
                 await asyncio.sleep(0.005)
         return found

@@ -9,7 +9,7 @@ import pytest
 from agents.evidence.logs.lines import parse_line
 from store.secrets.redaction import Redactor, Secret
 
-PATIENCE_S = 20.0  # hundreds of times what each text takes; the unguarded ones took minutes to hours
+PATIENCE_S = 60.0  # hundreds of times what each text takes; the unguarded ones took minutes to hours
 
 SLOW_ONCE = {
     "underscores under a name": "token=" + "_" * 12_000 + "1!",

@@ -46,6 +46,14 @@ class ManualClock:
         self._sleepers.append((self._now + seconds, woken))
         await woken
 
+    async def until_asleep(self, seconds: float, *, sleepers: int = 1) -> None:
+        """Returns once so many sleep for exactly that long from now: before that, moving the clock would miss them."""
+        while (
+            sum(1 for end, woken in self._sleepers if not woken.done() and abs(end - self._now - seconds) < 1e-3)
+            < sleepers
+        ):
+            await asyncio.sleep(0.005)
+
     async def advance(self, seconds: float) -> None:
         """Move on by `seconds`; sleepers wake in the order of their deadlines."""
         end = self._now + seconds

@@ -234,7 +234,7 @@ async def test_who_waits_for_a_word_costs_nothing_until_it_comes(engine: Engine,
 
     database = engine._dbos._sys_db.engine
     sa.event.listen(database, "begin", note)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:  # until both wait; who asks again and again never gets through
             begun.clear()
             await asyncio.sleep(0.3)

@@ -73,7 +73,7 @@ def end_session(server: Server, slot: ReplicaSlot) -> None:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 -- it happens on the server
             await asyncio.sleep(SOON)
 

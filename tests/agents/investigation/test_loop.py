@@ -96,7 +96,7 @@ async def test_reads_of_one_turn_run_together(rig_of: RigOf) -> None:
         running.append(1)
         if len(running) == 3:
             both.set()
-        await asyncio.wait_for(both.wait(), timeout=20)
+        await asyncio.wait_for(both.wait(), timeout=60)
         return await original(*args)
 
     class Counting:

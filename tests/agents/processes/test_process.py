@@ -53,7 +53,7 @@ async def test_children_of_a_killed_program_end_with_it(tmp_path: Path) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 -- another process does not set our events
             await asyncio.sleep(0.01)
 

@@ -75,21 +75,21 @@ async def incident(workspace: Workspace, target: Path, model: Investigator, numb
         return any(word in text for text in texts[1:] for word in words)
 
     if end in ("nobody knows", "our own fault"):
-        await workspace.wait_for(lambda _: said("No confident cause", "Failed:"), timeout=60)
+        await workspace.wait_for(lambda _: said("No confident cause", "Failed:"), timeout=120)
     elif end == "stop":
         await asyncio.wait_for(model.hanging.wait(), 60)
         await workspace.post("mia", CHANNEL, "@autoheal stop", thread)
-        await workspace.wait_for(lambda _: said("Stopped"), timeout=60)
+        await workspace.wait_for(lambda _: said("Stopped"), timeout=120)
         model.hanging.clear()
     else:
-        shown = await workspace.wait_for(lambda w: card(w, thread), timeout=60)
+        shown = await workspace.wait_for(lambda w: card(w, thread), timeout=120)
         if end == "reject":
             await workspace.click("mia", shown.ts, "reject")
-            await workspace.wait_for(lambda _: said("Rejected"), timeout=60)
+            await workspace.wait_for(lambda _: said("Rejected"), timeout=120)
         elif end != "wait":
             before = len(effects(target))
             await workspace.click("mia", shown.ts, "approve")
-            await workspace.wait_for(lambda _: said("Healed 0", "Healed 1", "Healed 2", "Not healed"), timeout=60)
+            await workspace.wait_for(lambda _: said("Healed 0", "Healed 1", "Healed 2", "Not healed"), timeout=120)
             assert len(effects(target)) == before + 1
     await asyncio.sleep(0.5)
 
@@ -108,7 +108,7 @@ async def make(folder: Path) -> None:
             await connect(data, settings_for(data, workspace))
             fall_ill(target)
             thread = await workspace.post("mia", CHANNEL, f"@autoheal {WAITING}")
-            await workspace.wait_for(lambda w: card(w, thread), timeout=60)
+            await workspace.wait_for(lambda w: card(w, thread), timeout=120)
             await workspace.post("raj", CHANNEL, f"@autoheal {RUNNING}")
             await asyncio.wait_for(model.hanging.wait(), 60)
             await asyncio.sleep(5)  # what is told and relayed in passing is on disk as well

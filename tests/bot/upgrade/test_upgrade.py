@@ -32,7 +32,7 @@ from tests.fakes.incidents import open_incidents
 KEPT = Path(__file__).with_name("first.tar.xz")
 CHANNEL = "#incidents"
 PAST = 50
-END_S = 60.0
+END_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

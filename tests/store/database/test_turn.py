@@ -6,7 +6,7 @@ import pytest
 
 from store.database.turn import Turn
 
-LONG_S = 20.0
+LONG_S = 60.0
 
 
 async def hold(turn: Turn, order: list[str], name: str, *, urgent: bool = False) -> None:

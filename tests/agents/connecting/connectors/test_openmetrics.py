@@ -219,7 +219,7 @@ async def test_scraping_goes_on_in_the_background_until_closed(context_of: Conte
     page.body = "a 1\n"
     connector = OpenMetrics(OpenMetricsConfig(targets={"checkout": page.url}, interval_s=0.2), context_of("checkout"))
     await connector.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len((await connector.read_series(Window(start=clock.now, end=clock.now))).series) < 2:
             await page.answered.wait()
             page.answered.clear()

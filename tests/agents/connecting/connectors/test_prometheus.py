@@ -102,7 +102,7 @@ async def prometheus_url(exporter: int, tmp_path: Path) -> AsyncIterator[str]:
 
 async def _wait_for_samples(url: str) -> None:
     query = {"query": 'count_over_time(up{job="check.out"}[1m]) >= 3 and on() ALERTS'}
-    async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+    async with asyncio.timeout(120), httpx2.AsyncClient(trust_env=False) as client:
         while True:
             try:
                 answer = await client.get(f"{url}/api/v1/query", params=query)
