@@ -34,6 +34,7 @@ class ManualClock:
     def __init__(self, start: float | None = None) -> None:
         self._now = time.time() if start is None else start
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self._somebody_lay_down = asyncio.Event()
 
     def time(self) -> float:
         return self._now
@@ -44,15 +45,17 @@ class ManualClock:
             return
         woken = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._now + seconds, woken))
+        self._somebody_lay_down.set()
         await woken
 
     async def until_asleep(self, seconds: float, *, sleepers: int = 1) -> None:
         """Returns once so many sleep for exactly that long from now: before that, moving the clock would miss them."""
-        while (
-            sum(1 for end, woken in self._sleepers if not woken.done() and abs(end - self._now - seconds) < 1e-3)
-            < sleepers
-        ):
-            await asyncio.sleep(0.005)
+        while self._asleep_for(seconds) < sleepers:
+            self._somebody_lay_down.clear()
+            await self._somebody_lay_down.wait()
+
+    def _asleep_for(self, seconds: float) -> int:
+        return sum(not woken.done() and abs(end - self._now - seconds) < 1e-3 for end, woken in self._sleepers)
 
     async def advance(self, seconds: float) -> None:
         """Move on by `seconds`; sleepers wake in the order of their deadlines."""
