@@ -7,6 +7,7 @@ the same beginning is no chance. Needs a second or two of history more than the 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,32 +17,49 @@ from agents.evidence.types import FloatArray, IntArray, Onset, as_utc
 LEAST = 24  # samples in which a stretch can be found
 MOST = 400  # the latest samples that are looked at; every stretch of them is tried
 SHORTEST = 5  # samples of a stretch, and before it
-BEFORE = 12  # samples that must lie before it: else the recording begins with it
+BEFORE = 12  # samples that must lie before it, else the recording begins with it; unless a whole server shows it
 ROWS = 96  # series that move most
 SURE = 6.0  # times what sums stray by chance
 AGREE = 0.4  # of the sure series that begin together
 TOGETHER_S = 10.0
 FEWEST = 3
+WIDE = 10  # series that step together, from which a server has changed its state: fewer may be one cause's echo
+MOVING = 0.15  # of those that move at all
 
 
-def date_by_steps(matrices: Sequence[Matrix], start_s: float, end_s: float) -> Onset | None:
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """`wide` where so many series stepped together that the whole server changed, whatever each of them means."""
+
+    onset: Onset
+    wide: bool
+
+
+def date_by_steps(matrices: Sequence[Matrix], start_s: float, end_s: float) -> Stepped | None:
     """When several series began to differ, between `start_s` and `end_s` (epoch seconds); None if they do not agree."""
     found: list[tuple[float, float, float]] = []
-    begins_s = start_s
+    moving, begins_s, begins_wide_s = 0, start_s, start_s
     for matrix in matrices:
         columns = np.flatnonzero((matrix.times >= start_s) & (matrix.times <= end_s))[-MOST:]
         if columns.size < LEAST:
             continue
         times = matrix.times[columns]
         begins_s = max(begins_s, float(times[BEFORE]))
-        height, first = _stretches(_levelled(matrix.values[:, columns]))
+        begins_wide_s = max(begins_wide_s, float(times[SHORTEST - 1]))
+        rows = _levelled(matrix.values[:, columns])
+        moving += len(rows)
+        height, first = _stretches(rows)
         found += [
             (float(times[i]), float(h), matrix.step_s)
             for i, h in zip(first.tolist(), height.tolist(), strict=True)
             if h >= SURE
         ]
     onset = _agreed(found)
-    return onset if onset is not None and onset.at.timestamp() >= begins_s else None
+    wide = len(found) >= max(WIDE, MOVING * moving)
+    services = {row.service for matrix in matrices for row in matrix.rows}
+    if onset is None or onset.at.timestamp() < (begins_wide_s if wide and len(services) == 1 else begins_s):
+        return None
+    return Stepped(onset=onset, wide=wide)
 
 
 def _agreed(found: Sequence[tuple[float, float, float]]) -> Onset | None:
@@ -70,11 +88,22 @@ def _levelled(values: FloatArray) -> FloatArray:
     low, high = np.quantile(rows, (0.1, 0.9), axis=1, keepdims=True)
     rows = np.clip(rows, middle - 2 * (high - low), middle + 2 * (high - low))
     rows = rows - rows.mean(axis=1, keepdims=True)
-    stray = np.median(np.abs(np.diff(rows, axis=1)), axis=1, keepdims=True) / 0.954
+    stray = np.maximum(_stray(rows), np.sqrt(SHORTEST) * _stray(_means(rows)))
     whole = rows.std(axis=1, keepdims=True)
     moving = (whole > 0)[:, 0]
     rows = (rows / np.maximum(np.maximum(stray, 0.2 * whole), 1e-12))[moving]
     return np.asarray(rows[np.argsort(-np.abs(rows).mean(axis=1), kind="stable")[:ROWS]], dtype=np.float64)
+
+
+def _stray(rows: FloatArray) -> FloatArray:
+    """How far neighbours lie apart, as a standard deviation; a step moves few of the neighbours."""
+    return np.asarray(np.median(np.abs(np.diff(rows, axis=1)), axis=1, keepdims=True) / 0.954)
+
+
+def _means(rows: FloatArray) -> FloatArray:
+    """Means of neighbouring samples. Of what was smoothed they stray more than chance alone allows."""
+    blocks = rows.shape[1] // SHORTEST
+    return np.asarray(rows[:, -blocks * SHORTEST :].reshape(len(rows), blocks, SHORTEST).mean(axis=2))
 
 
 def _stretches(rows: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agents.evidence.metrics.metric_signals import Followed
 from agents.evidence.norms import Z_ABNORMAL
-from agents.evidence.ranking.fusion import EXHAUSTED, Suspect
+from agents.evidence.ranking.fusion import EXHAUSTED, SUPPORTING, Suspect
 from agents.evidence.types import Confidence, Edge, Family, Onset
 
 NAMED = 12.0  # with a lower score nothing is named
@@ -28,7 +28,8 @@ class Known:
     """What a ranking rests on. `blind` are services of which a signal is missing that others have.
 
     `symptom` is the service for which the alarm was raised, and `followed` where its burden leads.
-    `measured` is how many services were looked at: where it is one, being the only suspect is no lead.
+    `measured` is how many services were looked at: where it is one, being the only suspect is no lead. `changed` is
+    set where so many series stepped at the onset that a server's state changed then.
     """
 
     onset: Onset
@@ -38,6 +39,7 @@ class Known:
     symptom: str | None = None
     followed: Followed | None = None
     measured: int = SEVERAL
+    changed: bool = False
 
 
 def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
@@ -47,10 +49,19 @@ def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
     alone = len(ranked) == 1 and known.measured < SEVERAL
     if alone and sure == "high" and len({s.family for s in ranked[0].found if s.score >= NAMED}) < SEVERAL:
         sure = "medium"
+    if alone and sure == "low" and known.changed and _hurts(ranked[0]):
+        sure = "medium"  # where it is needs no proof, and that many gauges move at once by chance is none
     unseen = {first, *(e.callee for e in known.edges if e.caller == first)}.intersection(known.blind)
     if known.followed is not None:
         unseen.difference_update(known.followed.unseen.get(first, ()))  # these have been counted
     return _LOWER[sure] if unseen else sure
+
+
+def _hurts(suspect: Suspect) -> bool:
+    """Whether anything of it is abnormal in a direction that is bad, or has collapsed."""
+    return any(
+        s.score >= Z_ABNORMAL and (s.family not in SUPPORTING or s.direction == "down") for s in suspect.found
+    )
 
 
 def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:

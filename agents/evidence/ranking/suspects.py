@@ -20,7 +20,7 @@ from agents.evidence.metrics.metric_signals import (
     has_baseline,
     metric_suspicions,
 )
-from agents.evidence.metrics.steps import date_by_steps
+from agents.evidence.metrics.steps import Stepped, date_by_steps
 from agents.evidence.ranking.awaited import accuse_awaited, measures_waiting
 from agents.evidence.ranking.confidence import DATED, Known, judge
 from agents.evidence.ranking.dating import CLEAR, EARLY_S, Search, date_incident, noticed_late
@@ -57,6 +57,7 @@ class _Read:
     calls: Calls | None
     lines: LogColumns | None
     symptom: tuple[str, Family] | None
+    stepped: Stepped | None = None
 
     @property
     def short(self) -> bool:
@@ -87,6 +88,11 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         return _rank(_noticed(_Read.of(telemetry, _search(telemetry, reported.timestamp()))))
     first, *others = (*(_search(telemetry, moment) for moment in _moments(telemetry)), *_further_back(telemetry))
     read = _Read.of(telemetry, first)
+    stepped = _stepped(read)
+    if stepped is not None:
+        at = stepped.onset.at.timestamp()
+        others.append(Search(earliest=at - stepped.onset.guard_s, latest=at))
+        read = replace(read, stepped=stepped)
     looks = [_rank(read), *(_rank(read.around(search)) for search in others)]
     best = max(looks, key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
@@ -166,6 +172,7 @@ def _rank(read: _Read) -> Ranking:
         symptom=start,
         followed=followed,
         measured=_measured(telemetry),
+        changed=read.stepped is not None and read.stepped.wide and onset == read.stepped.onset,
     )
     sure = judge(suspects, known)
     hidden = followed.unseen.get(first, ()) if followed else ()
@@ -186,11 +193,17 @@ def _date(read: _Read) -> Onset:
         return onset
     measured = date_incident(read.matrices, read.search, read.symptom)
     if read.short and onset is None:
-        window = read.telemetry.window
-        stepped = date_by_steps(read.matrices, window.start.timestamp(), window.end.timestamp())
-        if stepped is not None and read.search.earliest <= stepped.at.timestamp() <= read.search.latest:
-            return stepped
+        stepped = read.stepped or _stepped(read)
+        if stepped is not None and read.search.earliest <= stepped.onset.at.timestamp() <= read.search.latest:
+            return stepped.onset
     return onset if onset is not None and measured.score < CLEAR else measured
+
+
+def _stepped(read: _Read) -> Stepped | None:
+    """When many series stepped together, soon after the recording begins: what is usual is hardly known then."""
+    start, end = read.telemetry.window.start.timestamp(), read.telemetry.window.end.timestamp()
+    found = date_by_steps(read.matrices, start, end)
+    return found if found is not None and found.onset.at.timestamp() < start + EARLY_S else None
 
 
 def _follow(read: _Read, onset: Onset) -> Followed | None:

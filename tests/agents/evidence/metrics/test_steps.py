@@ -26,9 +26,10 @@ def made(times: FloatArray, first: int, last: int, count: int, *, scale: float, 
 @pytest.mark.parametrize("step", [1.0, 15.0])
 def test_a_stretch_that_many_series_share_is_dated_though_it_is_over(scale: float, step: float) -> None:
     times = np.arange(130) * step + 1.7e9
-    onset = date_by_steps(group_series(made(times, 37, 80, 20, scale=scale)), float(times[0]), float(times[-1]))
-    assert onset is not None
-    assert abs(onset.at.timestamp() - times[37]) <= 2 * step
+    found = date_by_steps(group_series(made(times, 37, 80, 20, scale=scale)), float(times[0]), float(times[-1]))
+    assert found is not None
+    assert found.wide
+    assert abs(found.onset.at.timestamp() - times[37]) <= 2 * step
 
 
 def test_series_that_merely_waver_agree_on_nothing() -> None:
@@ -44,3 +45,17 @@ def test_little_history_and_gaps_raise_nothing() -> None:
     times = np.arange(10) * 1.0 + 1.7e9
     assert date_by_steps(group_series(made(times, 4, 8, 6, scale=1.0)), float(times[0]), float(times[-1])) is None
     assert date_by_steps([], 0.0, 1.0) is None
+
+
+def test_what_was_smoothed_does_not_step_for_that() -> None:
+    times = np.arange(120) * 5.0 + 1.7e9
+    steps = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        rows = [np.convolve(rng.normal(50.0, 5.0, 131), np.ones(12) / 12, mode="valid") for _ in range(20)]
+        series = [
+            Series(service="one", indicator=f"i{i}", family="other", unit="", labels={}, times=times, values=row)
+            for i, row in enumerate(rows)
+        ]
+        steps.append(date_by_steps(group_series(series), float(times[0]), float(times[-1])))
+    assert not any(found is not None and found.wide for found in steps)
