@@ -6,37 +6,34 @@ before. Services that changed as much as the largest keep all of their score; th
 less of theirs they keep. Where no unit is known the fleet's own change is the yardstick, so none is needed.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import numpy as np
 
-from agents.evidence.types import BoolArray, FloatArray, Series
+from agents.evidence.fleet import Fleet
+from agents.evidence.types import BoolArray, FloatArray
 
 FLEET = 3  # services that measure the same, from which there is a fleet
 LEAST_SHARE = 0.05  # of its score is kept at least
 POWER = 0.5  # a tenth of the largest change keeps about a third
 
 
-def amount_weights(rows: Sequence[Series], before: FloatArray, after: FloatArray, rising: BoolArray) -> FloatArray:
+def amount_weights(fleet: Fleet, before: FloatArray, after: FloatArray, rising: BoolArray) -> FloatArray:
     """Per row how much of its score is kept: 1 for what does not add up, or has no fleet to be compared with.
 
     `before` and `after` are levels. Rises are compared with rises, falls with falls, within one indicator.
     """
-    weights = np.ones(len(rows))
-    groups: dict[tuple[str, str, bool], list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if row.adds and row.peer is None and np.isfinite(before[index]) and np.isfinite(after[index]):
-            groups[row.indicator, row.unit, bool(rising[index])].append(index)
-    services = defaultdict[tuple[str, str], set[str]](set)
-    for (indicator, unit, _), members in groups.items():
-        services[indicator, unit].update(rows[i].service for i in members)
-    for (indicator, unit, up), members in groups.items():
-        if len(services[indicator, unit]) < FLEET:
-            continue
-        change = after[members] - before[members]
-        size = np.clip(change if up else -change, 0.0, None)
-        largest = float(size.max(initial=0.0))
-        if largest > 0:
-            weights[members] = np.clip((size / largest) ** POWER, LEAST_SHARE, 1.0)
+    weights = np.ones(before.size)
+    rows = np.flatnonzero(fleet.adds & np.isfinite(before) & np.isfinite(after))
+    if not rows.size:
+        return weights
+    kind, up = fleet.kind[rows], rising[rows]
+    pairs = np.unique(kind * (int(fleet.service.max()) + 1) + fleet.service[rows])
+    services = np.bincount(pairs // (int(fleet.service.max()) + 1), minlength=int(kind.max()) + 1)
+    change = after[rows] - before[rows]
+    size = np.clip(np.where(up, change, -change), 0.0, None)
+    side = 2 * kind + up
+    largest = np.zeros(2 * int(kind.max()) + 2)
+    np.maximum.at(largest, side, size)
+    compared = (services[kind] >= FLEET) & (largest[side] > 0)
+    share = size[compared] / largest[side][compared]
+    weights[rows[compared]] = np.clip(share**POWER, LEAST_SHARE, 1.0)
     return weights

@@ -8,12 +8,14 @@ a change which only shows in a part of the samples counts and a single spike doe
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from agents.evidence.fleet import Fleet
 from agents.evidence.grid import LARGEST_VALUE, LATEST_EPOCH_S, build_grid, quantiles
-from agents.evidence.norms import NORMS, Z_CAP, absolute_floor
-from agents.evidence.types import BoolArray, FloatArray, Series, Stretch
+from agents.evidence.norms import Z_CAP
+from agents.evidence.types import BoolArray, FloatArray, IntArray, Series, Stretch
 
 UPPER_THIRD = 5 / 6  # the median of the upper third
 HORIZON_S = 300.0  # what comes later is rather a consequence,
@@ -37,6 +39,23 @@ class Matrix:
     times: FloatArray
     values: FloatArray
     step_s: float
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """What is the same of the rows whichever moment is looked at."""
+        return Fleet.of(self.rows)
+
+    def pick(self, rows: Sequence[int] | IntArray) -> "Matrix":
+        """Some of the rows."""
+        index = np.asarray(rows, dtype=np.int64)
+        part = Matrix(
+            rows=tuple(self.rows[i] for i in index.tolist()),
+            times=self.times,
+            values=self.values[index],
+            step_s=self.step_s,
+        )
+        vars(part)["fleet"] = self.fleet.pick(index)
+        return part
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,12 +138,12 @@ def usual_levels(matrix: Matrix, before: BoolArray, fresh: BoolArray | None = No
         for start in range(0, len(matrix.rows), ROWS_AT_ONCE)
     ]
     middle, spread, low, high, count = (np.concatenate(column) for column in zip(*parts, strict=True))
-    relative = np.array([NORMS[s.family].relative for s in matrix.rows])
-    floor = np.array([absolute_floor(s.family, s.unit) if s.unit else 0.0 for s in matrix.rows])
-    typical, wavering = _fleet(matrix.rows, middle, spread)
+    fleet, level = matrix.fleet, np.abs(middle)
+    typical = fleet.typical(level)
+    wavering = fleet.typical(np.where(level > 0, spread / level, np.nan))
     spread = np.where(count < FEW, np.fmax(spread, wavering * np.abs(middle)), spread)
     size = np.fmax.reduce([np.abs(middle), np.full(middle.size, 1e-12)])
-    noise = np.fmax.reduce([spread, relative * size, floor, TYPICAL_SHARE * typical])
+    noise = np.fmax.reduce([spread, fleet.relative * size, fleet.floor, TYPICAL_SHARE * typical])
     return Levels(
         middle=middle,
         up_noise=np.fmax(noise, high / TAIL_SHARE),
@@ -151,15 +170,23 @@ def beginning_levels(matrix: Matrix, columns: BoolArray) -> tuple[Levels, BoolAr
     return Levels(middle=middle, up_noise=noise, down_noise=noise, known=np.isfinite(middle)), settled
 
 
+def _columns(values: FloatArray, kept: BoolArray) -> FloatArray:
+    """These columns, without a copy where they lie side by side, as they mostly do."""
+    index = np.flatnonzero(kept)
+    if index.size and index[-1] - index[0] + 1 == index.size:
+        return values[:, index[0] : index[-1] + 1]
+    return values[:, kept]
+
+
 def _usual(
     values: FloatArray, before: BoolArray, fresh: BoolArray | None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Level, spread, distance of the lowest and of the highest percent from the middle, and the number of samples."""
-    past = values[:, before]
+    past = _columns(values, before)
     p1, q1, middle, q3, p99 = quantiles(past, (0.01, 0.25, 0.5, 0.75, 0.99))
     level = middle
     if fresh is not None and fresh.any():
-        own = quantiles(values[:, fresh], (0.5,))[0]
+        own = quantiles(_columns(values, fresh), (0.5,))[0]
         level = np.where(np.isfinite(own), own, middle)
     count = np.isfinite(past).sum(axis=1).astype(np.float64)
     if fresh is not None and fresh.any():
@@ -167,32 +194,16 @@ def _usual(
     return level, (q3 - q1) / 1.349, middle - p1, p99 - middle, count
 
 
-def _fleet(rows: Sequence[Series], middle: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Per row: the typical level, and the typical relative noise, of the same indicator over all services."""
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if np.isfinite(middle[index]):
-            groups[row.indicator, row.unit].append(index)
-    typical, wavering = np.zeros(len(rows)), np.zeros(len(rows))
-    for members in groups.values():
-        size = np.abs(middle[members])
-        typical[members] = np.median(size)
-        steady = size > 0
-        if steady.any():
-            wavering[members] = np.median(spread[members][steady] / size[steady])
-    return typical, wavering
-
-
 @np.errstate(all="ignore")
 def deviations(matrix: Matrix, levels: Levels, columns: BoolArray) -> FloatArray:
     """Signed distance from the usual level in noise units, rows x columns."""
-    away = matrix.values[:, columns] - levels.middle[:, None]
+    away = _columns(matrix.values, columns) - levels.middle[:, None]
     return np.asarray(np.where(away > 0, away / levels.up_noise[:, None], away / levels.down_noise[:, None]))
 
 
 def present_levels(matrix: Matrix, after: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Median of the lower third, median, and median of the upper third of the columns `after`."""
-    low, middle, high = quantiles(matrix.values[:, after], (1 - UPPER_THIRD, 0.5, UPPER_THIRD))
+    low, middle, high = quantiles(_columns(matrix.values, after), (1 - UPPER_THIRD, 0.5, UPPER_THIRD))
     return low, middle, high
 
 

@@ -6,7 +6,7 @@ time after it lie behind.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agents.evidence.changes.change_evidence import change_fits
@@ -16,6 +16,8 @@ FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; t
 HALF_LIFE_S = 1800.0
 CANDIDATE_MATCH = 0.4
 PROVEN_GOOD_SHARE = 0.2  # of its score is left to a change with which all was well in between
+FITS = 0.5
+LONG_S = 600.0  # what a change breaks mostly shows sooner
 UNFIT_SHARE = 0.4  # of its score is left to a change that shares no word with what broke
 STRONG_SCORE = 10.0  # an anomaly this strong is a full match
 
@@ -44,8 +46,10 @@ def correlate_changes(
     anomalies: Sequence[Anomaly],
     *,
     good_since: float | None = None,
+    failed_in: Collection[str] = (),
 ) -> list[ChangeFinding]:
     """Each change with its verdict, best first. `good_since` (epoch seconds): when an earlier incident had healed.
+    `failed_in` as for `change_fits`.
 
     Pass only the anomalies that are a service's *own*: those it merely inherits from a callee would make an innocent
     change look guilty. Without a symptom service, a change reaches the symptom where its service has own anomalies.
@@ -53,7 +57,7 @@ def correlate_changes(
     distances = call_distances(symptom_service, edges) if symptom_service else {}
     strongest = _strongest(anomalies)
     findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
-    findings = _by_fit(findings, change_fits(changes, anomalies))
+    findings = _by_fit(findings, change_fits(changes, anomalies, failed_in))
     undone = {id(change) for change in changes if is_undone(change, changes)}
     findings = [_later_thought(f, undone=id(f.change) in undone, good_since=good_since) for f in findings]
     return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
@@ -62,17 +66,23 @@ def correlate_changes(
 def _by_fit(findings: Sequence[ChangeFinding], fits: Sequence[float | None]) -> list[ChangeFinding]:
     """Of several that may be to blame those that fit what broke: nearness alone chooses a decoy as often.
 
-    What cannot have done it is out in any case; the only change before an onset needs no shared word.
+    One of which too little is known to tell yields to one that fits. The only change before an onset needs no shared
+    word while it is fresh; what worked for long needs a reason.
     """
-    several = sum(f.verdict == "cause_candidate" for f in findings) > 1
-    return [_weighed(finding, fit, several=several) for finding, fit in zip(findings, fits, strict=True)]
+    several = sum(f.precedes_onset for f in findings) > 1
+    fitting = any((fit or 0.0) >= FITS and f.precedes_onset for f, fit in zip(findings, fits, strict=True))
+    return [
+        _weighed(finding, 0.0 if fit is None and fitting else fit, several=several)
+        for finding, fit in zip(findings, fits, strict=True)
+    ]
 
 
 def _weighed(finding: ChangeFinding, fit: float | None, *, several: bool) -> ChangeFinding:
     if fit is None or not finding.precedes_onset:
         return finding
     score = round(finding.score * (UNFIT_SHARE + (1 - UNFIT_SHARE) * fit), 3)
-    innocent = fit == 0.0 and several and finding.verdict == "cause_candidate"
+    late = finding.seconds_before_onset > LONG_S
+    innocent = fit == 0.0 and (several or late) and finding.verdict == "cause_candidate"
     return replace(finding, score=score, verdict="coincides" if innocent else finding.verdict)
 
 

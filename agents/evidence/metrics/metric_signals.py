@@ -25,7 +25,7 @@ from agents.evidence.levels import (
     within,
 )
 from agents.evidence.metrics.excess_latency import divide_burden
-from agents.evidence.norms import Z_ABNORMAL, rising_side
+from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import BoolArray, Direction, Edge, Family, FloatArray, Onset, Series, Stretch, Window
 
@@ -164,13 +164,13 @@ def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: Collecti
     low, middle, high = present_levels(matrix, after)
     up = (high - levels.middle) / levels.up_noise
     down = (levels.middle - low) / levels.down_noise
-    rising = rising_side(matrix.rows, up, down)
+    rising = matrix.fleet.rising(up, down)
     z = np.where(rising, up, down)
     z = np.where(levels.known & np.isfinite(z) & (z < np.inf), z, 0.0)
     current = np.where(rising, high, low)
     steady = (middle - levels.middle) / np.where(current == levels.middle, np.inf, current - levels.middle)
     score = soften(z) * np.where(steady >= STEADY_SHARE, 1.0, FITFUL_WEIGHT)
-    score *= amount_weights(matrix.rows, levels.middle, np.where(z >= Z_ABNORMAL, current, levels.middle), rising)
+    score *= amount_weights(matrix.fleet, levels.middle, np.where(z >= Z_ABNORMAL, current, levels.middle), rising)
     kept = [i for i in np.flatnonzero(z >= Z_ABNORMAL).tolist() if matrix.rows[i].family not in skipped]
     score = _less_shared(matrix, kept, score)
     kept = sorted(kept, key=lambda i: -score[i])[:KEPT]
@@ -259,9 +259,7 @@ def _busy(matrix: Matrix, before: BoolArray, after: BoolArray, service: str) -> 
     everything = np.ones(int(after.sum()), dtype=np.bool_)
     if not rows:
         return everything
-    part = Matrix(
-        rows=tuple(matrix.rows[i] for i in rows), times=matrix.times, values=matrix.values[rows], step_s=matrix.step_s
-    )
+    part = matrix.pick(rows)
     with np.errstate(all="ignore"):
         height = np.nan_to_num(deviations(part, usual_levels(part, before), after))
     peak = height.max(axis=1, keepdims=True, initial=0.0)

@@ -25,8 +25,8 @@ def measures_waiting(matrices: Iterable[Matrix]) -> frozenset[str]:
     return frozenset(
         row.service
         for matrix in matrices
-        for row, values in zip(matrix.rows, matrix.values, strict=True)
-        if row.family == "dependency_latency" and row.peer is None and np.isfinite(values).any()
+        for i, row in enumerate(matrix.rows)
+        if row.family == "dependency_latency" and row.peer is None and np.isfinite(matrix.values[i]).any()
     )
 
 

@@ -59,9 +59,7 @@ def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
 
 def _hurts(suspect: Suspect) -> bool:
     """Whether anything of it is abnormal in a direction that is bad, or has collapsed."""
-    return any(
-        s.score >= Z_ABNORMAL and (s.family not in SUPPORTING or s.direction == "down") for s in suspect.found
-    )
+    return any(s.score >= Z_ABNORMAL and (s.family not in SUPPORTING or s.direction == "down") for s in suspect.found)
 
 
 def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.evidence.grid import quantiles
 from agents.evidence.levels import Matrix, deviations, soften, usual_levels, within
-from agents.evidence.norms import NORMS, Z_ABNORMAL, bad_direction
+from agents.evidence.norms import Z_ABNORMAL, bad_direction
 from agents.evidence.types import BoolArray, Direction, FloatArray, Onset, Stretch, as_utc
 
 EARLY_S = 180.0  # how long before the report an incident may have begun
@@ -102,9 +102,7 @@ def _left_range(matrix: Matrix, index: int, until: float, spliced: Sequence[Stre
     older = kept & (matrix.times < np.quantile(matrix.times[kept], 0.5)) if kept.any() else kept
     if older.sum() < OLDER:
         return None
-    row = Matrix(
-        rows=(matrix.rows[index],), times=matrix.times, values=matrix.values[index : index + 1], step_s=matrix.step_s
-    )
+    row = matrix.pick([index])
     z = np.nan_to_num(deviations(row, usual_levels(row, older), kept))[0]
     bad = bad_direction(matrix.rows[index])
     out = (np.abs(z) if bad is None else z if bad == "up" else -z) >= Z_ABNORMAL
@@ -118,16 +116,14 @@ def _left_range(matrix: Matrix, index: int, until: float, spliced: Sequence[Stre
 
 
 def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:
-    kept = [
-        i
-        for i, s in enumerate(matrix.rows)
-        if NORMS[s.family].weight >= TELLING and (only is None or (s.service, s.family) == only)
-    ]
+    kept = np.flatnonzero(matrix.fleet.weight >= TELLING)
+    if only is not None:
+        kept = kept[[(matrix.rows[i].service, matrix.rows[i].family) == only for i in kept.tolist()]]
     step = matrix.step_s
     before = matrix.times < search.earliest - step
-    if not kept or before.sum() < 2:
+    if not kept.size or before.sum() < 2:
         return []
-    rows = Matrix(rows=tuple(matrix.rows[i] for i in kept), times=matrix.times, values=matrix.values[kept], step_s=step)
+    rows = matrix.pick(kept)
     window = (matrix.times >= search.earliest - step) & (matrix.times <= search.latest + max(240.0, 2 * step))
     if not window.any():
         return []
@@ -135,11 +131,11 @@ def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list
     z = np.nan_to_num(deviations(rows, levels, window))
     low, high = quantiles(z, (1 - HEIGHT, HEIGHT)) if z.shape[1] > FEW_COLUMNS else (z.min(axis=1), z.max(axis=1))
     plain = levels.known & (np.maximum(high, -low) >= Z_ABNORMAL)
+    times = matrix.times[window]
     return [
         sign
-        for index, row in enumerate(rows.rows)
-        if plain[index]
-        for sign in [_first_crossing(z[index], matrix.times[window], step, search, bad_direction(row))]
+        for i in np.flatnonzero(plain).tolist()
+        for sign in [_first_crossing(z[i], times, step, search, bad_direction(rows.rows[i]))]
         if sign is not None
     ]
 

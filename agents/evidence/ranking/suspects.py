@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.evidence.changes import call_distances, correlate_changes
+from agents.evidence.changes.change_evidence import source_files
 from agents.evidence.levels import Matrix, group_series
 from agents.evidence.logs.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metrics.metric_signals import (
@@ -78,6 +79,8 @@ class _Read:
 
     def around(self, search: Search) -> "_Read":
         """The same for another search."""
+        if self.telemetry.spans is None:  # then all series tell, whatever is searched for
+            return replace(self, search=search)
         return replace(self, search=search, matrices=group_series(_telling(self.telemetry, search)))
 
 
@@ -88,7 +91,8 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
         return _rank(_noticed(_Read.of(telemetry, _search(telemetry, reported.timestamp()))))
     first, *others = (*(_search(telemetry, moment) for moment in _moments(telemetry)), *_further_back(telemetry))
     read = _Read.of(telemetry, first)
-    stepped = _stepped(read)
+    recorded = (telemetry.window.end - telemetry.window.start).total_seconds()
+    stepped = _stepped(read) if recorded <= LOOKED_BACK_S + EARLY_S else None
     if stepped is not None:
         at = stepped.onset.at.timestamp()
         others.append(Search(earliest=at - stepped.onset.guard_s, latest=at))
@@ -130,7 +134,8 @@ def _further_back(telemetry: Telemetry) -> list[Search]:
 
 def _moments(telemetry: Telemetry) -> list[float]:
     """When it may have been noticed, latest first, so that each search begins where the one before ends."""
-    steps = [float(np.median(np.diff(s.times))) for s in telemetry.series if s.times.size > 1]
+    shared = {id(s.times): s.times for s in telemetry.series if s.times.size > 1}
+    steps = [float(np.median(np.diff(times))) for times in shared.values()]
     step = float(np.median(steps)) if steps else 0.0
     apart, reach = max(LOOKS_APART_S, step), max(LOOKED_BACK_S, STEPS_BACK * step)
     start, end = telemetry.window.start.timestamp(), telemetry.window.end.timestamp()
@@ -156,7 +161,8 @@ def _rank(read: _Read) -> Ranking:
     reach = call_distances(start, edges) if start and edges else None
     suspects = fuse(found, edges, fills_memory=memory, reach=reach)
     own = [as_anomaly(s) for suspect in suspects for s in suspect.found]
-    changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own)
+    failed_in = source_files(telemetry.logs, onset.at) if telemetry.changes else ()
+    changes = correlate_changes(telemetry.changes, onset, start if edges else None, edges, own, failed_in=failed_in)
     suspects = weigh_changes(suspects, changes)
     if start is not None and followed is None:
         suspects = believe_alarm(suspects, start, reach)

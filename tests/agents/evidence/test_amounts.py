@@ -42,7 +42,7 @@ def test_a_hundredfold_trifle_does_not_outrank_the_bulk_in_any_unit(unit: float)
 def test_what_does_not_add_up_keeps_its_score() -> None:
     rows = [series(f"s{i}", 1.0, 1.0, adds=i > 0) for i in range(4)]
     before, after = np.ones(4), np.array([2.0, 2.0, 101.0, 1.5])
-    weights = amount_weights(rows, before, after, np.ones(4, dtype=np.bool_))
+    weights = amount_weights(Fleet.of(rows), before, after, np.ones(4, dtype=np.bool_))
     assert weights[0] == 1.0
     assert weights[2] == 1.0
     assert weights[1] == pytest.approx(0.1)
@@ -52,10 +52,10 @@ def test_what_does_not_add_up_keeps_its_score() -> None:
 def test_falls_are_compared_with_falls_and_two_services_are_no_fleet() -> None:
     rows = [series(f"s{i}", 1.0, 1.0) for i in range(4)]
     before, after = np.full(4, 100.0), np.array([300.0, 10.0, 91.0, 100.0])
-    weights = amount_weights(rows, before, after, np.array([True, False, False, False]))
+    weights = amount_weights(Fleet.of(rows), before, after, np.array([True, False, False, False]))
     assert weights[1] == 1.0
     assert weights[2] == pytest.approx(np.sqrt(0.1))
-    assert (amount_weights(rows[:2], before[:2], after[:2], np.ones(2, dtype=np.bool_)) == 1.0).all()
+    assert (amount_weights(Fleet.of(rows[:2]), before[:2], after[:2], np.ones(2, dtype=np.bool_)) == 1.0).all()
 
 
 def test_without_a_baseline_it_says_so_and_ranks_by_how_the_recording_begins() -> None:

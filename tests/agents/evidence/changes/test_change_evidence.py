@@ -1,10 +1,11 @@
 """What a change touches against what broke; the words are of no recorded system."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agents.evidence.changes import correlate_changes
-from agents.evidence.changes.change_evidence import change_fits
-from agents.evidence.types import Anomaly, Change, Family, Onset
+from agents.evidence.changes.change_evidence import change_fits, source_files
+from agents.evidence.types import Anomaly, Change, Family, LogLine, Onset
 
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -63,3 +64,58 @@ def test_wording_and_style_fit_no_fault() -> None:
 def test_too_few_words_tell_nothing() -> None:
     assert change_fits([change("d", "v2")], [anomaly("barcode errors")]) == [None]
     assert change_fits([change("d", "Pack labels with a barcode")], []) == [None]
+
+
+def test_what_worked_for_long_needs_a_reason_to_be_blamed() -> None:
+    only = change("b", "Sort the depot list by name", "depots/listing.py", before_s=1500)
+    onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
+    [finding] = correlate_changes([only], onset, None, (), [anomaly("barcode encoder rejects")])
+    assert finding.verdict == "coincides"
+
+
+def test_who_says_too_little_yields_to_who_speaks_of_what_broke() -> None:
+    guilty = change("a", "Pack labels with the new barcode encoder", "labels/barcode.py", before_s=500)
+    onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
+    broke = [anomaly("log: new ERROR cannot encode barcode of label")]
+    first, second = correlate_changes([change("b", "v2", before_s=20), guilty], onset, None, (), broke)
+    assert (first.change.id, first.verdict, second.verdict) == ("a", "cause_candidate", "coincides")
+
+
+def test_a_certificate_that_ran_out_was_ended_by_no_change_of_code() -> None:
+    tidy = change("a", "Tidy the list of TLS ciphers", "net/tls_client.go")
+    renewed = change("b", "Renew the certificate of the depot", "deploy/depot.pem")
+    said = anomaly("log: new ERROR", "ERROR handshake: x509: certificate has expired or is not yet valid")
+    left = anomaly("tls_certificate_seconds_until_expiry")
+    assert change_fits([tidy], [said]) == [0.0]
+    assert change_fits([renewed], [said]) != [0.0]
+    assert change_fits([tidy], [replace(left, current=-5.0, direction="down")]) == [0.0]
+    assert change_fits([tidy], [replace(left, current=9e6)]) != [0.0]
+    assert change_fits([tidy], [anomaly("tls handshakes failed")]) != [0.0]
+
+
+def test_a_stack_trace_names_the_change_that_it_runs_through() -> None:
+    lines = [
+        LogLine(time=AT - timedelta(minutes=9), service="parcels", level="ERROR", text="timeout (retry.py:7)"),
+        LogLine(
+            time=AT + timedelta(seconds=9),
+            service="parcels",
+            level="ERROR",
+            text="Unhandled",
+            fields={
+                "stack": 'File "/srv/labels/weigh.py", line 3\n at pack (Sizes.java:88)\n at /srv/labels/retry.py:7'
+            },
+        ),
+        LogLine(time=AT, service="parcels", level="INFO", text="loaded depots.py"),
+    ]
+    named = source_files(lines, AT)
+    assert named == {"weigh.py", "Sizes.java"}
+    guilty, other = change("a", "Small things", "labels/weigh.py"), change("b", "Sort the depots", "depots/list.py")
+    fits = change_fits([guilty, other], [anomaly("barcode encoder rejects")], named)
+    assert fits[0] == 1.0
+    assert fits[1] == 0.0
+
+
+def test_what_callers_ask_for_does_not_fit_a_change_of_the_service_they_call() -> None:
+    mine, theirs = anomaly("log: new ERROR cannot encode barcode"), anomaly("log: new ERROR depots list unavailable")
+    sorts = change("b", "Sort the depots of the list", "depots/listing.py")
+    assert change_fits([sorts], [mine, replace(theirs, service="shop")]) == [0.0]

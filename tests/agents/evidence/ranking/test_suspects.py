@@ -60,6 +60,33 @@ def test_without_a_told_time_what_began_in_the_last_minutes_is_found(made: Any, 
     assert abs(ranking.onset.at.timestamp() - made.T0 - made.ONSET) <= 5
 
 
+def one_server(changes: bool, seed: int, scale: float) -> Telemetry:  # noqa: FBT001
+    """Half a minute of history and half a minute more of thirty gauges under names that say nothing."""
+    rng = np.random.default_rng(seed)
+    times = 1.7e9 + np.arange(70.0)
+    series = []
+    for i in range(30):
+        values = scale * np.exp(rng.uniform(-4, 9)) * rng.lognormal(0, 0.3, times.size)
+        if changes and i % 2:
+            values[30:] *= 0.15 if i % 4 == 1 else 2.5
+        series.append(
+            Series(service="box", indicator=f"g{i}", family="other", unit="", labels={}, times=times, values=values)
+        )
+    return Telemetry(window=Window(start=as_utc(1.7e9), end=as_utc(1.7e9 + 69)), series=tuple(series))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e5])
+def test_one_server_whose_gauges_step_together_is_named_after_half_a_minute_of_history(scale: float) -> None:
+    for seed in range(3):
+        found = rank_causes(one_server(changes=True, seed=seed, scale=scale))
+        assert found.causes[0].service == "box"
+        assert found.causes[0].confidence == "medium"  # where it is was no question
+        assert found.onset is not None
+        assert abs(found.onset.at.timestamp() - 1.7e9 - 30) <= 5
+        quiet = rank_causes(one_server(changes=False, seed=seed, scale=scale))
+        assert not quiet.causes or quiet.causes[0].confidence == "low"
+
+
 def test_without_a_told_time_quiet_minutes_are_quiet(made: Any) -> None:
     rows = [made.row(n, "cpu", made.wavering(5.0, 7 * i, share=0.2)) for i, n in enumerate(NAMES)]
     assert rank_causes(replace(made.told(rows), reported_at=None)).quiet
