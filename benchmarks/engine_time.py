@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from agents.evidence.causes import rank_causes
-from agents.evidence.meaning import as_indicators
+from agents.evidence.metrics.meaning import as_indicators
+from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.types import Telemetry, Window, as_utc
 
 NAMES = (

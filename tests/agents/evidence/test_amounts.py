@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agents.evidence.amounts import amount_weights
+from agents.evidence.fleet import Fleet
 from agents.evidence.ranking.suspects import rank_suspects
 from agents.evidence.types import Edge, Family, Series, Telemetry, Window, as_utc
 
