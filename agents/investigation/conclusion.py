@@ -12,6 +12,7 @@ from agents.connecting.toolbox import Toolbox
 from agents.gate.draft import Checked, check_draft
 from agents.investigation.case import Case
 from agents.investigation.coverage import abstention, look_back
+from agents.models.claude_history import BY_OTHERS
 from agents.runtime import Runtime
 from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
 from store import audit, incidents
@@ -92,8 +93,8 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
         advice=checked.advice,
         symptom=Symptom(**facts["symptom"]) if facts.get("symptom") else None,
         chart=_chart(facts.get("chart")),
-        model=run.model or "offline",
-        offline_because=offline_because(case),
+        model=(model := concluded_by(case)),
+        offline_because=offline_because(case) if model == "offline" else None,
         seconds=(rt.clock() - (run.started_at or run.created_at)).total_seconds(),
         reads=len(case.artifacts),
         cost_usd=run.cost_usd,
@@ -121,6 +122,12 @@ def gaps(case: Case, toolbox: Toolbox) -> list[str]:
     for artifact in case.artifacts:
         found.extend(str(artifact.facts["gap"]).split("; ") if artifact.facts.get("gap") else [])
     return list(dict.fromkeys(found))
+
+
+def concluded_by(case: Case) -> str:
+    """Whose conclusion it is: Claude's may be the offline investigator's after all, and the other way round."""
+    last = next((m for m in reversed(case.messages) if m.role == "assistant"), None)
+    return "offline" if last is not None and last.meta.get(BY_OTHERS) else case.investigation.model or "offline"
 
 
 def offline_because(case: Case) -> str | None:

@@ -13,6 +13,7 @@ import logging
 import math
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Final, TypeVar
@@ -21,7 +22,8 @@ from agents.connecting.toolbox import Toolbox
 from agents.investigation.calls import conclude_schema, run_calls, run_tools
 from agents.investigation.case import Case, load_case, read_case, tool_uses
 from agents.models.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
-from agents.models.model import ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
+from agents.models.claude_history import BY_OTHERS, as_sent
+from agents.models.model import MAX_TOKENS, ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
 from agents.runtime import Runtime
 from store import audit
 from store.audit import Actor, events
@@ -39,6 +41,9 @@ _STOP_POLL_S: Final = 0.5
 _MAX_NUDGES: Final = 2
 _SAID: Final = 20  # lines of the thread before the run
 _NUDGE: Final = "Call `conclude` now with what you know."
+_CUT: Final = "Your answer was cut off at its limit before it called anything. Think less, and call the next tool."
+_MOST_TOKENS: Final = 64_000
+_MOST_STAND_INS: Final = 3  # turns that the offline investigator takes before it keeps the run
 _NO_WAY_ON: Final = {
     "refusal": "Claude declined to answer",
     "model_context_window_exceeded": "the conversation is longer than Claude can read",
@@ -145,9 +150,15 @@ async def answer_calls(rt: Runtime, tenant: TenantId, investigation: Investigati
             await _append(s, investigation, role="user", content=results, meta={"kind": "results", "turn": turn})
         await rt.reporter.progressed(tenant, investigation)
     if reason in _NO_WAY_ON:
-        await _go_offline(rt, tenant, case, _NO_WAY_ON[reason])
+        await _go_offline(rt, tenant, case, _no_way_on(asked, reason))
     concluded = (await load_case(rt.db, tenant, investigation)).investigation.verdict is not None
     return Outcome.CONCLUDED if concluded else Outcome.AGAIN
+
+
+def _no_way_on(answer: ModelMessage | None, reason: str) -> str:
+    why = _NO_WAY_ON.get(reason, "Claude gave an empty answer")
+    declined = answer.meta.get("declined") if answer is not None else None
+    return f"{why}: {declined}" if declined else why
 
 
 def _cut_off(content: Content, reason: str) -> str | None:
@@ -164,7 +175,8 @@ async def _after(rt: Runtime, tenant: TenantId, case: Case, *, turn: int, conten
     if reason in ("pause_turn", "compaction"):
         return Outcome.AGAIN
     if reason in _NO_WAY_ON or not content:
-        await _go_offline(rt, tenant, case, _NO_WAY_ON.get(reason, "Claude gave an empty answer"))
+        given = (await load_case(rt.db, tenant, case.investigation.id)).turn_message("assistant", turn)
+        await _go_offline(rt, tenant, case, _no_way_on(given, reason))
         return Outcome.AGAIN
     nudges = [m.meta.get("after") for m in case.messages if m.meta.get("kind") == "nudge"]
     if turn in nudges:
@@ -172,33 +184,65 @@ async def _after(rt: Runtime, tenant: TenantId, case: Case, *, turn: int, conten
     if len(nudges) >= _MAX_NUDGES:
         return Outcome.UNFINISHED
     # An assistant's words may only be followed by a user message, so this is none of the system notes.
-    words: list[dict[str, Any]] = [{"type": "text", "text": _NUDGE}]
+    words: list[dict[str, Any]] = [{"type": "text", "text": _CUT if reason == "max_tokens" else _NUDGE}]
     async with rt.db.tenant(tenant) as s:
         await _append(s, case.investigation.id, role="user", content=words, meta={"kind": "nudge", "after": turn})
     return Outcome.AGAIN
 
 
 async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
-    """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so."""
-    first = case.messages[0].meta or {}
-    request = TurnRequest(
-        system=first["system"],
-        tools=first["tools"],
-        messages=[_as_sent(m) for m in case.messages if m.content],
-        briefing=case.briefing(_known(rt.toolbox_for(tenant))),
-    )
+    """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so.
+
+    What passes by itself costs Claude this turn only: the next one asks it again, though without waiting for it.
+    """
     model = _model(rt, case)
+    if model.offline:
+        return await model.ask(_request(rt, tenant, case))
+    stood_in = [m for m in case.messages if m.meta.get("kind") == "stand_in"]
+    request = _request(rt, tenant, case, messages=as_sent(case.messages))
+    request = replace(request, patience=timedelta(0)) if stood_in else request
+    passes = True
     try:
         async with asyncio.timeout(rt.pace.model_timeout.total_seconds()):
             return await model.ask(request)
-    except (ModelUnavailable, ModelBug, TimeoutError) as exc:
-        if model.offline:
-            raise
-        reason = str(exc) if isinstance(exc, ModelUnavailable) else "Claude did not answer in time"
-        reason = "Claude refused the request as malformed" if isinstance(exc, ModelBug) else reason
-        log.warning("model unavailable", extra={"action": "model.unavailable", "kind": type(exc).__name__})
+    except TimeoutError:
+        reason = "Claude did not answer in time"
+        log.warning("Claude did not answer in time", extra={"action": "model.unavailable", "kind": "TimeoutError"})
+    except ModelUnavailable as exc:
+        reason, passes = str(exc), exc.passes
+        facts = {"action": "model.unavailable", "kind": type(exc).__name__, "passes": passes}
+        log.warning("Claude cannot be asked: %s", exc, extra=facts)
+    except ModelBug as exc:
+        reason, passes = "Claude refused the request as malformed", False
+        facts = {"action": "model.refused", "where": exc.where, "request": exc.request_id}
+        log.error("Claude refused a request as malformed", extra=facts)  # noqa: TRY400 -- its text is the provider's
+    if passes and len(stood_in) < _MOST_STAND_INS - 1:
+        await _stand_in(rt, tenant, case, reason)
+    else:
         await _go_offline(rt, tenant, case, reason)
-        return await rt.offline.ask(request)
+    case = await load_case(rt.db, tenant, case.investigation.id)
+    return await rt.offline.ask(_request(rt, tenant, case))
+
+
+def _request(rt: Runtime, tenant: TenantId, case: Case, *, messages: list[dict[str, Any]] | None = None) -> TurnRequest:
+    first = case.messages[0].meta or {}
+    cuts = sum(1 for m in case.messages if m.meta.get("stop_reason") == "max_tokens")
+    return TurnRequest(
+        system=first["system"],
+        tools=first["tools"],
+        messages=[_as_kept(m) for m in case.messages if m.content] if messages is None else messages,
+        max_tokens=min(_MOST_TOKENS, MAX_TOKENS * 2**cuts),
+        briefing=case.briefing(_known(rt.toolbox_for(tenant))),
+    )
+
+
+async def _stand_in(rt: Runtime, tenant: TenantId, case: Case, because: str) -> None:
+    """The offline investigator takes one turn, and the history says why."""
+    async with rt.db.tenant(tenant) as s:
+        note = f"The offline investigator takes this turn: {because}."
+        await _append(
+            s, case.investigation.id, role="system", content=note, meta={"kind": "stand_in", "because": because}
+        )
 
 
 def _model(rt: Runtime, case: Case) -> ChatModel:
@@ -240,7 +284,9 @@ async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, co
 
 async def _commit(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int, answer: Turn) -> None:
     async with rt.db.tenant(tenant) as s:
-        meta = {"turn": turn, "stop_reason": answer.stop_reason, "model": answer.model}
+        meta: dict[str, Any] = {"turn": turn, "stop_reason": answer.stop_reason, "model": answer.model}
+        meta |= {BY_OTHERS: True} if answer.model == rt.offline.name else {}
+        meta |= {"declined": answer.declined} if answer.declined else {}
         await _append(s, investigation, role="assistant", content=answer.content, meta=meta)
         await investigations.add_usage(
             s,
@@ -282,7 +328,7 @@ async def _until_stopped(
             await asyncio.wait({task})
 
 
-def _as_sent(message: ModelMessage) -> dict[str, Any]:
+def _as_kept(message: ModelMessage) -> dict[str, Any]:
     return {"role": message.role, "content": message.content}
 
 

@@ -1,7 +1,8 @@
 """Claude behind the `ChatModel` seam: one streamed turn, its cost, and each failure as one of two fates.
 
 The surprising thing: an `error` event in the middle of a stream arrives as a plain `APIStatusError` with status 200,
-which the client does not retry. Nothing of such a partial answer was kept, so the same history is sent again.
+which the client does not retry. Nothing of such a partial answer was kept, so the same history is sent again. What
+passes by itself (overload, a lost connection) is waited for here and not by the client, which gives up after seconds.
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
@@ -9,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal, cast
 
 import anthropic
 import httpx2
@@ -30,7 +32,19 @@ EgressCheck = Callable[[str], object]  # takes the full URL; raises NotPermitted
 Sleep = Callable[[float], Awaitable[None]]
 
 _TRANSIENT = {"overloaded_error", "api_error", "timeout_error", "rate_limit_error"}
+_LONGEST_PAUSE_S: Final = 16.0
+_CACHED: Final = {"type": "ephemeral"}
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
 _WHERE = re.compile(r"^[a-z_]+(?:\.(?:\d+|[a-z_]+))*(?=: )")  # "messages.3.content.0: ..." -> the path alone
+
+
+_DECLINED: Final = {
+    "cyber": "it took the request for work on attacks",
+    "bio": "it took the request for work on dangerous biology",
+    "frontier_llm": "it took the request for work on competing models",
+    "reasoning_extraction": "it took the request for one to reveal its reasoning",
+    "general_harms": "it took the request for harmful",
+}
 
 
 class _EgressRefused(anthropic.AnthropicError):
@@ -39,6 +53,10 @@ class _EgressRefused(anthropic.AnthropicError):
 
 class _StreamBroken(Exception):
     """A stream that ended before its message did. Sending the same history again is safe."""
+
+    def __init__(self, why: str, *, overloaded: bool = False) -> None:
+        super().__init__(why)
+        self.overloaded = overloaded
 
 
 def make_client(
@@ -81,10 +99,11 @@ def make_client(
 class ClaudeModel:
     """Asks Claude. Holds no conversation; concurrent calls are fine.
 
-    `tries` bounds how often one turn is started when its stream breaks; `turn_timeout` bounds the whole turn, tries and
-    back-off included. With `show_thinking` the summaries between tool calls go to `on_text` as well: they are the only
-    words that these models emit there. `on_text` is a live view and untrusted; what counts is the returned turn.
-    Raises ValueError for a model without a known price.
+    `tries` bounds how often one turn is started when its stream breaks; how long an overloaded or unreachable service
+    is waited for is the request's `patience`; `turn_timeout` bounds the whole turn, waiting included. With
+    `show_thinking` the summaries between tool calls go to `on_text` as well: they are the only words that these models
+    emit there. `on_text` is a live view and untrusted; what counts is the returned turn. Raises ValueError for a model
+    without a known price.
     """
 
     offline = False
@@ -94,6 +113,7 @@ class ClaudeModel:
         client: anthropic.AsyncAnthropic,
         *,
         model: str = DEFAULT_MODEL,
+        effort: Effort = "medium",
         tries: int = 3,
         turn_timeout: timedelta = timedelta(minutes=5),
         show_thinking: bool = True,
@@ -102,6 +122,7 @@ class ClaudeModel:
         price_of(model)
         self._client = client
         self._model = model
+        self._effort = effort
         self._tries = tries
         self._turn_timeout = turn_timeout
         self._show_thinking = show_thinking
@@ -130,34 +151,49 @@ class ClaudeModel:
             if not deadline.expired():
                 raise
             seconds = round(self._turn_timeout.total_seconds())
-            raise ModelUnavailable(f"Claude did not finish its turn within {seconds} s") from exc
+            raise ModelUnavailable(f"Claude did not finish its turn within {seconds} s", passes=True) from exc
 
     async def _ask_until_whole(self, request: TurnRequest, on_text: OnText | None) -> Turn:
-        for attempt in range(1, self._tries + 1):
+        broken = overloaded = 0
+        waited = 0.0
+        while True:
             try:
                 return self._turn(await self._stream(request, on_text))
             except _StreamBroken as exc:
-                if attempt == self._tries:
-                    raise ModelUnavailable(f"Claude's answer broke off {attempt} times ({exc})") from exc
+                broken += not exc.overloaded
+                overloaded += exc.overloaded
+                fate = ModelUnavailable(f"Claude's answer broke off {broken + overloaded} times ({exc})", passes=True)
+                if broken >= self._tries:
+                    raise fate from exc
+                pause = _pause(overloaded if exc.overloaded else broken)
+                if on_text is not None:
+                    await on_text(RESTARTED)
             except anthropic.AnthropicError as exc:
-                raise _fate(exc, self._model) from exc
-            await self._sleep(min(8.0, 2.0 ** (attempt - 1)))
-            if on_text is not None:
-                await on_text(RESTARTED)
-        raise ValueError("tries must be at least 1")
+                found = _fate(exc, self._model)
+                if isinstance(found, ModelBug) or not found.passes:
+                    raise found from exc
+                overloaded += 1
+                asked = _retry_after(exc.response.headers) if isinstance(exc, anthropic.APIStatusError) else None
+                fate, pause = found, _pause(overloaded) if asked is None else max(1.0, asked)
+            if overloaded and waited + pause > request.patience.total_seconds():
+                raise fate
+            await self._sleep(pause)
+            waited += pause
 
     async def _stream(self, request: TurnRequest, on_text: OnText | None) -> BetaMessage:
         parameters: dict[str, Any] = {
             "model": self._model,
             "max_tokens": request.max_tokens,
-            "system": request.system,
-            "messages": list(request.messages),
+            "messages": _with_breakpoint(request.messages),
             "thinking": {"type": "adaptive", "display": "summarized"},
-            "cache_control": {"type": "ephemeral"},
+            "output_config": {"effort": self._effort},
+            "cache_control": _CACHED,
         }
+        if request.system:  # behind the tools, so that every run of a tenant reads both from the cache
+            parameters["system"] = [{"type": "text", "text": request.system, "cache_control": _CACHED}]
         if request.tools:
             parameters["tools"] = list(request.tools)
-        async with self._client.beta.messages.stream(**parameters) as stream:
+        async with self._client.with_options(max_retries=0).beta.messages.stream(**parameters) as stream:
             async for text in self._texts(stream):
                 if on_text is not None:
                     await on_text(text)
@@ -199,7 +235,49 @@ class ClaudeModel:
             usage=usage,
             cost_usd=cost_usd(self._model, usage),
             model=message.model,
+            declined=_declined(message),
         )
+
+
+def _declined(message: BetaMessage) -> str | None:
+    """In our own words: the provider's explanation may change at any time."""
+    if message.stop_reason != "refusal":
+        return None
+    details = message.stop_details
+    return _DECLINED.get(details.category or "") if details is not None else None
+
+
+def _with_breakpoint(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A cache breakpoint at the end of what the request before this one sent.
+
+    The API looks for a cached beginning among the twenty blocks before a breakpoint only; a turn of many calls is
+    longer than that, and would be paid for anew in full.
+    """
+    answers = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
+    if not answers or answers[-1] == 0:
+        return list(messages)
+    at = answers[-1] - 1
+    content = messages[at]["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    marked = {**messages[at], "content": [*blocks[:-1], {**blocks[-1], "cache_control": _CACHED}]}
+    return [*messages[:at], marked, *messages[at + 1 :]]
+
+
+def _pause(times: int) -> float:
+    return float(min(_LONGEST_PAUSE_S, 2.0 ** (times - 1)))
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds that the service asks to wait, as a number or as a date."""
+    told = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
 
 
 async def _events(stream: BetaAsyncMessageStream[Any]) -> AsyncIterator[Any]:
@@ -209,7 +287,8 @@ async def _events(stream: BetaAsyncMessageStream[Any]) -> AsyncIterator[Any]:
             yield event
     except anthropic.APIStatusError as exc:
         if exc.status_code == httpx2.codes.OK and (exc.type is None or exc.type in _TRANSIENT):
-            raise _StreamBroken(f"{exc.type}, {_request_id(exc.request_id)}") from exc
+            busy = exc.type in ("overloaded_error", "rate_limit_error")
+            raise _StreamBroken(f"{exc.type}, {_request_id(exc.request_id)}", overloaded=busy) from exc
         raise
     except (httpx2.HTTPError, httpx2.StreamError) as exc:
         raise _StreamBroken(f"{type(exc).__name__}, {_request_id(stream.request_id)}") from exc
@@ -228,7 +307,9 @@ def _fate(exc: anthropic.AnthropicError, model: str) -> ModelUnavailable | Model
         case anthropic.APIConnectionError(__cause__=NotPermitted() as cause):
             return ModelUnavailable(f"Claude's host is not allowed by the egress list: {cause}")
         case anthropic.APITimeoutError():
-            return ModelUnavailable("Claude did not answer in time (APITimeoutError)")
+            return ModelUnavailable("Claude did not answer in time (APITimeoutError)", passes=True)
+        case anthropic.APIConnectionError():
+            return ModelUnavailable(f"Claude cannot be reached ({type(exc).__name__})", passes=True)
         case _:
             return ModelUnavailable(f"Claude cannot be reached ({type(exc).__name__})")
 
@@ -245,10 +326,13 @@ def _fate_of_status(exc: anthropic.APIStatusError, model: str) -> ModelUnavailab
         case (404, _) | (_, "not_found_error"):
             action = f"{model} does not exist for this API key: choose another model"
         case (400 | 413 | 422, _) | (_, "invalid_request_error"):
-            where = _WHERE.match(exc.api_message or "")
-            return ModelBug(f"Claude refused the request as malformed{f' at {where[0]}' if where else ''} {who}")
+            found = _WHERE.match(exc.api_message or "")
+            where = found[0] if found else None
+            text = f"Claude refused the request as malformed{f' at {where}' if where else ''} {who}"
+            return ModelBug(text, where=where, request_id=exc.request_id)
         case status, kind:
             action = f"Claude is overloaded or down: {kind or 'no reason given'}, status {status}"
+            return ModelUnavailable(f"{action} {who}", passes=True)
     return ModelUnavailable(f"{action} {who}")
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from datetime import timedelta
+from typing import Any, Final, Literal, Protocol
 
 from agents.errors import AgentError
 from agents.gate.evidence import Evidence
 
+MAX_TOKENS: Final = 32_000
 Block = dict[str, Any]  # one content block, exactly as the API returned or wants it
 StopReason = Literal[
     "tool_use",
@@ -70,20 +72,22 @@ class Briefing:
 class TurnRequest:
     """All that a model sees. `system` and `tools` are frozen for a run; `messages` only ever grow.
 
+    `max_tokens` holds thoughts and answer together. `patience` is how long an overloaded model is waited for in all.
     `briefing` says the same as data; a language model does not get it.
     """
 
     system: str
     tools: Sequence[dict[str, Any]]
     messages: Sequence[dict[str, Any]]
-    max_tokens: int = 8_000
+    max_tokens: int = MAX_TOKENS
+    patience: timedelta = timedelta(seconds=90)
     briefing: Briefing = field(default_factory=Briefing)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """One finished answer. `content` is what goes into the history byte for byte. `cost_usd` is 0 for the offline
-    model.
+    model. `declined` is the kind of refusal where the model declined and said which.
     """
 
     content: list[Block]
@@ -91,14 +95,30 @@ class Turn:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float = 0.0
     model: str
+    declined: str | None = None
 
 
 class ModelUnavailable(AgentError):
-    """The model cannot be asked: no connection, refused key, overload past the retries. The offline model may go on."""
+    """The model cannot be asked: no connection, refused key, overload past all patience. The offline model may go on.
+
+    `passes`: it may be there again at a later turn, without anybody doing anything.
+    """
+
+    def __init__(self, text: str, *, passes: bool = False) -> None:
+        super().__init__(text)
+        self.passes = passes
 
 
 class ModelBug(AgentError):
-    """The API refused the request as malformed (400): our bug. The offline model may go on; the report says so."""
+    """The API refused the request as malformed (400): our bug. The offline model may go on; the report says so.
+
+    `where` is the path of the field, where the API named one; `request_id` is what the provider's support asks for.
+    """
+
+    def __init__(self, text: str, *, where: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(text)
+        self.where = where
+        self.request_id = request_id
 
 
 OnText = Callable[[str], Awaitable[None]]

@@ -11,6 +11,7 @@ from fakes.messages_api import MessagesApi, answer, call, say, serving, think
 
 HEADERS = {"authorization": "Bearer sk-test", "anthropic-version": "2026-10-21"}
 TOOL = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
+BRIEF = "Be brief. " * 500  # long enough to be cached
 ASK = {"role": "user", "content": "Why?"}
 
 
@@ -19,7 +20,7 @@ def body(*messages: Any, **changes: Any) -> dict[str, Any]:
         "model": "claude-opus-5-5",
         "max_tokens": 100,
         "stream": True,
-        "system": "Be brief.",
+        "system": BRIEF,
         "tools": [TOOL],
         "cache_control": {"type": "ephemeral"},
         "thinking": {"type": "adaptive", "display": "summarized"},
@@ -195,6 +196,22 @@ async def test_thinking_is_empty_unless_summaries_were_asked_for(wire: Wire) -> 
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": "many"}, "max_tokens"),
         ({"stream": False}, "stream"),
+        ({"thinking": {"type": "adaptive", "display": "full"}}, "display"),
+        ({"output_config": {"effort": "utmost"}}, "effort"),
+        ({"output_config": {"depth": 3}}, "depth: Extra inputs"),
+        ({"system": [{"type": "image"}]}, "only text"),
+        ({"system": [say(" ")]}, "non-empty"),
+        ({"system": [say("x") | {"cache_control": {"type": "ephemeral", "ttl": "2h"}}]}, "ttl"),
+        ({"system": [say(str(n)) | {"cache_control": {"type": "ephemeral"}} for n in range(4)]}, "maximum of 4"),
+        ({"messages": [ASK, {"role": "system", "content": "x"}, {"role": "system", "content": "y"}]}, "follow another"),
+        ({"messages": [ASK, {"role": "system", "content": [{"type": "image"}]}]}, "only text"),
+        ({"messages": [ASK, {"role": "assistant", "content": [say("")]}, ASK]}, "non-empty"),
+        ({"messages": [ASK, {"role": "assistant", "content": [think("x")]}, ASK]}, "signature: Field required"),
+        (
+            {"messages": [ASK, {"role": "assistant", "content": [call("look", call_id="no good")]}, ASK]},
+            "id: must match",
+        ),
+        ({"tools": [TOOL | {"input_schema": {"type": "object", "properties": {"a b": {}}}}]}, "keys must match"),
         ({"surprise": 1}, "surprise: Extra inputs"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "user", "content": ""}]}, "non-empty"),
@@ -241,9 +258,36 @@ async def test_the_cache_follows_the_prefix_and_notices_reordered_keys(wire: Wir
     assert written["cache_read_input_tokens"] == 0
     assert grown["cache_read_input_tokens"] == written["cache_creation_input_tokens"] > 0
     assert repeated["cache_creation_input_tokens"] == 0
-    reordered = [{"content": "Why?", "role": "user"}, *history[1:]]
+    reordered = [{"role": "user", "content": [{"text": "Why?", "type": "text"}]}, *history[1:]]
     await wire.turn(body(*reordered))
     assert wire.api.log[-1].usage["cache_read_input_tokens"] == 0
+
+
+async def test_a_breakpoint_looks_back_twenty_blocks_and_short_beginnings_are_not_cached(wire: Wire) -> None:
+    await wire.turn(body({"role": "user", "content": [say(f"{n}") for n in range(3)]}))
+    await wire.turn(body({"role": "user", "content": [say(f"{n}") for n in range(22)]}))
+    await wire.turn(body({"role": "user", "content": [say(f"{n}") for n in range(43)]}))
+    await wire.turn(body(system="Be brief."))
+    reads = [entry.usage["cache_read_input_tokens"] > 0 for entry in wire.api.log]
+    assert reads == [False, True, False, False]
+    assert wire.api.log[-1].usage["cache_creation_input_tokens"] == 0
+
+
+async def test_a_thought_that_was_cut_is_unsigned_and_an_empty_text_need_not_come_back() -> None:
+    wire = Wire(MessagesApi([answer(think("Hm"), stop_reason="max_tokens"), answer(say(""), call("look"))]))
+    cut = await wire.turn(body())
+    assert cut[0]["signature"] == ""
+    assert "signature: Field required" in await wire.refusal(body(ASK, said(cut), ASK))
+    api = MessagesApi([answer(say(""), call("look")), answer(say("Done."))])
+    first = await Wire(api).turn(body())
+    kept = [block for block in first if block["type"] == "tool_use"]
+    assert await Wire(api).turn(body(ASK, said(kept), result(kept[0]["id"]))) == [say("Done.")]
+
+
+async def test_a_refusal_says_why() -> None:
+    wire = Wire(MessagesApi([answer(stop_reason="refusal", declined="cyber")]))
+    ending = next(event for event in await wire.events(body()) if event["type"] == "message_delta")
+    assert ending["delta"]["stop_details"]["category"] == "cyber"
 
 
 async def test_without_cache_control_all_input_is_plain(wire: Wire) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,12 +24,14 @@ TOOLS = [
         "input_schema": {"type": "object", "properties": {"query": {"type": "string"}}},
     }
 ]
+SYSTEM = "You investigate. " * 300  # long enough to be cached
 QUESTION: Block = {"role": "user", "content": "Why is checkout slow?"}
 LONG = "The latency of checkout rose at 12:04, two minutes after a deployment of payments."
 
 
 def request(*messages: Block, tools: Any = TOOLS) -> TurnRequest:
-    return TurnRequest(system="You investigate.", tools=tools, messages=[QUESTION, *messages], max_tokens=500)
+    told: list[Block] = [QUESTION, *messages]
+    return TurnRequest(system=SYSTEM, tools=tools, messages=told, max_tokens=500, patience=timedelta(seconds=90))
 
 
 def results(turn: Turn, text: str = "12 ms") -> Block:
@@ -94,7 +97,24 @@ async def test_the_prefix_of_the_turn_before_is_read_from_the_cache(claude_of: C
     first = await model.ask(request())
     second = await model.ask(request({"role": "assistant", "content": first.content}, results(first)))
     assert first.usage.cache_read == 0
-    assert second.usage.cache_read == first.usage.cache_write
+    assert second.usage.cache_read == first.usage.cache_write > 0
+
+
+async def test_a_turn_of_many_calls_still_reads_all_that_was_sent_before(claude_of: Callable[..., ClaudeModel]) -> None:
+    calls = [call("query_metrics", {"query": f"q{n}"}) for n in range(15)]  # 30 blocks: more than the API looks back
+    model = claude_of(MessagesApi([answer(*calls), answer(say("Done."))]))
+    first = await model.ask(request())
+    second = await model.ask(request({"role": "assistant", "content": first.content}, results(first)))
+    assert second.usage.cache_read == first.usage.cache_write > 0
+
+
+async def test_another_run_reads_tools_and_system_from_the_cache(claude_of: Callable[..., ClaudeModel]) -> None:
+    model = claude_of(MessagesApi([answer(say("Done."))]))
+    first = await model.ask(request())
+    other = replace(request(), messages=[{"role": "user", "content": "Why does search fail?"}])
+    second = await model.ask(other)
+    assert first.usage.cache_read == 0
+    assert second.usage.cache_read > 0.9 * second.usage.total_input
 
 
 async def test_the_request_asks_for_caching_and_summaries_and_forces_nothing(
@@ -105,7 +125,8 @@ async def test_the_request_asks_for_caching_and_summaries_and_forces_nothing(
     body = api.requests[0]
     assert body["cache_control"] == {"type": "ephemeral"}
     assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
-    assert body["system"] == "You investigate."
+    assert body["system"] == [{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}]
+    assert body["output_config"] == {"effort": "medium"}
     assert body["tools"] == TOOLS
     assert not {"tool_choice", "temperature", "top_p", "top_k"} & set(body)
 
@@ -166,7 +187,7 @@ async def test_streams_that_break_every_time_end_in_unavailable(
     claude_of: Callable[..., ClaudeModel], naps: Any
 ) -> None:
     api = MessagesApi([answer(say(LONG))])
-    api.fail_next(fake.error_event(), fake.cut(), fake.error_event(error_type="api_error"))
+    api.fail_next(*[fake.error_event(error_type="api_error"), fake.cut()] * 2)
     with pytest.raises(ModelUnavailable, match=r"broke off 3 times \(api_error, request req_") as caught:
         await claude_of(api).ask(request())
     assert naps.seconds == [1.0, 2.0]
@@ -200,16 +221,44 @@ async def test_a_refused_request_is_unavailable_and_says_what_to_do(
     api = MessagesApi([answer(say(LONG))])
     api.fail_next(fault)
     with pytest.raises(ModelUnavailable, match=words) as caught:
-        await claude_of(api).ask(request())
+        await claude_of(api).ask(replace(request(), patience=timedelta(0)))
     assert "scripted failure" not in str(caught.value)
+    assert caught.value.passes == (fault.status in (429, 529, 500))
+    assert len(api.log) == 1
 
 
-async def test_the_client_itself_waits_and_repeats_after_429(claude_of: Callable[..., ClaudeModel]) -> None:
+async def test_an_overloaded_service_is_asked_for_more_than_a_minute(
+    claude_of: Callable[..., ClaudeModel], naps: Any
+) -> None:
     api = MessagesApi([answer(say("Hello."))])
-    api.fail_next(fake.status(429, retry_after_s=0.01))
-    turn = await claude_of(api, client_retries=1).ask(request())
+    api.fail_next(*[fake.status(529)] * 5, fake.error_event(), fake.status(500))
+    turn = await claude_of(api).ask(request())
     assert turn.content == [{"type": "text", "text": "Hello."}]
-    assert [entry.status for entry in api.log] == [429, 200]
+    assert naps.seconds == [1, 2, 4, 8, 16, 16, 16]
+    api.fail_next(*[fake.status(529)] * 50)
+    naps.seconds.clear()
+    with pytest.raises(ModelUnavailable, match="overloaded") as caught:
+        await claude_of(api).ask(request())
+    assert caught.value.passes
+    assert 60 <= sum(naps.seconds) <= 90
+
+
+async def test_the_time_that_the_service_asks_for_is_waited(claude_of: Callable[..., ClaudeModel], naps: Any) -> None:
+    api = MessagesApi([answer(say("Hello."))])
+    api.fail_next(fake.status(429, retry_after_s=41), fake.status(529, retry_after_s=3))
+    assert (await claude_of(api, client_retries=2).ask(request())).stop_reason == "end_turn"
+    assert naps.seconds == [41, 3]
+    assert [entry.status for entry in api.log] == [429, 529, 200]
+    api.fail_next(fake.status(429, retry_after_s=600))
+    with pytest.raises(ModelUnavailable, match="status 429"):
+        await claude_of(api).ask(request())
+    assert naps.seconds == [41, 3]
+
+
+async def test_a_refusal_says_its_kind_in_our_words(claude_of: Callable[..., ClaudeModel]) -> None:
+    api = MessagesApi([answer(say("I"), stop_reason="refusal", declined="cyber")])
+    assert (await claude_of(api).ask(request())).declined == "it took the request for work on attacks"
+    assert (await claude_of(MessagesApi([answer(stop_reason="refusal")])).ask(request())).declined is None
 
 
 async def test_a_wrong_key_is_unavailable(claude_of: Callable[..., ClaudeModel]) -> None:
@@ -227,6 +276,8 @@ async def test_a_malformed_request_is_our_bug_and_names_the_place_but_no_content
     unanswered = request({"role": "assistant", "content": turn.content}, {"role": "user", "content": "Go on"})
     with pytest.raises(ModelBug, match=r"malformed at messages\.1 \(BadRequestError, request req_") as caught:
         await model.ask(unanswered)
+    assert caught.value.where == "messages.1"
+    assert str(caught.value.request_id).startswith("req_")
     assert "toolu_secret" not in str(caught.value)
 
 
@@ -371,8 +422,9 @@ async def test_an_unreachable_host_is_unavailable() -> None:
     with serving(MessagesApi([])) as base_url:
         pass
     async with make_client(api_key="k", base_url=base_url, check_egress=anywhere, max_retries=0) as client:
-        with pytest.raises(ModelUnavailable, match="cannot be reached"):
-            await ClaudeModel(client).ask(request())
+        with pytest.raises(ModelUnavailable, match="cannot be reached") as caught:
+            await ClaudeModel(client).ask(replace(request(), patience=timedelta(0)))
+    assert caught.value.passes
 
 
 async def test_the_environment_redirects_neither_key_nor_host(monkeypatch: pytest.MonkeyPatch) -> None:

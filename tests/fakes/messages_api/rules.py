@@ -19,7 +19,19 @@ _BLOCK_FIELDS = {
     "image": {"type", "source", "cache_control"},
     "document": {"type", "source", "title", "context", "citations", "cache_control"},
 }
+_ANSWER_FIELDS = {
+    "text": {"type", "text", "citations", "cache_control"},
+    "thinking": {"type", "thinking", "signature"},
+    "redacted_thinking": {"type", "data"},
+    "tool_use": {"type", "id", "name", "input", "caller", "cache_control"},
+}
 _TOOL_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,128}$")
+_CALL_ID = re.compile(r"^[a-zA-Z0-9_-]+$")
+_PROPERTY = re.compile(r"^[a-zA-Z0-9_.-]{1,64}$")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_MOST_BREAKPOINTS = 4
+_MOST_BYTES = 32_000_000
+_MOST_MESSAGES = 100_000
 
 
 class Refused(Exception):
@@ -38,6 +50,8 @@ def check_headers(headers: Mapping[str, str], api_key: str) -> None:
 
 
 def parse(raw: bytes) -> Json:
+    if len(raw) > _MOST_BYTES:
+        raise Refused(413, "request exceeds the maximum size")
     try:
         body = json.loads(raw)
     except ValueError:
@@ -75,15 +89,57 @@ def check_request(body: Json, models: Sequence[str]) -> None:
         raise Refused(400, "max_tokens: must be between 1 and 128000")
     if body.get("stream") is not True:
         raise Refused(400, "stream: this stand-in only streams")
-    if body.get("thinking", {"type": "adaptive"}).get("type") != "adaptive":
+    thinking = _of(body.get("thinking", {"type": "adaptive"}), dict, "thinking")
+    if thinking.get("type") != "adaptive":
         raise Refused(400, "thinking.type: only adaptive thinking is supported by this model")
+    if thinking.get("display", "omitted") not in ("summarized", "omitted") or set(thinking) - {"type", "display"}:
+        raise Refused(400, "thinking: display must be summarized or omitted, and nothing else is taken")
+    _check_output(_of(body.get("output_config", {}), dict, "output_config"))
     if body.get("tool_choice", {}).get("type") in ("any", "tool"):
         raise Refused(400, "tool_choice: forced tool use is not supported by this model")
-    if body.get("cache_control", {"type": "ephemeral"}).get("type") != "ephemeral":
-        raise Refused(400, "cache_control.type: must be ephemeral")
-    _of(body.get("system", ""), (str, list), "system")
+    system = _of(body.get("system", ""), (str, list), "system")
+    if isinstance(system, list):
+        _check_words(system, "system")
     _check_tools(_of(body.get("tools", []), list, "tools"))
     _check_messages(_of(body["messages"], list, "messages"))
+    _check_breakpoints(body)
+
+
+def _check_output(config: Json) -> None:
+    if extra := set(config) - {"effort", "format", "task_budget"}:
+        raise Refused(400, f"output_config.{min(extra)}: Extra inputs are not permitted")
+    if config.get("effort", "high") not in _EFFORTS:
+        raise Refused(400, f"output_config.effort: must be one of {', '.join(_EFFORTS)}")
+
+
+def _check_words(blocks: list[Any], where: str) -> None:
+    """Blocks of a system prompt or of a system message: text that says something, and nothing else."""
+    for index, block in enumerate(blocks):
+        if _of(block, dict, f"{where}.{index}").get("type") != "text":
+            raise Refused(400, f"{where}.{index}.type: only text is taken here")
+    _check_input_blocks(blocks, where)
+
+
+def _check_breakpoints(body: Json) -> None:
+    """At most four, the one at the top included; longer-lived ones first."""
+    found = [("cache_control", body["cache_control"])] if body.get("cache_control") else []
+    places: list[tuple[str, Any]] = [(f"tools.{n}", tool) for n, tool in enumerate(body.get("tools") or [])]
+    if isinstance(body.get("system"), list):
+        places += [(f"system.{n}", block) for n, block in enumerate(body["system"])]
+    for n, message in enumerate(body["messages"]):
+        if isinstance(message["content"], list):
+            places += [(f"messages.{n}.content.{i}", block) for i, block in enumerate(message["content"])]
+    found = [(where, block["cache_control"]) for where, block in places if block.get("cache_control")] + found
+    if len(found) > _MOST_BREAKPOINTS:
+        words = f"A maximum of {_MOST_BREAKPOINTS} blocks with cache_control may be provided. Found {len(found)}."
+        raise Refused(400, words)
+    was_short = False
+    for where, given in found:
+        if _of(given, dict, where).get("type") != "ephemeral" or given.get("ttl", "5m") not in ("5m", "1h"):
+            raise Refused(400, f"{where}: cache_control must be ephemeral, with a ttl of 5m or 1h")
+        if given.get("ttl") == "1h" and was_short:
+            raise Refused(400, f"{where}: a ttl of 1h must not come after one of 5m")
+        was_short = was_short or given.get("ttl", "5m") == "5m"
 
 
 def _check_tools(tools: list[Any]) -> None:
@@ -100,6 +156,8 @@ def _check_tools(tools: list[Any]) -> None:
         schema = _of(tool.get("input_schema"), dict, f"{where}.input_schema")
         if schema.get("type") != "object" or {"oneOf", "allOf", "anyOf"} & set(schema):
             raise Refused(400, f"{where}.input_schema: must be a plain object schema at the top level")
+        if odd := [key for key in schema.get("properties", {}) if not _PROPERTY.match(key)]:
+            raise Refused(400, f"{where}.input_schema.properties: keys must match {_PROPERTY.pattern}, not {odd[0]!r}")
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
         except jsonschema.SchemaError as exc:
@@ -107,8 +165,8 @@ def _check_tools(tools: list[Any]) -> None:
 
 
 def _check_messages(messages: list[Any]) -> None:
-    if not messages:
-        raise Refused(400, "messages: at least one message is required")
+    if not 1 <= len(messages) <= _MOST_MESSAGES:
+        raise Refused(400, f"messages: at least one message is required, and at most {_MOST_MESSAGES}")
     open_calls: list[str] = []
     before: str | None = None
     for index, message in enumerate(messages):
@@ -123,12 +181,18 @@ def _check_messages(messages: list[Any]) -> None:
             raise Refused(400, f"{where}: the first message must use the user role")
         if role == "system" and before == "assistant":
             raise Refused(400, f"{where}: a system message must follow a user message")
+        if role == "system" and before == "system":
+            raise Refused(400, f"{where}: a system message must not follow another system message")
         if role == "user" and before == "system":
             raise Refused(400, f"{where}: a system message must be last or be followed by an assistant message")
         blocks = [say(content)] if isinstance(content, str) else content
-        if role != "assistant":
+        if role == "system":
+            _check_words(blocks, where)
+        elif role == "user":
             _check_input_blocks(blocks, where)
             _check_pairing(blocks, open_calls, index)
+        else:
+            _check_answer(blocks, where)
         open_calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
         before = role
     if open_calls:
@@ -144,9 +208,29 @@ def _check_input_blocks(blocks: list[Any], where: str) -> None:
             raise Refused(400, f"{where}.content.{index}: text content blocks must be non-empty")
         if kind == "tool_result":
             content = _of(block.get("content", ""), (str, list), f"{where}.content.{index}.content")
-            _of(block.get("is_error", False), bool, f"{where}.content.{index}.is_error")
+            if _of(block.get("is_error", False), bool, f"{where}.content.{index}.is_error") and not content:
+                raise Refused(400, f"{where}.content.{index}: content cannot be empty if `is_error` is true")
             if isinstance(content, list):
                 _check_input_blocks(content, f"{where}.content.{index}")
+
+
+def _check_answer(blocks: list[Any], where: str) -> None:
+    """An answer that is sent back: what was never allowed to stand there, whoever said it."""
+    for index, block in enumerate(blocks):
+        place = f"{where}.content.{index}"
+        kind = _of(block, dict, place).get("type")
+        if kind == "thinking" and "cache_control" in block:
+            raise Refused(400, f"{place}: thinking blocks cannot carry cache_control")
+        if kind not in _ANSWER_FIELDS:
+            raise Refused(400, f"{place}: unknown block")
+        if kind == "text" and not _of(block.get("text"), str, f"{place}.text").strip():
+            raise Refused(400, f"{place}: text content blocks must be non-empty")
+        if kind == "thinking" and not block.get("signature"):
+            raise Refused(400, f"{place}.signature: Field required")
+        if kind == "tool_use":
+            _of(block.get("input"), dict, f"{place}.input")
+            if not _CALL_ID.match(_of(block.get("id"), str, f"{place}.id")):
+                raise Refused(400, f"{place}.id: must match {_CALL_ID.pattern}")
 
 
 def _check_pairing(blocks: list[Block], open_calls: list[str], index: int) -> None:

@@ -12,10 +12,20 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One turn of the scripted model. Signatures and missing tool call ids are filled in by the fake."""
+    """One turn of the scripted model. Signatures and missing tool call ids are filled in by the fake.
+
+    A thought at which `max_tokens` cut the answer gets no signature. `declined` is the category of a refusal.
+    """
 
     content: Sequence[Block]
     stop_reason: str
+    declined: str | None = None
+
+    @property
+    def stop_details(self) -> Json | None:
+        if self.stop_reason != "refusal":
+            return None
+        return {"type": "refusal", "category": self.declined, "explanation": "Declined, says the stand-in."}
 
 
 def say(text: str) -> Block:
@@ -31,10 +41,11 @@ def call(name: str, arguments: Mapping[str, Any] | None = None, *, call_id: str 
     return block if call_id is None else {**block, "id": call_id}
 
 
-def answer(*blocks: Block, stop_reason: str | None = None) -> Answer:
+def answer(*blocks: Block, stop_reason: str | None = None, declined: str | None = None) -> Answer:
     """Stops for tools where a call is among the blocks, else ends the turn, unless told otherwise."""
     calls = any(block["type"] == "tool_use" for block in blocks)
-    return Answer(content=blocks, stop_reason=stop_reason or ("tool_use" if calls else "end_turn"))
+    reason = stop_reason or ("tool_use" if calls else "end_turn")
+    return Answer(content=blocks, stop_reason=reason, declined=declined)
 
 
 # A list is indexed by the number of assistant messages in the request: a repeated request gets the same turn, and

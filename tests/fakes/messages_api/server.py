@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvicorn
-from fakes.messages_api.keys import cache_key, canonical, conversation_key, tokens, unsigned
+from fakes.messages_api.keys import bare, cached, canonical, conversation_key, speakable, tokens, unsigned
 from fakes.messages_api.rules import Refused, check_headers, check_request, lenient, parse
 from fakes.messages_api.script import TYPE_OF_STATUS, Answer, Fault, Json, Script
 from fakes.messages_api.wire import Receive, Send, complete, events, read, send_error, send_event, send_json, start
@@ -93,9 +93,10 @@ class MessagesApi:
                 continue
             prefix = conversation_key(body, index)
             known = self._given.get(prefix, set())
-            if canonical(message["content"]) not in known:
+            content = bare(message["content"])
+            if canonical(content) not in known:
                 same_words = {canonical(unsigned(json.loads(text))) for text in known}
-                if canonical(unsigned(message["content"])) in same_words:
+                if canonical(unsigned(content)) in same_words:
                     raise Refused(400, f"messages.{index}.content: Invalid `signature` in `thinking` block")
                 raise Refused(400, f"messages.{index}: {_OTHER_CONVERSATION}")
             follower = messages[index + 1]["role"] if index + 1 < len(messages) else None
@@ -111,21 +112,15 @@ class MessagesApi:
                 raise Refused(400, f"script: there is no turn {turn}")
             scripted = self._script[turn]
         seed = conversation_key(body, len(body["messages"]))
-        blocks = [complete(block, seed, index, body) for index, block in enumerate(scripted.content)]
-        return Answer(content=blocks, stop_reason=scripted.stop_reason)
+        last = len(scripted.content) - 1 if scripted.stop_reason == "max_tokens" else None
+        blocks = [complete(b, seed, index, body, cut=index == last) for index, b in enumerate(scripted.content)]
+        return replace(scripted, content=blocks)
 
     def _usage(self, body: Json, given: Answer) -> Json:
-        """A token is four characters. The longest prefix that an earlier request left in the cache is read."""
-        counts = [tokens([body.get("system"), body.get("tools")])] + [tokens(m) for m in body["messages"]]
-        prefixes = [cache_key(body, end) for end in range(len(body["messages"]) + 1)]
-        read = written = 0
-        if body.get("cache_control"):
-            hit = max((end for end, key in enumerate(prefixes) if key in self._cached), default=-1)
-            read = sum(counts[: hit + 1])
-            written = sum(counts[hit + 1 :])
-            self._cached.add(prefixes[-1])
+        """Counted by an estimate, so that shares can be compared, not bills."""
+        read, written, plain = cached(body, self._cached)
         return {
-            "input_tokens": sum(counts) - read - written,
+            "input_tokens": plain,
             "cache_read_input_tokens": read,
             "cache_creation_input_tokens": written,
             "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
@@ -147,7 +142,7 @@ class MessagesApi:
                 break
             await send_event(send, event)
         else:
-            self._given.setdefault(prefix, set()).add(canonical(list(given.content)))
+            self._given.setdefault(prefix, set()).add(canonical(speakable(given.content)))
             if given.stop_reason == "pause_turn":
                 self._paused.add(prefix)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

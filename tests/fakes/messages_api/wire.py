@@ -14,9 +14,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-def complete(block: Block, seed: str, index: int, body: Json) -> Block:
+def complete(block: Block, seed: str, index: int, body: Json, *, cut: bool = False) -> Block:
+    """The block as it is given; a thought that was `cut` is not signed."""
     if block["type"] == "thinking":
-        signature = digest(f"{seed} {index} {block['thinking']}")
+        signature = "" if cut else digest(f"{seed} {index} {block['thinking']}")
         summarized = body.get("thinking", {}).get("display") == "summarized"
         return {
             "type": "thinking",
@@ -48,7 +49,7 @@ def events(model: str, prefix: str, given: Answer, usage: Json) -> Iterator[Json
         for delta in deltas:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    ending = {"stop_reason": given.stop_reason, "stop_sequence": None}
+    ending = {"stop_reason": given.stop_reason, "stop_sequence": None, "stop_details": given.stop_details}
     yield {"type": "message_delta", "delta": ending, "usage": {"output_tokens": usage["output_tokens"]}}
     yield {"type": "message_stop"}
 
@@ -59,8 +60,8 @@ def _deltas(block: Block) -> tuple[Block, list[Json]]:
             return {**block, "text": ""}, [{"type": "text_delta", "text": t} for t in _pieces(block["text"])]
         case "thinking":
             words = [{"type": "thinking_delta", "thinking": t} for t in _pieces(block["thinking"])]
-            signed = {"type": "signature_delta", "signature": block["signature"]}
-            return {**block, "thinking": "", "signature": ""}, [*words, signed]
+            signed = [{"type": "signature_delta", "signature": block["signature"]}] if block["signature"] else []
+            return {**block, "thinking": "", "signature": ""}, [*words, *signed]
         case "tool_use":
             pieces = ["", *_pieces(json.dumps(block["input"]))] if block["input"] else [""]
             return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": t} for t in pieces]
