@@ -182,6 +182,7 @@ def bot_environment(
     return {
         **{key: value for key, value in inherited.items() if not key.startswith(ours)},
         "AUTOHEAL_DATA": str(folder / "data"),
+        "AUTOHEAL_SHRED_MARK": str(folder / "shred-mark.json"),
         "AUTOHEAL_STOP_WITH_PARENT": "true",
         "AUTOHEAL_OPERATOR_FILE": str(folder / "autoheal.toml"),
         "SLACK_API_URL": workspace.api_url,

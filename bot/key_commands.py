@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.assemble import now, open_database
 from bot.master_keys import UNFIT, open_master_keys, rewrap_files
-from bot.settings import Settings, SettingsError
+from bot.settings import APART, Settings, SettingsError
 from store import audit
 from store.database.engine import create_engine
 from store.database.keyring import Keyring
@@ -48,6 +48,8 @@ async def show_status(settings: Settings) -> list[str]:
                 f"shred ledger   {settings.ledger_path}: {len(ledger.entries)} keys of {len(ledger.tenants)} tenants, "
                 f"head {ledger.mark.head[:16]}; keep it apart from the keyring and its backups"
             )
+            where = settings.shred_mark or "kept nowhere else: set AUTOHEAL_SHRED_MARK to a file on another disk"
+            lines.append(f"its mark       {where}")
     return lines
 
 
@@ -99,9 +101,11 @@ async def rotate_tenant(settings: Settings, tenant_id: str, *, at_once: bool) ->
     return lines
 
 
-async def show_ledger(settings: Settings, *, begin_anew: bool) -> list[str]:
+async def show_ledger(settings: Settings, *, begin_anew: bool = False, anchor_anew: bool = False) -> list[str]:
     if begin_anew:
         return [await _begin_anew(settings)]
+    if anchor_anew:
+        return [await _anchor_anew(settings)]
     async with open_database(settings) as (db, _):
         ledger = await db.keyring.ledger()
         if ledger is None:
@@ -115,7 +119,7 @@ async def show_ledger(settings: Settings, *, begin_anew: bool) -> list[str]:
 async def _begin_anew(settings: Settings) -> str:
     """Past the refusal to open, which is all that this is for."""
     async with open_master_keys(settings) as keys:
-        keyring = Keyring(create_engine(settings.keys_url, pool_size=1), keys, now, settings.ledger_path)
+        keyring = Keyring(create_engine(settings.keys_url, pool_size=1), keys, now, settings.ledger)
         try:
             await keyring.begin_ledger_anew()
         finally:
@@ -123,6 +127,22 @@ async def _begin_anew(settings: Settings) -> str:
     return (
         f"A new shred ledger was begun at {settings.ledger_path}. It knows nothing of what was shredded before: if the "
         "keyring is an old backup, tenants that were closed since can be read again. Close them again."
+    )
+
+
+async def _anchor_anew(settings: Settings) -> str:
+    """Past the refusal to open, as above."""
+    async with open_master_keys(settings) as keys:
+        keyring = Keyring(create_engine(settings.keys_url, pool_size=1), keys, now, settings.ledger)
+        try:
+            ledger = await keyring.anchor_anew()
+        finally:
+            await keyring.close()
+    if settings.shred_mark is None:
+        return f"The mark is kept nowhere else from now on. P16 fails then: {APART}."
+    return (
+        f"{settings.shred_mark} says {ledger.mark.length} lines from now on, as {settings.ledger_path} has. If that is "
+        "an old copy, tenants that were closed since can be read again: close them again."
     )
 
 

@@ -17,7 +17,6 @@ from store.audit.signed_checkpoints import AnchorFile
 from store.database.session import Database
 from store.errors import UnknownTenant
 from store.ids import TenantId
-from store.keys.shredding import ShredLedger
 from store.tenancy.tenants import find_tenant, list_tenants
 from store.upkeep.audit_heads import verify_chains
 
@@ -82,7 +81,7 @@ async def _known(db: Database, tenant_id: str) -> TenantId:
 
 
 def _shredded(settings: Settings) -> frozenset[str]:
-    ledger = ShredLedger(settings.ledger_path).read()
+    ledger = settings.ledger.read()
     return frozenset() if ledger is None else ledger.tenants
 
 

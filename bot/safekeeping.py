@@ -49,7 +49,7 @@ async def backups_of(settings: Settings, keys: MasterKeys) -> Backups:
     place = Place(
         content_url=settings.maintenance_url,
         keyring_url=settings.keys_url,
-        ledger=settings.ledger_path,
+        ledger=settings.ledger,
         work=data,
         deployment=(await open_signer(settings, keys)).fingerprint if known else None,
         transient=() if settings.database_url else (data / "engine.db", data / "engine.key"),
@@ -143,7 +143,7 @@ async def _record(settings: Settings, backups: Backups, restored: Backup) -> Non
         settings.content_url,
         keyring_url=settings.keys_url,
         keys=backups.masters,
-        ledger=settings.ledger_path,
+        ledger=settings.ledger,
         clock=backups.clock,
     )
     try:

@@ -17,12 +17,23 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from store.keys.shredding import ShredLedger
 from store.secrets.redaction import Secret
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 _READ_ELSEWHERE: Final = frozenset({"AUTOHEAL_DEMO_LOG", "AUTOHEAL_REQUIRE_ALL"})
 _OF_KUBERNETES: Final = re.compile(r"_?SERVICE_(?:HOST|PORT)|_?PORT_\d+_")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+TOGETHER: Final = (
+    "the shred ledger, the keyring and the master key lie in one folder, so an old copy of it brings closed workspaces "
+    "back"
+)
+APART: Final = (
+    "name a file on another disk or host in AUTOHEAL_SHRED_MARK, or move the ledger there and name it in "
+    "AUTOHEAL_SHRED_LEDGER"
+)
 
 
 class SettingsError(Exception):
@@ -48,6 +59,11 @@ class Settings(BaseSettings):
         str | None, Field(description="Where the wrapped keys live; apart from the database.", repr=False)
     ] = None
     shred_ledger: Annotated[Path | None, Field(description="Which keys were destroyed; apart from the keyring.")] = None
+
+    shred_mark: Annotated[
+        Path | None,
+        Field(description="A file on another disk or host: how long the ledger was, so that an old copy is refused."),
+    ] = None
 
     keys: Annotated[Literal["local", "aws-kms", "vault"], Field(description="Who holds the master key.")] = "local"
     kms_key_arn: Annotated[str | None, Field(description="arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias.")] = None
@@ -176,14 +192,20 @@ class Settings(BaseSettings):
         return self.shred_ledger or self.data / "shred-ledger.jsonl"
 
     @property
+    def ledger(self) -> ShredLedger:
+        return ShredLedger(self.ledger_path, self.shred_mark)
+
+    @property
     def one_copy_brings_back_all(self) -> bool:
-        """Whether the shred ledger lies beside the keyring and its master key: then an old copy of the folder brings
-        back whoever was closed since.
+        """Whether keyring, master key, shred ledger and its mark lie in one folder: then an old copy of the folder
+        brings back whoever was closed since.
         """
+        folder = self.data.resolve()
+        remembered = [path for path in (self.ledger_path, self.shred_mark) if path is not None]
         return (
             self.keys == "local"
             and self.keyring_url is None
-            and self.ledger_path.absolute().parent == self.data.absolute()
+            and all(path.resolve().is_relative_to(folder) for path in remembered)
         )
 
     @property

@@ -7,13 +7,22 @@ https://docs.slack.dev/app-manifests/configuring-apps-with-app-manifests#sharing
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from bot.manifest import load_manifest
 
 _NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
+
+_MARK: Final = "autoheal-shred-mark.json"
+_FOR_EXAMPLE: Final = f"/mnt/elsewhere/{_MARK}"
+_QUESTION: Final = (
+    "A folder on another disk or host, in which it is kept how many keys of closed workspaces were destroyed (empty: "
+    "later): "
+)
 
 _STEPS: Final = """\
 Create the Slack app: open this link, choose your workspace, review, "Create".
@@ -32,11 +41,14 @@ Then:
 4. Say what it may read and run, in a file of your own; docs/operating.md shows every connector by example. It can
    wait: without it Autoheal answers, but has nothing to look at:
      export AUTOHEAL_OPERATOR_FILE=/etc/autoheal.toml
-5. In Slack, in your incident channel:
+5. Promise that a closed workspace stays closed: say where the mark of destroyed keys is kept, a file on another disk or
+   host than the data folder, so that an old copy of the folder is refused:
+     export AUTOHEAL_SHRED_MARK={mark}
+6. In Slack, in your incident channel:
      /invite @{bot}
-6. Test all of it; each problem comes with what to do next:
+7. Test all of it; each problem comes with what to do next:
      autoheal doctor
-7. Start, and mention the bot in that channel (for example "@{bot} checkout is failing since 02:40"):
+8. Start, and mention the bot in that channel (for example "@{bot} checkout is failing since 02:40"):
      autoheal serve
 """
 
@@ -46,8 +58,25 @@ def app_link(manifest: Mapping[str, Any]) -> str:
     return _NEW_APP + quote(json.dumps(manifest, separators=(",", ":")), safe="")
 
 
-def print_setup() -> int:
-    """Needs no settings and reaches nothing."""
+def print_setup(ask: Callable[[str], str] | None = None) -> int:
+    """Needs no settings and reaches nothing. `ask` puts a question to the person, where there is one."""
     manifest = load_manifest()
-    print(_STEPS.format(link=app_link(manifest), bot=manifest["features"]["bot_user"]["display_name"]), end="")
+    mark = _FOR_EXAMPLE if ask is None else _asked(ask)
+    steps = _STEPS.format(link=app_link(manifest), bot=manifest["features"]["bot_user"]["display_name"], mark=mark)
+    print(steps, end="")
     return 0
+
+
+def _asked(ask: Callable[[str], str]) -> str:
+    """A file in a folder that is there and can be written; an empty answer leaves the example."""
+    while answer := ask(_QUESTION).strip():
+        folder = Path(answer).expanduser().absolute()
+        if not folder.is_dir():
+            print(f"There is no folder {folder}.")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            print(f"This user cannot write {folder}.")
+        else:
+            if folder.stat().st_dev == Path.cwd().stat().st_dev:
+                print("That is on the same disk as this folder: a copy of the whole disk would hold both.")
+            return str(folder / _MARK)
+    return _FOR_EXAMPLE

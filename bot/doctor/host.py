@@ -8,7 +8,6 @@ import stat
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,12 +17,11 @@ from agents.durable.process_lock import SlotTaken, take_slot
 from bot.damage import damages
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.master_keys import UNFIT, open_master_keys, read_engine_key
-from bot.settings import Settings, SettingsError
+from bot.settings import APART, TOGETHER, Settings, SettingsError
 from store.database.engine import create_engine
 from store.database.migrations import require_current, require_current_keyring
 from store.errors import StoreError
 from store.keys.local_keys import LocalFileKeys
-from store.keys.shredding import ShredLedger
 
 
 async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
@@ -50,13 +48,7 @@ async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     yield await _ledger(settings)
     if settings.one_copy_brings_back_all:
-        yield note("P16", f"not kept against a copy of {folder}: {_TOGETHER}")
-
-
-_TOGETHER: Final = (
-    "the shred ledger, the keyring and the master key lie in one folder, so an old copy brings closed workspaces back. "
-    "For anything but a trial move the ledger to another disk or host and name it in AUTOHEAL_SHRED_LEDGER"
-)
+        yield problem("P16", f"fails against a copy of {folder}: {TOGETHER}", APART)
 
 
 async def _key_service(settings: Settings) -> AsyncIterator[Finding]:
@@ -81,7 +73,8 @@ async def _ledger(settings: Settings) -> Finding:
     """The shred ledger can be read and is unbroken; whether it is the keyring's own is seen at the start."""
     subject, path = "shred ledger", settings.ledger_path
     try:
-        found = ShredLedger(path).read()
+        found = settings.ledger.read()
+        settings.ledger.check(found, None)
     except StoreError as exc:
         return problem(subject, str(exc), "as it says")
     except OSError as exc:

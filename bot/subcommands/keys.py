@@ -19,6 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ledger.add_argument(
         "--begin-anew", action="store_true", help="after it was lost for good: closed tenants may return"
     )
+    ledger.add_argument(
+        "--anchor-anew", action="store_true", help="after the file of AUTOHEAL_SHRED_MARK was lost for good"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -36,6 +39,6 @@ def run(chosen: argparse.Namespace) -> int:
         case "rotate-tenant":
             work = key_commands.rotate_tenant(settings, chosen.id, at_once=chosen.at_once)
         case _:
-            work = key_commands.show_ledger(settings, begin_anew=chosen.begin_anew)
+            work = key_commands.show_ledger(settings, begin_anew=chosen.begin_anew, anchor_anew=chosen.anchor_anew)
     print("\n".join(asyncio.run(work)))
     return 0

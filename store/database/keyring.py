@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Index, MetaData, UniqueConstraint, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -56,7 +57,9 @@ class DataKeyRow(KeyringBase):
 
 
 class ShredMarkRow(KeyringBase):
-    """At most one row: the newest state of the shred ledger that this keyring has seen."""
+    """Row 1: the newest state of the shred ledger that this keyring has seen. Row 2: the one that is also kept
+    elsewhere, where it is.
+    """
 
     __tablename__ = "shred_mark"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -91,14 +94,14 @@ class Keyring:
         engine: AsyncEngine,
         keys: KeyProvider,
         clock: Callable[[], datetime],
-        ledger: Path | None = None,
+        ledger: Path | ShredLedger | None = None,
     ) -> None:
         """`ledger` defaults to a file beside a SQLite keyring; on PostgreSQL it must be given to shred anything."""
         self._engine = engine
         self._masters = keys if isinstance(keys, MasterKeys) else MasterKeys(keys)
         self._clock = clock
         self._cache: dict[TenantId, tuple[datetime, DataKeys]] = {}
-        self._ledger = ShredLedger(ledger) if ledger is not None else _beside(engine)
+        self._ledger = _beside(engine) if ledger is None else _as_ledger(ledger)
         self._admitting = asyncio.Lock()
         self._admitted = False
 
@@ -119,6 +122,7 @@ class Keyring:
             ledger = await self._read_ledger()
             gone = 0
             if ledger is not None:
+                await self._anchor(ledger)
                 gone = await self._apply(ledger, frozenset(ledger.tenants))
             self._admitted = True
             return gone
@@ -140,7 +144,39 @@ class Keyring:
         async with AsyncSession(self._engine) as session, session.begin():
             await session.execute(delete(ShredMarkRow))
             await _set_mark(session, begun.mark)
+        await self._anchor(begun, anew=True)
         return begun
+
+    async def anchor_anew(self) -> Ledger:
+        """After the mark that is kept elsewhere was lost for good: it is written from the ledger that is here. An
+        operator's decision, never taken here. Where no place is named for one, none is kept from now on. Raises
+        NoShredLedger where the ledger is not the one that the keyring knows, or a mark is there.
+        """
+        if self._ledger is None:
+            raise NoShredLedger("no shred ledger is configured: set AUTOHEAL_SHRED_LEDGER")
+        if self._ledger.mark_path is not None and await asyncio.to_thread(self._ledger.mark_path.exists):
+            raise NoShredLedger(f"{self._ledger.mark_path} exists: move it away first, then have it written anew")
+        async with AsyncSession(self._engine) as session:
+            known = await _mark(session)
+        found = await asyncio.to_thread(self._ledger.read)
+        await asyncio.to_thread(self._ledger.check, found, known)
+        if found is None:
+            raise NoShredLedger(f"the shred ledger {self._ledger.path} is missing: there is nothing to write of")
+        async with AsyncSession(self._engine) as session, session.begin():
+            await session.execute(delete(ShredMarkRow).where(ShredMarkRow.id == _ELSEWHERE))
+        await self._anchor(found, anew=True)
+        return found
+
+    async def _anchor(self, ledger: Ledger, *, anew: bool = False) -> None:
+        """The mark elsewhere, then a row that says that there is one."""
+        if self._ledger is None or self._ledger.mark_path is None:
+            return
+        await asyncio.to_thread(self._ledger.anchor, ledger, anew=anew)
+        async with AsyncSession(self._engine) as session:
+            known = await _mark(session, row=_ELSEWHERE)
+        if known is None or known.length < ledger.mark.length:
+            async with AsyncSession(self._engine) as session, session.begin():
+                await _set_mark(session, ledger.mark, row=_ELSEWHERE)
 
     async def shred(self, tenant_id: TenantId) -> int:
         """Destroys all the tenant's keys; returns how many were there. Safe to repeat, and to go on after a crash.
@@ -158,13 +194,14 @@ class Keyring:
         at = self._clock()
         entries = [Shredded(tenant_id=tenant_id, dek_id=dek_id, shredded_at=at) for dek_id in named]
         ledger = await asyncio.to_thread(self._ledger.append, entries, known=known)
+        await self._anchor(ledger)
         gone = await self._apply(ledger, frozenset({str(tenant_id)} if named else ()))
         self.forget(tenant_id)
         return gone
 
     async def _read_ledger(self) -> Ledger | None:
         async with AsyncSession(self._engine) as session:
-            known = await _mark(session)
+            known, anchored = await _mark(session), await _mark(session, row=_ELSEWHERE)
         if self._ledger is None:
             if known is not None:
                 raise NoShredLedger(
@@ -173,7 +210,7 @@ class Keyring:
                 )
             return None
         found = await asyncio.to_thread(self._ledger.read)
-        self._ledger.check(found, known)
+        await asyncio.to_thread(self._ledger.check, found, known, anchored=anchored is not None)
         return found or await asyncio.to_thread(self._ledger.begin, self._clock())
 
     async def _apply(self, ledger: Ledger, tenants: frozenset[str]) -> int:
@@ -322,21 +359,29 @@ class Keyring:
         await self._engine.dispose()
 
 
-async def _mark(session: AsyncSession) -> Mark | None:
-    row = await session.get(ShredMarkRow, 1)
-    return None if row is None else Mark(length=row.length, head=row.head)
+_SEEN: Final = 1
+_ELSEWHERE: Final = 2
 
 
-async def _set_mark(session: AsyncSession, mark: Mark) -> None:
+async def _mark(session: AsyncSession, *, row: int = _SEEN) -> Mark | None:
+    found = await session.get(ShredMarkRow, row)
+    return None if found is None else Mark(length=found.length, head=found.head)
+
+
+async def _set_mark(session: AsyncSession, mark: Mark, *, row: int = _SEEN) -> None:
     """Never backwards: two processes may shred at the same time."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    first = insert(ShredMarkRow).values(id=1, length=mark.length, head=mark.head)
+    first = insert(ShredMarkRow).values(id=row, length=mark.length, head=mark.head)
     await session.execute(first.on_conflict_do_nothing())
     await session.execute(
         update(ShredMarkRow)
-        .where(ShredMarkRow.id == 1, ShredMarkRow.length < mark.length)
+        .where(ShredMarkRow.id == row, ShredMarkRow.length < mark.length)
         .values(length=mark.length, head=mark.head)
     )
+
+
+def _as_ledger(ledger: Path | ShredLedger) -> ShredLedger:
+    return ledger if isinstance(ledger, ShredLedger) else ShredLedger(ledger)
 
 
 def _beside(engine: AsyncEngine) -> ShredLedger | None:

@@ -30,6 +30,7 @@ from store.database.walls.acting import DOOR_KEEPER, acting, for_tenant
 from store.errors import CorruptEnvelope, RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
 from store.keys.seals import TenantSeals
+from store.keys.shredding import ShredLedger
 from store.keys.vault import DataKeys
 from store.secrets.redaction import ContactDetails, Redactor, Secret
 
@@ -197,7 +198,7 @@ class Database:
         keys: KeyProvider,
         clock: Callable[[], datetime] = utcnow,
         pool_size: int | None = None,
-        ledger: Path | None = None,
+        ledger: Path | ShredLedger | None = None,
     ) -> Self:
         """Both databases must be migrated (`store.database.migrations`): raises SchemaMismatch otherwise.
 

@@ -6,7 +6,11 @@ put it into the same backup as the keyring.
 
 JSON objects, one a line: first `{"ledger_id", "begun_at", "chain"}`, then `{"tenant_id", "dek_id", "shredded_at",
 "chain"}`, where chain is SHA-256("AHSHRED1" | chain of the line before | canonical JSON of the rest). A line is on disk
-before the key that it names is deleted. Whoever rewrites the whole file and the mark in the keyring is not found out.
+before the key that it names is deleted.
+
+How long the ledger was, its high-water mark, is kept in the keyring and, where the operator names a place, in a small
+file elsewhere: an old copy of a folder that holds ledger, keyring and master key fits together, and only what lies
+outside of it can tell that it is old. Whoever rewrites ledger, keyring and that file is not found out.
 """
 
 import fcntl
@@ -22,7 +26,7 @@ from typing import Any
 
 from store.errors import BrokenShredLedger, NoShredLedger
 from store.ids import new_id
-from store.whole_file import create_whole
+from store.whole_file import create_whole, replace_whole
 
 _TAG = b"AHSHRED1"
 _BEGINNING = "0" * 64
@@ -64,8 +68,10 @@ class Ledger:
 class ShredLedger:
     """The file. Its methods block on the disk for a moment; call them off the loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mark: Path | None = None) -> None:
+        """`mark`: where the high-water mark is kept as well, apart from the ledger."""
         self.path = path
+        self.mark_path = mark
 
     def read(self) -> Ledger | None:
         """None where there is no file. Raises BrokenShredLedger."""
@@ -86,7 +92,9 @@ class ShredLedger:
         return ledger
 
     def append(self, entries: Sequence[Shredded], *, known: Mark | None) -> Ledger:
-        """On disk when it returns. Keys that the ledger names already are not named twice. Raises as `check` does."""
+        """On disk when it returns, the mark elsewhere too. Keys that the ledger names already are not named twice.
+        Raises as `check` does.
+        """
         with self._locked() as file:
             raw = file.read()
             ledger = self._parse(raw)
@@ -103,13 +111,39 @@ class ShredLedger:
                 file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        grown = self.read()
-        if grown is None:
-            raise NoShredLedger(f"the shred ledger {self.path} vanished while it was written")
+            grown = self.read()
+            if grown is None:
+                raise NoShredLedger(f"the shred ledger {self.path} vanished while it was written")
+            self._keep_elsewhere(grown)
         return grown
 
-    def check(self, ledger: Ledger | None, known: Mark | None) -> None:
-        """Raises NoShredLedger unless this is the ledger that the keyring knows, or a longer one."""
+    def anchor(self, ledger: Ledger, *, anew: bool = False) -> None:
+        """Keeps the mark elsewhere, where a place is named; `anew` also where it goes backwards."""
+        with self._locked():
+            self._keep_elsewhere(ledger, anew=anew)
+
+    def check(self, ledger: Ledger | None, known: Mark | None, *, anchored: bool = False) -> None:
+        """Raises NoShredLedger unless this is the ledger that the keyring knows and the mark elsewhere names, or a
+        longer one. `anchored`: there is such a mark, so one that is missing was lost.
+        """
+        self._check(ledger, known, "this keyring has seen")
+        if anchored and self.mark_path is None:
+            raise NoShredLedger(
+                "no mark, no start: the high-water mark of this keyring's shred ledger is kept in a file elsewhere, "
+                "but none is configured here: set AUTOHEAL_SHRED_MARK to it, or run `autoheal keys shred-ledger "
+                "--anchor-anew` once without it to keep none from now on. Nothing was loaded or changed"
+            )
+        elsewhere = self._elsewhere()
+        if elsewhere is None and anchored:
+            raise NoShredLedger(
+                f"no mark, no start: {self.mark_path}, the high-water mark of the shred ledger, is missing, and it was "
+                "there before. Mount its disk or put its newest copy there; if it is lost for good and "
+                f"{self.path} is the newest ledger, `autoheal keys shred-ledger --anchor-anew` writes it again. "
+                "Nothing was loaded or changed"
+            )
+        self._check(ledger, elsewhere, f"{self.mark_path} says")
+
+    def _check(self, ledger: Ledger | None, known: Mark | None, says: str) -> None:
         if known is None:
             return
         advice = (
@@ -120,13 +154,49 @@ class ShredLedger:
             raise NoShredLedger(f"no ledger, no restore: the shred ledger {self.path} is missing. {advice}")
         if len(ledger.chains) < known.length:
             raise NoShredLedger(
-                f"no ledger, no restore: the shred ledger {self.path} has {len(ledger.chains)} lines, this keyring has "
-                f"seen {known.length}: its end was cut off, or it is an old copy. {advice}"
+                f"no ledger, no restore: the shred ledger {self.path} has {len(ledger.chains)} lines, "
+                f"{says} {known.length}: its end was cut off, or it is an old copy. {advice}"
             )
         if ledger.chains[known.length - 1] != known.head:
             raise NoShredLedger(
                 f"no ledger, no restore: the shred ledger {self.path} is another keyring's, or was rewritten. {advice}"
             )
+
+    def _elsewhere(self) -> Mark | None:
+        """The mark that is kept elsewhere. None where no place is named, or nothing is there yet."""
+        if self.mark_path is None:
+            return None
+        try:
+            fields = json.loads(self.mark_path.read_bytes())
+            return Mark(length=int(fields["length"]), head=str(fields["head"]))
+        except FileNotFoundError:
+            if self.mark_path.parent.is_dir():
+                return None
+            raise NoShredLedger(
+                f"no mark, no start: the folder {self.mark_path.parent} of the shred ledger's high-water mark is not "
+                "there: mount its disk, make it, or correct AUTOHEAL_SHRED_MARK. Nothing was loaded or changed"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise NoShredLedger(
+                f"no mark, no start: {self.mark_path}, the high-water mark of the shred ledger, cannot be read "
+                f"({type(exc).__name__}): put its newest copy there. Nothing was loaded or changed"
+            ) from exc
+
+    def _keep_elsewhere(self, ledger: Ledger, *, anew: bool = False) -> None:
+        if self.mark_path is None:
+            return
+        known = None if anew else self._elsewhere()
+        if known is not None and known.length >= ledger.mark.length:
+            return
+        content = {"length": ledger.mark.length, "head": ledger.mark.head, "ledger": str(self.path)}
+        try:
+            replace_whole(self.mark_path, json.dumps(content).encode() + b"\n")
+        except OSError as exc:
+            raise NoShredLedger(
+                f"{self.mark_path}, the high-water mark of the shred ledger, cannot be written ({exc.strerror}): let "
+                "this user write it. No key was destroyed on this account; what the ledger names is destroyed at the "
+                "next start that can write it"
+            ) from exc
 
     @contextmanager
     def _locked(self) -> Iterator[Any]:

@@ -34,6 +34,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     for name in ALL_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTOHEAL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("AUTOHEAL_SHRED_MARK", str(tmp_path / "shred-mark.json"))
 
     def set_all(**values: str) -> None:
         for name, value in values.items():
@@ -242,16 +243,23 @@ async def test_a_master_key_in_a_file_is_named_as_unfit_for_production(
     assert any(line.startswith(Mark.NOTE) and "not for production" in line for line in lines)
 
 
-async def test_a_ledger_beside_its_keyring_and_master_key_is_named_and_one_elsewhere_is_not(
-    connected: Callable[..., None], look: Examine, tmp_path: Path
+async def test_a_ledger_beside_its_keyring_and_master_key_fails_p16_and_a_mark_or_a_ledger_elsewhere_does_not(
+    connected: Callable[..., None], look: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     LocalFileKeys(tmp_path / "data" / "master.key")
-    connected()
+    monkeypatch.delenv("AUTOHEAL_SHRED_MARK")
+    for inside in ({}, {"AUTOHEAL_SHRED_MARK": str(tmp_path / "data" / "deeper" / "mark.json")}):
+        connected(**inside)
+        code, lines = await look()
+        assert (code, line_of(lines, "P16").startswith(Mark.PROBLEM)) == (1, True)
+        assert "AUTOHEAL_SHRED_MARK" in "".join(lines)
+    connected(AUTOHEAL_SHRED_MARK=str(tmp_path / "mark.json"))
     _, lines = await look()
-    assert any(line.startswith(Mark.NOTE) and "AUTOHEAL_SHRED_LEDGER" in line for line in lines)
+    assert not any("P16" in line for line in lines)
+    monkeypatch.delenv("AUTOHEAL_SHRED_MARK")
     connected(AUTOHEAL_SHRED_LEDGER=str(tmp_path / "apart" / "ledger.jsonl"))
     _, lines = await look()
-    assert not any("AUTOHEAL_SHRED_LEDGER" in line for line in lines)
+    assert not any("P16" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The link that creates the app, and the way from there to a first answer."""
 
 import json
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,6 +25,18 @@ def test_it_prints_the_link_and_every_step_to_a_first_answer(capsys: pytest.Capt
     assert app_link(load_manifest()) in said
     steps = ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "connections:write", "/invite @autoheal", "doctor", "serve"]
     assert [step for step in steps if step not in said] == []
+
+
+def test_it_asks_for_a_place_of_the_mark_until_one_can_be_used(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answers = iter([str(tmp_path / "missing"), str(tmp_path)])
+    assert print_setup(lambda _: next(answers)) == 0
+    said = capsys.readouterr().out
+    assert f"There is no folder {tmp_path / 'missing'}" in said
+    assert f"export AUTOHEAL_SHRED_MARK={tmp_path}/autoheal-shred-mark.json" in said
+    print_setup(lambda _: "")
+    assert "AUTOHEAL_SHRED_MARK=/mnt/elsewhere/" in capsys.readouterr().out
 
 
 def test_the_variables_that_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,6 @@ from store.audit.suspicion import judge
 from store.database.engine import create_engine
 from store.database.walls.acting import owning
 from store.ids import new_id
-from store.keys.shredding import ShredLedger
 from store.people.users import Role
 from store.upkeep.audit_heads import verify_chains
 
@@ -61,7 +60,7 @@ class Audit(Promise):
 
     async def _all_chains(self, site: Site) -> int:
         anchors = AnchorFile(site.settings.anchor_path).read()
-        ledger = ShredLedger(site.settings.ledger_path).read()
+        ledger = site.settings.ledger.read()
         shredded = frozenset() if ledger is None else ledger.tenants
         findings = await verify_chains(site.db, anchors, site.signer.public_pem, shredded=shredded)
         broken = [finding for finding in findings if not finding.ok]

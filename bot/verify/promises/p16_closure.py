@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import class_mapper
 
+from bot.settings import APART, TOGETHER
 from bot.verify.drill import NoPlace, begin_drill, restored
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
@@ -48,6 +49,7 @@ class Closure(Promise):
         unseen = ["what was posted in Slack stays there: it is the workspace's own"]
         without_restore = await self._restored(site)
         unseen += without_restore
+        require(not site.settings.one_copy_brings_back_all, f"{TOGETHER}: {APART}")
         backup = "" if without_restore else "; a backup from before cannot be read"
         return Proved(
             sentence=f"{sum(closed.rows.values())} rows, {closed.keys} keys and {closed.events} events of a synthetic "

@@ -28,6 +28,7 @@ from store.database.migrations import revision_of
 from store.database.walls.acting import owning
 from store.errors import BadBackup, NotFound, RestoreRefused
 from store.keys.key_provider import KeyProvider, MasterKeys
+from store.keys.shredding import ShredLedger
 from store.upkeep.backups.postgresql import EVENTS_SCHEMA, Programs
 from store.upkeep.backups.sealed_file import Header, SealedReader, SealedWriter, read_header, require_undamaged
 
@@ -50,7 +51,7 @@ class Place:
 
     content_url: str
     keyring_url: str
-    ledger: Path
+    ledger: ShredLedger
     work: Path
     """The deployment's own folder, for drafts; its `*.key` files (wrapped, but for the master key) are kept with the
     keyring.

@@ -95,10 +95,10 @@ async def restore(backups: Backups, backup: Backup, *, replace: bool = False) ->
 async def _require_ledger(backups: Backups) -> None:
     """It must be there, and be the one that the keyring in the place knows, where there is one."""
     place = backups.place
-    if await asyncio.to_thread(ShredLedger(place.ledger).read) is None:
+    if await asyncio.to_thread(place.ledger.read) is None:
         raise NoShredLedger(
-            f"no ledger, no restore: the shred ledger {place.ledger} is missing. Put its newest copy there, or name "
-            "its place in AUTOHEAL_SHRED_LEDGER: without it, shredded keys would come back. Nothing was changed"
+            f"no ledger, no restore: the shred ledger {place.ledger.path} is missing. Put its newest copy there, or "
+            "name its place in AUTOHEAL_SHRED_LEDGER: without it, shredded keys would come back. Nothing was changed"
         )
     file = place.sqlite_file("keyring")
     if file is not None and not file.exists():
@@ -312,9 +312,9 @@ async def _put_back(place: Place, part: Part, dump: Path) -> int:
     return int(await asyncio.to_thread(programs.restore, dump, restorable(lines), before=before, after=after))
 
 
-async def _forget_shredded(ledger: Path, table: str) -> str:
+async def _forget_shredded(ledger: ShredLedger, table: str) -> str:
     """In the same transaction: no moment in which a shredded key is there again."""
-    found = await asyncio.to_thread(ShredLedger(ledger).read)
+    found = await asyncio.to_thread(ledger.read)
     tenants = sorted({str(uuid.UUID(tenant)) for tenant in found.tenants}) if found else []
     listed = ", ".join(f"'{tenant}'" for tenant in tenants)
     if not tenants:

@@ -42,4 +42,4 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 def _settings(monkeypatch: pytest.MonkeyPatch, data: Path, **values: Any) -> Settings:
     for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
-    return Settings(data=data, web=True, **values)
+    return Settings(data=data, shred_mark=data.parent / "shred-mark.json", web=True, **values)

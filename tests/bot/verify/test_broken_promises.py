@@ -275,6 +275,12 @@ async def a_restore_without_the_ledger(monkeypatch: pytest.MonkeyPatch, settings
     monkeypatch.setattr("store.upkeep.backups.restoring._shred_again", nothing)
 
 
+@breaks("P16", "AUTOHEAL_SHRED_MARK")
+async def all_in_one_folder(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """An old copy of it fits together, and brings back whoever was closed since."""
+    monkeypatch.setitem(settings.__dict__, "shred_mark", None)
+
+
 @breaks("P17", "the last admin could be deleted")
 async def the_last_admin_may_go(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     async def gone(*_: Any) -> None:

@@ -40,7 +40,12 @@ async def test_what_is_due_is_verified_in_a_process_and_recorded_for_each_tenant
     sqlite_settings: Settings, tmp_path: Path
 ) -> None:
     kept: dict[str, Any] = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOHEAL_", "SLACK_"))}
-    environment = {**kept, "AUTOHEAL_DATA": str(sqlite_settings.data), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **kept,
+        "AUTOHEAL_DATA": str(sqlite_settings.data),
+        "AUTOHEAL_SHRED_MARK": str(sqlite_settings.shred_mark),
+        "PYTHONPATH": str(ROOT),
+    }
     async with open_database(sqlite_settings) as (db, _):
         tenant = await create_tenant(db, name="Acme")
         daily = DailyVerification(

@@ -221,3 +221,105 @@ def test_an_unreadable_line_says_which(tmp_path: Path) -> None:
         file.write(b"[]\n")
     with pytest.raises(BrokenShredLedger, match="line 2"):
         ledger.read()
+
+
+async def _both_copied(opened: Any, tmp_path: Path, keyring_url: str) -> tuple[TenantId, TenantId]:
+    """A keyring and its ledger put back as they were before one tenant was closed."""
+    ledger, copy = tmp_path / "apart" / "ledger.jsonl", tmp_path / "copy"
+    file = Path(keyring_url.removeprefix("sqlite:///"))
+    keyring = opened()
+    doomed, other = await _two(keyring)
+    await keyring.close()
+    copy.mkdir()
+    for path in (ledger, file):
+        shutil.copy(path, copy / path.name)
+    keyring = opened()
+    await keyring.shred(doomed)
+    await keyring.close()
+    for trace in file.parent.glob("keyring.db*"):
+        trace.unlink()
+    for path in (ledger, file):
+        shutil.copy(copy / path.name, path)
+    return doomed, other
+
+
+async def test_an_old_copy_of_keyring_and_ledger_is_refused_by_the_mark_elsewhere(
+    sqlite_place: Any, clock: Any, tmp_path: Path
+) -> None:
+    ledger, mark = tmp_path / "apart" / "ledger.jsonl", tmp_path / "far" / "mark.json"
+    mark.parent.mkdir()
+
+    def opened(with_mark: Path | None = mark) -> Keyring:
+        engine = create_engine(sqlite_place.keyring_url, pool_size=2)
+        return Keyring(engine, LocalFileKeys(sqlite_place.key_file), clock, ShredLedger(ledger, with_mark))
+
+    async def refused(words: str) -> None:
+        again = opened()
+        for attempt in (again.admit(), again.data_keys(other), again.shred(other), again.create(other)):
+            with pytest.raises(NoShredLedger, match=words):
+                await attempt
+        await again.close()
+
+    doomed, other = await _both_copied(opened, tmp_path, sqlite_place.keyring_url)
+    assert json.loads(mark.read_text())["length"] == 3
+    await refused(r"has 1 lines, .*mark.json says 3: .*old copy")
+    unmarked = opened(None)
+    with pytest.raises(NoShredLedger, match="set AUTOHEAL_SHRED_MARK to it"):
+        await unmarked.data_keys(doomed)
+    await unmarked.anchor_anew()  # what the mark is for: without it the two old copies fit together
+    await unmarked.data_keys(doomed)
+    await unmarked.close()
+    kept = mark.read_bytes()
+    mark.write_bytes(b"{")
+    await refused("cannot be read")
+    mark.unlink()
+    again = opened()
+    await again.admit()
+    await again.close()
+    mark.unlink()
+    await refused(r"no mark, no start: .*--anchor-anew")
+    mark.parent.rename(tmp_path / "unmounted")
+    await refused("mount its disk")
+    (tmp_path / "unmounted").rename(mark.parent)
+    mark.write_bytes(json.dumps({"length": 1, "head": "0" * 64}).encode())
+    await refused("another keyring's, or was rewritten")
+    mark.write_bytes(kept)
+    again = opened()
+    with pytest.raises(NoShredLedger, match="exists: move it away"):
+        await again.anchor_anew()
+    mark.unlink()
+    assert (await again.anchor_anew()).mark.length == 1
+    await again.data_keys(other)
+    await again.shred(other)
+    await again.close()
+    assert json.loads(mark.read_text())["length"] == 2
+
+
+async def test_a_mark_that_cannot_be_written_destroys_nothing_yet_and_the_next_start_does(
+    sqlite_place: Any, clock: Any, tmp_path: Path
+) -> None:
+    mark = tmp_path / "far" / "mark.json"
+    mark.parent.mkdir()
+
+    def opened() -> Keyring:
+        engine = create_engine(sqlite_place.keyring_url, pool_size=2)
+        ledger = ShredLedger(tmp_path / "apart" / "ledger.jsonl", mark)
+        return Keyring(engine, LocalFileKeys(sqlite_place.key_file), clock, ledger)
+
+    keyring = opened()
+    doomed, other = await _two(keyring)
+    kept = mark.read_bytes()
+    mark.unlink()
+    mark.mkdir()
+    with pytest.raises(NoShredLedger, match="cannot be read"):
+        await keyring.shred(doomed)
+    await keyring.data_keys(doomed)
+    mark.rmdir()
+    mark.write_bytes(kept)
+    await keyring.shred(doomed)
+    await keyring.close()
+    again = opened()
+    with pytest.raises(UnknownTenant):
+        await again.data_keys(doomed)
+    await again.data_keys(other)
+    await again.close()

@@ -45,12 +45,12 @@ _ALL = "SELECT * FROM {}"
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def place_of(found: StorePlace, ledger: Path, work: Path) -> Place:
+def place_of(found: StorePlace, ledger: Path | ShredLedger, work: Path) -> Place:
     work.mkdir(exist_ok=True)
     return Place(
         content_url=found.url,
         keyring_url=found.keyring_url,
-        ledger=ledger,
+        ledger=ledger if isinstance(ledger, ShredLedger) else ShredLedger(ledger),
         work=work,
         programs=postgres_programs(),
         transient_schemas=("dbos",),
@@ -266,7 +266,7 @@ async def test_without_its_ledger_nothing_is_restored(db: Database, backups: Bac
     await db.keyring.shred(tenant)
     await db.close()
     before = rows_of(store_place)
-    backups.place.ledger.rename(backups.place.ledger.with_name("elsewhere"))
+    backups.place.ledger.path.rename(backups.place.ledger.path.with_name("elsewhere"))
     with pytest.raises(NoShredLedger, match="no ledger, no restore"):
         await restore(backups, made, replace=True)
     assert rows_of(store_place) == before
