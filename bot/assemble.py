@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from agents.connecting.connector import Compute, Connector, plain_redactor
+from agents.connecting.connector import Compute, Connector, Keeps, plain_redactor
 from agents.connecting.operator_file import OperatorFile, build_connectors
 from agents.connecting.operator_file import load as load_operator_file
 from agents.connecting.outbound import Outbound
@@ -37,6 +37,7 @@ from agents.workflow import workflow_id
 from bot.damage import require_undamaged
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
+from bot.kept_records import keeping
 from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, warn_if_unfit
 from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
@@ -148,7 +149,7 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
         await migrate_keyring(settings.keys_url)
     async with open_master_keys(settings) as keys:
         db = await Database.open(
-            settings.content_url, keyring_url=settings.keys_url, keys=keys, ledger=settings.ledger_path, clock=now
+            settings.content_url, keyring_url=settings.keys_url, keys=keys, ledger=settings.ledger, clock=now
         )
         try:
             await db.keyring.admit()
@@ -164,6 +165,7 @@ async def open_estate(
     *,
     compute: Compute = asyncio.to_thread,
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
+    kept: Keeps | None = None,
 ) -> AsyncIterator[Estate]:
     """The operator's file and its connectors, started; `redactor` is that of its tenant. Raises OperatorFileError."""
     if settings.operator_file is None:
@@ -171,7 +173,9 @@ async def open_estate(
         return
     file = load_operator_file(settings.operator_file)
     outbound = Outbound(file.egress)
-    connectors: list[Connector] = build_connectors(file, outbound=outbound, now=now, compute=compute, redactor=redactor)
+    connectors: list[Connector] = build_connectors(
+        file, outbound=outbound, now=now, compute=compute, redactor=redactor, kept=kept
+    )
     try:
         for connector in connectors:
             await connector.start()
@@ -264,7 +268,12 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         evidence = EvidencePool()
         stack.callback(evidence.close)
         estate = await stack.enter_async_context(
-            open_estate(settings, compute=evidence.run, redactor=partial(db.redactor, adopted.tenant_id))
+            open_estate(
+                settings,
+                compute=evidence.run,
+                redactor=partial(db.redactor, adopted.tenant_id),
+                kept=await stack.enter_async_context(keeping(db, adopted.tenant_id, settings.data)),
+            )
         )
         db.keep_out(estate.secrets, tenant_id=adopted.tenant_id)
 

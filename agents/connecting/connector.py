@@ -26,7 +26,7 @@ from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.rows import Altered
 from agents.tool import Risk, Tool, tools_of
 from store.secrets.redacted_rows import redact_fields, redact_texts
-from store.secrets.redaction import RedactionFailed, Redactor, Secret
+from store.secrets.redaction import Redacted, RedactionFailed, Redactor, Secret
 
 MARGIN: Final = 16_384
 """Characters behind a cut by which a secret at it is recognised: the longest, a key block, is that long."""
@@ -66,10 +66,30 @@ class Compute(Protocol):
     def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
 
 
+class Keeps(Protocol):
+    """Records that are there again after a restart; a convenience, so nothing of it raises."""
+
+    async def recall(self, name: str) -> list[str]:
+        """Under that name, oldest first; what cannot be read is not among them."""
+
+    async def keep(self, name: str, record: Redacted, *, most: int) -> None:
+        """Adds one, and forgets the oldest where there are more than twice `most`."""
+
+
+class ForgetsAll:
+    """Where there is no data folder, as in a test of the settings."""
+
+    async def recall(self, _name: str) -> list[str]:
+        return []
+
+    async def keep(self, _name: str, _record: Redacted, *, most: int) -> None:
+        del most
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectorContext:
-    """What a connector is given: the services it may speak of, the one way out, its credentials, a clock, and where to
-    compute.
+    """What a connector is given: the services it may speak of, the one way out, its credentials, a clock, where to
+    compute, and what it keeps over a restart.
     """
 
     services: tuple[Service, ...]
@@ -78,6 +98,7 @@ class ConnectorContext:
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     compute: Compute = asyncio.to_thread
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor
+    kept: Keeps = field(default_factory=ForgetsAll)
 
     async def clean(self, text: str, *, keep: int | None = None) -> str:
         """Outside text without its secrets: what is read passes here before anything of it is chosen or cut, since

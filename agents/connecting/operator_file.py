@@ -23,6 +23,8 @@ from agents.connecting.connector import (
     Connector,
     ConnectorConfig,
     ConnectorContext,
+    ForgetsAll,
+    Keeps,
     Service,
     discover_connectors,
     plain_redactor,
@@ -132,6 +134,7 @@ def build_connectors(
     environment: Mapping[str, str] = os.environ,
     compute: Compute = asyncio.to_thread,
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
+    kept: Keeps | None = None,
 ) -> list[Connector]:
     """The declared connectors, not yet started. `credentials` holds stored ones by connector and field; the file's win.
     `redactor` answers the tenant's, with the credentials that it has now.
@@ -149,6 +152,7 @@ def build_connectors(
                 credentials={**(credentials or {}).get(section.name, {}), **_secrets(file, section, environment)},
                 compute=compute,
                 redactor=redactor,
+                kept=kept or ForgetsAll(),
             ),
         )
         for section in file.sections

@@ -1,7 +1,8 @@
 """Scrapes the `/metrics` pages of declared services itself, for teams without a Prometheus server.
 
-Samples live in bounded ring buffers in memory (see `ring.py` for the bound) and are gone after a restart. A target that
-does not answer is evidence too: each scrape adds an `up` sample of 1 or 0.
+Samples live in bounded ring buffers in memory (see `ring.py` for the bound); each scrape is kept in a file as well, so
+that a restart in the middle of an incident goes on with what was measured before. A target that does not answer is
+evidence too: each scrape adds an `up` sample of 1 or 0.
 Formats: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
@@ -19,6 +20,7 @@ from pydantic import Field
 
 from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
 from agents.connecting.connectors.openmetrics.exposition import MalformedMetrics, Sample, parse_metrics
+from agents.connecting.connectors.openmetrics.kept import Journal
 from agents.connecting.connectors.openmetrics.ring import Ring
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import RawSeries, Window, as_utc
@@ -29,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 _SHOWN = 200
 _HISTORIES = 10
+_HOLE_S = 15.0  # a busy machine is late by as much
 
 
 class OpenMetricsConfig(ConnectorConfig):
@@ -57,6 +60,7 @@ class _Target:
     service: str
     url: str
     ring: Ring
+    journal: Journal
     failing_since: datetime | None = None
     problem: str = ""
 
@@ -71,13 +75,19 @@ class OpenMetrics(Connector):
         context.require_declared(config.targets, key="connectors.openmetrics.targets")
         capacity = min(int(config.retention_s / config.interval_s) + 1, config.max_samples)
         self._targets = {
-            service: _Target(service=service, url=url, ring=Ring(capacity=capacity, max_series=config.max_series))
+            service: _Target(
+                service=service,
+                url=url,
+                ring=Ring(capacity=capacity, max_series=config.max_series),
+                journal=Journal(context, f"{self.name} {service}", most=capacity),
+            )
             for service, url in config.targets.items()
         }
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Scrape every target from now on, each at its own pace."""
+        """Take up what was scraped before a restart, and scrape every target from now on, each at its own pace."""
+        await self.recall()
         for target in self._targets.values():
             task = asyncio.create_task(self._keep_scraping(target), name=f"scrape {target.service}")
             task.add_done_callback(_log_death)
@@ -104,6 +114,13 @@ class OpenMetrics(Connector):
         """Scrape every target once."""
         await asyncio.gather(*(self._scrape(target) for target in self._targets.values()))
 
+    async def recall(self) -> None:
+        """What was scraped before a restart and is not too old, into the memory of each target."""
+        since = self.context.now() - timedelta(seconds=self.config.retention_s)
+        for target in self._targets.values():
+            async for at, samples in target.journal.since(since):
+                target.ring.add(at, samples)
+
     async def read_series(self, window: Window) -> SeriesRead:
         """What the scrapes of the window found; a gap for each target that failed.
 
@@ -113,7 +130,7 @@ class OpenMetrics(Connector):
         gaps: list[str] = []
         for target in self._targets.values():
             series += [_of_service(raw, target.service) for raw in await self._series(target, window)]
-            gaps += self._gaps(target)
+            gaps += [*self._gaps(target), *self._holes(target, window)]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
 
     @tool()
@@ -152,7 +169,7 @@ class OpenMetrics(Connector):
         shown = {_title(raw): _points(raw) for raw in rows[:_HISTORIES]}
         found = [_moving(raw, target.service) for raw in rows[:_HISTORIES]]
         searched = _searched(target.service, {"name": arguments.name}, len(rows), _HISTORIES, window)
-        gaps = [*self._reaches_back(target, window), *self._gaps(target)]
+        gaps = [*self._reaches_back(target, window), *self._gaps(target), *self._holes(target, window)]
         if len(rows) > _HISTORIES:
             gaps.append(f"{len(rows) - _HISTORIES} further series are not shown")
         return ToolOutput(
@@ -191,6 +208,7 @@ class OpenMetrics(Connector):
             target.failing_since = None
         up = Sample(name="up", labels={}, kind="gauge", value=float(target.failing_since is None))
         target.ring.add(at, [up, *samples])
+        await target.journal.write(at, [up, *samples])
 
     async def _told(self, problem: Exception) -> str:
         """It may quote the page."""
@@ -214,6 +232,14 @@ class OpenMetrics(Connector):
             return []
         since = datetime.fromtimestamp(oldest, tz=window.start.tzinfo)
         return [f"{target.service}: metrics are kept only since {since:%H:%M:%S}"]
+
+    def _holes(self, target: _Target, window: Window) -> list[str]:
+        """The longest time in the window in which nobody scraped, as while Autoheal was not running."""
+        hole = target.ring.longest_hole(window)
+        if hole is None or hole[1] - hole[0] <= max(3 * self.config.interval_s, _HOLE_S):
+            return []
+        start, end = (datetime.fromtimestamp(at, tz=window.start.tzinfo) for at in hole)
+        return [f"{target.service}: nobody read its metrics page from {start:%H:%M:%S} to {end:%H:%M:%S}"]
 
     def _gaps(self, target: _Target) -> list[str]:
         if target.ring.oldest is None:

@@ -77,6 +77,15 @@ class Ring:
         """Epoch seconds of the oldest scrape kept."""
         return float(np.nanmin(self._times)) if self._scrapes else None
 
+    def longest_hole(self, window: Window) -> tuple[float, float] | None:
+        """Between which two scrapes of the window most time went by. None with fewer than two."""
+        times = np.sort(self._times[: min(self._scrapes, self.capacity)])
+        times = times[(times >= window.start.timestamp()) & (times <= window.end.timestamp())]
+        if len(times) < 2:
+            return None
+        at = int(np.argmax(np.diff(times)))
+        return float(times[at]), float(times[at + 1])
+
     def _row(self, key: _Key) -> int | None:
         row = self._rows.get(key)
         if row is not None:

@@ -1,6 +1,8 @@
 import asyncio
+import json
 import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -19,6 +21,8 @@ from agents.connecting.connectors.openmetrics.exposition import MalformedMetrics
 from agents.connecting.connectors.openmetrics.ring import Ring
 from agents.errors import BadArguments
 from agents.evidence.types import RawSeries, Window
+from agents.investigation import analysis
+from store.secrets.redaction import Redacted
 
 ContextOf = Callable[..., ConnectorContext]
 
@@ -252,3 +256,80 @@ def test_names_in_quotation_marks_are_read() -> None:
     for bad in ("{} 1\n", '{"a"="b"} 1\n', '{"a",,"b"="c"} 1\n', 'a{"b"="1","b"="2"} 1\n', '{"a" 1\n'):
         with pytest.raises(MalformedMetrics):
             list(parse_metrics(bad))
+
+
+class Drawer:
+    """`Keeps` in memory: what outlives a connector."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[str]] = {}
+
+    async def recall(self, name: str) -> list[str]:
+        return list(self.records.get(name, []))
+
+    async def keep(self, name: str, record: Redacted, *, most: int) -> None:
+        self.records[name] = [*self.records.get(name, []), str(record)][-2 * most :]
+
+
+async def test_after_a_restart_the_history_goes_on_with_a_hole_that_is_named(
+    context_of: ContextOf, clock: Clock, page: Page
+) -> None:
+    context = replace(context_of("checkout"), kept=Drawer())
+    config = OpenMetricsConfig(targets={"checkout": page.url})
+    first = OpenMetrics(config, context)
+    for scrape in range(4):
+        page.body = (
+            f'# TYPE hits counter\nhits_total{{user="mia",token="ghp_{"a1B2c3D4e5" * 3}F6g7h8"}} {10 * scrape}\n'
+            + "extra 1\n" * (scrape > 1)
+        )
+        await first.scrape()
+        clock.now += timedelta(seconds=5)
+    before = await first.read_series(Window(start=clock.now - timedelta(minutes=5), end=clock.now))
+    clock.now += timedelta(seconds=60)
+    again = OpenMetrics(config, context)
+    await again.recall()
+    window = Window(start=clock.now - timedelta(minutes=5), end=clock.now)
+    found = await again.read_series(window)
+    assert {name: raw.values.tolist() for name, raw in by_name(found.series).items()} == {
+        name: raw.values.tolist() for name, raw in by_name(before.series).items()
+    }
+    assert by_name(found.series)["hits_total"].kind == "counter"
+    assert found.gaps == ()
+    page.body = "hits_total 50\n"
+    await again.scrape()
+    found = await again.read_series(Window(start=window.start, end=clock.now))
+    (gap,) = found.gaps
+    assert gap.startswith("checkout: nobody read its metrics page from ")
+    assert "a1B2c3D4e5" not in json.dumps(context.kept.records)  # type: ignore[attr-defined]
+    clock.now += timedelta(hours=2)
+    late = OpenMetrics(config, context)
+    await late.recall()
+    assert (await late.read_series(Window(start=window.start, end=clock.now))).series == ()
+    context.kept.records["openmetrics checkout"].insert(0, "{}")  # type: ignore[attr-defined]
+    await late.recall()
+
+
+async def test_healing_is_measured_at_once_after_a_restart(context_of: ContextOf, clock: Clock, page: Page) -> None:
+    """By the reading that the check of a remedy takes."""
+    context = replace(context_of("checkout"), kept=Drawer())
+    config = OpenMetricsConfig(targets={"checkout": page.url})
+    first = OpenMetrics(config, context)
+    for scrape in range(30):
+        page.body = (
+            "# TYPE http_requests_total counter\n"
+            f'http_requests_total{{code="200"}} {90 * scrape}\nhttp_requests_total{{code="500"}} {10 * scrape}\n'
+        )
+        await first.scrape()
+        clock.now += timedelta(seconds=5)
+    window = Window(start=clock.now - timedelta(minutes=3), end=clock.now)
+
+    async def measured(connector: OpenMetrics) -> float | None:
+        series = (await connector.read_series(window)).series
+        return analysis.measure(series, "checkout", "error ratio", 30.0, clock.now.timestamp())
+
+    was = await measured(first)
+    assert was == pytest.approx(0.1)
+    again = OpenMetrics(config, context)
+    assert await measured(again) is None
+    await again.recall()
+    assert await measured(again) == was
