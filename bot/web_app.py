@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agents.failure import log_failure
+from bot.patient_protocol import PatientProtocol
 from bot.settings import Settings, SettingsError
 from store.secrets.redaction import Secret
 
@@ -96,6 +97,8 @@ async def serving_web(app: ASGIApp, settings: Settings) -> AsyncIterator[int]:
         port=settings.http_port,
         log_level="warning",
         lifespan="off",
+        http=PatientProtocol,
+        ws="none",
         server_header=False,
         timeout_graceful_shutdown=_PARTING_S,
         proxy_headers=bool(settings.trusted_proxies),
