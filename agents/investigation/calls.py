@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -159,7 +160,7 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
         return _unread(text, "refused: no such tool"), True, "policy"
     try:
         async with asyncio.timeout(tool.timeout.total_seconds()):
-            return await tool.run(tool.parse(call["input"])), False, tool.source
+            return _with_gap(await tool.run(tool.parse(call["input"]))), False, tool.source
     except BadArguments as exc:
         return _unread(str(exc), "not possible as asked", call=call), True, tool.source
     except AgentError as exc:
@@ -174,6 +175,17 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
         reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
         return _unread(gap, "failed", gap=gap, call=call), True, tool.source
+
+
+def _with_gap(output: ToolOutput) -> ToolOutput:
+    """What could not be read stands where the model and the gate read, too: else "no matching lines" of a file that
+    nobody could open is an absence.
+    """
+    if not output.gap or any(isinstance(row, Unread) for row in output.rows):
+        return output
+    line = f"gap: {output.gap}"
+    row = Unread(reason=output.gap, part=True, line=line)
+    return replace(output, text=f"{output.text}\n{line}" if output.text else line, rows=(*output.rows, row))
 
 
 def _unread(text: str, summary: str, *, gap: str | None = None, call: dict[str, Any] | None = None) -> ToolOutput:

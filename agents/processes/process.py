@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -43,11 +44,12 @@ async def run(
     max_bytes: int,
     folder: Path | None = None,
     stop_at_cap: bool = False,
+    newest: bool = False,
 ) -> Finished:
     """Run `argv` to its end. Raises Unavailable when it cannot be started or does not end within `timeout_s`.
 
-    What exceeds `max_bytes` per stream is read and dropped, so that the program is not blocked; with `stop_at_cap` the
-    group is killed instead, which suits programs that only read.
+    What exceeds `max_bytes` per stream is read and dropped, so that the program is not blocked: the end of it, or with
+    `newest` its beginning. With `stop_at_cap` the group is killed instead, which suits programs that only read.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -65,8 +67,8 @@ async def run(
         raise RuntimeError("the pipes were asked for")
     output, errors = bytearray(), bytearray()
     reading = asyncio.gather(
-        _capped(process.stdout, output, max_bytes, process.pid if stop_at_cap else None),
-        _capped(process.stderr, errors, max_bytes, None),
+        _capped(process.stdout, output, max_bytes, process.pid if stop_at_cap else None, newest=newest),
+        _capped(process.stderr, errors, max_bytes, None, newest=newest),
     )
     ended = False
     try:
@@ -82,7 +84,7 @@ async def run(
             _kill_group(process.pid)
             await process.wait()
         process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 -- the pipes, which others may hold
-    return _finished(process.returncode or 0, bytes(output), bytes(errors), max_bytes)
+    return _finished(process.returncode or 0, bytes(output), bytes(errors), max_bytes, newest=newest)
 
 
 async def act(
@@ -94,9 +96,13 @@ async def act(
     folder: Path | None = None,
 ) -> Finished:
     """As `run`, for a program that changes something: what it prints goes into files, so that neither it nor what it
-    leaves behind depends on this process, and a caller that gives up does not end it. Raises Unavailable as `run`.
+    leaves behind depends on this process, and a caller that gives up does not end it. The newest `max_bytes` of each
+    stream are kept. Raises Unavailable as `run`.
     """
-    with tempfile.TemporaryFile("a+b") as output, tempfile.TemporaryFile("a+b") as errors:
+    tails = [b"", b""]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        for file in (output, errors):  # so that what is written after a cut begins at the beginning
+            fcntl.fcntl(file.fileno(), fcntl.F_SETFL, fcntl.fcntl(file.fileno(), fcntl.F_GETFL) | os.O_APPEND)
         try:
             process = subprocess.Popen(  # noqa: ASYNC220 -- asyncio's own are killed with the loop
                 argv,
@@ -112,15 +118,16 @@ async def act(
         try:
             async with asyncio.timeout(timeout_s):
                 while process.poll() is None:
-                    for file in (output, errors):
-                        _cut(file, max_bytes)
+                    for number, file in enumerate((output, errors)):
+                        tails[number] = _cut(file, tails[number], max_bytes)
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError as exc:
             _kill_group(process.pid)
             await asyncio.to_thread(process.wait)
             raise _killed(argv, timeout_s) from exc
-        printed, complained = (os.pread(file.fileno(), max_bytes + 1, 0) for file in (output, errors))
-        return _finished(process.returncode, printed, complained, max_bytes)
+        ends = [_end(file, max_bytes) for file in (output, errors)]
+        printed, complained = ((tail + end)[-max_bytes - 1 :] for tail, end in zip(tails, ends, strict=True))
+        return _finished(process.returncode, printed, complained, max_bytes, newest=True)
 
 
 async def until_gone(variable: str, value: str, *, longest_s: float) -> bool:
@@ -161,10 +168,21 @@ async def _exited_or_read(process: asyncio.subprocess.Process, reading: asyncio.
     await asyncio.wait({reading}, timeout=_LAST_WORDS_S)
 
 
-def _cut(file: IO[bytes], max_bytes: int) -> None:
-    """What exceeds the cap is dropped; the file is written at its end only."""
-    if os.fstat(file.fileno()).st_size > max_bytes + 1:
-        os.ftruncate(file.fileno(), max_bytes + 1)
+def _cut(file: IO[bytes], tail: bytes, max_bytes: int) -> bytes:
+    """A file that has grown beyond the cap is emptied, and its end is the new tail. The program writes at the file's
+    end only; what it prints between the two calls is lost, which is possible for what is above the cap only.
+    """
+    if os.fstat(file.fileno()).st_size <= max_bytes:
+        return tail
+    end = _end(file, max_bytes)
+    os.ftruncate(file.fileno(), 0)
+    return end
+
+
+def _end(file: IO[bytes], max_bytes: int) -> bytes:
+    """One byte more than the cap, as the sign that there was more."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), max_bytes + 1, max(0, size - max_bytes - 1))
 
 
 def _killed(argv: Sequence[str], timeout_s: float) -> Unavailable:
@@ -172,22 +190,29 @@ def _killed(argv: Sequence[str], timeout_s: float) -> Unavailable:
     return Unavailable(what)
 
 
-def _finished(code: int, output: bytes, errors: bytes, max_bytes: int) -> Finished:
+def _finished(code: int, output: bytes, errors: bytes, max_bytes: int, *, newest: bool) -> Finished:
+    kept = slice(-max_bytes, None) if newest else slice(max_bytes)
     return Finished(
         code=code,
-        output=output[:max_bytes],
-        errors=errors[:max_bytes],
+        output=output[kept],
+        errors=errors[kept],
         truncated=len(output) > max_bytes or len(errors) > max_bytes,
     )
 
 
-async def _capped(stream: asyncio.StreamReader, kept: bytearray, max_bytes: int, kill: int | None) -> None:
+async def _capped(
+    stream: asyncio.StreamReader, kept: bytearray, max_bytes: int, kill: int | None, *, newest: bool
+) -> None:
     """Into `kept`, at most one byte more than the cap, as the sign that there was more.
 
     It reads on to the end after a kill, too: asyncio tells nobody of an exit while a full pipe is left unread.
     """
     while chunk := await stream.read(65_536):
-        kept += chunk[: max_bytes + 1 - len(kept)]
+        if newest:
+            kept += chunk
+            del kept[: -max_bytes - 1]
+        else:
+            kept += chunk[: max_bytes + 1 - len(kept)]
         if kill is not None and len(kept) > max_bytes:
             _kill_group(kill)
             kill = None

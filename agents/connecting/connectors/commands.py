@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +47,7 @@ _NAME = r"^[a-z][a-z0-9_]{0,39}$"
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _READ_TARGET = "read_target"
 _KEY = "AUTOHEAL_IDEMPOTENCY_KEY"
+_CUT = "only the newest {bytes} bytes of what it printed are kept"
 _MINIMAL = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -224,7 +226,7 @@ class Commands(Connector):
         done = await self._run(command, parameters, {_KEY: idempotency_key})
         parts = [await self._cleaned(command, out) for out in (done.output, done.errors)]
         said = "\n".join(part for part in parts if part)
-        cut = " [output cut]" if self._is_cut(command, done) else ""
+        cut = f" [{_CUT.format(bytes=command.max_output_bytes)}]" if self._is_cut(command, done) else ""
         return ActionResult(ok=done.code == 0, detail=f"exit code {done.code}{cut}\n{said}".strip())
 
     async def settle(self, idempotency_key: str) -> bool:
@@ -264,7 +266,7 @@ class Commands(Connector):
             raise BadArguments(f"{command.name}: {name} does not accept {value[:40]!r}")
 
     async def _run(self, command: Command, parameters: Mapping[str, str], environment: Mapping[str, str]) -> Finished:
-        start = process.run if command.risk is Risk.READ else process.act
+        start = partial(process.run, newest=True) if command.risk is Risk.READ else process.act
         return await start(
             self._fill(command, parameters),
             environment={**_MINIMAL, **self._given(command), **environment},
@@ -286,9 +288,14 @@ class Commands(Connector):
         return done
 
     async def _cleaned(self, command: Command, output: bytes) -> str:
-        """As much as the declaration allows of it, without secrets."""
-        allowed = len(output[: command.max_output_bytes].decode("utf-8", errors="replace"))
-        return (await self.context.clean(output.decode("utf-8", errors="replace"), keep=allowed)).strip()
+        """The newest of it, as much as the declaration allows, without secrets. What was cut off may have named a
+        secret at the beginning of the rest, so that `MARGIN` of it serves to recognise and is not shown.
+        """
+        clean = await self.context.clean(output.decode("utf-8", errors="replace"))
+        if len(output) <= command.max_output_bytes:
+            return clean.strip()
+        first = max(len(clean) - command.max_output_bytes, min(MARGIN, len(output) - command.max_output_bytes))
+        return clean[first:].partition("\n")[2].strip() or clean[first:].strip()
 
     def _is_cut(self, command: Command, done: Finished) -> bool:
         return max(len(done.output), len(done.errors)) > command.max_output_bytes
@@ -306,7 +313,7 @@ class Commands(Connector):
             done = await self._read(command, parameters)
             text = await self._cleaned(command, done.output)
             cut = self._is_cut(command, done)
-            gap = f"the output of {command.name} was cut at {command.max_output_bytes} bytes" if cut else None
+            gap = f"{command.name}: {_CUT.format(bytes=command.max_output_bytes)}" if cut else None
             row = Printed(service=parameters["service"], program=command.name, text=text)
             return ToolOutput(
                 text=text or "no output", rows=(row,), summary=f"{command.name} {parameters['service']}", gap=gap

@@ -1,5 +1,6 @@
 """Could not look, looked and found nothing, found: told apart by what was read, and in the same words everywhere."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,10 +20,13 @@ from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 from agents.evidence.types import RawSeries, Window
 from agents.investigation.coverage import abstention, look_back
 from agents.models.offline import OfflineModel
+from agents.rows import Unread
+from agents.rows.stored import KEY, from_json
+from agents.tool import Arguments, ToolOutput, tool
 from agents.verdict import Looked
 from handlers.slack.blocks.verdict import headline
 from store.ids import ArtifactId, InvestigationId
-from store.incidents.artifacts import Artifact
+from store.incidents.artifacts import Artifact, artifacts
 
 RigOf = Callable[..., Rig]
 LATE = "did not answer within 30 s"
@@ -64,6 +68,18 @@ class Logs(Source):
     async def read_logs(self, window: Window, services: Sequence[str] | None = None) -> LogsRead:
         self.answer()
         return LogsRead(lines=(), gaps=("checkout: app.log cannot be read",) if self.samples == 0 else ())
+
+
+class Partly(Source):
+    """A source whose tool answers that it found nothing, and that a part could not be read."""
+
+    name = "partly"
+    title = "Partly"
+
+    @tool()
+    async def look_up(self, arguments: Arguments) -> ToolOutput:
+        """Answers nothing, but for a gap."""
+        return ToolOutput(text="no matching lines", summary="0 lines", gap="checkout: app.log.1 cannot be read")
 
 
 class Changes(Source):
@@ -123,6 +139,26 @@ async def test_a_run_without_a_cause_says_what_it_could_look_at(
     assert headline(verdict) == said
     assert verdict.looked is not None
     assert verdict.checked == verdict.looked.read
+
+
+async def test_what_a_tool_could_not_read_stands_in_what_the_model_and_the_gate_read(
+    rig_of: RigOf, claude_of: Callable[..., Any]
+) -> None:
+    def script(body: dict[str, Any]) -> Any:
+        asked = sum(m["role"] == "assistant" for m in body["messages"])
+        draft = {"headline": "Nothing", "confidence": "none"}
+        return answer(call("conclude", draft) if asked else call("look_up", {}))
+
+    api = MessagesApi(script)
+    rig = rig_of(toolbox=estate(Partly()), claude=claude_of(api))
+    run = await rig.ask()
+    await rig.verdict(run)
+    assert "no matching lines\\ngap: checkout: app.log.1 cannot be read" in json.dumps(api.requests[-1])
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
+        (stored,) = [a for a in await artifacts(s, run) if a.tool == "look_up"]
+    (row,) = from_json(stored.facts[KEY])
+    assert isinstance(row, Unread)
+    assert (row.part, row.reason) == (True, "checkout: app.log.1 cannot be read")
 
 
 async def test_what_a_model_says_of_its_reads_counts_for_nothing(rig_of: RigOf, claude_of: Callable[..., Any]) -> None:

@@ -115,3 +115,12 @@ async def test_an_action_that_hangs_is_killed_at_its_time_out_and_its_output_is_
     code = "import sys; sys.stdout.write('x' * 1_000_000); sys.exit(3)"
     done = await act([PYTHON, "-c", code], environment={}, timeout_s=20, max_bytes=100)
     assert (done.code, len(done.output), done.truncated) == (3, 100, True)
+
+
+async def test_the_newest_output_is_kept_where_that_is_asked_for_and_of_actions() -> None:
+    """In several pieces, so that the file of an action is emptied in between."""
+    code = "import sys,time\nfor n in range(5):\n sys.stdout.write(f'{n}' * 1000); sys.stdout.flush(); time.sleep(0.1)"
+    read = await run([PYTHON, "-c", code], environment={}, timeout_s=20, max_bytes=1500, newest=True)
+    acted = await act([PYTHON, "-c", code], environment={}, timeout_s=20, max_bytes=1500)
+    for done in (read, acted):
+        assert (done.output, done.truncated) == (b"3" * 500 + b"4" * 1000, True)

@@ -205,7 +205,14 @@ class Git(Connector):
         changes = read.changes[-arguments.limit :][::-1]
         rows: list[Row] = [_changed(change) for change in changes]
         rows = rows or [
-            Searched(service=arguments.service, what="deployments", found=0, end=self.context.now(), line=_NONE)
+            Searched(
+                service=arguments.service,
+                what="deployments",
+                found=0,
+                end=self.context.now(),
+                whole=read.gap is None,
+                line=_NONE,
+            )
         ]
         return ToolOutput(
             text="\n".join(row.line for row in rows),
@@ -265,7 +272,9 @@ class Git(Connector):
         path = _check_path(arguments.path)
         text = await self._text("cat-file", "blob", f"{sha}:{path}")
         row = Contents(path=path, version=sha, text=text)
-        return ToolOutput(text=text, rows=(row,), summary=f"{path} at {sha[:7]}", facts={"version": sha, "path": path})
+        gap = None if _is_whole(text) else f"{path} was cut at {_MAX_TEXT} characters"
+        facts = {"version": sha, "path": path}
+        return ToolOutput(text=text, rows=(row,), summary=f"{path} at {sha[:7]}", facts=facts, gap=gap)
 
     async def _deployments(self, service: str) -> _Deployments:
         """The newest deployments of a service, oldest first, each knowing the version before it."""

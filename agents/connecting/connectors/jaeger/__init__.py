@@ -31,6 +31,10 @@ _TELLING: Final = 20  # so many traces of a slice tell what requests do; of fewe
 _ANSWER_BYTES: Final = 16_000_000
 _READ_S: Final = 15.0
 _CHECK_S: Final = 4.0
+_FULL: Final = (
+    "Jaeger told {limit} traces, as many as were asked for: others of the window, slower ones too, may be left out; "
+    "narrow with operation, min_ms or failed, or raise limit"
+)
 
 
 class JaegerConfig(ConnectorConfig):
@@ -157,6 +161,7 @@ class Jaeger(Connector):
         ]
         redactor = await self.context.portable_redactor()
         found = await self.context.compute(render_traces, tuple(bodies), self._service_of, arguments.limit, redactor)
+        full = len(found) >= arguments.limit
         searched = Searched(
             service=arguments.service,
             what="recorded requests",
@@ -168,7 +173,7 @@ class Jaeger(Connector):
                 for name, value in arguments.model_dump(include={"operation", "min_ms", "failed"}).items()
                 if value
             },
-            whole=len(found) < arguments.limit,
+            whole=not full,
             line="" if found else "no such traces",
         )
         return ToolOutput(
@@ -176,6 +181,7 @@ class Jaeger(Connector):
             rows=(searched, *found),
             summary=f"{len(found)} traces of {arguments.service}",
             facts={"start": window.start.isoformat(), "end": window.end.isoformat()},
+            gap=_FULL.format(limit=arguments.limit) if full else None,
         )
 
     @tool()

@@ -18,7 +18,7 @@ import re2
 from agents.connecting.clean_lines import AROUND, READ, clean_lines
 from agents.connecting.connectors.logfiles.files import MAX_LINE, find_offset, open_inside, sample_lines, size_of
 from agents.connecting.connectors.logfiles.rotation import NotUnpacked, packing, parts_of, unpack_span
-from agents.errors import AgentError
+from agents.errors import AgentError, Unavailable
 from agents.evidence.logs.lines import ParsedLine, Recogniser, Understood, rank
 from agents.evidence.logs.lines.levels import leading_level
 from agents.evidence.logs.packed_lines import PackedLines
@@ -69,6 +69,7 @@ class _Part:
     used: int = 0
     gaps: list[str]
     reaches_back: bool = False
+    unread: bool = False
 
 
 def read_spans(spans: Sequence[Span], redactor: Redactor = PUBLIC_FORMATS) -> tuple[PackedLines, list[str]]:
@@ -140,17 +141,19 @@ def zone_doubt(recogniser: Recogniser, sample: Sequence[bytes], written: datetim
 
 
 def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[LogLine], list[str]]:
-    """From the newest file back to the oldest that reaches into the window."""
+    """From the newest file back to the oldest that reaches into the window. Raises Unavailable where there are files
+    and none could be read.
+    """
     kept: list[LogLine] = []
     gaps: list[str] = []
     budget = span.max_bytes
-    reaches_back = False
+    reaches_back = read = False
     for path in reversed(parts_of(span.path)):
         try:
             with open_inside(path, span.roots) as file:
                 written = _written(file)
                 if written < span.window.start - _SLACK:
-                    reaches_back = True
+                    reaches_back = read = True
                     continue
                 part = _read_part(file, path, span, budget, every=wanted is None, redactor=redactor)
         except (AgentError, NotUnpacked) as exc:
@@ -161,6 +164,7 @@ def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[L
         except OSError as exc:  # in the middle of reading: a disk that fails, a network folder that went away
             gaps.append(f"{span.service}: {path.name} cannot be read: {exc.strerror}")
             continue
+        read = read or not part.unread
         kept = (part.lines if wanted is None else _matching(part.lines, wanted)) + kept
         gaps += [f"{span.service}: {path.name}: {gap}" for gap in part.gaps]
         budget -= part.used
@@ -168,6 +172,8 @@ def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[L
         if len(kept) > span.limit or budget <= 0:
             reaches_back = True
             break
+    if gaps and not read:
+        raise Unavailable("; ".join(gap.removeprefix(f"{span.service}: ") for gap in dict.fromkeys(gaps)))
     kept.sort(key=lambda line: line.time)
     if len(kept) > span.limit:
         gaps.append(f"{span.service}: only the newest {span.limit} of more lines were taken")
@@ -223,7 +229,7 @@ def _read_file(file: BinaryIO, span: Span, budget: int, *, written: datetime, ev
     recogniser = Recogniser.learned(sample, ZoneInfo(span.zone), written=written)
     understood = recogniser.understood(sample)
     if understood.lines and not understood.timed:
-        return _Part(lines=[], gaps=["no times are understood in its lines, so it was not read"])
+        return _Part(lines=[], gaps=["no times are understood in its lines, so it was not read"], unread=True)
     gaps = _doubts(understood, span)
     if doubt := zone_doubt(recogniser, sample, written, span.zone) if understood.zoneless else "":
         gaps.append(doubt)

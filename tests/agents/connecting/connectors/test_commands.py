@@ -157,7 +157,31 @@ async def test_output_is_capped(connect: Callable[..., Commands]) -> None:
     )
     result = await commands.act("restart_service", {"service": "checkout"}, idempotency_key="k")
     assert result.ok
-    assert result.detail == "exit code 0 [output cut]\n" + "x" * 200
+    assert result.detail == "exit code 0 [only the newest 200 bytes of what it printed are kept]\n" + "x" * 199
+
+
+async def test_the_newest_output_is_kept_of_reads_and_actions_and_a_secret_at_the_cut_is_not_shown(
+    connect: Callable[..., Commands],
+) -> None:
+    noise = "print('line of noise\\n' * 5_000); "
+    code = f"print('api_key =', 'hunter2secret' * 1_000, flush=True); {noise}print('the reason it failed')"
+    commands = connect(
+        status(RUNNING),
+        command("restart", "restart_service", code=code, max_output_bytes=200),
+        command("why", "explain", code=code, max_output_bytes=200, risk="read"),
+    )
+    (why,) = (tool for tool in commands.tools() if tool.name == "why")
+    read = await why.run(why.parse({"service": "checkout"}))
+    acted = await commands.act("restart_service", {"service": "checkout"}, idempotency_key="k")
+    for said in (read.text, acted.detail):
+        assert said.endswith("line of noise\n\nthe reason it failed")
+        assert len(said) < 300
+    assert read.gap == "why: only the newest 200 bytes of what it printed are kept"
+    cut_inside = "import sys; sys.stdout.write('api_key = ' + 'hunter2secret' * 2_000 + '\\nlast')"
+    commands = connect(status(RUNNING), command("restart", "restart_service", code=cut_inside, max_output_bytes=200))
+    acted = await commands.act("restart_service", {"service": "checkout"}, idempotency_key="k")
+    assert acted.detail.endswith("\nlast")
+    assert "hunter2" not in acted.detail
 
 
 @pytest.mark.parametrize("printed", [RUNNING, json.dumps(dict.fromkeys(("checkout", "payments"), json.loads(RUNNING)))])

@@ -21,6 +21,7 @@ from agents.connecting.connectors.jaeger.answers import read_answers
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.errors import BadArguments, NeedsReauthorisation, NotPermitted, Unavailable
 from agents.evidence.types import Spans, Window
+from agents.rows import Searched
 from store.secrets.redaction import Redactor, Secret
 
 ContextOf = Callable[..., ConnectorContext]
@@ -456,6 +457,11 @@ async def test_traces_can_be_found_and_one_be_read(site: Site, jaeger_of: Callab
     ):
         assert (await source.find_traces(narrowed)).text.startswith("cd ")
     assert (await source.find_traces(FindTraces(service="payments", operation="GET /"))).text == "no such traces"
+    assert found.gap is None
+    cut = await source.find_traces(FindTraces(service="payments", limit=1))
+    assert "as many as were asked for" in str(cut.gap)
+    (searched,) = (row for row in cut.rows if isinstance(row, Searched))
+    assert not searched.whole
     whole = await source.read_trace(ReadTrace(trace="cd"))
     assert whole.text.splitlines() == [
         "cd 11:59:00 900ms storefront POST /order, 4 spans, failed in payments",

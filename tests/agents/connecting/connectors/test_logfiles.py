@@ -15,9 +15,10 @@ import pytest
 from agents.connecting.connector import ConnectorContext, LogSource
 from agents.connecting.connectors.logfiles import CONNECTOR, LogFiles, LogFilesConfig, SearchLogs
 from agents.connecting.connectors.logfiles.files import find_offset, open_inside
-from agents.errors import BadArguments, NotPermitted, Unavailable
+from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.logs.lines import parse_line
 from agents.evidence.types import Window
+from agents.rows import Searched
 
 ContextOf = Callable[..., ConnectorContext]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -114,11 +115,11 @@ async def test_caps_keep_the_newest_and_say_so(context_of: ContextOf, tmp_path: 
     assert "only the last 1000 of" in small.gaps[0]
 
 
-async def test_a_file_without_times_is_a_gap(context_of: ContextOf, tmp_path: Path) -> None:
+async def test_a_file_without_times_could_not_be_read(context_of: ContextOf, tmp_path: Path) -> None:
     (tmp_path / "checkout.log").write_text("hello\nworld\n")
     os.utime(tmp_path / "checkout.log", (NOW.timestamp(), NOW.timestamp()))
-    read = await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
-    assert "no times are understood" in read.gaps[0]
+    with pytest.raises(Unavailable, match="no times are understood"):
+        await connector(context_of, tmp_path).read_logs(LAST_MINUTE)
 
 
 def test_a_span_of_a_big_file_is_found_by_reading_little_of_it(tmp_path: Path) -> None:
@@ -169,6 +170,24 @@ async def test_search_shows_the_newest_matching_lines_of_a_level_or_worse(
             await logs.search_logs(bad)
 
 
+async def test_a_search_that_could_read_nothing_is_no_absence(context_of: ContextOf, tmp_path: Path) -> None:
+    logs = connector(context_of, tmp_path)
+    (tmp_path / "checkout.log").mkdir()
+    for failing in (logs.search_logs(SearchLogs(service="checkout", grep="x")), logs.read_logs(LAST_MINUTE)):
+        with pytest.raises(AgentError, match=r"checkout\.log is not a regular file"):
+            await failing
+    (tmp_path / "checkout.log").rmdir()
+    (tmp_path / "checkout.log").write_text("no time in here\n" * 50)
+    with pytest.raises(Unavailable, match="no times are understood"):
+        await logs.search_logs(SearchLogs(service="checkout", grep="x"))
+    (tmp_path / "checkout.log").write_text(json_line(NOW - timedelta(seconds=20), "fine"))
+    (tmp_path / "checkout.log.1").mkdir()
+    found = await logs.search_logs(SearchLogs(service="checkout", grep="nobody wrote this"))
+    assert (found.text, found.gap) == ("no matching lines", "checkout: checkout.log.1 is not a regular file")
+    (searched,) = (row for row in found.rows if isinstance(row, Searched))
+    assert not searched.whole
+
+
 @pytest.mark.parametrize(
     "name", ["link.log", "linked/secret.log", "../outside/secret.log", "/etc/passwd", "a/../../outside/secret.log"]
 )
@@ -183,8 +202,8 @@ async def test_nothing_outside_of_the_roots_is_read(context_of: ContextOf, tmp_p
     with pytest.raises(NotPermitted), open_inside(root / name, [root]):
         pass
     logs = LogFiles(LogFilesConfig(roots=(root,), files={"checkout": Path(name)}), context_of("checkout"))
-    read = await logs.read_logs(LAST_MINUTE)
-    assert list(read.lines) == []
+    with pytest.raises(AgentError):
+        await logs.read_logs(LAST_MINUTE)
     assert not (await logs.check()).ok
 
 
