@@ -5,13 +5,15 @@
 
 Each incident is a mention in a local workspace, an investigation by a scripted model, a card, a person's click, a
 restart by a real program that takes a second, and the measuring afterwards, all in the real `autoheal serve`.
-Meanwhile, by `--seed`: SIGKILL at random moments (half of them during the restart), SIGTERM, SIGSTOP, a full disk (no
-file may grow; on SQLite only), a database that is locked or restarts, a Slack that answers nothing. Outages last 5 s
-to 10 min times `--outage-scale`, and so do the deadlines.
+Meanwhile one to three of these happen, by `--seed`: SIGKILL at random moments (half of them during the restart),
+SIGTERM, SIGSTOP, a full disk (no file may grow; on SQLite only), a database that is locked or restarts, a Slack that
+answers nothing. Outages last 5 s to 10 min times `--outage-scale`, and so do the deadlines.
 
 Printed is one line of JSON. `lost`: no verdict, no card, or no end. `doubled`: an effect, a verdict or a card twice.
-`wedged`: a row or a process that does not come to its end. `wrongly_told`: the thread says something else than the
-store, or an end that the restarts that really happened do not bear out. Exit code 1 unless all are 0.
+`wedged`: a process that does not start or stop, or a row that is not at its end when all is quiet again: a run, an
+approval, an arrival, a message that is due, a workflow of the engine. `wrongly_told`: the thread, verdict, card or
+outcome, says something else than the store, the store something else than the restarts that really happened and the
+state that the target is really in, or a read that failed is told as "no fault". Exit code 1 unless all are 0.
 """
 
 from __future__ import annotations
@@ -31,22 +33,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not this folder, whose store.py is no package
 sys.path.append(str(ROOT / "tests"))
 
+from agents.verdict import Verdict
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo.workspace.interactions import Impossible
 from bot.manifest import load_manifest
+from handlers.slack.blocks.verdict import headline
+from store import inbox
 from store.database.session import Database
+from store.errors import StoreBusy
+from store.ids import IncidentId
 from store.incidents import incident_for_thread
-from store.incidents.approvals import Approval, ApprovalState, approvals_of_incident
-from store.incidents.investigations import running_investigations
+from store.incidents.approvals import Approval, ApprovalState, approvals_of_incident, open_approvals
+from store.incidents.investigations import latest_investigation, running_investigations
 from store.keys.local_keys import LocalFileKeys
 from store.tenancy.tenants import list_tenants
 from tests.bot.served import settings_for
@@ -168,9 +177,11 @@ class Disturber:
         self._kinds = kinds
 
     async def run(self) -> None:
-        kind = self._chance.choice(self._kinds)
-        self._stage.outcome.disturbances[getattr(kind, "__name__", "?")] += 1
-        await kind()
+        """One to three, one after the other."""
+        for _ in range(self._chance.choice((1, 1, 2, 3))):
+            kind = self._chance.choice(self._kinds)
+            self._stage.outcome.disturbances[getattr(kind, "__name__", "?")] += 1
+            await kind()
 
     async def sigkill(self) -> None:
         await self._in_the_middle(signal.SIGKILL)
@@ -271,7 +282,13 @@ class Stage:
         content, keyring = f"sqlite:///{data}/autoheal.db", f"sqlite:///{data}/keyring.db"
         if self.server is not None:
             content = keyring = self.server.url.replace("postgresql://", "postgresql+psycopg://")
-        database = await Database.open(content, keyring_url=keyring, keys=LocalFileKeys(data / "master.key"))
+        database = await Database.open(
+            content,
+            keyring_url=keyring,
+            keys=LocalFileKeys(data / "master.key"),
+            ledger=data / "shred-ledger.jsonl",  # beside a keyring on PostgreSQL nobody would find it
+            pool_size=1,
+        )
         try:
             yield database
         finally:
@@ -285,6 +302,7 @@ class Incident:
         self._stage, self._name = stage, f"incident {number}"
         self._thread = ""
         self._clicked = 0.0
+        self._incident: IncidentId | None = None
 
     async def live(self, disturber: Disturber) -> None:
         fall_ill(self._stage.target)
@@ -338,13 +356,14 @@ class Incident:
         return word is None or any(m.text.startswith(word) for m in self._said())
 
     async def _approvals(self) -> list[Approval]:
-        with suppress(Exception):  # it may be locked, full or away at this moment
+        with suppress(SQLAlchemyError, OSError, StoreBusy, TimeoutError):  # locked, full or away at this moment
             async with self._stage.store() as db:
                 (tenant,) = await list_tenants(db)
                 async with db.tenant(tenant.id, readonly=True) as s:
                     incident = await incident_for_thread(
                         s, self._stage.workspace.channels[CHANNEL.removeprefix("#")].id, self._thread
                     )
+                    self._incident = incident.id if incident else None
                     return await approvals_of_incident(s, incident.id) if incident else []
         return []
 
@@ -362,9 +381,37 @@ class Incident:
         for text, times in told.items():
             if times > 1 and not text.startswith("Checking"):
                 outcome.doubled.append(f"{self._name}: said {times} times: {text[:60]}")
-        wrong = [word for state, word in _TOLD.items() if state is not last.state and word in told]
-        if wrong or any("No fault found" in text for text in told):
-            outcome.wrongly_told.append(f"{self._name}: {last.state} and {list(told)}")
+        outcome.wrongly_told += [f"{self._name}: {wrong}" for wrong in await self._untrue(last, list(told))]
+
+    async def _untrue(self, last: Approval, told: list[str]) -> list[str]:
+        """Sentences that do not fit the store, and states of the store that do not fit the target."""
+        ends = {state: [text for text in told if text.startswith(word)] for state, word in _TOLD.items()}
+        wrong = [f"{last.state} and yet {texts}" for state, texts in ends.items() if state is not last.state and texts]
+        if last.state in _TOLD and not ends[last.state]:
+            wrong.append(f"{last.state}, which nobody was told")
+        wrong += [f"said {text!r}" for text in told if "No fault found" in text or "could not look" in text.lower()]
+        healthy = json.loads((self._stage.target / "state.json").read_text())["healthy"]
+        if last.state is ApprovalState.HEALED and not healthy:
+            wrong.append("healed, and the target is still broken")
+        if last.state is ApprovalState.NOT_HEALED and healthy:
+            wrong.append("not healed, and the target is well")
+        if self._incident is not None:
+            wrong += await self._unlike_the_verdicts(self._incident, told)
+        card = self._card()
+        if card is not None and last.state in _FINAL:
+            wrong.append(f"{last.state}, and the card can still be approved")
+        return wrong
+
+    async def _unlike_the_verdicts(self, incident: IncidentId, told: list[str]) -> list[str]:
+        """The newest run of the incident is at its end, and its verdict stands in the thread as it is stored."""
+        async with self._stage.store() as db:
+            (tenant,) = await list_tenants(db)
+            async with db.tenant(tenant.id, readonly=True) as s:
+                run = await latest_investigation(s, incident)
+        if run is None or run.verdict is None:
+            return [f"the run is {run.status if run else 'missing'} and has no verdict"]
+        shown = headline(Verdict.model_validate(run.verdict))
+        return [] if any(shown[:60] in text for text in told) else [f"the verdict {shown!r} was not told"]
 
 
 @asynccontextmanager
@@ -415,11 +462,42 @@ async def run(outcome: Outcome, *, incidents: int, scale: float, folder: Path) -
         for number in range(incidents):
             await Incident(stage, number).live(disturber)
             print(f"{number + 1}: {dict(outcome.disturbances)} {dict(outcome.ends)}", file=sys.stderr, flush=True)
-        async with stage.store() as db:
-            for tenant in await list_tenants(db):
-                async with db.tenant(tenant.id, readonly=True) as s:
-                    outcome.wedged += [f"investigation {one.id}" for one in await running_investigations(s)]
+        outcome.wedged += await _left(stage, patience_s=max(90.0, stage.scaled(600)))
     outcome.seconds = round(time.monotonic() - began, 1)
+
+
+async def _left(stage: Stage, *, patience_s: float) -> list[str]:
+    """What is not at its end when all has been quiet for so long; empty as soon as nothing is."""
+    until, left = time.monotonic() + patience_s, ["the store cannot be read"]
+    while left and time.monotonic() < until:
+        stage.workspace.retry_now()
+        await asyncio.sleep(1)
+        with suppress(SQLAlchemyError, OSError, StoreBusy, TimeoutError):
+            left = [*await _rows_left(stage), *await asyncio.to_thread(_workflows_left, stage)]
+    return left
+
+
+async def _rows_left(stage: Stage) -> list[str]:
+    left: list[str] = []
+    async with stage.store() as db:
+        for tenant in await list_tenants(db):
+            async with db.tenant(tenant.id, readonly=True) as s:
+                left += [f"investigation {one.id} is {one.status}" for one in await running_investigations(s)]
+                left += [f"approval {one.id} is {one.state}" for one in await open_approvals(s)]
+        left += [f"arrival {arrival} was not handled" for _, arrival in await inbox.pending(db, timedelta(0))]
+    return left
+
+
+def _workflows_left(stage: Stage) -> list[str]:
+    """Of the engine's own table: what is queued or under way, but for what waits for a person."""
+    asked = "SELECT workflow_uuid, status FROM {} WHERE status NOT IN ('SUCCESS', 'ERROR', 'CANCELLED')"
+    if stage.server is not None:
+        with psycopg.connect(stage.server.url) as connection:
+            found = connection.execute(asked.format("dbos.workflow_status")).fetchall()
+    else:
+        with closing(sqlite3.connect(stage.folder / "data" / "engine.db", timeout=60)) as engine:
+            found = engine.execute(asked.format("workflow_status")).fetchall()
+    return [f"workflow {name} is {status}" for name, status in found]
 
 
 def main() -> int:

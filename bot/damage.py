@@ -18,6 +18,7 @@ import psycopg
 from bot.settings import Settings
 from store.database.arrivals import arrivals_file
 from store.database.engine import driverless, is_damaged
+from store.database.walls.acting import DOOR_KEEPER
 from store.errors import StoreError
 from store.keys.local_keys import LocalFileKeys
 from store.upkeep.backups import restore_marker
@@ -97,7 +98,7 @@ def require_master_key(settings: Settings) -> None:
 def _missing_keys(settings: Settings, files: dict[str, Path]) -> Iterator[str]:
     folder, content = settings.data, files.get("content")
     if _is_missing(folder / "engine.key") and _engine_has_work(settings):
-        place = "the engine's tables" if settings.database_url else "engine.db"
+        place = "the engine's schema" if settings.database_url else "engine.db"
         aside = "drop the schema dbos" if settings.database_url else "move engine.db away"
         yield (
             f"{folder / 'engine.key'} is missing, but {place} holds work that only it opens. Put it back from its copy "
@@ -109,7 +110,9 @@ def _missing_keys(settings: Settings, files: dict[str, Path]) -> Iterator[str]:
             f"{folder / 'audit.key'} is missing, but {settings.anchor_path.name} was signed with it. {_RESTORE}; or "
             f"move {settings.anchor_path.name} away, and heads are signed anew from now on"
         )
-    if content is not None and _is_missing(folder / "accounts.key") and _has(content, "accounts"):
+    if _is_missing(folder / "accounts.key") and (
+        _has(content, "accounts") if content is not None else _server_has_accounts(settings)
+    ):
         yield f"{folder / 'accounts.key'} is missing, but there are accounts whose passwords only it checks. {_RESTORE}"
 
 
@@ -130,6 +133,18 @@ def _engine_has_work(settings: Settings) -> bool:
         if known is None or known[0] is None:
             return False
         return connection.execute("SELECT 1 FROM dbos.workflow_status LIMIT 1").fetchone() is not None
+
+
+def _server_has_accounts(settings: Settings) -> bool:
+    """As the door keeper sees them: to the login alone the tables show nothing."""
+    role, tenant, door = DOOR_KEEPER.postgresql
+    with psycopg.connect(driverless(settings.content_url)) as connection:
+        known = connection.execute("SELECT to_regclass('accounts'), to_regrole(%s)", (role,)).fetchone()
+        if known is None or None in known:
+            return False
+        for name, value in (("role", role), ("app.tenant_id", tenant), ("app.door", door)):
+            connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+        return connection.execute("SELECT 1 FROM accounts LIMIT 1").fetchone() is not None
 
 
 def _has(file: Path, table: str, where: str = "1") -> bool:

@@ -7,22 +7,29 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from bot.assemble import engine_settings, open_database
 from bot.damage import DamagedFolder, damages, require_master_key, told_damage
 from bot.settings import Settings, load_settings
 from bot.upkeep import open_signer
+from bot.web_side import open_account_keys
 from store import audit
 from store.audit.signed_checkpoints import AnchorFile
 from store.tenancy.tenants import create_tenant
 from store.upkeep.audit_heads import Anchoring
 from store.upkeep.backups import restore_marker
+from tests.conftest import Clock, StorePlace, open_store, past_the_walls
+from tests.store.accounts import make_account
 
 
 async def _begin(settings: Settings) -> None:
     """A deployment with a tenant, work in the engine and signed heads."""
     async with open_database(settings) as (db, keys):
-        async with db.tenant(await create_tenant(db, name="Acme")) as s:
+        tenant = await create_tenant(db, name="Acme")
+        await open_account_keys(settings, keys)
+        await make_account(db, tenant)
+        async with db.tenant(tenant) as s:
             await audit.record(s, actor=audit.SYSTEM, action="system.app.installed", target="slack")
         await engine_settings(settings, keys)
         await Anchoring(db, await open_signer(settings, keys), AnchorFile(settings.anchor_path)).anchor()
@@ -88,7 +95,7 @@ async def test_a_start_that_was_interrupted_before_anything_was_stored_opens(
 
 
 @pytest.mark.parametrize("how", ["missing", "empty"])
-@pytest.mark.parametrize("name", ["autoheal.db", "keyring.db", "master.key", "engine.key", "audit.key"])
+@pytest.mark.parametrize("name", ["autoheal.db", "keyring.db", "master.key", "engine.key", "audit.key", "accounts.key"])
 async def test_what_is_missing_is_named_with_what_to_do(settings: Settings, name: str, how: str) -> None:
     path = settings.data / name
     for leftover in settings.data.glob(f"{name}-*"):
@@ -116,6 +123,35 @@ async def test_a_damaged_database_is_named(settings: Settings, name: str, how: s
     said = await _refused(settings)
     assert f"{path} is damaged" in said
     assert "autoheal backup restore" in said
+
+
+async def test_keys_that_a_server_needs_are_missed_too(
+    postgres_place: StorePlace, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOHEAL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("AUTOHEAL_DATABASE_URL", postgres_place.url)
+    monkeypatch.setenv("AUTOHEAL_KEYRING_URL", postgres_place.url)
+    settings = load_settings()
+    (tmp_path / "data").mkdir()
+    assert list(damages(settings)) == []
+    db = await open_store(postgres_place, clock)
+    try:
+        await make_account(db, await create_tenant(db, name="Acme"))
+        async with past_the_walls(db) as owner:
+            await owner.execute(text("CREATE SCHEMA dbos"))
+            await owner.execute(text("CREATE TABLE dbos.workflow_status (id text)"))
+            await owner.execute(text("INSERT INTO dbos.workflow_status VALUES ('t:1')"))
+            await owner.commit()
+    finally:
+        await db.close()
+    engine, accounts = damages(settings)
+    assert f"{tmp_path}/data/engine.key is missing, but the engine's schema holds work" in engine
+    assert "drop the schema dbos" in engine
+    assert "accounts.key is missing, but there are accounts" in accounts
+    with pytest.raises(DamagedFolder, match=r"engine\.key is missing"):
+        async with open_database(settings):
+            pass
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 async def test_an_interrupted_restore_stops_a_start(settings: Settings) -> None:

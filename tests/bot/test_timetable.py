@@ -1,12 +1,16 @@
 """Triggers: what fails is tried again at the next tick, and nothing runs twice at once."""
 
 import asyncio
+import itertools
 import logging
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import time_machine
 
+from bot import assemble
 from bot.timetable import Timetable
 
 SOON = timedelta(milliseconds=20)
@@ -96,3 +100,46 @@ async def test_ticks_that_were_missed_are_run_once(monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(5 * SOON.total_seconds())
         timetable.stop()
     assert runs == 2
+
+
+async def test_each_replica_reconciles_and_only_the_leader_does_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `serve` plans it, with every other piece of work in reach of the clock."""
+    looked, done = asyncio.Event(), list[str]()
+
+    class Look:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def look(self) -> None:
+            looked.set()
+
+    async def other(*_: object) -> None:
+        done.append("other")
+
+    numbers = itertools.count()
+
+    class Plans:
+        def plan(self, timetable: Timetable) -> None:
+            timetable.every(SOON, other, name=f"plan {next(numbers)}", at_start=True)
+
+    class Follower:
+        def leads(self) -> bool:
+            return False
+
+    monkeypatch.setattr(assemble, "Reconciler", Look)
+    for name in ("SWEEP_EVERY", "FORGET_EVERY", "TIDY_EVERY", "HOUSEKEEPING_EVERY"):
+        monkeypatch.setattr(assemble, name, SOON)
+    for name in ("sweep", "forget_finished", "forget_ended", "keep_house"):
+        monkeypatch.setattr(assemble, name, other)
+    runtime: Any = SimpleNamespace(db=None)
+    plans: Any = Plans()
+    follower: Any = Follower()
+    timetable = assemble.plan_work(runtime, follower, plans, plans, plans)
+    timetable.start()
+    for _ in range(2):  # at the start, and again when it is asked once more
+        await asyncio.wait_for(looked.wait(), 10)
+        looked.clear()
+        job = next(one for one in timetable._scheduler.get_jobs() if one.id == "reconcile")
+        job.modify(next_run_time=datetime.now(UTC))
+    timetable.stop()
+    assert done == []
