@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.toolbox import ToolboxFor
 from agents.meter import Meter, Unmetered
 from agents.models.budget import Budget
 from agents.models.model import ChatModel
@@ -51,7 +51,7 @@ class Runtime:
     receiver: Receiver
     claude: ChatModel | None
     offline: ChatModel
-    toolbox_for: Callable[[TenantId], Toolbox]
+    toolbox_for: ToolboxFor
     evidence: EvidencePool
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds; only for short waits inside a step

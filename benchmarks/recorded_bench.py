@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import FrontDesk
 from agents.investigation import loop
@@ -66,7 +66,7 @@ class Bench:
         """The whole run of one case: the agent loop with the offline model, over what was recorded."""
         source = source_of(case)
         toolbox = Toolbox(connectors=(source,), services=source.declared())
-        rt = replace(self.runtime, toolbox_for=lambda _tenant: toolbox)
+        rt = replace(self.runtime, toolbox_for=always(toolbox))
         name = str(case.info["case"])
         title = (case.info.get("alert") or {}).get("title")
         question = Redacted.ours(f"{case.info.get('question') or title or 'Something is wrong.'} ({name})")
@@ -101,7 +101,7 @@ async def open_bench(folder: Path) -> AsyncIterator[Bench]:
         person = Person(tenant_id=tenant, user_id=user.id, slack_user_id="U0BENCH", role=Role.ADMIN)
         runtime = Runtime(
             db=db, queue=nobody, reporter=nobody, receiver=nobody, claude=None, offline=OfflineModel(),
-            toolbox_for=lambda _tenant: Toolbox(), evidence=pool, clock=lambda: datetime.now(UTC), sleep=_no_wait,
+            toolbox_for=always(Toolbox()), evidence=pool, clock=lambda: datetime.now(UTC), sleep=_no_wait,
         )  # fmt: skip
         yield Bench(runtime=runtime, person=person)
     finally:

@@ -8,21 +8,21 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from agents.connecting.connector import Compute, Connector, Keeps, plain_redactor
-from agents.connecting.operator_file import OperatorFile, build_connectors
+from agents.connecting.connecting import Connecting
+from agents.connecting.connector import Compute, Keeps
+from agents.connecting.disconnecting import Consent
 from agents.connecting.operator_file import load as load_operator_file
-from agents.connecting.outbound import Outbound
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.operator_file import secrets_of
+from agents.connecting.toolbox import ToolboxFor
+from agents.connecting.toolboxes import Toolboxes
 from agents.durable.engine import Engine, EngineSettings
 from agents.durable.process_lock import SlotLost
 from agents.errors import NotPermitted
@@ -62,7 +62,7 @@ from store.database.session import Database
 from store.errors import NotFound
 from store.ids import InboxId, TenantId
 from store.keys.key_provider import MasterKeys
-from store.secrets.redaction import Redactor, Secret
+from store.secrets.redaction import Secret
 from store.upkeep.account_upkeep import forget_ended
 
 if TYPE_CHECKING:
@@ -86,35 +86,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Estate:
-    """What the operator's file declares, connected; one tenant's."""
-
-    file: OperatorFile | None
-    toolbox: Toolbox
-
-    @property
-    def secrets(self) -> list[Secret]:
-        """The credentials that the file's connectors were given."""
-        fields = [field for connector in self.toolbox.connectors for field in connector.context.credentials.items()]
-        return [secret for name, secret in fields if name != "username"]
-
-    def serves(self, adopted: Adopted) -> bool:
-        """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
-        return self.file is not None and self.file.tenant in ("default", adopted.team_id)
-
-
 class Sources:
     """`handlers.slack.thread.Sources` over the toolboxes."""
 
-    def __init__(self, toolbox_for: Callable[[TenantId], Toolbox]) -> None:
+    def __init__(self, toolbox_for: ToolboxFor) -> None:
         self._toolbox_for = toolbox_for
 
-    def sources(self, tenant: TenantId) -> list[str]:
-        return self._toolbox_for(tenant).sources()
+    async def sources(self, tenant: TenantId) -> list[str]:
+        return (await self._toolbox_for(tenant)).sources()
 
-    def missing(self, tenant: TenantId) -> list[str]:
-        return self._toolbox_for(tenant).missing()
+    async def missing(self, tenant: TenantId) -> list[str]:
+        return (await self._toolbox_for(tenant)).missing()
 
 
 class LateReceiver:
@@ -160,30 +142,29 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
 
 
 @asynccontextmanager
-async def open_estate(
+async def open_toolboxes(
     settings: Settings,
+    db: Database,
+    adopted: Adopted,
     *,
     compute: Compute = asyncio.to_thread,
-    redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
     kept: Keeps | None = None,
-) -> AsyncIterator[Estate]:
-    """The operator's file and its connectors, started; `redactor` is that of its tenant. Raises OperatorFileError."""
-    if settings.operator_file is None:
-        yield Estate(file=None, toolbox=Toolbox())
-        return
-    file = load_operator_file(settings.operator_file)
-    outbound = Outbound(file.egress)
-    connectors: list[Connector] = build_connectors(
-        file, outbound=outbound, now=now, compute=compute, redactor=redactor, kept=kept
-    )
+) -> AsyncIterator[Toolboxes]:
+    """What each tenant connected, and what the operator's file connects for one of them. Raises OperatorFileError."""
+    file = None if settings.operator_file is None else load_operator_file(settings.operator_file)
+
+    def bound(tenant: TenantId) -> bool:
+        """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
+        return file is not None and tenant == adopted.tenant_id and file.tenant in ("default", adopted.team_id)
+
+    toolboxes = Toolboxes(db, file=file, bound=bound, now=now, compute=compute, kept=kept)
     try:
-        for connector in connectors:
-            await connector.start()
-        yield Estate(file=file, toolbox=Toolbox(connectors=tuple(connectors), services=file.services))
+        if file is not None:
+            db.keep_out(secrets_of(file), tenant_id=adopted.tenant_id)
+        await toolboxes.of(adopted.tenant_id)  # a file that cannot be used stops the start, and its sources begin now
+        yield toolboxes
     finally:
-        for connector in connectors:
-            await connector.close()
-        await outbound.close()
+        await toolboxes.close()
 
 
 def claude(settings: Settings) -> ClaudeModel | None:
@@ -267,22 +248,18 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         db.keep_out(settings.secrets)
         evidence = EvidencePool()
         stack.callback(evidence.close)
-        estate = await stack.enter_async_context(
-            open_estate(
+        toolboxes = await stack.enter_async_context(
+            open_toolboxes(
                 settings,
+                db,
+                adopted,
                 compute=evidence.run,
-                redactor=partial(db.redactor, adopted.tenant_id),
                 kept=await stack.enter_async_context(keeping(db, adopted.tenant_id, settings.data)),
             )
         )
-        db.keep_out(estate.secrets, tenant_id=adopted.tenant_id)
-
-        def toolbox_for(tenant: TenantId) -> Toolbox:
-            return estate.toolbox if tenant == adopted.tenant_id and estate.serves(adopted) else Toolbox()
-
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
-        thread = SlackThread(db, delivery, Sources(toolbox_for), visibility=Visibility(db, clients))
+        thread = SlackThread(db, delivery, Sources(toolboxes.of), visibility=Visibility(db, clients))
         mailing = await open_mail(settings, db, keys, metrics)
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
@@ -293,7 +270,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             receiver=receiver,
             claude=claude(settings),
             offline=OfflineModel(),
-            toolbox_for=toolbox_for,
+            toolbox_for=toolboxes.of,
             evidence=evidence,
             clock=now,
             budget=Budget(max_usd=settings.run_usd, max_wall=timedelta(minutes=settings.run_minutes)),
@@ -306,7 +283,9 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             desk=FrontDesk(runtime, sees=Visibility(db, clients)),
             mouth=delivery,
             clients=clients,
-            toolbox_for=toolbox_for,
+            toolbox_for=toolboxes.of,
+            connecting=Connecting(db, toolboxes, now=now),
+            consent=Consent(db=db, egress_of=toolboxes.egress_of, now=now),
             clock=now,
         )
 
@@ -332,7 +311,16 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         stack.callback(timetable.stop)
         await sweep(db, engine)
         await stack.enter_async_context(
-            listening(settings, intake, session, db=db, keys=keys, days=upkeep.days, metrics=metrics)
+            listening(
+                settings,
+                intake,
+                session,
+                db=db,
+                keys=keys,
+                days=upkeep.days,
+                metrics=metrics,
+                toolboxes=toolboxes,
+            )
         )
         stack.push_async_callback(intake.settle)
         warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
@@ -368,6 +356,7 @@ async def listening(
     keys: MasterKeys,
     days: EventDays,
     metrics: Metrics | None,
+    toolboxes: Toolboxes,
 ) -> AsyncIterator[None]:
     """Slack's side: Socket Mode, or signed HTTP. With `metrics` the web side on `http_host:http_port` too."""
     secret = settings.slack_signing_secret
@@ -385,7 +374,9 @@ async def listening(
             from bot.web_side import build_web_side  # noqa: PLC0415 -- as above
 
             slack = routes(app) if settings.mode == "http" else ()
-            web = await build_web_side(settings, db=db, keys=keys, days=days, metrics=metrics, slack=slack)
+            web = await build_web_side(
+                settings, db=db, keys=keys, days=days, metrics=metrics, toolboxes=toolboxes, slack=slack
+            )
             await stack.enter_async_context(serving_web(web, settings))
         if settings.mode == "socket":
             token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else ""

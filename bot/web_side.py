@@ -9,9 +9,9 @@ from datetime import timedelta
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Consent
-from agents.connecting.operator_file import load as load_operator_file
-from agents.connecting.outbound import EgressPolicy
+from agents.connecting.toolboxes import Toolboxes
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
 from bot.settings import Settings
@@ -34,11 +34,6 @@ async def open_account_keys(settings: Settings, keys: MasterKeys) -> AccountKeys
     return AccountKeys.derived_from(await account_secret(keys, settings.data / "accounts.key"))
 
 
-def _egress(settings: Settings) -> EgressPolicy:
-    """The operator's. Raises OperatorFileError."""
-    return EgressPolicy() if settings.operator_file is None else load_operator_file(settings.operator_file).egress
-
-
 async def build_web_side(
     settings: Settings,
     *,
@@ -46,6 +41,7 @@ async def build_web_side(
     keys: MasterKeys,
     days: EventDays,
     metrics: Metrics,
+    toolboxes: Toolboxes,
     slack: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """`slack`: its routes in HTTP mode, none in Socket Mode."""
@@ -57,7 +53,9 @@ async def build_web_side(
         keys=account_keys,
         passwords=passwords,
         sign_in=SignIn(db=db, keys=account_keys, passwords=passwords, throttle=Throttle(db.now)),
-        disconnecting=Consent(db=db, egress=_egress(settings), now=db.now),
+        disconnecting=Consent(db=db, egress_of=toolboxes.egress_of, now=db.now),
+        connecting=Connecting(db, toolboxes, now=db.now),
+        toolbox_for=toolboxes.of,
         public_url=settings.public_url,
     )
 

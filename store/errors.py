@@ -13,6 +13,10 @@ class NotFound(StoreError):
     """The id names nothing in this tenant."""
 
 
+class NameTaken(StoreError):
+    """Something of the tenant has this name already. Choose another one."""
+
+
 class StoreBusy(StoreError):
     """A writer waited too long for its turn. Most often a session was opened inside another one of the same task."""
 

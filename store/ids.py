@@ -13,6 +13,7 @@ import uuid6
 TenantId = NewType("TenantId", str)
 UserId = NewType("UserId", str)
 ConnectionId = NewType("ConnectionId", str)
+ServiceId = NewType("ServiceId", str)
 ConversationId = NewType("ConversationId", str)
 IncidentId = NewType("IncidentId", str)
 InvestigationId = NewType("InvestigationId", str)

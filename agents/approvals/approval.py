@@ -54,8 +54,8 @@ class Recheck(StrEnum):
     ENDED = "ended"
 
 
-def context(rt: Runtime, tenant: TenantId) -> RemediationContext:
-    toolbox = rt.toolbox_for(tenant)
+async def context(rt: Runtime, tenant: TenantId) -> RemediationContext:
+    toolbox = await rt.toolbox_for(tenant)
     return RemediationContext(
         actuators=toolbox.actuators, changes=toolbox.changes, services=toolbox.services, now=rt.clock
     )
@@ -140,7 +140,7 @@ async def _plan(
     except ValidationError:
         return Impossible(reason=f"the arguments of {name} were not usable")
     try:
-        return await remediation.plan(parsed, reason, context(rt, tenant))
+        return await remediation.plan(parsed, reason, await context(rt, tenant))
     except AgentError as exc:
         return Impossible(reason=f"the target could not be read: {exc}")
 
@@ -208,7 +208,7 @@ async def _undo_plan(rt: Runtime, tenant: TenantId, undone: ApprovalId, reason: 
         original = await _approval(s, undone)
     plan = Plan.model_validate(original.plan)
     try:
-        return await discover_remediations()[plan.remediation].undo(plan, reason, context(rt, tenant))
+        return await discover_remediations()[plan.remediation].undo(plan, reason, await context(rt, tenant))
     except AgentError as exc:
         return Impossible(reason=f"the target could not be read: {exc}")
 
@@ -248,7 +248,7 @@ async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Rec
 
 async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
     """Whether the target is as it was read, and what would be sent, at which risk, is what the card showed."""
-    remediation, ctx = discover_remediations()[plan.remediation], context(rt, tenant)
+    remediation, ctx = discover_remediations()[plan.remediation], await context(rt, tenant)
     try:
         target = await remediation.read_target(plan, ctx)
         actuator = ctx.require_actuator(plan.action, plan.target)
@@ -314,7 +314,7 @@ async def _act(rt: Runtime, tenant: TenantId, approval: Approval) -> ApprovalSta
     remediation = discover_remediations()[plan.remediation]
     try:
         async with asyncio.timeout(_APPLY_TIMEOUT.total_seconds()):
-            result = await remediation.apply(plan, context(rt, tenant), idempotency_key=approval.id)
+            result = await remediation.apply(plan, await context(rt, tenant), idempotency_key=approval.id)
     except TimeoutError:
         return await _interrupted(rt, tenant, approval, "the call did not end in time")
     except Unavailable:
@@ -351,7 +351,7 @@ async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> 
 async def _interrupted(rt: Runtime, tenant: TenantId, approval: Approval, what: str) -> ApprovalState:
     """The process died, or time ran out, between the start and the end of the effect: read, tell, never retry."""
     plan = Plan.model_validate(approval.plan)
-    remediation, ctx = discover_remediations()[plan.remediation], context(rt, tenant)
+    remediation, ctx = discover_remediations()[plan.remediation], await context(rt, tenant)
     try:
         actuator = ctx.require_actuator(plan.action, plan.target)
         if isinstance(actuator, Outliving) and not await actuator.settle(approval.id):

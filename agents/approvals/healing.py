@@ -66,7 +66,7 @@ def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
 async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, seconds: float) -> Reading | None:
     """The mean over the last `seconds`, or None when nothing could be measured."""
     now = rt.clock()
-    toolbox, window = rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now)
+    toolbox, window = await rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now)
     asked = (healing.service, healing.indicator, seconds, now.timestamp())
     gathered = await gather(toolbox, window, logs=False, traces=False)
     try:

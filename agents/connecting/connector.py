@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, ParamSpec, Protocol, TypeVar, runtime_c
 from pydantic import BaseModel, ConfigDict
 
 from agents.connecting import connectors
+from agents.connecting.fields import Form, Scope
 from agents.connecting.outbound import Outbound
 from agents.errors import BadArguments, Unavailable
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
@@ -45,12 +46,21 @@ class ConnectorConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One of the team's services, as the operator's file declares it."""
+    """One of the team's services, as the operator's file or the catalog has it."""
 
     name: str
     depends_on: tuple[str, ...] = ()
     environment: str = "production"
     owners: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """What others call it: a name or a pattern with `*`, for all sources or for one kind as in `pod:checkout-*`."""
+    repository: str | None = None
+    runbook: str | None = None
+
+    def names_for(self, kind: str) -> tuple[str, ...]:
+        """Its own name and its aliases among what sources call it by this kind: job, span, pod, repository."""
+        parts = (alias.rpartition(":")[::2] for alias in self.aliases)
+        return (self.name, *(name for of, name in parts if of in ("", kind) and name))
 
 
 async def plain_redactor() -> Redactor:
@@ -99,6 +109,8 @@ class ConnectorContext:
     compute: Compute = asyncio.to_thread
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor
     kept: Keeps = field(default_factory=ForgetsAll)
+    label: str = ""
+    """What people call this connection; "" for one of the operator's file."""
 
     async def clean(self, text: str, *, keep: int | None = None) -> str:
         """Outside text without its secrets: what is read passes here before anything of it is chosen or cut, since
@@ -159,25 +171,87 @@ class ConnectorContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """Result of testing a connection: `next_action` tells the person what to do when `ok` is false."""
+    """Result of testing a connection: `next_action` tells the person what to do when `ok` is false.
+
+    `answers` is true where the vendor answers and the credential is good, though something is left to be done.
+    `lacks` says what is lost for now, as without a scope. `has_data` is None where that was not looked at.
+    """
 
     ok: bool
     detail: str
     next_action: str = ""
+    answers: bool = False
+    lacks: tuple[str, ...] = ()
+    has_data: bool | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.ok or self.answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovered:
+    """A service as a vendor names it. `aliases` as in `Service`."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    repository: str | None = None
+    environment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """What a connection knows of services. `gaps` are sentences on what could not be listed."""
+
+    services: tuple[Discovered, ...]
+    gaps: tuple[str, ...] = ()
 
 
 class Connector:
-    """Base of all connectors. Subclasses set the class variables, take `(config, context)` and add `@tool` methods."""
+    """Base of all connectors. Subclasses set the class variables, take `(config, context)` and add `@tool` methods.
+
+    `form` is what people fill in to connect one; host connectors have none, since they are declared in the operator's
+    file only. `scopes` are the least rights of the credential. `instructions` are at most ten lines for the model.
+    `leaves_behind` says what stays valid at the vendor after a disconnect and what to do about it.
+    """
 
     name: ClassVar[str]
-    title: ClassVar[str]
+    title: str
     host: ClassVar[bool] = False
     config_model: ClassVar[type[ConnectorConfig]]
     credential_fields: ClassVar[tuple[str, ...]] = ()
+    form: ClassVar[Form] = Form()
+    docs_url: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+    scopes: ClassVar[tuple[Scope, ...]] = ()
+    instructions: ClassVar[str] = ""
+    leaves_behind: ClassVar[str] = ""
+    names_are: str = "job"
+    """What its names of services are called in an alias, as in `span:shop.checkout`."""
+    keeps_memory: ClassVar[bool] = False
+    """Whether it gathers by itself and would lose that if it were built anew for another set of services."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.form.fields and "credential_fields" not in cls.__dict__:
+            cls.credential_fields = cls.form.credential_fields
 
     def __init__(self, config: Any, context: ConnectorContext) -> None:
         self.config = config
         self.context = context
+        if context.label:
+            self.title = f"{self.title} ({context.label})" if context.label != self.name else self.title
+
+    @property
+    def key(self) -> str:
+        """What names this one among the tenant's: its label, or its name where the operator's file connects it."""
+        return self.context.label or self.name
+
+    @classmethod
+    def hosts(cls, _config: Any) -> tuple[str, ...]:
+        """The hosts that it must reach: a stored connection reaches no others. Empty: it is not held to any."""
+        return ()
 
     @classmethod
     def variables(cls, _config: Any) -> Mapping[str, str]:
@@ -196,7 +270,7 @@ class Connector:
 
     def tools(self) -> list[Tool]:
         """The read tools of this connector."""
-        return tools_of(self, source=self.name)
+        return tools_of(self, source=self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,10 +298,20 @@ class SpansRead:
 
 
 @runtime_checkable
-class MetricSource(Protocol):
-    """Reads raw series; each carries a `service` label with one of the declared services' names."""
+class Discovers(Protocol):
+    """Knows services by itself, so that people need not type them."""
 
-    async def read_series(self, window: Window) -> SeriesRead: ...
+    async def discover(self) -> Discovery:
+        """Raises AgentError when it cannot be asked."""
+
+
+@runtime_checkable
+class MetricSource(Protocol):
+    """Reads raw series; each carries a `service` label with one of the declared services' names. Of all declared ones
+    where no `services` are named.
+    """
+
+    async def read_series(self, window: Window, services: Sequence[str] | None = None) -> SeriesRead: ...
 
 
 @runtime_checkable
@@ -302,7 +386,7 @@ class ChangesRead:
 class ChangeSource(Protocol):
     """Knows deployments and what they changed."""
 
-    async def read_changes(self, window: Window) -> ChangesRead: ...
+    async def read_changes(self, window: Window, services: Sequence[str] | None = None) -> ChangesRead: ...
 
     async def read_diff(self, service: str, from_version: str, to_version: str) -> Diff: ...
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -33,7 +33,10 @@ from agents.connecting.outbound import EgressPolicy, IPNetwork, Outbound
 from agents.errors import BadArguments
 from store.secrets.redaction import Redactor, Secret
 
-_SERVICE = r"^[a-z0-9][a-z0-9._-]{0,39}$"
+SERVICE: Final = r"^[a-z0-9][a-z0-9._-]{0,39}$"
+ALIAS: Final = r"^([a-z]{1,20}:)?[!-~]{1,120}$"
+REPOSITORY: Final = r"^[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100}){1,3}$"
+RUNBOOK: Final = r"^https://[!-~]{1,240}$"
 
 
 class OperatorFileError(ValueError):
@@ -45,15 +48,21 @@ class _Entry(BaseModel):
 
 
 class ServiceEntry(_Entry):
-    name: str = Field(pattern=_SERVICE)
+    name: str = Field(pattern=SERVICE)
     depends_on: tuple[str, ...] = ()
     environment: str = Field(default="production", max_length=40)
     owners: tuple[str, ...] = ()
+    aliases: tuple[Annotated[str, Field(pattern=ALIAS)], ...] = ()
+    repository: str | None = Field(default=None, pattern=REPOSITORY)
+    runbook: str | None = Field(default=None, pattern=RUNBOOK)
 
 
 class EgressEntry(_Entry):
+    """`connections` names stored connections, or `*` for all of the tenant's, with networks of ours they may reach."""
+
     allow_networks: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    connections: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @field_validator("allow_networks")
     @classmethod
@@ -61,6 +70,13 @@ class EgressEntry(_Entry):
         for network in networks:
             ipaddress.ip_network(network)
         return networks
+
+    @field_validator("connections")
+    @classmethod
+    def _all_networks(cls, connections: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        for networks in connections.values():
+            cls._networks(networks)
+        return connections
 
 
 class _Document(_Entry):
@@ -99,6 +115,14 @@ class OperatorFile:
     services: tuple[Service, ...]
     egress: EgressPolicy
     sections: tuple[ConnectorSection, ...]
+    connection_networks: Mapping[str, tuple[IPNetwork, ...]] = field(default_factory=dict)
+
+    def egress_of(self, label: str) -> EgressPolicy:
+        """For a stored connection of the file's own tenant: the operator's networks only where they are permitted to
+        it by name.
+        """
+        named = (*self.connection_networks.get(label, ()), *self.connection_networks.get("*", ()))
+        return EgressPolicy(allow_networks=named, allow_hosts=self.egress.allow_hosts)
 
 
 def load(path: Path) -> OperatorFile:
@@ -122,6 +146,9 @@ def load(path: Path) -> OperatorFile:
             allow_hosts=document.egress.allow_hosts,
         ),
         sections=tuple(_section(path, name, raw) for name, raw in document.connectors.items()),
+        connection_networks={
+            label: tuple(_network(text) for text in networks) for label, networks in document.egress.connections.items()
+        },
     )
 
 
@@ -135,9 +162,10 @@ def build_connectors(
     compute: Compute = asyncio.to_thread,
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
     kept: Keeps | None = None,
+    services: Sequence[Service] | None = None,
 ) -> list[Connector]:
-    """The declared connectors, not yet started. `credentials` holds stored ones by connector and field; the file's win.
-    `redactor` answers the tenant's, with the credentials that it has now.
+    """The declared connectors, not yet started, for the file's services or for `services`. `credentials` holds stored
+    ones by connector and field; the file's win. `redactor` answers the tenant's, with the credentials that it has now.
 
     Raises OperatorFileError for a variable that is not set and for a service that is not declared.
     """
@@ -146,7 +174,7 @@ def build_connectors(
             file,
             section,
             ConnectorContext(
-                services=file.services,
+                services=file.services if services is None else tuple(services),
                 outbound=outbound,
                 now=now,
                 credentials={**(credentials or {}).get(section.name, {}), **_secrets(file, section, environment)},
@@ -157,6 +185,12 @@ def build_connectors(
         )
         for section in file.sections
     ]
+
+
+def secrets_of(file: OperatorFile, environment: Mapping[str, str] = os.environ) -> list[Secret]:
+    """The credentials that the file names, but for user names. A variable that is not set is left out."""
+    named = [variable for one in file.sections for name, variable in one.credentials.items() if name != "username"]
+    return [Secret(environment[variable]) for variable in named if environment.get(variable)]
 
 
 def _build(file: OperatorFile, section: ConnectorSection, context: ConnectorContext) -> Connector:

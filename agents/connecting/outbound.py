@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpcore2
@@ -42,12 +43,19 @@ class EgressPolicy:
 
     allow_networks: tuple[IPNetwork, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    only_hosts: tuple[str, ...] = ()
+    """Where it is for one connection: the hosts of that connection, and no others."""
 
     def inside(self, address: IPAddress) -> bool:
         return any(address.version == n.version and address in n for n in self.allow_networks)
 
     def permits_address(self, address: IPAddress) -> bool:
         return self.inside(unwrap(address)) or is_public(address)
+
+    def permits_own(self, host: str) -> bool:
+        """Whether it is one of the connection's own hosts, where the policy is for one."""
+        name = host.lower().rstrip(".")
+        return not self.only_hosts or name in {one.lower().rstrip(".") for one in self.only_hosts}
 
     def permits_host(self, host: str) -> bool:
         if not self.allow_hosts:
@@ -129,13 +137,19 @@ class _PinningBackend(httpcore2.AsyncNetworkBackend):
         raise failure or httpcore2.ConnectError("no address")
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read once: the authorities take longer to read than most answers, and every connection has a client."""
+    return httpx2.create_ssl_context()
+
+
 class _PinningTransport(httpx2.AsyncHTTPTransport):
     """httpx2's transport over a pool that connects through the pinning backend."""
 
     def __init__(self, backend: _PinningBackend) -> None:
         # httpx2 offers no public way to hand a network backend to its transport.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=_trusted(),
             max_connections=50,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
@@ -240,6 +254,8 @@ class Outbound:
         if _literal(host) is None and _DISGUISED_IPV4.fullmatch(host):
             raise NotPermitted(f"{host} is a disguised IPv4 address; write it as four decimal numbers")
         literal = _literal(host)
+        if not self.egress.permits_own(host):
+            raise NotPermitted(f"{host} is none of the hosts of this connection")
         if not self.egress.permits_host(host):
             raise NotPermitted(f"{host} is not in [egress] allow_hosts of the operator's file")
         if literal is not None and not self.egress.permits_address(literal):

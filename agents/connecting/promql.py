@@ -66,10 +66,11 @@ class Bound:
 
     label: str
     values: Collection[str]
+    """Exact ones, or patterns with `*`."""
 
     @property
     def matcher(self) -> str:
-        pattern = "|".join(re.escape(value) for value in sorted(self.values))
+        pattern = "|".join(matching(value) for value in sorted(self.values))
         return f"{_label(self.label)}=~{_text(pattern)}"
 
 
@@ -91,7 +92,12 @@ def concerns(promql: str, bound: Bound) -> bool:
         reader.end()
     except BadArguments:
         return False
-    return all(any(_fits(value, matchers) for value in bound.values) for matchers in reader.held)
+    return all(any(_fits(value.replace("*", "x"), matchers) for value in bound.values) for matchers in reader.held)
+
+
+def matching(value: str) -> str:
+    """A name, or a pattern with `*`, as the regular expression of a matcher."""
+    return ".*".join(re.escape(part) for part in value.split("*"))
 
 
 def _fits(value: str, matchers: Sequence[tuple[str, str]]) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agents.connecting.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service, TraceSource
 from agents.evidence.types import Edge
+from agents.language.service_names import spellings
 from agents.tool import Tool
+from store.ids import TenantId
+
+ToolboxFor = Callable[[TenantId], Awaitable["Toolbox"]]
+"""A tenant's toolbox as it is now."""
 
 # What a full picture needs; a kind that nothing provides is named in the first message and in the report's gaps.
 KINDS: Final = ("metrics", "logs", "changes", "traces")
@@ -16,10 +21,14 @@ KINDS: Final = ("metrics", "logs", "changes", "traces")
 
 @dataclass(frozen=True, kw_only=True)
 class Toolbox:
-    """The connectors of one tenant and the services they may speak of."""
+    """The connectors of one tenant and the services they may speak of.
+
+    `version` is that of the stored connections and the catalog that it was made from.
+    """
 
     connectors: tuple[Connector, ...] = ()
     services: tuple[Service, ...] = ()
+    version: int = 0
 
     @property
     def metrics(self) -> list[MetricSource]:
@@ -49,6 +58,14 @@ class Toolbox:
     def service_names(self) -> tuple[str, ...]:
         return tuple(s.name for s in self.services)
 
+    def spellings(self) -> dict[str, str]:
+        """Other names of the services, each of one: what people, alerts and sources call them."""
+        return spellings(self.services)
+
+    def instructions(self) -> list[str]:
+        """What the model is told of each connected vendor, while it is connected."""
+        return [f"{c.title}: {c.instructions.strip()}" for c in self.connectors if c.instructions]
+
     def sources(self) -> list[str]:
         """Titles of what is read, for people."""
         sources = MetricSource | LogSource | ChangeSource | TraceSource
@@ -71,4 +88,23 @@ class Toolbox:
         return [kind for kind in KINDS if not present.get(kind)]
 
     def connector_tools(self) -> list[Tool]:
-        return [tool for connector in self.connectors for tool in connector.tools()]
+        """Those of the operator's file under their own names, those of a stored connection as `label__tool`: so two
+        connections of a kind are told apart, and a name means the same whatever else is connected later.
+        """
+        return [_named(tool, connector) for connector in self.connectors for tool in connector.tools()]
+
+
+def _named(found: Tool, connector: Connector) -> Tool:
+    label = connector.context.label
+    if not label:
+        return found
+    return replace(found, name=f"{label}__{found.name}", description=f"{found.description}\n\nOf {connector.title}.")
+
+
+def always(toolbox: Toolbox) -> ToolboxFor:
+    """The same for every tenant, as benchmarks and tests want it."""
+
+    async def toolbox_for(_tenant: TenantId) -> Toolbox:
+        return toolbox
+
+    return toolbox_for

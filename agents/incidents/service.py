@@ -60,6 +60,8 @@ class FrontDesk:
             return denied
         run_id = requests.run_asked_for(person.tenant_id, ask.channel_id, ask.source_ts)
         sight = await self._sight(person, ask)
+        toolbox = await self._rt.toolbox_for(person.tenant_id)
+        about = service_of(str(ask.question), toolbox.service_names(), toolbox.spellings())
         dead: set[InvestigationId] = set()
         while True:
             async with self._rt.db.tenant(person.tenant_id) as s:
@@ -71,7 +73,7 @@ class FrontDesk:
                         return last
                     ask = replace(ask, channel_id=before.channel_id, thread_ts=before.thread_ts)
                 if running is None:
-                    incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None)
+                    incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None, about=about)
                     break
             if await self._is_alive(person, running.investigation_id):
                 return running
@@ -113,7 +115,7 @@ class FrontDesk:
             return here
 
     async def _write_run(
-        self, s: TenantSession, person: Person, ask: Ask, run_id: InvestigationId, *, is_new: bool
+        self, s: TenantSession, person: Person, ask: Ask, run_id: InvestigationId, *, is_new: bool, about: str | None
     ) -> tuple[Incident, int]:
         """The run in its incident, which is opened where the thread has none; and how many run before it."""
         incident = await incidents.incident_for_thread(s, ask.channel_id, ask.thread_ts)
@@ -126,8 +128,8 @@ class FrontDesk:
                 thread_ts=ask.thread_ts,
                 opened_by=person.user_id,
             )
-            if service := service_of(str(ask.question), self._rt.toolbox_for(person.tenant_id).service_names()):
-                await incidents.set_service(s, incident.id, Redacted.ours(service))
+            if about is not None:
+                await incidents.set_service(s, incident.id, Redacted.ours(about))
             await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
             await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
         last = await investigations.latest_investigation(s, incident.id)
@@ -224,7 +226,7 @@ class FrontDesk:
         self, person: Person, investigation: InvestigationId, *, service: str, source_ts: str
     ) -> Done | NothingToDo | Denied:
         """`[Wrong service]`: names the right one and steers the run there."""
-        if service not in self._rt.toolbox_for(person.tenant_id).service_names():
+        if service not in (await self._rt.toolbox_for(person.tenant_id)).service_names():
             return NothingToDo(reason=f"{service} is not a declared service.")
         text = Redacted.ours(f"The affected service is {service}. Look there.")
         done = await self.steer(person, investigation, text=text, source_ts=source_ts)
@@ -405,7 +407,7 @@ class FrontDesk:
         )
         try:
             undo = await discover_remediations()[plan.remediation].undo(
-                plan, reason, approval_life.context(self._rt, person.tenant_id)
+                plan, reason, await approval_life.context(self._rt, person.tenant_id)
             )
         except AgentError as exc:
             return NothingToDo(reason=f"The target could not be read: {exc}")

@@ -75,7 +75,7 @@ async def run_calls(
     The call with the id `cut_off` was not written to its end and is not run.
     """
     run = case.investigation.id
-    tools = {tool.name: tool for tool in run_tools(rt, tenant, run, rt.toolbox_for(tenant))}
+    tools = {tool.name: tool for tool in run_tools(rt, tenant, run, await rt.toolbox_for(tenant))}
     gate = asyncio.Semaphore(rt.pace.tool_concurrency)
 
     async def one(call: dict[str, Any]) -> Result:

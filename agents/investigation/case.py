@@ -55,6 +55,7 @@ class Case:
             question=str(self.investigation.question),
             said=tuple(told.get("said", ())),
             services={name: tuple(callees) for name, callees in told.get("services", {}).items()},
+            aliases=dict(told.get("aliases", {})),
             connected=tuple(told.get("connected", ())),
             missing=tuple(told.get("missing", ())),
             notes=tuple(notes),

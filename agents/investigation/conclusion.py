@@ -38,7 +38,7 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
 
     Only what touches cause, confidence or proposal is worth a second draft.
     """
-    toolbox = rt.toolbox_for(tenant)
+    toolbox = await rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     if checked.problems and not final:
         return Concluded(stored=False, told=(*checked.problems, *checked.notes))
@@ -52,7 +52,7 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
 async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
     """The verdict of a run that ended without a conclusion: what was read, what is missing, no cause."""
     draft = Draft(headline="No cause.", confidence="none", not_known=("The run ended before a conclusion.",))
-    toolbox = rt.toolbox_for(tenant)
+    toolbox = await rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     async with rt.db.tenant(tenant) as s:
         await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))

@@ -77,7 +77,7 @@ def _looks(artifact: Artifact, toolbox: Toolbox) -> Iterator[Look]:
         for row in artifact.facts.get("looked", ()):
             yield Look(source=str(row["source"]), why=str(row["why"]))
         return
-    title = next((c.title for c in toolbox.connectors if c.name == artifact.source), None)
+    title = next((c.title for c in toolbox.connectors if c.key == artifact.source), None)
     if title is None:
         return
     gap = str(artifact.facts.get("gap") or "")

@@ -62,7 +62,7 @@ class Outcome(StrEnum):
 
 async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -> None:
     """Freeze system prompt, tools and the first message. Idempotent."""
-    toolbox = rt.toolbox_for(tenant)
+    toolbox = await rt.toolbox_for(tenant)
     async with rt.db.tenant(tenant) as s:
         run = (await read_case(s, investigation)).investigation
         settings = await tenants.settings(s)
@@ -195,11 +195,12 @@ async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
 
     What passes by itself costs Claude this turn only: the next one asks it again, though without waiting for it.
     """
+    toolbox = await rt.toolbox_for(tenant)
     model = _model(rt, case)
     if model.offline:
-        return await model.ask(_request(rt, tenant, case))
+        return await model.ask(_request(toolbox, case))
     stood_in = [m for m in case.messages if m.meta.get("kind") == "stand_in"]
-    request = _request(rt, tenant, case, messages=as_sent(case.messages))
+    request = _request(toolbox, case, messages=as_sent(case.messages))
     request = replace(request, patience=timedelta(0)) if stood_in else request
     passes = True
     try:
@@ -221,10 +222,10 @@ async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
     else:
         await _go_offline(rt, tenant, case, reason)
     case = await load_case(rt.db, tenant, case.investigation.id)
-    return await rt.offline.ask(_request(rt, tenant, case))
+    return await rt.offline.ask(_request(toolbox, case))
 
 
-def _request(rt: Runtime, tenant: TenantId, case: Case, *, messages: list[dict[str, Any]] | None = None) -> TurnRequest:
+def _request(toolbox: Toolbox, case: Case, *, messages: list[dict[str, Any]] | None = None) -> TurnRequest:
     first = case.messages[0].meta or {}
     cuts = sum(1 for m in case.messages if m.meta.get("stop_reason") == "max_tokens")
     return TurnRequest(
@@ -232,7 +233,7 @@ def _request(rt: Runtime, tenant: TenantId, case: Case, *, messages: list[dict[s
         tools=first["tools"],
         messages=[_as_kept(m) for m in case.messages if m.content] if messages is None else messages,
         max_tokens=min(_MOST_TOKENS, MAX_TOKENS * 2**cuts),
-        briefing=case.briefing(_known(rt.toolbox_for(tenant))),
+        briefing=case.briefing(_known(toolbox)),
     )
 
 
@@ -351,6 +352,7 @@ def _known(toolbox: Toolbox) -> dict[str, Any]:
     """What `_opening` says of services and sources, as data."""
     return {
         "services": {service.name: list(service.depends_on) for service in toolbox.services},
+        "aliases": toolbox.spellings(),
         "connected": toolbox.sources(),
         "missing": toolbox.missing(),
     }
@@ -360,6 +362,7 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
     """The first user message: the question, what is declared, what is connected, what was said in the thread."""
     services = "\n".join(
         f"- {s.name} ({s.environment}){', calls ' + ', '.join(s.depends_on) if s.depends_on else ''}"
+        f"{', also called ' + ', '.join(s.aliases) if s.aliases else ''}"
         for s in toolbox.services
     )
     said = "\n".join(chat[-_SAID:])
@@ -369,6 +372,7 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
         f"Question from the thread:\n{question}",
         f"Declared services:\n{services or '- none'}",
         f"Connected: {connected}. Not connected: {missing}.",
+        "\n".join(toolbox.instructions()),
         f"Said in the thread so far:\n{said}" if said else "",
     ]
     return Redacted.ours("\n\n".join(part for part in parts if part))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 _LETTER: Final = "A-Za-z0-9"
 _PARTS: Final = re.compile(r"[-_. ]+")
@@ -24,6 +25,55 @@ _CURLY: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u2
 def plain(text: str) -> str:
     """Straight quotation marks and plain blanks, as rules look for them; phones write curly ones."""
     return text.translate(_CURLY)
+
+
+class Named(Protocol):
+    """A service and what else it is called."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+
+
+def spellings(services: Iterable[Named]) -> dict[str, str]:
+    """Service by each of its other names that belongs to no other one. A pattern stands for its beginning."""
+    known = list(services)
+    taken = {one.name for one in known}
+    found: dict[str, set[str]] = {}
+    for one in known:
+        for alias in one.aliases:
+            name = alias.rpartition(":")[2].rstrip("*").rstrip("-._/")  # a pattern names it by its beginning
+            if len(name) > 1 and "*" not in name and name not in taken:
+                found.setdefault(name, set()).add(one.name)
+    return {name: next(iter(of)) for name, of in found.items() if len(of) == 1}
+
+
+def belongs_to(recorded: str, services: Iterable[Named], kind: str = "") -> str | None:
+    """The one service that a source's name for something means: by a name of its own, by an alias or a pattern of this
+    kind, or as an instance of it, as a pod is one. None where it is none, or could be two.
+    """
+    known = list(services)
+    exact = {one.name for one in known if recorded == one.name}
+    exact = exact or {one.name for one in known if any(_fits(alias, recorded, kind) for alias in one.aliases)}
+    if not exact:
+        near = [
+            one.name
+            for one in known
+            if _INSTANCE.fullmatch(recorded.removeprefix(one.name)) and recorded.startswith(one.name)
+        ]
+        exact = {max(near, key=len)} if near else set()
+    return next(iter(exact)) if len(exact) == 1 else None
+
+
+_INSTANCE: Final = re.compile(r"(-[a-z0-9]{5,10})?-[a-z0-9]{4,6}|-[0-9]{1,3}")
+"""What is behind the name of a workload in that of a pod: of a replica set, or the number of a stateful set."""
+
+
+def _fits(alias: str, recorded: str, kind: str) -> bool:
+    of, _, pattern = alias.rpartition(":")
+    return of in ("", kind) and fnmatchcase(recorded, pattern)
 
 
 def names_in(text: str, services: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:

@@ -54,13 +54,14 @@ class Note:
 class Briefing:
     """What `messages` say in words, as data: for an investigator that is code, and reads no text back.
 
-    `services` go from caller to callees. `said` are the people's words before the run. `reads` are the stored results
-    by the id of their call.
+    `services` go from caller to callees, `aliases` from their other names to them. `said` are the people's words before
+    the run. `reads` are the stored results by the id of their call.
     """
 
     question: str = ""
     said: tuple[str, ...] = ()
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx2
 
+from agents.connecting.toolboxes import Toolboxes
 from bot.metrics import Metrics
 from bot.verify.site import Site, Synthetic
 from bot.web_side import build_web_side
@@ -18,7 +19,14 @@ URL: Final = "https://verify.invalid"
 @asynccontextmanager
 async def browser(site: Site) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody on our own page, who is not signed in."""
-    app = await build_web_side(site.settings, db=site.db, keys=site.keys, days=site.days, metrics=Metrics())
+    app = await build_web_side(
+        site.settings,
+        db=site.db,
+        keys=site.keys,
+        days=site.days,
+        metrics=Metrics(),
+        toolboxes=Toolboxes(site.db, now=site.db.now),
+    )
     url = site.settings.public_url or URL
     transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 4711))
     headers = {"sec-fetch-site": "same-origin", "origin": url}

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandCall:
-    """A command by somebody who may give it. `rest` is what stood after its name. A slash command knows no thread."""
+    """A command by somebody who may give it. `rest` is what stood after its name. A slash command knows no thread.
+
+    `trigger_id` opens a form within three seconds; `source_id` is the same for the same command, however often it is
+    delivered.
+    """
 
     person: Person
     channel_id: str
     rest: str
     reply: Reply
+    trigger_id: str | None = None
+    source_id: str = ""
 
 
 class Command:

@@ -14,7 +14,9 @@ from typing import Protocol
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.connecting import Connecting
+from agents.connecting.disconnecting import Consent
+from agents.connecting.toolbox import ToolboxFor
 from agents.incidents.requests import Desk
 from handlers.slack.blocks.message import Message, said
 from handlers.slack.visibility import Visibility
@@ -54,7 +56,9 @@ class Office:
     desk: Desk
     mouth: Mouth
     clients: SlackClients
-    toolbox_for: Callable[[TenantId], Toolbox]
+    toolbox_for: ToolboxFor
+    connecting: Connecting
+    consent: Consent
     clock: Callable[[], datetime]
 
     @property

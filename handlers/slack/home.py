@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from agents.connecting.connecting import connectable, silence
 from agents.connecting.connector import Connector
 from agents.errors import AgentError
 from agents.failure import log_failure
@@ -24,7 +25,7 @@ from handlers.slack.context import Office
 from store.database.session import TenantSession
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 from store.inbox.deliveries import refused
-from store.incidents import Incident, visible_incidents
+from store.incidents import Incident, catalog, visible_incidents
 from store.incidents.approvals import approval, open_approvals
 from store.incidents.investigations import investigation
 
@@ -39,12 +40,14 @@ async def show_home(person: Person, office: Office) -> None:
     if isinstance(denied := check(person.role, Permission.READ), Denied):
         await show_refusal(person.tenant_id, person.slack_user_id, denied, office)
         return
-    integrations = await check_all(office.toolbox_for(person.tenant_id).connectors)
+    may_connect = not isinstance(check(person.role, Permission.CONNECT), Denied)
+    integrations = await check_all((await office.toolbox_for(person.tenant_id)).connectors)
     sight = await office.visibility.of_open_incidents(person)
     async with office.db.tenant(person.tenant_id, readonly=True) as s:
         incidents = await visible_incidents(s, sight)
         approvals = await open_approvals(s, of=[one.id for one in incidents])
         undelivered = await read_undelivered(s, {one.id: one for one in incidents})
+        questions = await catalog.count(s, "proposed")
         # A failed check may quote what a program of the operator printed.
         told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
     view = home(
@@ -52,6 +55,8 @@ async def show_home(person: Person, office: Office) -> None:
             incidents=incidents,
             approvals=approvals,
             integrations=told,
+            connectable=[(name, kind.title) for name, kind in sorted(connectable().items())] if may_connect else (),
+            questions=questions if may_connect else 0,
             undelivered=undelivered,
             asked_in_vain=sight.asked_in_vain,
         )
@@ -106,4 +111,10 @@ async def _check(connector: Connector) -> Integration:
         return Integration(
             title=connector.title, healthy=None, detail=f"failed inside Autoheal (reference {reference})"
         )
-    return Integration(title=connector.title, healthy=found.ok, detail=found.detail, next_action=found.next_action)
+    return Integration(
+        title=connector.title,
+        healthy=found.ok or (found.answers and bool(connector.context.label)),
+        detail=found.detail,
+        next_action=found.next_action,
+        silent=silence(None, found.has_data),
+    )

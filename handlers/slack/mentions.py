@@ -65,7 +65,8 @@ async def triage_alert(person: Person, message: ChannelMessage, office: Office) 
     belongs there.
     """
     question = await _redacted(person, message.text, office)
-    alert = read_alert(str(question), office.toolbox_for(person.tenant_id).service_names())
+    toolbox = await office.toolbox_for(person.tenant_id)
+    alert = read_alert(str(question), toolbox.service_names(), toolbox.spellings())
     if question.strip():
         await _keep(person, message, question, "alert", office)
         if alert.kind == "firing":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.permission import Permission, Person
 from handlers.slack import modals
+from store.secrets.redaction import Secret
 
 if TYPE_CHECKING:
     from handlers.slack.context import Office, Reply
@@ -37,13 +38,14 @@ class Metadata(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A modal handed in by somebody who may. `values` by action id."""
+    """A modal handed in by somebody who may. `values` by action id; `secrets` are those of its secret fields."""
 
     person: Person
     metadata: Metadata
     values: Mapping[str, str]
     reply: Reply
     source_id: str
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class Modal:

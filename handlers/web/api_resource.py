@@ -12,11 +12,14 @@ import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
+from agents.connecting.connecting import Connecting
+from agents.connecting.disconnecting import Consent
+from agents.connecting.toolbox import ToolboxFor
 from agents.permission import Permission, Person
 from handlers.web import api
 from store.audit.event_days import EventDays
@@ -25,17 +28,7 @@ from store.people.account_keys import AccountKeys
 from store.people.passwords import Passwords
 from store.people.sign_in import Origin, SignIn
 
-if TYPE_CHECKING:
-    from store.ids import ConnectionId
-
 PUBLIC: Final = "public"
-
-
-class Disconnecting(Protocol):
-    """Ends a connection: revokes upstream where the vendor can, deletes, cancels what used it. Audited by itself."""
-
-    async def disconnect(self, person: Person, connection: ConnectionId, *, source: str) -> bool:
-        """False when there is no such connection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +40,9 @@ class ApiOffice:
     keys: AccountKeys
     passwords: Passwords
     sign_in: SignIn
-    disconnecting: Disconnecting
+    disconnecting: Consent
+    connecting: Connecting
+    toolbox_for: ToolboxFor
     public_url: str | None = None
 
 

@@ -36,6 +36,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "mention": frozenset({"received", "refused"}),
     "command": frozenset({"used", "refused"}),
     "connection": frozenset({"added", "changed", "removed", "checked", "revoked", "failed"}),
+    "service": frozenset({"discovered", "changed", "dismissed"}),
     "alert": frozenset({"raised", "told"}),
     # The work
     "incident": frozenset({"opened", "mitigated", "resolved", "reopened", "retargeted"}),

@@ -137,6 +137,12 @@ class TenantSession(TenantSeals):
         await self.save()
         self._redactor = await self._build_redactor()
 
+    async def sources_changed(self) -> None:
+        """Call it in the transaction that changes connections or the catalog: its toolboxes are rebuilt."""
+        head = await self.head()
+        head.connections_version += 1
+        await self.save()
+
     async def load_redactor(self, *, frozen_too: bool = False) -> None:
         """Takes the known redactor, or builds it when credentials changed since. Raises UnknownTenant, TenantFrozen."""
         version, status = await self._session.run_sync(tenant_head.state)

@@ -312,6 +312,17 @@ async def mark(
         raise NotFound("no such arrival")
 
 
+async def forget_field(s: TenantSession, inbox_id: InboxId, name: str, *, verbatim_keys: frozenset[str]) -> None:
+    """Takes one field out of what arrived, such as secrets that were handled. Nothing to do where there is none."""
+    row = await s.one(InboxRow, InboxRow.id == inbox_id)
+    if row is None:
+        return
+    payload = s.open_json("inbox", "payload", row.id, row.payload)
+    if payload.pop(name, None) is not None:
+        sealed = s.seal_json("inbox", "payload", row.id, payload, verbatim_keys=verbatim_keys)
+        await s.update(InboxRow, InboxRow.id == inbox_id, values={"payload": sealed})
+
+
 async def pending(db: Database, older_than: timedelta, *, limit: int = 500) -> list[tuple[TenantId, InboxId]]:
     """What arrived at least so long ago and was never enqueued, oldest first, of all tenants."""
     async with db.across_tenants("sweep the inbox", readonly=True) as session:

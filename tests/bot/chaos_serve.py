@@ -6,10 +6,7 @@ All else is as an operator runs it: by environment variables, with the real engi
 """
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,13 +16,10 @@ sys.path[:1] = [str(ROOT), str(ROOT / "tests")]  # not this folder
 def main(target: Path) -> int:
     """The exit code of `autoheal serve`."""
     from bot import assemble, cli
-    from tests.bot.upgrade.estate import EveryTenant, Investigator, toolbox
+    from tests.bot.upgrade.estate import Investigator, the_same_for_all, toolbox
 
-    @asynccontextmanager
-    async def estate(*_: Any, **__: Any) -> AsyncIterator[assemble.Estate]:
-        yield EveryTenant(file=None, toolbox=toolbox(target, assemble.now))
-
-    with patch.object(assemble, "open_estate", estate), patch.object(assemble, "OfflineModel", Investigator):
+    opened = the_same_for_all(toolbox(target, assemble.now))
+    with patch.object(assemble, "open_toolboxes", opened), patch.object(assemble, "OfflineModel", Investigator):
         return cli.main(["serve"])
 
 

@@ -8,8 +8,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Consent
 from agents.connecting.outbound import EgressPolicy
+from agents.connecting.toolboxes import Toolboxes
 from bot.cli import main
 from handlers.web.api_app import build_api
 from handlers.web.api_resource import ApiOffice
@@ -69,7 +71,9 @@ async def _accept(data: Path, token: str) -> list[int]:
         keys=keys,
         passwords=passwords,
         sign_in=SignIn(db=db, keys=keys, passwords=passwords, throttle=Throttle(db.now)),
-        disconnecting=Consent(db=db, egress=EgressPolicy(), now=db.now),
+        connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
+        toolbox_for=Toolboxes(db, now=db.now).of,
+        disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
     transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(office))]))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class BenchMetrics(Connector):
     async def check(self) -> Check:
         return Check(ok=True, detail="a file")
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         end = window.end.timestamp()
         times = np.arange(end - 300, end, 1.0)
         healthy = json.loads((self._folder / "state.json").read_text())["healthy"]

@@ -10,7 +10,7 @@ from fakes.bench import bench_toolbox, effects, make_bench
 from fakes.inline_engine import InlineEngine, SettableClock
 from fakes.scripted_model import Script, ScriptedModel, call, results
 
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import FrontDesk
 from agents.investigation.case import Case, load_case
@@ -204,7 +204,7 @@ def make_rig(
         receiver=NoReceiver(),
         claude=claude,
         offline=offline or ScriptedModel(script=script),
-        toolbox_for=lambda _tenant: box,
+        toolbox_for=always(box),
         evidence=pool,
         clock=clock,
         sleep=sleep,

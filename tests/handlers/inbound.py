@@ -15,7 +15,10 @@ import aiohttp
 import yaml
 from sqlalchemy import select
 
-from agents.connecting.toolbox import Toolbox
+from agents.connecting.connecting import Connecting
+from agents.connecting.disconnecting import Consent
+from agents.connecting.toolbox import Toolbox, always
+from agents.connecting.toolboxes import Toolboxes
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import FrontDesk
 from agents.permission import Person
@@ -49,6 +52,7 @@ from store.incidents.investigations import investigation, running_investigations
 from store.people.users import Role, ensure_user, set_role
 from store.secrets.redaction import Redacted, Secret
 from store.tenancy.tenants import update_settings
+from tests.fakes.operators import permitting_loopback
 from tests.fakes.scripted_model import ScriptedModel
 
 T = TypeVar("T")
@@ -199,16 +203,19 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
         receiver=_Nobody(),
         claude=None,
         offline=ScriptedModel(script=lambda _request, _turn: []),
-        toolbox_for=lambda _: toolbox,
+        toolbox_for=always(toolbox),
         evidence=EvidencePool(),
         clock=clock,
     )
+    toolboxes = Toolboxes(db, file=permitting_loopback(), bound=lambda _: True, now=clock)
     office = Office(
         db=db,
+        connecting=Connecting(db, toolboxes, now=clock),
+        consent=Consent(db=db, egress_of=toolboxes.egress_of, now=clock),
         desk=FrontDesk(runtime, sees=Visibility(db, clients)),
         mouth=delivery,
         clients=clients,
-        toolbox_for=lambda _: toolbox,
+        toolbox_for=always(toolbox),
         clock=clock,
     )
     receiver = Receiver(

@@ -19,9 +19,19 @@ from urllib.parse import urlencode
 import numpy as np
 from pydantic import Field, HttpUrl, field_validator
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
+from agents.connecting.connector import (
+    Check,
+    Connector,
+    ConnectorConfig,
+    ConnectorContext,
+    Discovered,
+    Discovery,
+    SeriesRead,
+)
 from agents.connecting.connectors.openmetrics.exposition import kind_of
-from agents.connecting.promql import Bound, bounded, concerns
+from agents.connecting.fields import Field as Asked
+from agents.connecting.fields import Form, Way
+from agents.connecting.promql import Bound, bounded, concerns, matching
 from agents.errors import AgentError, BadArguments, Unavailable
 from agents.evidence.metrics.meaning import Kind, read_name
 from agents.evidence.types import RawSeries, Window, as_utc
@@ -30,6 +40,10 @@ from agents.tool import Arguments, Moment, ToolOutput, tool
 
 _SHOWN = 50
 _NAMES_PER_QUERY = 100
+_CONFIGURED_FOR = timedelta(minutes=5)
+_MONITORING = re.compile(
+    r"exporter|^(prometheus|alertmanager|pushgateway|grafana|loki|tempo|jaeger|thanos|mimir)", re.IGNORECASE
+)
 _LONGEST_URL = 1_500
 _ABSENT = frozenset((404, 405, 501))
 _USUAL_INTERVAL_S = 60.0  # https://prometheus.io/docs/prometheus/latest/configuration/configuration/
@@ -54,6 +68,16 @@ class PrometheusConfig(ConnectorConfig):
     headers: Mapping[str, str] = Field(default_factory=dict)
     max_series: int = Field(default=2_000, ge=1, le=20_000)
     max_points: int = Field(default=360, ge=10, le=5_000)
+    only: Mapping[str, str] = Field(default_factory=dict)
+    """Labels that every series read must carry: one cluster or environment of a server that many share."""
+
+    @field_validator("only")
+    @classmethod
+    def _labels(cls, only: Mapping[str, str]) -> Mapping[str, str]:
+        for name in only:
+            if not _CLASSIC_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a label")
+        return only
 
     @field_validator("names", mode="before")
     @classmethod
@@ -104,41 +128,119 @@ class Prometheus(Connector):
     name = "prometheus"
     title = "Prometheus"
     config_model = PrometheusConfig
-    credential_fields = ("token", "username", "password")
+    about = "Metrics: Prometheus, or Thanos, Mimir, VictoriaMetrics and others behind the same API."
+    docs_url = "https://prometheus.io/docs/prometheus/latest/querying/api/"
+    form = Form(
+        fields=(
+            Asked(
+                name="url",
+                label="Address",
+                help="Where its web page is, without /api. A hosted one says it under remote read or HTTP API.",
+                example="https://prometheus.example.com",
+                required=True,
+                pattern=r"https?://\S+",
+            ),
+            Asked(
+                name="service_label",
+                label="Label with the service",
+                help="The label by which series tell services apart. Leave it empty for job.",
+                example="job",
+            ),
+            Asked(
+                name="only",
+                label="Only series with",
+                help="Where many share a server: labels that yours carry, one a line.",
+                example="cluster = eu-1",
+                kind="pairs",
+                long=True,
+            ),
+            Asked(
+                name="headers",
+                label="Headers",
+                help="Sent with every question, such as the tenant that Mimir wants. No secrets.",
+                example="X-Scope-OrgID = acme",
+                kind="pairs",
+                long=True,
+            ),
+            Asked(
+                name="token",
+                label="Bearer token",
+                help="Only where it asks for one: of a service account that may read metrics.",
+                secret=True,
+            ),
+            Asked(name="username", label="User name", help="Only where it asks for one.", credential=True),
+            Asked(name="password", label="Password", help="Of that user.", secret=True),
+        ),
+        ways=(
+            Way(title="Bearer token", fields=("token",)),
+            Way(title="User name and password", fields=("username", "password")),
+        ),
+        open=True,
+    )
+    leaves_behind = "A token stays valid at Prometheus' proxy until it is deleted there."
 
     def __init__(self, config: Any, context: ConnectorContext) -> None:
         super().__init__(config, context)
         context.require_declared(config.names, key="connectors.prometheus.names")
-        self._service_of = {value: name for name in context.names for value in config.names.get(name, (name,))}
+        self._values = {
+            one.name: config.names.get(one.name) or one.names_for(config.service_label) for one in context.services
+        }
+        self._service_of = {v: name for name, values in self._values.items() for v in values if "*" not in v}
+        self._patterns = [
+            (re.compile(matching(v)), name) for name, values in self._values.items() for v in values if "*" in v
+        ]
+        self.names_are = config.service_label if _CLASSIC_NAME.fullmatch(config.service_label) else "job"
+        self._kept: dict[str, tuple[datetime, Any]] = {}
+
+    @classmethod
+    def hosts(cls, config: Any) -> tuple[str, ...]:
+        return (config.url.host,)
 
     async def check(self) -> Check:
         try:
             build = await self._have("status/buildinfo")
-            found = {
-                row["metric"].get(self.config.service_label) for row in await self._vector(self._count_query("5m"))
-            }
+            query = f"count by ({self._label()}) (last_over_time({self._selector()}[5m]))"
+            rows = await self._vector(query) if self.context.names else []
+            found = {self._service(row["metric"].get(self.config.service_label, "")) for row in rows}
         except AgentError as exc:
             return Check(
                 ok=False,
                 detail=str(exc),
-                next_action="Correct connectors.prometheus.url, its headers or its token, and test again.",
+                next_action=f"Correct {self._place('url')}, its headers or its token, and test again.",
             )
         version = (build or {}).get("version", "of unknown version")
-        seen = {name for value, name in self._service_of.items() if value in found}
-        silent = sorted(set(self.context.names) - seen)
+        silent = sorted(set(self.context.names) - found)
         if silent:
             return Check(
                 ok=False,
-                detail=f"Prometheus {version} answers, but knows no series of {', '.join(silent)}",
-                next_action="Set connectors.prometheus.service_label, or map the services under names.",
+                detail=f"Prometheus {version} answers, but knows no series of {_some(silent)}",
+                next_action=f"Set {self._place('service_label')}, or map the services under names."
+                if not self.context.label
+                else "Say in /autoheal services what they are called there, or which label tells services apart.",
+                answers=True,
+                lacks=(f"no series of {_some(silent)}",),
+                has_data=bool(found),
             )
-        return Check(ok=True, detail=f"Prometheus {version}, {len(self.context.names)} services seen")
+        detail = f"Prometheus {version}, {len(self.context.names)} services seen"
+        return Check(ok=True, detail=detail, has_data=bool(found) if self.context.names else None)
 
-    async def read_series(self, window: Window) -> SeriesRead:
-        """Raw series of every declared service. Raises an AgentError when the server cannot be asked at all."""
+    async def discover(self) -> Discovery:
+        """The values that the service's label has, without those of monitoring itself."""
+        path = f"label/{self.config.service_label}/values"
+        listed = await self._ask(path, {"match[]": self._matchers()} if self.config.only else None)
+        names = await self.context.clean_words([str(name) for name in listed])
+        services = [name for name in names if name and not _MONITORING.search(name)]
+        left = len(names) - len(services)
+        gaps = (f"{left} names belong to monitoring itself and are left out",) if left else ()
+        return Discovery(services=tuple(Discovered(name=name) for name in services), gaps=gaps)
+
+    async def read_series(self, window: Window, services: Sequence[str] | None = None) -> SeriesRead:
+        """Raw series of the services. Raises an AgentError when the server cannot be asked at all."""
+        chosen = self.context.names if services is None else tuple(services)
         span_s = max(math.ceil((window.end - window.start).total_seconds()), 1)
         told: list[str] = []
-        found = await self._vector(self._count_query(f"{span_s}s"), at=window.end, told=told)
+        query = self._count_query(f"{span_s}s", services=services)
+        found = await self._vector(query, at=window.end, told=told)
         names, gaps = self._within_cap(found)
         types = await self._types()
         interval_s = await self._scrape_interval_s(names, window.end)
@@ -147,13 +249,13 @@ class Prometheus(Connector):
         step_s = max(interval_s or _USUAL_INTERVAL_S, span_s / self.config.max_points)
         series: list[RawSeries] = []
         for start in range(0, len(names), _NAMES_PER_QUERY):
-            chosen = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
-            selector = self._selector(f"__name__=~{_quoted(chosen)}")
+            wanted = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
+            selector = self._selector(f"__name__=~{_quoted(wanted)}", services=services)
             rows = await self._matrix(selector, window, step_s, told)
             series += await self.context.clean_series([one for row in rows for one in self._raw(row, types)])
         seen = {raw.labels["service"] for raw in series}
         gaps += [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
-        gaps += [f"{name}: Prometheus has no series of it" for name in self.context.names if name not in seen]
+        gaps += [f"{name}: Prometheus has no series of it" for name in chosen if name not in seen]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
 
     @tool()
@@ -186,7 +288,7 @@ class Prometheus(Connector):
     async def list_metrics(self, arguments: ListMetrics) -> ToolOutput:
         """The names of the metrics that Prometheus has of a service, with their number of series."""
         self.context.require_declared([arguments.service], key="service")
-        rows = await self._shown(await self._vector(self._count_query("15m", service=arguments.service)))
+        rows = await self._shown(await self._vector(self._count_query("15m", services=[arguments.service])))
         counts = {row["metric"]["__name__"]: int(float(row["value"][1])) for row in rows}
         counts = {name: n for name, n in sorted(counts.items()) if arguments.contains in name}
         found = [
@@ -199,7 +301,7 @@ class Prometheus(Connector):
     async def list_alerts(self, arguments: ListAlerts) -> ToolOutput:
         """The alerts of declared services that are pending or firing in Prometheus now."""
         every = [a for a in (await self._ask("alerts"))["alerts"] if arguments.state in {"any", a["state"]}]
-        alerts = [a for a in every if a["labels"].get(self.config.service_label) in self._service_of]
+        alerts = [a for a in every if self._service(a["labels"].get(self.config.service_label, ""))]
         others = len(every) - len(alerts)
         for part in ("labels", "annotations"):
             rows = await self.context.clean_rows([a.get(part) or {} for a in alerts])
@@ -229,7 +331,8 @@ class Prometheus(Connector):
     @property
     def _bound(self) -> Bound:
         """The declared services, as this server names them: nothing else is asked about."""
-        return Bound(label=self.config.service_label, values=tuple(self._service_of))
+        values = [value for values in self._values.values() for value in values]
+        return Bound(label=self.config.service_label, values=tuple(values))
 
     def _value(self, row: Mapping[str, Any]) -> Sampled:
         at, value = _one_point(row)
@@ -246,7 +349,7 @@ class Prometheus(Connector):
         """
         moments = ((as_utc(float(at)), float(value)) for at, value in points)
         return Sampled(
-            service=self._service_of.get(metric.get(self.config.service_label, ""), ""),
+            service=self._service(metric.get(self.config.service_label, "")),
             name=metric.get("__name__", ""),
             labels={key: value for key, value in metric.items() if key != "__name__"},
             points=tuple((at, value) for at, value in moments if math.isfinite(value)),
@@ -256,7 +359,7 @@ class Prometheus(Connector):
     def _alert(self, alert: Mapping[str, Any]) -> State:
         labels = alert["labels"]
         return State(
-            service=self._service_of.get(labels.get(self.config.service_label, ""), ""),
+            service=self._service(labels.get(self.config.service_label, "")),
             name=labels.get("alertname", ""),
             value=alert["state"],
             line=f"{alert['state']} since {alert['activeAt']}: {_title(labels)} value {alert['value']}",
@@ -267,18 +370,32 @@ class Prometheus(Connector):
         metrics = await self.context.clean_rows([row["metric"] for row in rows])
         return [{**row, "metric": metric} for row, metric in zip(rows, metrics, strict=True)]
 
-    def _selector(self, *more: str, service: str | None = None) -> str:
-        values = [v for v, name in self._service_of.items() if service in {None, name}]
-        pattern = "|".join(re.escape(value) for value in values)
-        return "{" + ",".join([f"{self._label()}=~{_quoted(pattern)}", *more]) + "}"
+    def _selector(self, *more: str, services: Sequence[str] | None = None) -> str:
+        values = [v for name, values in self._values.items() if services is None or name in services for v in values]
+        pattern = "|".join(matching(value) for value in values)
+        only = [f"{label}={_quoted(value)}" for label, value in self.config.only.items()]
+        return "{" + ",".join([f"{self._label()}=~{_quoted(pattern)}", *only, *more]) + "}"
+
+    def _matchers(self) -> str:
+        return "{" + ",".join(f"{label}={_quoted(value)}" for label, value in self.config.only.items()) + "}"
+
+    def _service(self, value: str) -> str:
+        """The service that a value of the label means; "" for none."""
+        if value in self._service_of:
+            return self._service_of[value]
+        return next((name for pattern, name in self._patterns if pattern.fullmatch(value)), "")
+
+    def _place(self, key: str) -> str:
+        """Where a setting is changed, in words."""
+        return f"the {key.replace('_', ' ')}" if self.context.label else f"connectors.prometheus.{key}"
 
     def _label(self) -> str:
         """The service's label as an expression spells it: in quotation marks where it has dots."""
         label = self.config.service_label
         return label if _CLASSIC_NAME.fullmatch(label) else _quoted(label)
 
-    def _count_query(self, span: str, service: str | None = None) -> str:
-        chosen = self._selector(service=service)
+    def _count_query(self, span: str, services: Sequence[str] | None = None) -> str:
+        chosen = self._selector(services=services)
         return f"count by (__name__, {self._label()}) (last_over_time({chosen}[{span}]))"
 
     def _within_cap(self, found: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
@@ -318,7 +435,7 @@ class Prometheus(Connector):
         self, row_metric: Mapping[str, str], name: str, values: Sequence[Sequence[Any]], types: Mapping[str, str]
     ) -> RawSeries:
         metric = {key: value for key, value in row_metric.items() if key != "__name__"}
-        service = self._service_of[metric[self.config.service_label]]
+        service = self._service(metric[self.config.service_label])
         if self.config.service_label != "service" and "service" in metric:
             metric["exported_service"] = metric["service"]
         labels = {**metric, "service": service}
@@ -329,7 +446,7 @@ class Prometheus(Connector):
 
     async def _types(self) -> dict[str, str]:
         """Type by metric name. OpenMetrics counters are listed without their `_total`."""
-        metadata = await self._have("metadata", {"limit_per_metric": "1"}) or {}
+        metadata = await self._slowly("metadata", {"limit_per_metric": "1"}) or {}
         return {name: entries[0]["type"] for name, entries in metadata.items() if entries}
 
     async def _scrape_interval_s(self, names: Sequence[str], at: datetime) -> float | None:
@@ -338,11 +455,9 @@ class Prometheus(Connector):
         Mimir, Thanos and the managed ones have no targets: there the samples of one metric are counted; None where
         they do not tell either.
         """
-        answer = await self._have("targets", {"state": "active"})
+        answer = await self._slowly("targets", {"state": "active"})
         if answer is not None:
-            ours = [
-                t for t in answer["activeTargets"] if t["labels"].get(self.config.service_label) in self._service_of
-            ]
+            ours = [t for t in answer["activeTargets"] if self._service(t["labels"].get(self.config.service_label, ""))]
             return max([1.0, *(_seconds(t.get("scrapeInterval", "")) for t in ours)])
         if not names:
             return None
@@ -372,6 +487,15 @@ class Prometheus(Connector):
     async def _have(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """The same as `_ask`, and None where the server has no such page."""
         return await self._ask(path, params, absent=_ABSENT)
+
+    async def _slowly(self, path: str, params: Mapping[str, str]) -> Any:
+        """The same for what changes with the server's configuration only: asked again after some minutes."""
+        now = self.context.now()
+        at, answer = self._kept.get(path, (None, None))
+        if at is None or not timedelta(0) <= now - at < _CONFIGURED_FOR:
+            answer = await self._have(path, params)
+            self._kept[path] = (now, answer)
+        return answer
 
     async def _ask(
         self,
@@ -411,6 +535,11 @@ class Prometheus(Connector):
             told += [(await self.context.clean(str(warning)))[:200] for warning in document.get("warnings") or ()]
             told += ["the answer is partial"] if document.get("isPartial") else []
         return document["data"]
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _worth(name: str) -> int:

@@ -8,7 +8,7 @@ Words decide where such tools write them: at the beginning, in brackets, behind 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -111,10 +111,10 @@ class Alert:
     identity: str
 
 
-def read_alert(text: str, services: Iterable[str] = ()) -> Alert:
+def read_alert(text: str, services: Iterable[str] = (), aliases: Mapping[str, str] | None = None) -> Alert:
     """What a message says. What is none of the other kinds fires: a missed alert costs more than a needless look."""
     text = plain(text)
-    name, service = _name(text), service_of(text, services)
+    name, service = _name(text), service_of(text, services, aliases)
     identity = f"service:{service}" if service else f"name:{name}"
     return Alert(kind=_kind(text), name=name, service=service, identity=identity)
 
@@ -137,14 +137,14 @@ def _kind(text: str) -> Kind:
     return next((kind for kind, holds in told if holds), "firing")
 
 
-def service_of(text: str, services: Iterable[str]) -> str | None:
+def service_of(text: str, services: Iterable[str], aliases: Mapping[str, str] | None = None) -> str | None:
     """The declared service that it is about: by a label, else the only one that is named."""
     known = list(services)
-    labelled = {name for found in _LABELS.finditer(text) for name in names_in(found["value"], known)}
+    labelled = {name for found in _LABELS.finditer(text) for name in names_in(found["value"], known, aliases)}
     if len(labelled) == 1:
         return labelled.pop()
-    first = names_in(text.split("\n", 1)[0], known)
-    named = first if len(first) == 1 else names_in(text, known)
+    first = names_in(text.split("\n", 1)[0], known, aliases)
+    named = first if len(first) == 1 else names_in(text, known, aliases)
     return named[0] if len(named) == 1 else None
 
 

@@ -68,7 +68,7 @@ def read_steering(transcript: Transcript, now: datetime | None = None) -> Steeri
     ]:
         left: set[str] = set()
         for sentence in re.split(r"(?<=[.;!?)])\s+|\n|,\s+(?=not\b|already\b|but\b)", text):
-            named = names_in(sentence, services)
+            named = names_in(sentence, services, transcript.aliases)
             out = {n for n in named if _ruled_out(sentence, n)}
             cleared |= out
             undone = bool(_DONE.search(sentence) or _TRIED.search(text))
@@ -105,7 +105,7 @@ def most_upstream(named: Iterable[str], transcript: Transcript) -> str | None:
 
 
 def _symptom_service(question: str, transcript: Transcript, cleared: Iterable[str]) -> str | None:
-    named = [n for n in names_in(question, transcript.calls) if n not in set(cleared)]
+    named = [n for n in names_in(question, transcript.calls, transcript.aliases) if n not in set(cleared)]
     return most_upstream(named, transcript) if named else None
 
 

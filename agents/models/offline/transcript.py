@@ -64,6 +64,7 @@ class Transcript:
     hurried: bool
     turn: int
     own_turns: int
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, tool: str) -> list[Result]:
         """Usable results of one tool, oldest first."""
@@ -121,6 +122,7 @@ def read_transcript(request: TurnRequest) -> Transcript:
         question=told.question.strip(),
         said=told.said,
         calls=told.services,
+        aliases=told.aliases,
         connected=told.connected,
         missing=told.missing,
         tools={str(t.get("name")): _arguments(t) for t in request.tools},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.message import Json, context, sections
+from handlers.slack.blocks.message import Json, actions, button, context, sections
 from handlers.slack.blocks.status import state_words
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import Incident
@@ -22,6 +22,8 @@ class Integration:
     healthy: bool | None
     detail: str = ""
     next_action: str = ""
+    silent: str = ""
+    """That it answers and tells nothing, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,10 @@ class Home:
     incidents: Sequence[Incident]
     approvals: Sequence[Approval]
     integrations: Sequence[Integration]
+    connectable: Sequence[tuple[str, str]] = ()
+    """Name and title of what this person may connect."""
+    questions: int = 0
+    """Names that came up and nobody has said what they are."""
     undelivered: Sequence[str] = ()
     """Mrkdwn: what could not be posted where it belongs."""
     asked_in_vain: bool = False
@@ -51,6 +57,8 @@ def home(view: Home) -> Json:
         *(_part("Could not be posted in its thread", view.undelivered, "") if view.undelivered else ()),
         *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
+        *actions(*(button(f"connect:{name}", f"Connect {title}", name) for name, title in view.connectable)),
+        *(context(_asked(view.questions)) if view.questions else ()),
         *context("Times are UTC."),
     ]
     return {"type": "home", "blocks": blocks}
@@ -61,6 +69,10 @@ def _part(title: str, lines: Sequence[str], nothing: str) -> list[Json]:
     if len(lines) > MOST_LISTED:
         shown.append(f"• and {len(lines) - MOST_LISTED} more")
     return [{"type": "header", "text": {"type": "plain_text", "text": title}}, *sections("\n".join(shown) or nothing)]
+
+
+def _asked(questions: int) -> str:
+    return f"{t.plural(questions, 'name')} came up that I do not know: `/autoheal services` asks about them."
 
 
 def _incident(incident: Incident) -> str:
@@ -79,4 +91,5 @@ def _integration(integration: Integration) -> str:
     health = {True: "works", False: "*does not work*", None: "*could not be checked*"}[integration.healthy]
     detail = f": {t.prose(integration.detail, 160)}" if integration.detail else ""
     todo = f" {t.prose(integration.next_action, 200)}" if integration.next_action and not integration.healthy else ""
-    return f"{t.prose(integration.title, 60)} {health}{detail}{todo}"
+    silent = f" *{integration.silent}*" if integration.silent else ""
+    return f"{t.prose(integration.title, 60)} {health}{detail}{todo}{silent}"

@@ -53,7 +53,7 @@ async def known_versions(tenant: TenantId, plan: Plan, office: Office) -> list[s
     found: dict[str, None] = {}
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            for source in office.toolbox_for(tenant).changes:
+            for source in (await office.toolbox_for(tenant)).changes:
                 read = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
                 mine = sorted((c for c in read.changes if c.service == plan.target), key=lambda c: c.at, reverse=True)
                 for change in mine:

@@ -17,7 +17,7 @@ class WrongService(Button):
         if run is None:
             await click.reply.privately(UNKNOWN)
             return
-        services = office.toolbox_for(click.person.tenant_id).service_names()
+        services = (await office.toolbox_for(click.person.tenant_id)).service_names()
         if not services:
             await click.reply.privately(
                 "No service is declared, so there is none to pick. Reply with a mention and name it."

@@ -82,13 +82,18 @@ class ButtonClick(_Frozen):
 
 
 class ModalSubmission(_Frozen):
-    """`values` by action id. `metadata` is what the modal was opened with; it passed through the person's client."""
+    """`values` by action id. `metadata` is what the modal was opened with; it passed through the person's client.
+
+    `secrets` are the values of fields that the form declared as secret, as a JSON object: they pass the redactor as
+    they are, lie here sealed, and are taken out as soon as the submission was handled.
+    """
 
     kind: Literal["modal_submission"] = "modal_submission"
     actor: Actor
     callback_id: str
     values: dict[str, str]
     metadata: str = ""
+    secrets: str = Field(default="", repr=False)
 
 
 class HomeOpened(_Frozen):
@@ -139,7 +144,8 @@ _CAPABILITIES = frozenset({"response_url", "trigger_id"})
 _IDS = frozenset(
     {"kind", "user_id", "team_id", "bot_id", "channel_id", "inviter", "ts", "thread_ts", "message_ts", "action_id"}
 )
-VERBATIM = _CAPABILITIES | _IDS
-"""Keys that pass the redactor as they are: short-lived capabilities, which must survive, and Slack's own ids, which
-are no text. Everything in the inbox is sealed all the same.
+SECRETS = "secrets"
+VERBATIM = _CAPABILITIES | _IDS | {SECRETS}
+"""Keys that pass the redactor as they are: short-lived capabilities, which must survive, Slack's own ids, which are no
+text, and what somebody hands in as a credential. Everything in the inbox is sealed all the same.
 """

@@ -42,6 +42,8 @@ _MOST_ID: Final = 250
 _LATEST: Final = 4_102_444_800
 """Seconds since 1970, the year 2100: a time that is later is none."""
 _ADDRESSED: Final = re.compile(r"<@([A-Z0-9]{2,30})(?:\|[^>]*)?>")
+SECRET_FIELD: Final = "secret:"  # noqa: S105 -- the name of a field, not a secret
+"""What the action id of a form's field begins with whose value is a credential."""
 _OPAQUE: Final = re.compile(r'[A-Za-z0-9{}":,._ -]{0,3000}')
 
 
@@ -390,15 +392,18 @@ def _click(interaction: _Interaction) -> Arrival:
 
 def _submission(interaction: _Interaction) -> Arrival:
     values: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for block in interaction.view.state.values.values():
         for action_id, element in block.items():
             chosen = element.get("value") or (element.get("selected_option") or {}).get("value")
-            values[action_id] = str(chosen or "")[:MOST_TEXT]
+            kept = secrets if action_id.startswith(SECRET_FIELD) else values
+            kept[action_id.removeprefix(SECRET_FIELD)] = str(chosen or "")[:MOST_TEXT]
     return ModalSubmission(
         actor=Actor(user_id=interaction.user.id, team_id=interaction.user.team_id),
         callback_id=interaction.view.callback_id,
         values=values,
         metadata=_opaque(interaction.view.private_metadata),
+        secrets=json.dumps(secrets) if any(secrets.values()) else "",
     )
 
 

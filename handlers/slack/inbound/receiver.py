@@ -9,6 +9,7 @@ reference that finds it in the log.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 
@@ -20,6 +21,8 @@ from handlers.slack.commands.help import help_text
 from handlers.slack.context import Office, Reply
 from handlers.slack.inbound.arrival import (
     ARRIVAL,
+    SECRETS,
+    VERBATIM,
     Actor,
     Arrival,
     ButtonClick,
@@ -40,6 +43,7 @@ from store.database.trouble import passes
 from store.errors import CrossTenantWrite, RefusedStatement
 from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
+from store.secrets.redaction import Secret
 
 FromPerson = Message | Command | ButtonClick | ModalSubmission | HomeOpened
 
@@ -87,6 +91,8 @@ class Receiver:
                 actor, details = audit.Actor(type="user", id=_sender(arrival)), {"reason": "wall"}
                 await audit.record(s, actor=actor, action="slack.access.refused", target=stored.kind, details=details)
             await inbox.mark(s, inbox_id, "failed" if reference else "done", note=reference)
+            if isinstance(arrival, ModalSubmission) and arrival.secrets:
+                await inbox.forget_field(s, inbox_id, SECRETS, verbatim_keys=VERBATIM)
 
     async def _handle(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival) -> None:
         if isinstance(arrival, Uninstalled):
@@ -138,7 +144,7 @@ class Receiver:
                 words = mentions.without_mention(arrival.text, workspace.bot_user_id)
                 await mentions.answer_message(person, arrival, words, reply, self._office)
             case Command():
-                await self._command(person, arrival, reply)
+                await self._command(person, stored, arrival, reply)
             case ButtonClick():
                 await self._click(person, stored, arrival, reply)
             case ModalSubmission():
@@ -146,7 +152,7 @@ class Receiver:
             case HomeOpened():
                 await home.show_home(person, self._office)
 
-    async def _command(self, person: Person, arrival: Command, reply: Reply) -> None:
+    async def _command(self, person: Person, stored: StoredArrival, arrival: Command, reply: Reply) -> None:
         found = find_command(arrival.text)
         if found is None:
             await reply.privately(help_text(person.role, not_understood=arrival.text.strip()))
@@ -156,7 +162,14 @@ class Receiver:
             async with self._office.db.tenant(person.tenant_id) as s:
                 actor = audit.Actor(type="user", id=person.user_id)
                 await audit.record(s, actor=actor, action="slack.command.used", target=f"command:{command.name}")
-            call = CommandCall(person=person, channel_id=arrival.channel_id, rest=rest, reply=reply)
+            call = CommandCall(
+                person=person,
+                channel_id=arrival.channel_id,
+                rest=rest,
+                reply=reply,
+                trigger_id=arrival.trigger_id,
+                source_id=stored.external_id,
+            )
             await command.run(call, self._office)
 
     async def _click(self, person: Person, stored: StoredArrival, arrival: ButtonClick, reply: Reply) -> None:
@@ -186,6 +199,7 @@ class Receiver:
                 values=arrival.values,
                 reply=reply,
                 source_id=stored.external_id,
+                secrets={name: Secret(value) for name, value in json.loads(arrival.secrets or "{}").items() if value},
             )
             await modal.submit(submission, self._office)
 

@@ -26,7 +26,7 @@ class WrongService(Modal):
             await reply.privately(UNKNOWN)
             return
         service = submission.values.get(FIELD, "")
-        if service not in office.toolbox_for(person.tenant_id).service_names():
+        if service not in (await office.toolbox_for(person.tenant_id)).service_names():
             await reply.privately("That is not a declared service.")
             return
         source = submission.source_id

@@ -17,6 +17,7 @@ from store.database.schema.incidents import (
 from store.database.schema.records import AuditRow, DeliveryRow, EventOutboxRow, FenceRow, InboxRow
 from store.database.schema.tenancy import (
     ConnectionRow,
+    ServiceRow,
     SlackInstallRow,
     TenantHeadRow,
     TenantRow,
@@ -47,6 +48,7 @@ __all__ = [
     "ModelMessageRow",
     "NoteRow",
     "Owned",
+    "ServiceRow",
     "SlackInstallRow",
     "TenantHeadRow",
     "TenantRow",

@@ -33,6 +33,7 @@ class TenantHeadRow(Owned, Base):
     incident_number: Mapped[int] = mapped_column(default=0)
     status: Mapped[str] = mapped_column(Word, default="active", server_default="active")
     secrets_version: Mapped[int] = mapped_column(default=0)
+    connections_version: Mapped[int] = mapped_column(default=0, server_default="0")
     audit_sequence: Mapped[int] = mapped_column(default=0)
     audit_hash: Mapped[bytes]
     event_sequence: Mapped[int] = mapped_column(default=0)
@@ -90,3 +91,32 @@ class ConnectionRow(Owned, Base):
     scopes: Mapped[tuple[str, ...]] = mapped_column(Words)
     consented_by: Mapped[str | None] = mapped_column(ID)
     connected_at: Mapped[datetime]
+    label: Mapped[str] = mapped_column(Word, default="", server_default="")
+    checked_at: Mapped[datetime | None]
+    worked_at: Mapped[datetime | None]
+    data_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(RedactedText)
+    lacks: Mapped[str | None] = mapped_column(RedactedText)
+
+
+class ServiceRow(Owned, Base):
+    """One of the team's services. `aliases` are the names that sources have for it, each perhaps after its kind as in
+    `pod:checkout-*`. `origin` says who told of it, `evidence` by which connection or investigation.
+    """
+
+    __tablename__ = "services"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"), owned_by("users", "decided_by"))
+    name: Mapped[str] = mapped_column(Word)
+    state: Mapped[str] = mapped_column(Word)
+    origin: Mapped[str] = mapped_column(Word)
+    evidence: Mapped[str | None] = mapped_column(Word)
+    same_as: Mapped[str | None] = mapped_column(Word)
+    environment: Mapped[str] = mapped_column(Word)
+    owners: Mapped[tuple[str, ...]] = mapped_column(Words)
+    depends_on: Mapped[tuple[str, ...]] = mapped_column(Words)
+    aliases: Mapped[tuple[str, ...]] = mapped_column(Words)
+    repository: Mapped[str | None] = mapped_column(Word)
+    runbook: Mapped[str | None] = mapped_column(Word)
+    created_at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(ID)
+    decided_at: Mapped[datetime | None]

@@ -121,9 +121,14 @@ TABLES: Final = (
     ),
     Exported(
         entity=schema.ConnectionRow,
-        plain="connector scopes consented_by connected_at",
+        plain="connector label scopes consented_by connected_at checked_at worked_at data_at problem lacks",
         sealed={"config": _json},
         kept_back={"credentials": _VALUE},
+    ),
+    Exported(
+        entity=schema.ServiceRow,
+        plain="name state origin evidence same_as environment owners depends_on aliases repository runbook created_at "
+        "decided_by decided_at",
     ),
     Exported(entity=schema.ConversationRow, plain="channel_id thread_ts created_at"),
     Exported(
@@ -180,7 +185,8 @@ TABLES: Final = (
     ),
     Exported(
         entity=schema.TenantHeadRow,
-        plain="status incident_number audit_sequence audit_hash event_sequence audit_base_sequence audit_base_hash",
+        plain="status incident_number connections_version audit_sequence audit_hash event_sequence audit_base_sequence "
+        "audit_base_hash",
         kept_back={"secrets_version": "a counter of this process' memory; it says nothing about the tenant"},
     ),
 )

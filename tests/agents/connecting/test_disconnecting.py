@@ -54,7 +54,8 @@ async def disconnect(db: Database, tenant: TenantId, connection: ConnectionId) -
         admin = await user_by_slack(s, "U0ADMIN")
     assert admin is not None
     person = Person(tenant_id=tenant, user_id=admin.id, slack_user_id="U0ADMIN", role=Role.ADMIN)
-    return await Consent(db=db, egress=EgressPolicy(), now=db.now).disconnect(person, connection, source="api")
+    withdrawing = Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now)
+    return await withdrawing.disconnect(person, connection, source="api") is not None
 
 
 async def connected(db: Database, tenant: TenantId, connector: str = "pager") -> ConnectionId:

@@ -73,7 +73,7 @@ async def main(url: str, folder: Path) -> None:
     engine = Engine(EngineSettings(url=url, key=b"k" * 32, lock_folder=str(folder)))
     desk, toolboxes = Desk(), dict[TenantId, Toolbox]()
 
-    def toolbox_for(tenant: TenantId) -> Toolbox:
+    async def toolbox_for(tenant: TenantId) -> Toolbox:
         if tenant not in toolboxes:
             toolboxes[tenant] = bench_toolbox(folder / tenant)
         return toolboxes[tenant]

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fakes.bench import bench_toolbox, effects, make_bench
 from fakes.scripted_model import ScriptedModel, call, results
 
+from agents.connecting.toolbox import always
 from agents.durable.engine import Engine, EngineSettings
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import FrontDesk
@@ -121,7 +122,7 @@ async def main(folder: Path, kill: str | None) -> None:
         receiver=NoReceiver(),
         claude=None,
         offline=ScriptedModel(script=script),
-        toolbox_for=lambda _tenant: toolbox,
+        toolbox_for=always(toolbox),
         evidence=EvidencePool(),
         clock=now,
         budget=Budget(),

@@ -66,7 +66,7 @@ class Planted(Connector):
         ]
         return LogsRead(lines=sorted(lines, key=lambda line: line.time))
 
-    async def read_changes(self, window: Window) -> Sequence[Change]:
+    async def read_changes(self, window: Window, services: Any = None) -> Sequence[Change]:
         return (
             Change(
                 id=CHANGE,

@@ -51,7 +51,7 @@ class Source(Connector):
 
 
 class Metrics(Source):
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         self.answer()
         if self.samples == 0:
             return SeriesRead(series=())
@@ -86,7 +86,7 @@ class Changes(Source):
     name = "changes"
     title = "Git"
 
-    async def read_changes(self, window: Window) -> ChangesRead:
+    async def read_changes(self, window: Window, services: Any = None) -> ChangesRead:
         self.answer()
         return ChangesRead(changes=())
 

@@ -40,7 +40,7 @@ class Counting(Connector):
     async def check(self) -> Check:
         return Check(ok=True, detail="")
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         self.reads += 1
         await asyncio.sleep(0)
         times = np.arange(window.start.timestamp(), window.end.timestamp(), 60.0)
@@ -64,7 +64,7 @@ class Windows(Counting):
         super().__init__()
         self.minutes: list[float] = []
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         self.minutes.append((window.end - window.start).total_seconds() / 60)
         return await super().read_series(window)
 
@@ -82,7 +82,7 @@ class Latencies(Connector):
     async def check(self) -> Check:
         return Check(ok=True, detail="")
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         times = np.arange(window.start.timestamp(), window.end.timestamp(), 5.0)
         slow = times >= (window.end - timedelta(minutes=1)).timestamp()
         count = np.arange(times.size) * 50.0

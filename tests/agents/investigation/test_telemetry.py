@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.bench import bench_toolbox
@@ -36,7 +37,7 @@ class Broken(Connector):
     async def check(self) -> Check:
         return Check(ok=False, detail="broken")
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
         if self._failure is None:
             await asyncio.Event().wait()
             raise AssertionError("it never answers")

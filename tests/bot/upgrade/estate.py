@@ -22,6 +22,7 @@ from agents.connecting.connector import ConnectorContext, Service
 from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
+from agents.connecting.toolboxes import Toolboxes
 from agents.models.model import Block, OnText, Turn, TurnRequest
 from agents.tool import Risk
 from bot import assemble
@@ -29,6 +30,8 @@ from bot.demo.workspace import Workspace
 from bot.demo.workspace.model import StoredMessage
 from bot.manifest import load_manifest
 from bot.settings import Settings
+from store.database.session import Database
+from store.ids import TenantId
 
 PAST, WAITING, RUNNING = "checkout fails", "checkout fails, who may restart it?", "checkout is slow, look at everything"
 STATUS = '{"version": "aaaaaaaaaaaa", "state": "running", "instances": 1, "started_at": "%s"}'
@@ -130,19 +133,26 @@ def settings_for(data: Path, workspace: Workspace) -> Settings:
 @asynccontextmanager
 async def served(data: Path, target: Path, workspace: Workspace, model: Investigator) -> AsyncIterator[None]:
     """`autoheal serve` in this process, with the model and the sources of this module."""
-
-    @asynccontextmanager
-    async def estate(*_: Any, **__: Any) -> AsyncIterator[assemble.Estate]:
-        yield EveryTenant(file=None, toolbox=toolbox(target, assemble.now))
-
-    with patch.object(assemble, "open_estate", estate), patch.object(assemble, "OfflineModel", lambda: model):
+    with (
+        patch.object(assemble, "open_toolboxes", the_same_for_all(toolbox(target, assemble.now))),
+        patch.object(assemble, "OfflineModel", lambda: model),
+    ):
         async with assemble.serving(settings_for(data, workspace)):
             yield
 
 
-class EveryTenant(assemble.Estate):
-    def serves(self, adopted: Any) -> bool:
-        return True
+def the_same_for_all(made: Toolbox) -> Any:
+    """Instead of what tenants connected: one toolbox."""
+
+    class EveryTenant(Toolboxes):
+        async def of(self, tenant: TenantId) -> Toolbox:
+            return made
+
+    @asynccontextmanager
+    async def opened(_settings: Any, db: Database, *_: Any, **__: Any) -> AsyncIterator[Toolboxes]:
+        yield EveryTenant(db, now=assemble.now)
+
+    return opened
 
 
 def dump(workspace: Workspace) -> str:

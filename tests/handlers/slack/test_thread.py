@@ -37,10 +37,10 @@ LINK = "https://prometheus.example.com/graph"
 
 
 class Connected:
-    def sources(self, tenant: TenantId) -> list[str]:
+    async def sources(self, tenant: TenantId) -> list[str]:
         return ["Prometheus", "logs", "git"]
 
-    def missing(self, tenant: TenantId) -> list[str]:
+    async def missing(self, tenant: TenantId) -> list[str]:
         return ["traces"]
 
 

@@ -145,15 +145,16 @@ class Git(Connector):
             )
         return Check(ok=True, detail=f"Deployments of {len(self.context.names)} services known")
 
-    async def read_changes(self, window: Window) -> ChangesRead:
-        """Deployments of all declared services whose tag was made within the window, oldest first.
+    async def read_changes(self, window: Window, services: Sequence[str] | None = None) -> ChangesRead:
+        """Deployments of the services whose tag was made within the window, oldest first.
 
         The newest 50 carry their paths; each costs one run of git. Raises an AgentError when no service's can be read.
         """
         found: list[Change] = []
         failures: list[AgentError] = []
         gaps: list[str] = []
-        for name in self.context.names:
+        chosen = [name for name in self.context.names if services is None or name in services]
+        for name in chosen:
             try:
                 read = await self._deployments(name)
             except AgentError as exc:
@@ -164,7 +165,7 @@ class Git(Connector):
             gaps += [read.gap] if read.gap else []
             if read.cut and read.changes and read.changes[0].at > window.start:
                 gaps.append(f"{name}: only the newest {len(read.changes)} deployments were read")
-        if failures and len(failures) == len(self.context.names):
+        if failures and len(failures) == len(chosen):
             raise failures[0]
         found.sort(key=lambda change: change.at)
         older, newest = found[:-_WITH_PATHS], found[-_WITH_PATHS:]

@@ -15,9 +15,19 @@ from typing import Any, Final
 
 from pydantic import Field, HttpUrl, field_validator
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SpansRead
+from agents.connecting.connector import (
+    Check,
+    Connector,
+    ConnectorConfig,
+    ConnectorContext,
+    Discovered,
+    Discovery,
+    SpansRead,
+)
 from agents.connecting.connectors.jaeger.answers import Parsed, as_json, data_of, read_answers
 from agents.connecting.connectors.jaeger.reading import render_trace, render_traces
+from agents.connecting.fields import Field as Asked
+from agents.connecting.fields import Form, Way
 from agents.errors import AgentError, BadArguments, TooLarge
 from agents.evidence.types import Window
 from agents.rows import Searched
@@ -97,29 +107,73 @@ class Jaeger(Connector):
     name = "jaeger"
     title = "Jaeger"
     config_model = JaegerConfig
-    credential_fields = ("token", "username", "password")
+    about = "Traces: a Jaeger query service, or VictoriaTraces and Grafana Tempo behind the same API."
+    docs_url = "https://www.jaegertracing.io/docs/latest/architecture/apis/"
+    form = Form(
+        fields=(
+            Asked(
+                name="url",
+                label="Address",
+                help="Where its web page is, without /api; a base path belongs to it.",
+                example="https://jaeger.example.com",
+                required=True,
+                pattern=r"https?://\S+",
+            ),
+            Asked(name="token", label="Bearer token", help="Only where a proxy before it asks for one.", secret=True),
+            Asked(name="username", label="User name", help="Only where it asks for one.", credential=True),
+            Asked(name="password", label="Password", help="Of that user.", secret=True),
+        ),
+        ways=(
+            Way(title="Bearer token", fields=("token",)),
+            Way(title="User name and password", fields=("username", "password")),
+        ),
+        open=True,
+    )
+    names_are = "span"
+    leaves_behind = "A token stays valid at Jaeger's proxy until it is deleted there."
 
     def __init__(self, config: Any, context: ConnectorContext) -> None:
         super().__init__(config, context)
         context.require_declared(config.names, key="connectors.jaeger.names")
-        self._names = {name: config.names.get(name, (name,)) for name in context.names}
+        self._names = {
+            one.name: config.names.get(one.name) or tuple(name for name in one.names_for("span") if "*" not in name)
+            for one in context.services
+        }
         self._service_of = {recorded: name for name, all_names in self._names.items() for recorded in all_names}
+
+    @classmethod
+    def hosts(cls, config: Any) -> tuple[str, ...]:
+        return (config.url.host,)
+
+    async def discover(self) -> Discovery:
+        """The services that have spans."""
+        recorded = await self.context.clean_words(sorted(await self._recorded(timeout_s=_CHECK_S)))
+        return Discovery(services=tuple(Discovered(name=name) for name in recorded if name))
 
     async def check(self) -> Check:
         try:
             recorded = await self._recorded(timeout_s=_CHECK_S, retries=0)
         except AgentError as exc:
             return Check(
-                ok=False, detail=str(exc), next_action="Correct connectors.jaeger.url or its token, and test again."
+                ok=False,
+                detail=str(exc),
+                next_action=f"Correct {'the address' if self.context.label else 'connectors.jaeger.url'} or its token, "
+                "and test again.",
             )
         silent = [name for name in self.context.names if not recorded.intersection(self._names[name])]
         if silent:
             return Check(
                 ok=False,
                 detail=f"Jaeger answers and knows {len(recorded)} services, but not {', '.join(sorted(silent))}",
-                next_action="Map the services to the names of their spans under connectors.jaeger.names.",
+                next_action="Say in /autoheal services what their spans call them."
+                if self.context.label
+                else "Map the services to the names of their spans under connectors.jaeger.names.",
+                answers=True,
+                lacks=(f"no traces of {', '.join(sorted(silent)[:5])}",),
+                has_data=len(silent) < len(self.context.names),
             )
-        return Check(ok=True, detail=f"Jaeger answers, {len(self.context.names)} services seen")
+        detail = f"Jaeger answers, {len(self.context.names)} services seen"
+        return Check(ok=True, detail=detail, has_data=bool(recorded))
 
     async def read_spans(self, window: Window, services: Sequence[str] | None = None) -> SpansRead:
         """Spans of the window, sampled evenly over it. Raises an AgentError when nothing at all could be read."""

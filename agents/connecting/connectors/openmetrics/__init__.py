@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import Field
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead
+from agents.connecting.connector import (
+    Check,
+    Connector,
+    ConnectorConfig,
+    ConnectorContext,
+    Discovered,
+    Discovery,
+    SeriesRead,
+)
 from agents.connecting.connectors.openmetrics.exposition import MalformedMetrics, Sample, parse_metrics
 from agents.connecting.connectors.openmetrics.kept import Journal
 from agents.connecting.connectors.openmetrics.ring import Ring
+from agents.connecting.fields import Field as Asked
+from agents.connecting.fields import Form
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import RawSeries, Window, as_utc
 from agents.rows import Sampled, Searched
@@ -69,17 +80,42 @@ class OpenMetrics(Connector):
     name = "openmetrics"
     title = "Metrics pages"
     config_model = OpenMetricsConfig
+    keeps_memory = True
+    about = "Metrics pages that your services show themselves, for teams without a metrics server."
+    docs_url = "https://prometheus.io/docs/instrumenting/exposition_formats/"
+    form = Form(
+        fields=(
+            Asked(
+                name="targets",
+                label="Pages",
+                help="One service a line with the address of its metrics page. A new name becomes a service.",
+                example="checkout = https://checkout.example.com/metrics",
+                required=True,
+                long=True,
+                kind="pairs",
+            ),
+        )
+    )
+
+    @classmethod
+    def hosts(cls, config: Any) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(filter(None, (urlsplit(url).hostname for url in config.targets.values()))))
+
+    async def discover(self) -> Discovery:
+        """The services whose pages are named."""
+        return Discovery(services=tuple(Discovered(name=name) for name in self._targets))
 
     def __init__(self, config: Any, context: ConnectorContext) -> None:
         super().__init__(config, context)
-        context.require_declared(config.targets, key="connectors.openmetrics.targets")
+        if not context.label:  # a connection's own targets make services of them
+            context.require_declared(config.targets, key="connectors.openmetrics.targets")
         capacity = min(int(config.retention_s / config.interval_s) + 1, config.max_samples)
         self._targets = {
             service: _Target(
                 service=service,
                 url=url,
                 ring=Ring(capacity=capacity, max_series=config.max_series),
-                journal=Journal(context, f"{self.name} {service}", most=capacity),
+                journal=Journal(context, f"{self.key} {service}", most=capacity),
             )
             for service, url in config.targets.items()
         }
@@ -106,9 +142,14 @@ class OpenMetrics(Connector):
             return Check(
                 ok=False,
                 detail="; ".join(f"{t.service}: {t.problem}" for t in failing),
-                next_action="Open the URL from this host, and correct connectors.openmetrics.targets.",
+                next_action="Correct the address of the page, and connect it again."
+                if self.context.label
+                else "Open the URL from this host, and correct connectors.openmetrics.targets.",
+                answers=len(failing) < len(self._targets),
+                lacks=tuple(f"no metrics of {t.service}" for t in failing),
+                has_data=len(failing) < len(self._targets),
             )
-        return Check(ok=True, detail=f"{len(self._targets)} metrics pages answer")
+        return Check(ok=True, detail=f"{len(self._targets)} metrics pages answer", has_data=True)
 
     async def scrape(self) -> None:
         """Scrape every target once."""
@@ -121,7 +162,7 @@ class OpenMetrics(Connector):
             async for at, samples in target.journal.since(since):
                 target.ring.add(at, samples)
 
-    async def read_series(self, window: Window) -> SeriesRead:
+    async def read_series(self, window: Window, services: Sequence[str] | None = None) -> SeriesRead:
         """What the scrapes of the window found; a gap for each target that failed.
 
         How far back the samples reach, the samples say themselves.
@@ -129,6 +170,8 @@ class OpenMetrics(Connector):
         series: list[RawSeries] = []
         gaps: list[str] = []
         for target in self._targets.values():
+            if services is not None and target.service not in services:
+                continue
             series += [_of_service(raw, target.service) for raw in await self._series(target, window)]
             gaps += [*self._gaps(target), *self._holes(target, window)]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))

@@ -10,8 +10,10 @@ import httpx2
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Consent
 from agents.connecting.outbound import EgressPolicy
+from agents.connecting.toolboxes import Toolboxes
 from handlers.web.api_app import build_api
 from handlers.web.api_resource import ApiOffice
 from handlers.web.credential import COOKIE
@@ -88,7 +90,9 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         keys=KEYS,
         passwords=cheap_passwords(),
         sign_in=sign_in_over(db),
-        disconnecting=Consent(db=db, egress=EgressPolicy(), now=db.now),
+        connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
+        toolbox_for=Toolboxes(db, now=db.now).of,
+        disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
     app = Starlette(routes=[Mount("/api", build_api(office))])
