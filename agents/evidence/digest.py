@@ -223,6 +223,7 @@ def changed(finding: ChangeFinding) -> Changed:
         precedes_onset=finding.precedes_onset,
         reaches_symptom=finding.reaches_symptom,
         score=finding.score,
+        link=change.link,
         line=",".join([*parts, f"{finding.score:.2f}", summary]),
     )
 

@@ -115,6 +115,8 @@ class Change:
     previous_version: str | None = None
     summary: str = ""
     paths: tuple[str, ...] = ()
+    link: str | None = None
+    """The vendor's page about it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,8 +209,34 @@ def jaeger_answer(path: str) -> object:
     return {"data": [{"traceID": "ab" * 8, "spans": [span], "processes": {"p": {"serviceName": "checkout"}}}]}
 
 
+def github_answer(path: str) -> object:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    link = {"html_url": "https://github.com/acme/shop", "created_at": at, "updated_at": at}
+    commit = {"sha": "b" * 40, **link, "commit": {"message": PLANTED, "committer": {"date": at}}}
+    kind = path.rsplit("/", 1)[-1]
+    if kind == "deployments":
+        words = {"task": "deploy", "environment": "production", "ref": "main", "description": PLANTED}
+        return [
+            {"id": n, "sha": sha * 40, "payload": None, "created_at": at, **words} for n, sha in ((2, "b"), (1, "a"))
+        ]
+    if kind == "statuses":
+        return [{"state": "success", "created_at": at}]
+    if kind == "pulls":
+        return [{"number": 1, "title": PLANTED, "state": "open", **link}]
+    if kind == "runs":
+        run = {"id": 1, "name": PLANTED, "head_sha": "b" * 40, "event": "push", "conclusion": "failure", **link}
+        return {"total_count": 1, "workflow_runs": [run]}
+    if "compare" in path:
+        file = {"filename": f"{TOKEN}.txt", "status": "modified", "changes": 1, "patch": f"{BLOCK}\n+{PLANTED}"}
+        counts = {"status": "ahead", "ahead_by": 1, "total_commits": 1}
+        return {**link, **counts, "commits": [commit], "files": [file]}
+    return [commit]
+
+
 def answer_to(target: str) -> str:
     path = target.split("?", 1)[0]
+    if path.startswith("/repos/"):
+        return json.dumps(github_answer(path))
     if path == "/metrics":
         labels = ",".join(f'{name}="{value}"' for name, value in LABELS.items())
         return f"requests_total{{{labels}}} 1\n"
@@ -234,13 +260,23 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
         return TENANT
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    context = ConnectorContext(services=(Service(name="checkout"),), outbound=outbound, now=clock, redactor=tenant)
+    context = ConnectorContext(
+        services=(Service(name="checkout"),),
+        outbound=outbound,
+        now=clock,
+        redactor=tenant,
+        credentials={"token": Secret("a-token-that-a-vendor-gave")},
+    )
     yield Site(folder=tmp_path, port=server.sockets[0].getsockname()[1], context=context)
     server.close()
 
 
 def prometheus_of(site: Site) -> dict[str, Any]:
     return {"url": f"http://127.0.0.1:{site.port}"}
+
+
+def github_of(site: Site) -> dict[str, Any]:
+    return {"api": f"http://127.0.0.1:{site.port}", "repositories": ["acme/shop"]}
 
 
 def openmetrics_of(site: Site) -> dict[str, Any]:
@@ -295,6 +331,7 @@ def commands_of(site: Site) -> dict[str, Any]:
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "commands": commands_of,
     "git": git_of,
+    "github": github_of,
     "jaeger": prometheus_of,
     "logfiles": logfiles_of,
     "openmetrics": openmetrics_of,
@@ -307,6 +344,11 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "fail": SERVICE,
     "file_at": st.fixed_dictionaries({"path": st.just("settings.txt")}),
     "find_traces": SERVICE,
+    "github_commits": SERVICE,
+    "github_compare": SERVICE,
+    "github_deployments": SERVICE,
+    "github_pull_requests": SERVICE,
+    "github_workflow_runs": SERVICE,
     "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
     "list_alerts": st.just({}),
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
@@ -361,6 +403,8 @@ def versions(connector: Connector, offered: Tool) -> dict[str, str]:
     fields = {"version", "from_version", "to_version"} & set(offered.arguments.model_fields)
     if not fields:
         return {}
+    if connector.name == "github":
+        return {field: ("a" if field == "from_version" else "b") * 40 for field in fields}
     folder = str(connector.config.repository)
     said = subprocess.run(["git", "-C", folder, "rev-list", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S607
     new, old = said.stdout.split()
@@ -383,7 +427,7 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
             if hasattr(connector, source):
                 answer = await getattr(connector, source)(window)
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
-    assert len(read) == 5
+    assert len(read) == 6
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 
