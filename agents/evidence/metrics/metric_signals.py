@@ -33,6 +33,8 @@ SHARED_WEIGHT = 0.2  # of what several services report with the very same sample
 STEADY_SHARE = 0.5  # of its height that a level keeps in half of the samples, or it comes and goes
 FITFUL_WEIGHT = 0.6
 ALARMED = 6.0  # noise units that an indicator is taken for at least if an alarm was raised about it
+LATELY_S = 120.0  # at the end of the window,
+LAST = 3  # and samples at least, in most of which something must be abnormal to be still wrong
 COMPARABLE = 12  # samples of a recording from which its beginning and what follows can be told apart
 KEPT = 400  # suspicions handed over at most
 BURDENED: tuple[Family, ...] = ("errors", "latency")
@@ -62,8 +64,12 @@ def metric_suspicions(
     *,
     spliced: Sequence[Stretch] = (),
     skipped: Collection[Family] = (),
+    lasting: bool = False,
 ) -> list[Suspicion]:
-    """Suspicions from all matrices, strongest first. Indicators of the `skipped` families are left out."""
+    """Suspicions from all matrices, strongest first. Indicators of the `skipped` families are left out.
+
+    With `lasting`, what is back in its usual range at the end of the window is left out: it is over.
+    """
     found: list[Suspicion] = []
     for matrix in matrices:
         before, fresh, after = _columns(matrix, onset, window, spliced)
@@ -71,7 +77,8 @@ def metric_suspicions(
             continue
         with np.errstate(all="ignore"):
             if before.sum() >= LEAST:
-                found += _shifted(matrix, usual_levels(matrix, before, fresh), after, skipped)
+                lately = _lately(matrix, after, window) if lasting else None
+                found += _shifted(matrix, usual_levels(matrix, before, fresh), after, skipped, lately)
             elif (whole := _whole(matrix, window)).sum() >= COMPARABLE:
                 levels, settled = beginning_levels(matrix, whole)
                 found += _shifted(matrix, levels, settled, skipped)
@@ -82,6 +89,16 @@ def metric_suspicions(
 def has_baseline(matrices: Sequence[Matrix], onset: Onset, window: Window) -> bool:
     """Whether anything was measured before the onset that says what is usual; true where nothing was measured."""
     return not matrices or any(int(_columns(m, onset, window, ())[0].sum()) >= LEAST for m in matrices)
+
+
+def _lately(matrix: Matrix, after: BoolArray, window: Window) -> BoolArray | None:
+    """The last columns of the window; None where they are among those `after` the onset anyway."""
+    columns = np.flatnonzero(matrix.times <= window.end.timestamp())[-max(LAST, round(LATELY_S / matrix.step_s)) :]
+    if not columns.size or after[columns].any():
+        return None
+    lately = np.zeros_like(after)
+    lately[columns] = True
+    return lately
 
 
 def _whole(matrix: Matrix, window: Window) -> BoolArray:
@@ -160,13 +177,22 @@ def _score(value: float, levels: Levels, row: int) -> float:
     return float(soften(np.array([(value - levels.middle[row]) / levels.up_noise[row]]))[0])
 
 
-def _shifted(matrix: Matrix, levels: Levels, after: BoolArray, skipped: Collection[Family]) -> list[Suspicion]:
+def _shifted(
+    matrix: Matrix,
+    levels: Levels,
+    after: BoolArray,
+    skipped: Collection[Family],
+    lately: BoolArray | None = None,
+) -> list[Suspicion]:
     low, middle, high = present_levels(matrix, after)
     up = (high - levels.middle) / levels.up_noise
     down = (levels.middle - low) / levels.down_noise
     rising = matrix.fleet.rising(up, down)
     z = np.where(rising, up, down)
     z = np.where(levels.known & np.isfinite(z) & (z < np.inf), z, 0.0)
+    if lately is not None:
+        now = quantiles(deviations(matrix, levels, lately), (0.5,))[0]
+        z = np.where(np.where(rising, now, -now) >= Z_ABNORMAL, z, 0.0)
     current = np.where(rising, high, low)
     steady = (middle - levels.middle) / np.where(current == levels.middle, np.inf, current - levels.middle)
     score = soften(z) * np.where(steady >= STEADY_SHARE, 1.0, FITFUL_WEIGHT)

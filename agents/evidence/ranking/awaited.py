@@ -16,6 +16,7 @@ from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import Edge
 
+AWAITED = "waited for by its callers"
 PLAIN = 6.0
 MOST = 4  # more called services than these: nobody in particular is accused
 
@@ -60,7 +61,7 @@ def _accusation(sign: Suspicion, callee: str, among: int) -> Suspicion:
     return Suspicion(
         service=callee,
         family="latency",
-        indicator="waited for by its callers",
+        indicator=AWAITED,
         score=sign.score / sqrt(among),
         direction="up",
         baseline=sign.baseline,

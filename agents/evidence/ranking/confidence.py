@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from agents.evidence.metrics.metric_signals import Followed
 from agents.evidence.norms import Z_ABNORMAL
-from agents.evidence.ranking.fusion import EXHAUSTED, SUPPORTING, Suspect
+from agents.evidence.ranking.awaited import AWAITED
+from agents.evidence.ranking.fusion import EXHAUSTED, PLAIN, SUPPORTING, Suspect
 from agents.evidence.types import Confidence, Edge, Family, Onset
 
 NAMED = 12.0  # with a lower score nothing is named
@@ -62,6 +63,10 @@ def _hurts(suspect: Suspect) -> bool:
     return any(s.score >= Z_ABNORMAL and (s.family not in SUPPORTING or s.direction == "down") for s in suspect.found)
 
 
+def _only_waited_for(suspect: Suspect) -> bool:
+    return all(s.indicator == AWAITED or s.family in WAITING for s in suspect.found if s.score >= PLAIN)
+
+
 def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
     first = ranked[0]
     lead = first.score / max(ranked[1].score, 1e-9) if len(ranked) > 1 else CLEAR_LEAD
@@ -69,8 +74,8 @@ def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
         return _by_burden(known.followed, first.service, lead, known.symptom)
     if known.onset.score < DATED or first.score < NAMED or lead < LEAD:
         return "low"
-    if first.family in WAITING:
-        return "low"  # it says that the fault is somewhere else
+    if first.family in WAITING or _only_waited_for(first):
+        return "low"  # it says that the fault is somewhere else, or nobody saw this service slow itself
     if first.family == "memory" and all(s.family == "memory" or s.score < Z_ABNORMAL for s in first.found):
         return "low"  # caches fill: memory is no incident by itself
     plain = lead >= CLEAR_LEAD

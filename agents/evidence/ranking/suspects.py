@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.changes.change_evidence import source_files
-from agents.evidence.levels import Matrix, group_series
+from agents.evidence.levels import HORIZON_S, Matrix, group_series
 from agents.evidence.logs.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metrics.metric_signals import (
     FELT,
@@ -59,6 +59,12 @@ class _Read:
     lines: LogColumns | None
     symptom: tuple[str, Family] | None
     stepped: Stepped | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether nobody told a time: then it is asked what is wrong now, not what was."""
+        reported = self.telemetry.reported_at
+        return reported is None or reported >= self.telemetry.window.end
 
     @property
     def short(self) -> bool:
@@ -224,13 +230,25 @@ def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Su
     telemetry = read.telemetry
     window, edges, coverage, spliced = telemetry.window, telemetry.edges, telemetry.coverage, telemetry.spliced
     found = list(followed.suspicions) if followed else []
-    found += metric_suspicions(read.matrices, onset, window, spliced=spliced, skipped=FELT if followed else ())
+    found += metric_suspicions(
+        read.matrices, onset, window, spliced=spliced, skipped=FELT if followed else (), lasting=read.live
+    )
     found += accuse_awaited(found, measures_waiting(read.matrices), edges)
+    if read.live and not _recorded_lately(telemetry):
+        return found
     if read.calls is not None:
         found += trace_suspicions(read.calls, onset, window, coverage=coverage, spliced=spliced)
     if read.lines is not None:
         found += log_suspicions(read.lines, onset, window, coverage=coverage, spliced=spliced)
     return found
+
+
+def _recorded_lately(telemetry: Telemetry) -> bool:
+    """Whether spans and lines were recorded so late that they tell of now."""
+    if telemetry.coverage is None:
+        return True
+    ends = (until for _, until in telemetry.coverage)
+    return max(ends, default=0.0) >= telemetry.window.end.timestamp() - HORIZON_S
 
 
 def _symptom(suspects: Iterable[Suspect], service: str | None) -> Anomaly | None:

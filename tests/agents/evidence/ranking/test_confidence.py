@@ -1,7 +1,9 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agents.evidence.metrics.metric_signals import Followed
+from agents.evidence.ranking.awaited import AWAITED
 from agents.evidence.ranking.confidence import Known, judge
 from agents.evidence.ranking.fusion import Suspect
 from agents.evidence.suspicion import Suspicion
@@ -31,6 +33,14 @@ def test_plain_evidence_with_a_clear_lead_is_high() -> None:
 def test_a_near_second_lowers_it_and_a_tie_names_nobody() -> None:
     assert confidence([suspect("a", 20), suspect("b", 12)]) == "medium"
     assert confidence([suspect("a", 20), suspect("b", 19)]) == "low"
+
+
+def test_who_is_only_waited_for_is_not_named() -> None:
+    awaited = suspect("a", 25)
+    awaited.found = [replace(awaited.found[0], indicator=AWAITED)]
+    assert confidence([awaited, suspect("b", 6)]) == "low"
+    awaited.found.append(replace(awaited.found[0], indicator="busy", family="cpu"))
+    assert confidence([awaited, suspect("b", 6)]) == "high"
 
 
 def test_weak_evidence_names_nobody() -> None:

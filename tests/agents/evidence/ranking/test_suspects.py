@@ -60,6 +60,36 @@ def test_without_a_told_time_what_began_in_the_last_minutes_is_found(made: Any, 
     assert abs(ranking.onset.at.timestamp() - made.T0 - made.ONSET) <= 5
 
 
+def fleet_of(gone_by: float | None, unit: float) -> Telemetry:
+    """Six services for an hour; one burns processor time from the 40th minute, until `gone_by` (seconds) if told."""
+    rng = np.random.default_rng(7)
+    times = 1.7e9 + 10.0 * np.arange(360)
+    since = times - 1.7e9
+    series = []
+    for i in range(6):
+        values = unit * rng.lognormal(0, 0.05, times.size)
+        if i == 2:
+            values[(since >= 2400) & (since < (gone_by or 1e9))] *= 6
+        series.append(
+            Series(
+                service=f"s{i}", indicator="cores used", family="cpu", unit="", labels={}, times=times, values=values
+            )
+        )
+    return Telemetry(window=Window(start=as_utc(1.7e9), end=as_utc(float(times[-1]))), series=tuple(series))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-4, 900.0])
+def test_asked_live_what_is_over_for_long_is_not_named_and_what_lasts_is(unit: float) -> None:
+    lasting = rank_causes(fleet_of(None, unit))
+    assert lasting.causes[0].service == "s2"
+    assert lasting.causes[0].confidence != "low"
+    over = rank_causes(fleet_of(2700.0, unit))
+    assert not over.causes or over.causes[0].confidence == "low"
+    asked_about = rank_causes(replace(fleet_of(2700.0, unit), reported_at=as_utc(1.7e9 + 2430)))
+    assert asked_about.causes[0].service == "s2"
+    assert asked_about.causes[0].confidence != "low"
+
+
 def one_server(changes: bool, seed: int, scale: float) -> Telemetry:  # noqa: FBT001
     """Half a minute of history and half a minute more of thirty gauges under names that say nothing."""
     rng = np.random.default_rng(seed)
