@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from bot.demo.shop import Shop
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import operator_file
 from bot.manifest import load_manifest
+from bot.stopping import FORCED
 from tests.bot.served import serving, settings_for, start
 
 CHANNEL = "#incidents"
@@ -98,6 +101,29 @@ async def test_a_stop_in_the_middle_of_an_investigation_is_clean_and_the_next_st
             await workspace.wait_for(lambda w: COULD_NOT in words(w, thread), timeout=120)
     assert words(workspace, thread).count("Checking") >= 1
     assert len([m for m in spoken(workspace, thread) if COULD_NOT in m.text]) == 1
+    assert workspace.violations == []
+
+
+@pytest.mark.slow
+async def test_a_command_that_was_acknowledged_and_then_interrupted_is_done_after_the_restart(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    settings = settings_for(workspace, tmp_path / "data")
+
+    def answers(wanted: str) -> int:
+        told = [m for m in workspace.messages(CHANNEL) if m.user == workspace.bot_user_id]
+        return sum(wanted in m.text + json.dumps(m.all_blocks) for m in told)
+
+    async with serving(tmp_path / "log", settings) as first:
+        with closing(sqlite3.connect(tmp_path / "data" / "autoheal.db", timeout=60)) as held:
+            held.execute("BEGIN IMMEDIATE")  # so that it is taken, and cannot be done yet
+            assert (await workspace.slash("mia", CHANNEL, "/autoheal investigate checkout fails")).acked
+            assert answers("checkout fails") == 0
+            assert await first.stop() == FORCED  # it does not wait for a store that somebody holds
+    assert "Traceback" not in first.said
+    async with serving(tmp_path / "log", settings):
+        await workspace.wait_for(lambda _: answers(COULD_NOT) > 0, timeout=60)
+    assert answers(COULD_NOT) == 1
     assert workspace.violations == []
 
 
