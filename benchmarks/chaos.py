@@ -200,11 +200,11 @@ class Disturber:
             await asyncio.sleep(self._chance.uniform(0, 0.8))
         else:
             await asyncio.sleep(self._chance.uniform(0, 6))
-        await self._stage.replicas.end(self._some(), number)
+        await self._stage.replicas.end(await self._some(), number)
 
     async def sigstop(self) -> None:
         await asyncio.sleep(self._chance.uniform(0, 6))
-        process = self._some()
+        process = await self._some()
         process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(self._stage.scaled(self._chance.uniform(5, 60)))
         process.send_signal(signal.SIGCONT)
@@ -212,7 +212,7 @@ class Disturber:
     async def full_disk(self) -> None:
         """No file of the process may grow; what it starts meanwhile is not spared either."""
         await asyncio.sleep(self._chance.uniform(0, 6))
-        process = self._some()
+        process = await self._some()
         before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, before[1]))
         await asyncio.sleep(self._stage.scaled(self._chance.uniform(5, 60)))
@@ -242,7 +242,10 @@ class Disturber:
         for method in METHODS:
             faults.take_all(method)
 
-    def _some(self) -> asyncio.subprocess.Process:
+    async def _some(self) -> asyncio.subprocess.Process:
+        """Where none runs, because none could start in time, another start is tried first."""
+        while not self._stage.replicas.running:
+            await self._stage.replicas.start()
         return self._chance.choice(self._stage.replicas.running)
 
 

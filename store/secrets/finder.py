@@ -13,7 +13,7 @@ import re2
 from store.secrets import carriers, commands, encoded, neighbours, numbers, pairs, people, private_keys, vendors
 from store.secrets import contacts as secret_contacts
 from store.secrets.cue import cue_of
-from store.secrets.formats import CUES, FORMATS
+from store.secrets.formats import CUES, DRAWN, FORMATS
 from store.secrets.pairs import Rule, Span
 
 _BLOCK: Final = 2_048
@@ -75,7 +75,8 @@ def _of_format(kind: str, forms: tuple[str, ...]) -> Rule:
 
     def find(text: str) -> Iterator[Span]:
         for found in expression.finditer(text):
-            yield Span(found.start(), found.end(), kind)
+            if kind not in DRAWN or not found[0].islower():
+                yield Span(found.start(), found.end(), kind)
 
     return Rule(CUES.get(kind) or "|".join(map(cue_of, forms)), find)
 

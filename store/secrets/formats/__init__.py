@@ -25,6 +25,11 @@ CUES = {
 }
 """What must occur for kinds whose expressions do not begin with something distinctive."""
 
+DRAWN = frozenset({"okta_token"})
+"""Kinds that are long draws from capitals, small letters and digits and begin with nothing distinctive. In forty draws
+one without a capital is as good as impossible; words that are joined by hyphens, as in names of files, have none.
+"""
+
 for _found in pkgutil.iter_modules(__path__):
     _formats: dict[str, tuple[str, ...]] = importlib.import_module(f"{__name__}.{_found.name}").FORMATS
     if FORMATS.keys() & _formats.keys():

@@ -236,3 +236,13 @@ def test_the_corpus_is_redacted_and_its_clean_lines_are_left_alone(shared_dir: P
     assert found.total() / total.total() >= 0.95
     clean = rows("clean.jsonl.gz")[::4]
     assert sum(bool(PLAIN.spans(row["text"])) for row in clean) / len(clean) <= 0.005
+
+
+def test_a_numbered_name_of_words_is_no_token_and_a_drawn_one_is() -> None:
+    names = ("0001-dbos-behind-a-small-module-and-nothing", "0012-keys-die-first-and-a-ledger-remember")
+    for name in names:
+        for length in range(38, 46):
+            text = f"see docs/decisions/{(name + '-and-more')[:length]}.md"
+            assert str(Redactor().redact(text)) == text
+    token = "00" + "aB3dE6gH9jK2mN5pQ8sT" * 2
+    assert token not in str(Redactor().redact(f"okta answered {token} today"))
