@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -144,12 +144,30 @@ class Impossible:
 
 
 class Remediation:
-    """Base of all remediations; stateless."""
+    """Base of all remediations; stateless.
+
+    What a model may propose, the rules of the gate and what the offline investigator chooses are read off these
+    variables: nothing names a remediation by hand.
+
+    `when` says to the model when it helps. `needs_change`: only where a change is the cause. `cures` are the kinds of
+    fault, in the report's words, that it clears without one. `named_where_impossible`: whether it is named where no
+    connected source can carry it out, so that somebody sees what to declare.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     risk: ClassVar[Risk]
     arguments: ClassVar[type[Arguments]]
+    when: ClassVar[str]
+    ready: ClassVar[str]
+    needs_change: ClassVar[bool] = False
+    cures: ClassVar[frozenset[str]] = frozenset()
+    named_where_impossible: ClassVar[bool] = True
+
+    @property
+    def action(self) -> str:
+        """What an actuator must be able to do."""
+        return self.name
 
     async def plan(self, arguments: Any, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
         """Read the target and write the preview. Reads only."""
@@ -174,6 +192,32 @@ class Remediation:
     async def undo(self, plan: Plan, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
         """The plan that takes an applied plan back."""
         raise NotImplementedError
+
+
+def remedies_of(actuators: Sequence[Actuator], services: Sequence[Service]) -> dict[str, tuple[str, ...]]:
+    """The remediations that a connected source can carry out, by service."""
+    return {
+        service.name: tuple(
+            one.name
+            for one in discover_remediations().values()
+            if any(a.can(one.action, service.name) for a in actuators)
+        )
+        for service in services
+    }
+
+
+def describe_remedies(remedies: Mapping[str, Sequence[str]]) -> str:
+    """A line for each remediation that can be carried out somewhere: arguments, when it helps, for which services."""
+    lines = []
+    for name, one in sorted(discover_remediations().items()):
+        services = [service for service, names in remedies.items() if name in names]
+        if services:
+            fields = ", ".join(
+                f"{field}{'' if known.is_required() else ' (optional)'}"
+                for field, known in one.arguments.model_fields.items()
+            )
+            lines.append(f"- {name}({fields}): {one.when}. Of {', '.join(services)}.")
+    return "\n".join(lines) or "- none is connected"
 
 
 @cache

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Final
 
+from bot.demo.github import REPOSITORY
 from bot.demo.shop import ShopDescription
 
 _SCRAPE_S = 1.0
 
 
-def operator_file(shop: ShopDescription) -> str:
-    """TOML. Strings are written as JSON, which TOML reads the same way."""
-    return "\n".join([*_services(shop), *_connectors(shop), *_commands(shop)]) + "\n"
+GITHUB_TOKEN: Final = "SHOP_GITHUB_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
+"""The environment variable that the file names where the deployments come from GitHub."""
+
+
+def operator_file(shop: ShopDescription, *, github: str | None = None) -> str:
+    """TOML. Strings are written as JSON, which TOML reads the same way. `github` is the address of the API from which
+    deployments come instead of the checkout.
+    """
+    changes = _git(shop) if github is None else _github(shop, github)
+    return "\n".join([*_services(shop), *_connectors(shop), *changes, *_commands(shop)]) + "\n"
 
 
 def _services(shop: ShopDescription) -> Iterable[str]:
@@ -26,11 +35,21 @@ def _services(shop: ShopDescription) -> Iterable[str]:
 
 def _connectors(shop: ShopDescription) -> Iterable[str]:
     yield '\n[egress]\nallow_networks = ["127.0.0.1/32"]'
+    yield '[egress.connections]\n"*" = ["127.0.0.1/32"]'
     yield f"\n[connectors.openmetrics]\ninterval_s = {_SCRAPE_S}\n[connectors.openmetrics.targets]"
     yield from (f"{_text(s.name)} = {_text(s.metrics_url)}" for s in shop.services)
     yield f"\n[connectors.logfiles]\nroots = [{_text(shop.logs)}]\n[connectors.logfiles.files]"
     yield from (f"{_text(s.name)} = {_text(s.log)}" for s in shop.services)
+
+
+def _git(shop: ShopDescription) -> Iterable[str]:
     yield f"\n[connectors.git]\nrepository = {_text(shop.repository)}\n[connectors.git.paths]"
+    yield from (f"{_text(s.name)} = {json.dumps([f'services/{s.name}'])}" for s in shop.services)
+
+
+def _github(shop: ShopDescription, api: str) -> Iterable[str]:
+    yield f"\n[connectors.github]\napi = {_text(api)}\nrepositories = {json.dumps([REPOSITORY])}"
+    yield f"token = {_text(f'env:{GITHUB_TOKEN}')}\n[connectors.github.paths]"
     yield from (f"{_text(s.name)} = {json.dumps([f'services/{s.name}'])}" for s in shop.services)
 
 

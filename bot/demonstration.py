@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.assemble import now
+from bot.demo.github import LocalGitHub
 from bot.demo.shop import SCENARIOS, Mention, Shop, ShopError
 from bot.demo.workspace import StoredMessage, Workspace
-from bot.demo_estate import operator_file
+from bot.demo_estate import GITHUB_TOKEN, operator_file
 from bot.manifest import load_manifest
 from store import incidents
 from store.database.session import Database
@@ -69,6 +70,7 @@ class Choice:
     as_json: bool
     port: int
     claude: bool = False
+    github: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,7 @@ async def demonstrate(choice: Choice) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
     try:
-        async with open_stage(folder, seed, choice.port, claude=choice.claude) as stage:
+        async with open_stage(folder, seed, choice.port, claude=choice.claude, github=choice.github) as stage:
             work = asyncio.create_task(_play(stage, choice, names, seed))
             stopping = asyncio.create_task(stop.wait())
             done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -146,15 +148,23 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, seed: int, port: int, *, claude: bool = False) -> AsyncIterator[Stage]:
-    """Workspace, shop and bot up; all of it gone afterwards."""
+async def open_stage(
+    folder: Path, seed: int, port: int, *, claude: bool = False, github: bool = False
+) -> AsyncIterator[Stage]:
+    """Workspace, shop and bot up; all of it gone afterwards. With `github` deployments come from a local GitHub."""
     workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
     shop: Shop | None = None
+    hub: LocalGitHub | None = None
     try:
         shop = await Shop.start(folder / "shop", seed=seed)
-        (folder / "autoheal.toml").write_text(operator_file(shop.describe()))
-        async with _bot(folder, workspace, claude=claude):
+        more = {}
+        if github:
+            hub = LocalGitHub(shop.describe().repository)
+            await hub.start()
+            more = {GITHUB_TOKEN: hub.token}
+        (folder / "autoheal.toml").write_text(operator_file(shop.describe(), github=hub.url if hub else None))
+        async with _bot(folder, workspace, claude=claude, more=more):
             data = folder / "data"
             database = await Database.open(
                 f"sqlite+aiosqlite:///{data}/autoheal.db",
@@ -169,6 +179,8 @@ async def open_stage(folder: Path, seed: int, port: int, *, claude: bool = False
             finally:
                 await database.close()
     finally:
+        if hub is not None:
+            await hub.stop()
         if shop is not None:
             await shop.stop()
         await workspace.stop()
@@ -193,9 +205,9 @@ def bot_environment(
 
 
 @asynccontextmanager
-async def _bot(folder: Path, workspace: Workspace, *, claude: bool) -> AsyncIterator[None]:
+async def _bot(folder: Path, workspace: Workspace, *, claude: bool, more: Mapping[str, str]) -> AsyncIterator[None]:
     """`autoheal serve` as an operator runs it. Its log is a file in the folder."""
-    environment = bot_environment(os.environ, folder, workspace, claude=claude)
+    environment = {**bot_environment(os.environ, folder, workspace, claude=claude), **more}
     with (folder / "serve.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -215,7 +215,7 @@ async def _undo_plan(rt: Runtime, tenant: TenantId, undone: ApprovalId, reason: 
 
 def _arguments_of(plan: Plan) -> dict[str, str]:
     """The remediation's arguments that led to this plan."""
-    known = {"service": plan.target, "to_version": plan.to_version}
+    known = {**plan.parameters, "service": plan.target, "to_version": plan.to_version}
     accepted = discover_remediations()[plan.remediation].arguments.model_fields
     return {name: value for name, value in known.items() if name in accepted and value is not None}
 

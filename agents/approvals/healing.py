@@ -68,7 +68,7 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
     now = rt.clock()
     toolbox, window = await rt.toolbox_for(tenant), Window(start=now - _LOOKBACK, end=now)
     asked = (healing.service, healing.indicator, seconds, now.timestamp())
-    gathered = await gather(toolbox, window, logs=False, traces=False)
+    gathered = await gather(toolbox, window, logs=False, traces=False, services=[healing.service])
     try:
         value = await rt.evidence.run(analysis.measure, gathered.series, *asked)
         if value is None:  # an incident that was seen in an access log heals there

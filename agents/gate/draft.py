@@ -273,7 +273,7 @@ def _proposal(gate: _Gate, draft: Draft, cause: Cause | None) -> tuple[Proposal 
     elif target != cause.service:
         told = f"the proposal's target {target!r} is not {cause.service}, the service of the cause"
         shown = f"The remedy that was proposed does not act on {cause.service}, the service of the cause."
-    elif wanted == "rollback_deployment" and cause.change_verdict != "cause":
+    elif known[wanted].needs_change and cause.change_verdict != "cause":
         rule = "it precedes the onset, reaches the symptom, does not merely coincide, and its diff was read"
         told = f"a rollback needs a change that is the cause: {rule}"
         shown = f"a rollback needs a change that is the cause: {rule}"

@@ -56,6 +56,7 @@ class Case:
             said=tuple(told.get("said", ())),
             services={name: tuple(callees) for name, callees in told.get("services", {}).items()},
             aliases=dict(told.get("aliases", {})),
+            remedies={name: tuple(names) for name, names in told.get("remedies", {}).items()},
             connected=tuple(told.get("connected", ())),
             missing=tuple(told.get("missing", ())),
             notes=tuple(notes),

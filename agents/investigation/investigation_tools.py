@@ -20,10 +20,11 @@ from agents.errors import BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.investigation import analysis
 from agents.investigation.analysis import Finding, Symptom, Told
+from agents.investigation.scope import rings, unread
 from agents.investigation.telemetry import Gathered, gather
 from agents.processes.evidence_pool import EvidencePool
 from agents.processes.evidence_worker import Overran
-from agents.rows import Unread
+from agents.rows import Suspect, Unread
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 from agents.verdict import DraftHypothesis
 
@@ -127,7 +128,7 @@ class InvestigationTools:
         self._now = now
         self._stored = stored
         self._sleep = sleep
-        self._reads: dict[tuple[int, int], tuple[datetime, asyncio.Task[Gathered]]] = {}
+        self._reads: dict[tuple[int, int, tuple[str, ...] | None], tuple[datetime, asyncio.Task[Gathered]]] = {}
 
     def tools(self) -> list[Tool]:
         """Those that the connected sources can answer, in name order."""
@@ -142,10 +143,16 @@ class InvestigationTools:
         nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
         statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
-        gathered = await self._gather(arguments)
-        if not gathered.can_judge:
-            return _unread("metric, log line or trace", gathered)
-        return await self._weighed(analysis.rank, arguments, gathered)
+        widening = self._rings(arguments)
+        for place in range(len(widening)):
+            gathered = await self._gather(arguments, ring=place)
+            if not gathered.can_judge:
+                found = _unread("metric, log line or trace", gathered)
+            else:
+                found = await self._weighed(analysis.rank, arguments, gathered)
+            if any(isinstance(row, Suspect) for row in found.rows):
+                break  # it explains something: further away there is no better place to look
+        return found
 
     @tool(timeout_s=_PATIENCE_S)
     async def log_patterns(self, arguments: LogArguments) -> ToolOutput:
@@ -281,19 +288,31 @@ class InvestigationTools:
             since=None if ago is None else gathered.window.end - timedelta(minutes=ago),
         )
 
-    async def _gather(self, arguments: WindowArguments) -> Gathered:
-        """Calls made together share one read: parsing ten minutes of logs is most of an investigation's work."""
-        key, now = (_minutes(arguments), arguments.wait_s), self._now()
+    def _rings(self, arguments: WindowArguments) -> list[tuple[str, ...] | None]:
+        about = getattr(arguments, "service", None) or arguments.symptom_service
+        return rings(self._toolbox.service_names(), self._toolbox.edges, about)
+
+    async def _gather(self, arguments: WindowArguments, *, ring: int = 0) -> Gathered:
+        """Calls made together share one read: parsing ten minutes of logs is most of an investigation's work.
+
+        Of a large fleet, a ring around the service that it is about.
+        """
+        services = self._rings(arguments)[ring]
+        key, now = (_minutes(arguments), arguments.wait_s, services), self._now()
         began, read = self._reads.get(key, (None, None))
         if read is None or began is None or read.cancelled() or now - began > _SHARED:
-            read = asyncio.create_task(self._read(arguments))
+            read = asyncio.create_task(self._read(arguments, services))
             self._reads[key] = (now + timedelta(seconds=arguments.wait_s), read)
         return await asyncio.shield(read)
 
-    async def _read(self, arguments: WindowArguments) -> Gathered:
+    async def _read(self, arguments: WindowArguments, services: tuple[str, ...] | None) -> Gathered:
         await self._sleep(arguments.wait_s)
         end = self._now()
-        return await gather(self._toolbox, Window(start=end - timedelta(minutes=_minutes(arguments)), end=end))
+        window = Window(start=end - timedelta(minutes=_minutes(arguments)), end=end)
+        found = await gather(self._toolbox, window, services=services)
+        about = getattr(arguments, "service", None) or arguments.symptom_service
+        left = unread(self._toolbox.service_names(), services, about)
+        return found if left is None else replace(found, gaps=(*found.gaps, left))
 
     async def _diff(self, change_id: str) -> tuple[Change, Diff]:
         end = self._now()

@@ -24,6 +24,7 @@ from agents.investigation.case import Case, load_case, read_case, tool_uses
 from agents.models.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
 from agents.models.claude_history import BY_OTHERS, as_sent
 from agents.models.model import MAX_TOKENS, ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
+from agents.remediation import describe_remedies, remedies_of
 from agents.runtime import Runtime
 from store import audit
 from store.audit import Actor, events
@@ -353,6 +354,7 @@ def _known(toolbox: Toolbox) -> dict[str, Any]:
     return {
         "services": {service.name: list(service.depends_on) for service in toolbox.services},
         "aliases": toolbox.spellings(),
+        "remedies": remedies_of(toolbox.actuators, toolbox.services),
         "connected": toolbox.sources(),
         "missing": toolbox.missing(),
     }
@@ -371,6 +373,7 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
     parts = [
         f"Question from the thread:\n{question}",
         f"Declared services:\n{services or '- none'}",
+        f"Remedies that may be proposed:\n{describe_remedies(remedies_of(toolbox.actuators, toolbox.services))}",
         f"Connected: {connected}. Not connected: {missing}.",
         "\n".join(toolbox.instructions()),
         f"Said in the thread so far:\n{said}" if said else "",

@@ -71,9 +71,9 @@ async def gather(
     """Read all sources at once. A source that fails or is late becomes a gap and never stops the others."""
     wider = Window(start=window.start - _CHANGES_BEFORE, end=window.end)
     series_reads, log_reads, change_reads, span_reads = await asyncio.gather(
-        _all(toolbox.metrics if metrics else [], lambda source: source.read_series(window)),
+        _all(toolbox.metrics if metrics else [], lambda source: source.read_series(window, services)),
         _all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services)),
-        _all(toolbox.changes, lambda source: source.read_changes(wider)),
+        _all(toolbox.changes, lambda source: source.read_changes(wider, services)),
         _all(toolbox.traces if traces else [], lambda source: source.read_spans(window, services)),
     )
     looks = {

@@ -62,6 +62,8 @@ class Briefing:
     said: tuple[str, ...] = ()
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What can be carried out, by service."""
     connected: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

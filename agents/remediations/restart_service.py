@@ -33,6 +33,9 @@ class RestartService(Remediation):
     title = "Restart a service"
     risk = Risk.MEDIUM
     arguments = Restart
+    when = "when a fresh process clears the state that causes the fault, such as a leak or a stuck pool"
+    ready = "Restart ready."
+    cures = frozenset({"file or disk limit hit", "memory leak", "pool or queue exhausted"})
 
     async def plan(self, arguments: Restart, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
         """The preview of a restart, or why there can be none."""

@@ -59,6 +59,9 @@ class RollbackDeployment(Remediation):
     title = "Roll back a deployment"
     risk = Risk.MEDIUM
     arguments = RollBack
+    when = "when a deployment is the cause; also where a restart would only clear its symptom"
+    ready = "Rollback ready."
+    needs_change = True
 
     async def plan(self, arguments: RollBack, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
         """The preview of a rollback, or why there can be none. Reads the target, the deployments and the diff."""

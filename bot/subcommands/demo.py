@@ -17,6 +17,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--claude", action="store_true", help="investigate with Claude by ANTHROPIC_API_KEY; else nothing leaves"
     )
+    parser.add_argument(
+        "--as",
+        dest="source",
+        choices=("git", "github"),
+        default="git",
+        help="where deployments come from: the shop's checkout, or a strict local GitHub before it",
+    )
     parser.add_argument("--port", type=int, default=0, help="port of the page; 0 takes a free one")
 
 
@@ -30,5 +37,6 @@ def run(chosen: argparse.Namespace) -> int:
         as_json=chosen.json,
         port=chosen.port,
         claude=chosen.claude,
+        github=chosen.source == "github",
     )
     return asyncio.run(demonstrate(choice))

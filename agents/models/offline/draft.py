@@ -15,6 +15,7 @@ from agents.models.offline.findings import Change, Metric, Pattern, Suspect
 from agents.models.offline.fit import Fit, Nature
 from agents.models.offline.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
 from agents.models.offline.transcript import Result
+from agents.remediation import discover_remediations
 from agents.rows import Spent
 from agents.verdict import Confidence, HypothesisState
 
@@ -273,9 +274,7 @@ def _reason(explanation: Explanation) -> str:
 
 def _headline(case: Case, explanation: Explanation, confidence: Confidence) -> str:
     service = explanation.suspect.service
-    ready = {"rollback_deployment": " Rollback ready.", "restart_service": " Restart ready."}.get(
-        explanation.remedy or "", ""
-    )
+    ready = f" {discover_remediations()[explanation.remedy].ready}" if explanation.remedy else ""
     tail = f" {confidence.capitalize()}.{ready}"
     for what in (_what(explanation), _kind(explanation)):
         line = f"{service}: {what}.{tail}"
@@ -323,7 +322,7 @@ def _target(case: Case, explanation: Explanation) -> dict[str, str]:
     """A later change on the same service would make "the version before" the wrong one, so then it is named."""
     target = {"service": explanation.suspect.service}
     change = explanation.change
-    if explanation.remedy != "rollback_deployment" or change is None:
+    if change is None or explanation.remedy is None or not discover_remediations()[explanation.remedy].needs_change:
         return target
     later = any(c.service == change.service and c.seconds < change.seconds for c in case.changes)
     known = 7 <= len(change.previous) <= 64 and set(change.previous) <= set("0123456789abcdef")

@@ -25,6 +25,7 @@ from agents.models.offline.findings import (
 from agents.models.offline.fit import Evidence, Fit, Nature, fit_change, weigh_evidence
 from agents.models.offline.steering import Steering, tried_remedies
 from agents.models.offline.transcript import Transcript
+from agents.remediation import discover_remediations
 from agents.verdict import Confidence
 
 _ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
@@ -168,10 +169,10 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
     accused = suspect.external or _calls_out(evidence) or (failing and suspect.service in _rolled_back(case))
     if change is not None or not accused:
         external = ""
-    remedy = _remedy(evidence, change, external)
-    if evidence.nature is Nature.POOL and change is None and load_metric(case.ranking) is not None:
-        remedy = None  # under load a fresh process fills up again
-    if remedy and suspect.service in tried_remedies(case.steering)[remedy]:
+    overloaded = evidence.nature is Nature.POOL and change is None and load_metric(case.ranking) is not None
+    fault = Nature.SURGE if overloaded else evidence.nature  # under load a fresh process fills up again
+    remedy = _remedy(case.transcript.remedies.get(suspect.service, ()), fault, change, external)
+    if remedy and suspect.service in tried_remedies(case.steering).get(remedy, ()):
         remedy = None
     beside = tuple((c, f) for c, f in fits if change is None or c.id != change.id)
     return Explanation(
@@ -223,11 +224,17 @@ def _rolled_back(case: Case) -> frozenset[str]:
     return case.steering.rolled_back | ({first} if first else frozenset())
 
 
-def _remedy(evidence: Evidence, change: Change | None, external: str) -> str | None:
-    if change is not None:
-        return "rollback_deployment"
-    stuck = evidence.nature in (Nature.ROOM, Nature.LEAK, Nature.POOL)
-    return "restart_service" if stuck and not external else None
+def _remedy(connected: Sequence[str], fault: Nature, change: Change | None, external: str) -> str | None:
+    """What fits the cause, and can be carried out; else what would fit and is worth naming all the same."""
+    fitting = [
+        one
+        for one in discover_remediations().values()
+        if one.needs_change == (change is not None)
+        and (one.needs_change or (not external and fault.value in one.cures))
+    ]
+    possible = [one for one in fitting if one.name in connected]
+    named = possible or [one for one in fitting if one.named_where_impossible]
+    return named[0].name if named else None
 
 
 def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:

@@ -65,6 +65,7 @@ class Transcript:
     turn: int
     own_turns: int
     aliases: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, tool: str) -> list[Result]:
         """Usable results of one tool, oldest first."""
@@ -123,6 +124,7 @@ def read_transcript(request: TurnRequest) -> Transcript:
         said=told.said,
         calls=told.services,
         aliases=told.aliases,
+        remedies=told.remedies,
         connected=told.connected,
         missing=told.missing,
         tools={str(t.get("name")): _arguments(t) for t in request.tools},
