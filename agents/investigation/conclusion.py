@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.connecting.catalog import told_of_names
 from agents.connecting.toolbox import Toolbox
 from agents.gate.draft import Checked, check_draft
 from agents.investigation.case import Case
 from agents.investigation.coverage import abstention, look_back
+from agents.investigation.investigation_tools import STRANGERS
 from agents.models.claude_history import BY_OTHERS
 from agents.runtime import Runtime
 from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
@@ -19,7 +21,7 @@ from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
 from store.ids import TenantId
-from store.incidents import investigations
+from store.incidents import catalog, investigations
 from store.secrets.redaction import Redacted
 
 _MAX_GAPS: Final = 8
@@ -46,6 +48,7 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
         verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
         await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
+    await ask_about_strangers(rt, tenant, case, toolbox)
     return Concluded(stored=True, told=checked.notes)
 
 
@@ -57,6 +60,16 @@ async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
     async with rt.db.tenant(tenant) as s:
         await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
+
+
+async def ask_about_strangers(rt: Runtime, tenant: TenantId, case: Case, toolbox: Toolbox) -> None:
+    """Names in traces that nobody declared become questions to people: whose are they? Asked once."""
+    names = dict.fromkeys(name for a in case.artifacts for name in a.facts.get(STRANGERS, ()))
+    run = case.investigation.id
+    told = told_of_names(names, toolbox.services, origin="traces", evidence=run, kind="span")
+    if told:
+        async with rt.db.tenant(tenant) as s:
+            await catalog.take_in(s, told)
 
 
 async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:

@@ -28,6 +28,9 @@ from agents.rows import Suspect, Unread
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 from agents.verdict import DraftHypothesis
 
+STRANGERS: Final = "strangers"
+"""Under this fact stand names of services in traces that nobody declared."""
+_MOST_STRANGERS: Final = 20
 _PAGE_CHARACTERS: Final = 6_000
 _PATIENCE_S: Final = 90.0  # on a machine with ten programs a core; on a quiet one an answer takes a second
 _SHARED: Final = timedelta(seconds=4)
@@ -143,16 +146,17 @@ class InvestigationTools:
         nearby change, or that nothing is abnormal. Numbers and log examples in the answer can be quoted. The ranking is
         statistics, not proof: check the first suspect with its logs and, when a change is suspected, read its diff.
         """
-        widening = self._rings(arguments)
-        for place in range(len(widening)):
+        for place in range(len(self._rings(arguments))):
             gathered = await self._gather(arguments, ring=place)
             if not gathered.can_judge:
-                found = _unread("metric, log line or trace", gathered)
-            else:
-                found = await self._weighed(analysis.rank, arguments, gathered)
+                return _unread("metric, log line or trace", gathered)
+            found = await self._weighed(analysis.rank, arguments, gathered)
             if any(isinstance(row, Suspect) for row in found.rows):
                 break  # it explains something: further away there is no better place to look
-        return found
+            arguments = arguments.model_copy(update={"wait_s": 0})  # it has waited
+        recorded = gathered.spans.services if gathered.spans is not None else ()
+        strangers = sorted(set(recorded) - set(self._toolbox.service_names()))[:_MOST_STRANGERS]
+        return replace(found, facts={**found.facts, STRANGERS: strangers}) if strangers else found
 
     @tool(timeout_s=_PATIENCE_S)
     async def log_patterns(self, arguments: LogArguments) -> ToolOutput:

@@ -78,7 +78,7 @@ async def take_in(s: TenantSession, told: Sequence[Told]) -> list[CatalogEntry]:
     Two that come together keep one of each name. What is over `MOST` is left out.
     """
     known = {row.name: row for row in await s.all(select(ServiceRow))}
-    room, new = MOST - len(known), []
+    room, new, changed = MOST - len(known), [], False
     for one in told:
         row = known.get(one.name)
         if row is None:
@@ -88,9 +88,11 @@ async def take_in(s: TenantSession, told: Sequence[Told]) -> list[CatalogEntry]:
             row.depends_on = tuple(dict.fromkeys((*row.depends_on, *one.depends_on)))
             row.repository = row.repository or one.repository
             row.owners = row.owners or one.owners
+            changed = True
     added = await s.insert_if_absent(ServiceRow, *(_values(s, one) for one in new[: max(room, 0)]))
     await s.save()
-    await s.sources_changed()
+    if changed or added:
+        await s.sources_changed()
     return [_entry(row) for row in await s.all(select(ServiceRow).where(ServiceRow.id.in_(added)))] if added else []
 
 
