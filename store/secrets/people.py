@@ -134,7 +134,8 @@ def _numbers(text: str) -> Iterator[Span]:
     for near in _NEAR.finditer(text):
         start = max(near.start() - _BEFORE, 0)
         part = text[start : near.end() + _AFTER]
-        told = {kind for kind, telling in _TELLING.items() if telling.search(near.group())}
+        said = near.group()
+        told = {kind for kind, telling in _TELLING.items() if telling.search(said)}
         for kind, pattern in _KINDS:
             for found in pattern.finditer(part) if kind in told else ():
                 if kind == "passport" or any(char.isdigit() for char in found["value"]):

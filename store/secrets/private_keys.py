@@ -51,7 +51,7 @@ def _blocks(text: str) -> Iterator[Span]:
 def _behind(text: str, at: int, until: int) -> int:
     """Where a block without its last line ends: with the lines that look like a key."""
     first = True
-    for part in _LINE_END.split(text[at:until]):
+    for part in _parts(text, at, until):
         if (
             not first
             and part.strip()
@@ -62,6 +62,15 @@ def _behind(text: str, at: int, until: int) -> int:
         first = False
         at += len(part)
     return at
+
+
+def _parts(text: str, at: int, until: int) -> Iterator[str]:
+    """Lines and the ends between them, one by one: most blocks stop long before `until`."""
+    for found in _LINE_END.finditer(text, at, until):
+        yield text[at : found.start()]
+        yield found.group()
+        at = found.end()
+    yield text[at:until]
 
 
 def _ahead(text: str, at: int, until: int) -> int:
