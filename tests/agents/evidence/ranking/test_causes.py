@@ -1,7 +1,9 @@
 """Incidents with a known cause, in systems with random names: service, outside peer and change must be named."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.evidence.digest import RANKING_TOKENS, estimate_tokens, render_ranking
 from agents.evidence.ranking.causes import rank_causes
-from agents.evidence.types import Change, LogLine, Series, Telemetry, Window, as_utc
+from agents.evidence.types import Change, LogLine, Ranking, Series, Telemetry, Window, as_utc
 
 T0 = 1_780_000_000.0
 FAULTS = ("slow", "exception", "pool", "leak", "provider", "surge", "quota", "timeout_cut")
@@ -34,11 +36,20 @@ SHAPES: dict[str, dict[str, int]] = {
 }
 
 
+Ranked = Callable[[str, int], Ranking]
+
+
+@pytest.fixture(scope="session")
+def ranked(simulate: Any) -> Ranked:
+    """The causes of `simulate(fault, seed)`; several tests ask for those of the same incident."""
+    return cache(lambda fault, seed: rank_causes(simulate(fault, seed).telemetry()))
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("seed", range(4))
-def test_the_cause_is_named_first(simulate: Any, fault: str, seed: int) -> None:
+def test_the_cause_is_named_first(simulate: Any, ranked: Ranked, fault: str, seed: int) -> None:
     incident = simulate(fault, seed)
-    ranking = rank_causes(incident.telemetry())
+    ranking = ranked(fault, seed)
     best = ranking.causes[0]
     assert (best.service, best.external) == (incident.culprit, incident.external)
     assert best.family in FAMILIES[fault]
@@ -76,8 +87,8 @@ def test_where_callers_measure_nothing_quiet_time_is_quiet(simulate: Any, shape:
 
 @pytest.mark.parametrize("fault", ["slow", "exception", "pool", "timeout_cut"])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_bad_change_is_the_cause_and_the_innocent_one_is_not(simulate: Any, fault: str, seed: int) -> None:
-    ranking = rank_causes(simulate(fault, seed).telemetry())
+def test_the_bad_change_is_the_cause_and_the_innocent_one_is_not(ranked: Ranked, fault: str, seed: int) -> None:
+    ranking = ranked(fault, seed)
     change = ranking.causes[0].change
     assert change is not None
     assert change.change.id == "c-bad"
@@ -85,17 +96,17 @@ def test_the_bad_change_is_the_cause_and_the_innocent_one_is_not(simulate: Any, 
 
 
 @pytest.mark.parametrize("fault", ["provider", "surge", "quota"])
-def test_an_innocent_change_is_never_made_the_cause(simulate: Any, fault: str) -> None:
+def test_an_innocent_change_is_never_made_the_cause(ranked: Ranked, fault: str) -> None:
     for seed in range(4):
-        assert rank_causes(simulate(fault, seed).telemetry()).causes[0].change is None
+        assert ranked(fault, seed).causes[0].change is None
 
 
-def test_the_onset_is_early_rather_than_late(simulate: Any) -> None:
+def test_the_onset_is_early_rather_than_late(simulate: Any, ranked: Ranked) -> None:
     errors = []
     for fault in ("slow", "exception", "pool", "provider", "quota"):
         for seed in range(4):
             incident = simulate(fault, seed)
-            onset = rank_causes(incident.telemetry()).onset
+            onset = ranked(fault, seed).onset
             errors.append(onset.at.timestamp() - incident.onset_s if onset else 1e9)
     assert max(errors) <= 5
     assert float(np.median(np.abs(errors))) <= 3
