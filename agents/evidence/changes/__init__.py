@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from agents.evidence.changes.change_evidence import change_fits
+from agents.evidence.changes.change_evidence import cannot_have_done_it, change_fits
 from agents.evidence.types import Anomaly, Change, ChangeFinding, Edge, Family, Onset, Verdict
 
 FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; then the score halves every HALF_LIFE_S
@@ -57,23 +57,25 @@ def correlate_changes(
     distances = call_distances(symptom_service, edges) if symptom_service else {}
     strongest = _strongest(anomalies)
     findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
-    findings = _by_fit(findings, change_fits(changes, anomalies, failed_in))
+    findings = _by_fit(findings, change_fits(changes, anomalies, failed_in), cannot_have_done_it(changes, anomalies))
     undone = {id(change) for change in changes if is_undone(change, changes)}
     findings = [_later_thought(f, undone=id(f.change) in undone, good_since=good_since) for f in findings]
     return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
 
 
-def _by_fit(findings: Sequence[ChangeFinding], fits: Sequence[float | None]) -> list[ChangeFinding]:
+def _by_fit(
+    findings: Sequence[ChangeFinding], fits: Sequence[float | None], contradicted: Sequence[bool]
+) -> list[ChangeFinding]:
     """Of several that may be to blame those that fit what broke: nearness alone chooses a decoy as often.
 
     One of which too little is known to tell yields to one that fits. The only change before an onset needs no shared
     word while it is fresh; what worked for long needs a reason.
     """
-    several = sum(f.precedes_onset for f in findings) > 1
+    several = sum(f.verdict == "cause_candidate" for f in findings) > 1
     fitting = any((fit or 0.0) >= FITS and f.precedes_onset for f, fit in zip(findings, fits, strict=True))
     return [
-        _weighed(finding, 0.0 if fit is None and fitting else fit, several=several)
-        for finding, fit in zip(findings, fits, strict=True)
+        _weighed(finding, 0.0 if fit is None and fitting else fit, several=several or out)
+        for finding, fit, out in zip(findings, fits, contradicted, strict=True)
     ]
 
 

@@ -58,16 +58,16 @@ def change_fits(
     `failed_in` are names of source files in which something failed, as stack traces tell.
     """
     anomalies = list(anomalies)
-    ran_out = any(_ran_out(a) for a in anomalies)
+    contradicted = cannot_have_done_it(changes, anomalies)
     evidence = {change.service: _evidence(a for a in anomalies if a.service == change.service) for change in changes}
     anywhere = _evidence(anomalies)
     names = {word for change in changes for word in _stems(change.service)}
     touched = [_touched(change) - names for change in changes]
     common = Counter(word for words in touched for word in words)
     found: list[float | None] = []
-    for change, words in zip(changes, touched, strict=True):
+    for change, words, out in zip(changes, touched, contradicted, strict=True):
         shown = evidence[change.service] or anywhere
-        if _harmless(change) or (ran_out and not _issued(change)):
+        if out:
             found.append(0.0)
         elif failed_in and any(path.rsplit("/", 1)[-1] in failed_in for path in change.paths):
             found.append(1.0)
@@ -85,6 +85,12 @@ def _harmless(change: Change) -> bool:
 def _issued(change: Change) -> bool:
     """Whether it touches certificates or the like."""
     return any(_ISSUED.search(text) for text in (change.summary, *change.paths))
+
+
+def cannot_have_done_it(changes: Sequence[Change], anomalies: Iterable[Anomaly]) -> list[bool]:
+    """Per change whether it touches only what does not run, or another thing than what ran out by itself."""
+    ran_out = any(_ran_out(a) for a in anomalies)
+    return [_harmless(change) or (ran_out and not _issued(change)) for change in changes]
 
 
 def source_files(lines: Iterable[LogLine], onset: datetime) -> frozenset[str]:

@@ -66,6 +66,14 @@ def test_too_few_words_tell_nothing() -> None:
     assert change_fits([change("d", "Pack labels with a barcode")], []) == [None]
 
 
+def test_a_lone_change_that_cannot_have_done_it_merely_coincides() -> None:
+    onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
+    said = anomaly("log: new ERROR", "ERROR the certificate of depot.example has expired")
+    for only in (change("a", "Tidy the TLS ciphers", "net/tls.go"), change("c", "Restyle", "web/barcode.css")):
+        [finding] = correlate_changes([only], onset, None, (), [said])
+        assert finding.verdict == "coincides"
+
+
 def test_what_worked_for_long_needs_a_reason_to_be_blamed() -> None:
     only = change("b", "Sort the depot list by name", "depots/listing.py", before_s=1500)
     onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
