@@ -39,7 +39,8 @@ class Healing(_Frozen):
     """How healing will be judged: `indicator` of `service` stays below `threshold` for `hold_s` seconds within
     `window_s`.
 
-    `worse_than` ends the wait early as not healed: the value above which the action made it worse.
+    `worse_than` ends the wait early as not healed: the value above which the action made it worse. What was measured in
+    the first `settle_s` seconds says nothing: after an undo the indicator looks well for as long as it looks back.
     """
 
     service: str
@@ -50,6 +51,7 @@ class Healing(_Frozen):
     worse_than: float
     hold_s: float
     window_s: float
+    settle_s: float = 0.0
 
 
 class Plan(_Frozen):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from store.ids import ApprovalId, InvestigationId, TenantId
+from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 
 
 class Reporter(Protocol):
@@ -31,3 +31,6 @@ class Reporter(Protocol):
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         """Healed, not healed, failed or unknown: the last message of the normal path."""
+
+    async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
+        """The incident is over: its messages say so, and offer no ending any more."""

@@ -280,9 +280,10 @@ class ChartSeries(Stored):
 
 
 class Chart(Stored):
-    """At most 20 points a series: what Slack's native chart takes."""
+    """At most 20 points a series: what Slack's native chart takes. `unit` is "" in what older versions stored."""
 
     title: str
+    unit: Literal["", "ratio", "seconds", "count", "bytes", "per_second"] = ""
     series: tuple[ChartSeries, ...]
 
 

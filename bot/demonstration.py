@@ -277,6 +277,7 @@ async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -
     first_s = await first
     await stage.shop.reset()
     said = [m for m in stage.workspace.messages(CHANNEL, thread) if m.user == stage.workspace.bot_user_id]
+    await _resolve(stage, thread)
     cause = (run.verdict or {}).get("cause") or {} if run else {}
     causal = cause.get("change") if cause.get("change_verdict") == "cause" else None
     found = await _artifacts(stage, run)
@@ -299,6 +300,19 @@ async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -
         messages=sum(1 for m in said if not m.ephemeral_for),
         pushes=stage.workspace.pushes(CHANNEL, thread),
     )
+
+
+async def _resolve(stage: Stage, thread: str) -> None:
+    """The person on call says that it is over, so that what breaks next is another incident."""
+
+    async def over() -> bool | None:
+        channel = stage.workspace.channels[CHANNEL.removeprefix("#")].id
+        async with stage.database.tenant(stage.tenant, readonly=True) as s:
+            incident = await incidents.incident_for_thread(s, channel, thread)
+        return True if incident is None or not incident.is_open else None
+
+    await stage.workspace.post(PERSON, CHANNEL, "@autoheal resolve", thread)
+    await _poll(over, _SHOWN_S)
 
 
 async def _follow(stage: Stage, thread: str, started: float) -> tuple[float, Investigation | None, list[Approval]]:

@@ -449,14 +449,22 @@ async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: s
             finished_at=rt.clock(),
         )
         if moved:
-            if state is ApprovalState.HEALED:
-                await incidents.set_incident_status(s, approval.incident_id, "mitigated")
-                await events.emit(s, "ai.autoheal.incident.mitigated.v1", approval.incident_id, {"by": approval_id})
+            await _incident_follows(s, approval, state)
             await events.emit(s, f"ai.autoheal.remediation.{word}.v1", approval_id, {"last": outcome["last"]})
             actor = Actor(type="agent", id="autoheal")
             details = {"word": word, "last": outcome["last"]}
             await audit.record(s, actor=actor, action="agent.effect.verified", target=approval_id, details=details)
     return word
+
+
+async def _incident_follows(s: TenantSession, approval: Approval, state: ApprovalState) -> None:
+    """Healed, it is mitigated; broken again after an undo, it is worked on again."""
+    incident, by = approval.incident_id, {"by": approval.id}
+    if state is ApprovalState.HEALED and await incidents.mitigate_incident(s, incident):
+        await events.emit(s, "ai.autoheal.incident.mitigated.v1", incident, by)
+    broken = state is ApprovalState.NOT_HEALED and approval.undo_of is not None
+    if broken and await incidents.work_on_incident(s, incident):
+        await events.emit(s, "ai.autoheal.incident.reopened.v1", incident, by)
 
 
 async def time_left(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> str:

@@ -63,6 +63,22 @@ def criteria(symptom: Symptom | None, pace: Pace) -> Healing | None:
     )
 
 
+def criteria_of_undo(healing: Healing | None, last: float | None) -> Healing | None:
+    """An undo is measured like any remedy, by the same indicator. `last` is how it was measured last. Where it was
+    well, the undo must not break it; where it was not, the undo is to heal it.
+    """
+    if healing is None:
+        return None
+    before = healing.before if last is None else last
+    if before <= healing.threshold:
+        return healing.model_copy(
+            update={"before": before, "worse_than": healing.threshold, "settle_s": _LOOKS_BACK.total_seconds()}
+        )
+    worse = before * _CLEARLY_WORSE
+    most = min(worse, 1.0) if healing.unit == "ratio" else worse
+    return healing.model_copy(update={"before": before, "worse_than": most, "settle_s": 0.0})
+
+
 async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, seconds: float) -> Reading | None:
     """The mean over the last `seconds`, or None when nothing could be measured."""
     now = rt.clock()
@@ -87,7 +103,8 @@ def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: da
     window. Without a reading from the window's last part it is unknown: what was seen long before says nothing of now.
     """
     hold = timedelta(seconds=healing.hold_s)
-    since = [reading for reading in readings if reading.at > applied_at]
+    settles = timedelta(seconds=healing.settle_s)
+    since = [reading for reading in readings if reading.at > applied_at + settles]
     good_since = _held_since(since, hold, lambda value: value <= healing.threshold)
     if good_since is not None and since[-1].at - good_since >= hold:
         return Healed.HEALED

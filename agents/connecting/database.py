@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from agents.english import counted
 from agents.evidence.database.digest import tell_events, tell_metrics
 from agents.evidence.database.types import Series, Shape
 from agents.rows import Logged, Moved, Searched
@@ -47,7 +48,7 @@ class DatabaseTools:
         lines = tell_events(await self._database.read_events())
         rows = tuple(Logged(service=self._database.instance, example=line, line=line) for line in lines)
         text = "\n".join(lines) or "no events"
-        return ToolOutput(text=text, rows=rows or (self._nothing(text),), summary=f"{len(lines)} lines")
+        return ToolOutput(text=text, rows=rows or (self._nothing(text),), summary=counted(len(lines), "line"))
 
     def _nothing(self, line: str) -> Searched:
         what = "metrics that left their usual range" if line != "no events" else "events"

@@ -44,11 +44,11 @@ def data_visualization(title: str, series: Sequence[Series], *, onset: Onset | N
     bounds = _bounds(start, end, onset, MAX_POINTS)
     drawn = []
     categories = _labels(bounds[:-1])
-    names: set[str] = set()
-    for row, times, values in cleaned:
+    names = _names([row for row, _, _ in cleaned])
+    for name, (_, times, values) in zip(names, cleaned, strict=True):
         filled = _fill(dict(_sample(times, values, bounds)), categories)
         data = [{"label": label, "value": value} for label, value in zip(categories, filled, strict=True)]
-        drawn.append({"name": _name(row, names), "data": data})
+        drawn.append({"name": name, "data": data})
     unit = cleaned[0][0].unit or "value"
     axis = {"categories": categories, "x_label": "UTC", "y_label": unit[:MAX_LABEL]}
     return {
@@ -110,14 +110,36 @@ def _fill(known: dict[str, float], categories: Sequence[str]) -> list[float]:
     return filled
 
 
-def _name(series: Series, taken: set[str]) -> str:
-    """A unique series name of at most 20 characters."""
-    full = f"{series.service} {series.indicator}"
-    name = full if len(full) <= MAX_LABEL else f"{full[: MAX_LABEL - 1].rstrip()}…"
+def _names(rows: Sequence[Series]) -> list[str]:
+    """What tells the series apart and fits whole: the service, else what is measured of it, else both."""
+    for told in (_service, _thing, _both):
+        names = [told(row) for row in rows]
+        if len(set(names)) == len(names) and all(0 < len(name) <= MAX_LABEL for name in names):
+            return names
+    taken: set[str] = set()
+    return [_cut(_both(row), taken) for row in rows]
+
+
+def _service(row: Series) -> str:
+    return row.service
+
+
+def _thing(row: Series) -> str:
+    """The called side, the route or the statistic."""
+    return row.peer or row.indicator.removeprefix("error ratio").removeprefix("latency").strip()
+
+
+def _both(row: Series) -> str:
+    return f"{row.service} {_thing(row) or row.indicator}".strip()
+
+
+def _cut(name: str, taken: set[str]) -> str:
+    """A unique name where even the shortest is too long."""
+    short = name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 1].rstrip()}…"
     place = 2
-    while name in taken:
+    while short in taken:
         suffix = f" {place}"
-        name = f"{(series.indicator or full)[: MAX_LABEL - len(suffix)]}{suffix}"
+        short = f"{name[: MAX_LABEL - len(suffix) - 1]}…{suffix}"
         place += 1
-    taken.add(name)
-    return name
+    taken.add(short)
+    return short

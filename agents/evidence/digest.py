@@ -217,6 +217,7 @@ def changed(finding: ChangeFinding) -> Changed:
         version=change.version or "",
         previous_version=change.previous_version or "",
         summary=summary,
+        author=change.author,
         files=change.paths,
         verdict=finding.verdict,
         before_onset_s=ahead,

@@ -114,6 +114,7 @@ class Change:
     version: str | None = None
     previous_version: str | None = None
     summary: str = ""
+    author: str = ""
     paths: tuple[str, ...] = ()
     link: str | None = None
     """The vendor's page about it."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agents.permission import Denied, Person
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_id
-from store.incidents import Sight
+from store.incidents import Ending, Incident, Sight
 from store.incidents.approvals import Approval, Decision
 from store.secrets.redaction import Redacted
 
@@ -38,13 +38,14 @@ def run_asked_for(tenant: TenantId, channel_id: str, source_ts: str) -> Investig
 
 @dataclass(frozen=True, kw_only=True)
 class Investigating:
-    """The run that answers. `joined` when one was already under way for this thread or symptom."""
+    """The run that answers, and where. `joined` when it was there already; `number` is its incident's."""
 
     investigation_id: InvestigationId
     incident_id: IncidentId
     joined: bool
     channel_id: str
     thread_ts: str
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,4 +111,14 @@ class Desk(Protocol):
         self, person: Person, investigation: InvestigationId, *, service: str, source_ts: str
     ) -> Done | NothingToDo | Denied: ...
 
-    async def feedback(self, person: Person, investigation: InvestigationId, *, positive: bool) -> Done | Denied: ...
+    async def feedback(
+        self, person: Person, investigation: InvestigationId, *, positive: bool, remark: Redacted | None = None
+    ) -> Done | Denied:
+        """`remark` is what the person said was wrong."""
+
+    async def end_incident(
+        self, person: Person, incident: IncidentId, *, ending: Ending
+    ) -> Done | NothingToDo | Denied: ...
+
+    async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
+        """An alert is over: its incident as it is now, None where nothing changed."""

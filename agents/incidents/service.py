@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from agents.approvals import approval as approval_life
+from agents.approvals.healing import criteria_of_undo
 from agents.errors import AgentError
 from agents.incidents import requests
 from agents.incidents.requests import Ask, Done, Investigating, NothingToDo
-from agents.language.alerts import read_alert, service_of
-from agents.language.service_names import names_in
+from agents.incidents.same_incident import Known, Reported, read_known, read_report, same_incident
+from agents.language.alerts import service_of
 from agents.permission import (
     Allowed,
     Denied,
@@ -33,13 +34,12 @@ from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
 from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
-from store.incidents import Incident, Sight, approvals, conversations, feedback, investigations
+from store.incidents import Ending, Incident, Sight, approvals, conversations, feedback, investigations
 from store.incidents.approvals import Approval, ApprovalState, Decision
 from store.people import users
 from store.secrets.redaction import Redacted
 
 _UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
-_RECURS: Final = timedelta(days=1)
 _SETTLES: Final = timedelta(minutes=30)
 _TITLE_MAX: Final = 120
 _SIGHT_S: Final = 3.0
@@ -55,29 +55,30 @@ class FrontDesk:
         self._sees = sees
 
     async def investigate(self, person: Person, ask: Ask) -> Investigating | Denied:
-        """Start a run, or join the one of this thread or of the same open symptom. The same message starts once."""
+        """Start a run, or join the one that is under way. Which incident it is says `same_incident`; a new run of one
+        that exists stands in that one's thread. The same message starts once.
+        """
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
         run_id = requests.run_asked_for(person.tenant_id, ask.channel_id, ask.source_ts)
-        sight = await self._sight(person, ask)
         toolbox = await self._rt.toolbox_for(person.tenant_id)
         about = service_of(str(ask.question), toolbox.service_names(), toolbox.spellings())
+        reported = await self._reported(person, ask)
+        sight = await self._sight(person, ask, reported)
         dead: set[InvestigationId] = set()
         while True:
             async with self._rt.db.tenant(person.tenant_id) as s:
                 known = await investigations.investigation(s, run_id)
-                running = await self._joined(s, ask, sight, but_not=dead) if known is None else None
-                before = await self._recurring(s, ask, sight) if running is None and known is None else None
-                if before is not None:
-                    if (last := await self._lately(s, before)) is not None:
-                        return last
-                    ask = replace(ask, channel_id=before.channel_id, thread_ts=before.thread_ts)
+                same = same_incident(reported, await read_known(s, reported.at), sight) if known is None else None
+                running = _joins(ask, same, self._rt.clock(), but_not=dead)
                 if running is None:
+                    if same is not None:
+                        ask = replace(ask, channel_id=same.incident.channel_id, thread_ts=same.incident.thread_ts)
                     incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None, about=about)
                     break
-            if await self._is_alive(person, running.investigation_id):
-                return running
-            dead.add(running.investigation_id)
+            if not running.is_running or await self._is_alive(person, running.answer.investigation_id):
+                return running.answer
+            dead.add(running.answer.investigation_id)
         await self._rt.queue.enqueue(
             "investigate",
             workflow_id=workflow_id(person.tenant_id, "investigate", run_id),
@@ -91,21 +92,31 @@ class FrontDesk:
             joined=False,
             channel_id=ask.channel_id,
             thread_ts=ask.thread_ts,
+            number=incident.number,
         )
 
-    async def _sight(self, person: Person, ask: Ask) -> Sight:
+    async def _reported(self, person: Person, ask: Ask) -> Reported:
+        toolbox = await self._rt.toolbox_for(person.tenant_id)
+        return read_report(
+            str(ask.question),
+            toolbox.service_names(),
+            toolbox.spellings(),
+            alert=ask.alert,
+            channel_id=ask.channel_id,
+            thread_ts=ask.thread_ts,
+            at=self._rt.clock(),
+        )
+
+    async def _sight(self, person: Person, ask: Ask, reported: Reported) -> Sight:
         """Of the channels where the same is looked into: whoever asks joins only what they may see. Who cannot be told
         soon whether they may gets a run of their own.
         """
         here = Sight(channels=frozenset({ask.channel_id}))
         if self._sees is None:
             return here
-        same: set[str] = set()
         async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
-            for run in await investigations.running_investigations(s):
-                about = await incidents.incident(s, run.incident_id)
-                if about is not None and _same_symptom(str(ask.question), str(run.question), about.service):
-                    same.add(about.channel_id)
+            known = await read_known(s, reported.at)
+        same = {one.incident.channel_id for one in known if same_incident(reported, [one]) is not None}
         if not same - here.channels:
             return here
         try:
@@ -132,6 +143,9 @@ class FrontDesk:
                 await incidents.set_service(s, incident.id, Redacted.ours(about))
             await events.emit(s, "ai.autoheal.incident.opened.v1", incident.id, {"number": incident.number})
             await self._noted(s, person, "incident.opened", incident.id, {"number": incident.number})
+        if await incidents.work_on_incident(s, incident.id):
+            await events.emit(s, "ai.autoheal.incident.reopened.v1", incident.id, {"number": incident.number})
+            await self._noted(s, person, "incident.reopened", incident.id, {"number": incident.number})
         last = await investigations.latest_investigation(s, incident.id)
         busy = await investigations.count_running(s)
         conversation = await conversations.conversation(s, channel_id=ask.channel_id, thread_ts=ask.thread_ts)
@@ -150,51 +164,6 @@ class FrontDesk:
             await events.emit(s, "ai.autoheal.investigation.queued.v1", run.id, {"incident": incident.id})
             await self._noted(s, person, "investigation.requested", run.id, {"incident": incident.id})
         return incident, busy
-
-    async def _recurring(self, s: TenantSession, ask: Ask, sight: Sight) -> Incident | None:
-        """The open incident of the same alert in the same channel, if there is one of the last day."""
-        if ask.alert is None:
-            return None
-        since = self._rt.clock() - _RECURS
-        for incident in await incidents.visible_incidents(s, sight):
-            if incident.channel_id != ask.channel_id or incident.opened_at < since:
-                continue
-            same_name = read_alert(str(incident.title)).identity == ask.alert
-            if same_name or ask.alert == f"service:{incident.service}":
-                return incident
-        return None
-
-    async def _lately(self, s: TenantSession, incident: Incident) -> Investigating | None:
-        """The incident's last run, if it is so young that the same alert brings nothing new."""
-        last = await investigations.latest_investigation(s, incident.id)
-        if last is None or last.created_at < self._rt.clock() - _SETTLES:
-            return None
-        return Investigating(
-            investigation_id=last.id,
-            incident_id=incident.id,
-            joined=True,
-            channel_id=incident.channel_id,
-            thread_ts=incident.thread_ts,
-        )
-
-    async def _joined(
-        self, s: TenantSession, ask: Ask, sight: Sight, *, but_not: Container[InvestigationId]
-    ) -> Investigating | None:
-        """The open investigation that answers this already: same thread, or the same words or service elsewhere."""
-        for run in await investigations.running_investigations(s):  # few, while the incidents of the past are many
-            incident = await incidents.incident(s, run.incident_id)
-            if incident is None or run.id in but_not or not sight.covers(incident.channel_id):
-                continue
-            same_thread = (incident.channel_id, incident.thread_ts) == (ask.channel_id, ask.thread_ts)
-            if same_thread or _same_symptom(str(ask.question), str(run.question), incident.service):
-                return Investigating(
-                    investigation_id=run.id,
-                    incident_id=incident.id,
-                    joined=True,
-                    channel_id=incident.channel_id,
-                    thread_ts=incident.thread_ts,
-                )
-        return None
 
     async def _is_alive(self, person: Person, run: InvestigationId) -> bool:
         """Whether somebody who joins this run gets an answer. One that a crash left behind is brought to life; one that
@@ -397,13 +366,13 @@ class FrontDesk:
         if found.state not in _UNDOABLE or not plan.reversible:
             return NothingToDo(reason="There is nothing to undo here.")
         if plan.undo_until is not None and self._rt.clock() > plan.undo_until:
-            return NothingToDo(reason=f"The undo was open until {plan.undo_until:%H:%M} UTC.")
+            return NothingToDo(reason=f"The undo was possible until {plan.undo_until:%H:%M} UTC.")
         reason = PlanReason(
-            cause=f"Undo of: {plan.title}",
+            cause=f"Takes back: {plan.title}",
             confidence="none",
             evidence=(),
             requested_by=person.slack_user_id,
-            healing=None,
+            healing=criteria_of_undo(plan.healing, (found.outcome or {}).get("last")),
         )
         try:
             undo = await discover_remediations()[plan.remediation].undo(
@@ -464,7 +433,9 @@ class FrontDesk:
             await self._noted(s, person, "effect.verified", approval, {"kept": True})
         return Done()
 
-    async def feedback(self, person: Person, investigation: InvestigationId, *, positive: bool) -> Done | Denied:
+    async def feedback(
+        self, person: Person, investigation: InvestigationId, *, positive: bool, remark: Redacted | None = None
+    ) -> Done | Denied:
         async with self._rt.db.tenant(person.tenant_id) as s:
             if await investigations.investigation(s, investigation) is None:
                 return Denied("This investigation does not exist in your workspace.")
@@ -472,9 +443,77 @@ class FrontDesk:
             await feedback.record_feedback(
                 s, investigation_id=investigation, by=person.user_id, positive=positive, at=now
             )
+            if remark is not None:
+                await feedback.record_remark(s, investigation_id=investigation, by=person.user_id, remark=remark)
             await events.emit(s, "ai.autoheal.feedback.given.v1", investigation, {"positive": positive})
             await self._noted(s, person, "feedback.given", investigation, {"positive": positive})
         return Done()
+
+    async def end_incident(
+        self, person: Person, incident: IncidentId, *, ending: Ending
+    ) -> Done | NothingToDo | Denied:
+        """A person says that it is over. What still runs is stopped, and what waits for a decision is withdrawn."""
+        if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
+            return denied
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            found = await incidents.incident(s, incident)
+            if found is None:
+                return Denied("This incident does not exist in your workspace.")
+            if not await incidents.resolve_incident(s, incident, status=ending, by=person.user_id):
+                return NothingToDo(reason=f"#{found.number} has ended already.")
+            details = {"number": found.number, "as": ending}
+            await events.emit(s, "ai.autoheal.incident.resolved.v1", incident, details)
+            await self._noted(s, person, "incident.resolved", incident, details)
+        await self._close_down(person, incident)
+        return Done()
+
+    async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
+        """An alert is over. Its incident is mitigated; it is resolved where a person closed the alert. None where there
+        is no such open incident.
+        """
+        if isinstance(check(person.role, Permission.INVESTIGATE), Denied):
+            return None
+        reported = await self._reported(person, ask)
+        sight = Sight(channels=frozenset({ask.channel_id}))
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            same = same_incident(reported, await read_known(s, reported.at), sight)
+            if same is None or not same.incident.is_open:
+                return None
+            incident, details = same.incident, {"number": same.incident.number, "by": "alert"}
+            if by_person:
+                moved = await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
+            else:
+                moved = await incidents.mitigate_incident(s, incident.id)
+            if not moved:
+                return None
+            verb = "resolved" if by_person else "mitigated"
+            await events.emit(s, f"ai.autoheal.incident.{verb}.v1", incident.id, details)
+            await self._noted(s, person, f"incident.{verb}", incident.id, details)
+            ended = await incidents.incident(s, incident.id)
+        if by_person:
+            await self._close_down(person, incident.id)
+        return ended
+
+    async def _close_down(self, person: Person, incident: IncidentId) -> None:
+        """After its end: nothing of it goes on, and its messages say so."""
+        tenant = person.tenant_id
+        async with self._rt.db.tenant(tenant) as s:
+            running = await investigations.running_investigations(s, of=[incident])
+            waiting = await approvals.open_approvals(s, of=[incident])
+            withdrawn: list[Approval] = []
+            for one in waiting:
+                over = {ApprovalState.PROPOSED}
+                now = self._rt.clock()
+                if await approvals.advance(s, one.id, to=ApprovalState.CANCELLED, expect=over, finished_at=now):
+                    await events.emit(s, "ai.autoheal.approval.cancelled.v1", one.id)
+                    await self._noted(s, person, "approval.cancelled", one.id, {"incident": incident})
+                    withdrawn.append(one)
+        for run in running:
+            await self.stop(person, run.id)
+        for one in withdrawn:
+            await self._rt.reporter.approval_changed(tenant, one.id)
+            await self._wake(person, replace(one, state=ApprovalState.CANCELLED))
+        await self._rt.reporter.ended(tenant, incident)
 
     async def _wake(self, person: Person, decided: Approval) -> None:
         """Wakes the waiting workflow, which reads the decision from the store. Repeating it wakes it once."""
@@ -500,10 +539,28 @@ def _title(question: str) -> str:
     return line if len(line) <= _TITLE_MAX else f"{line[: _TITLE_MAX - 1]}…"
 
 
-def _same_symptom(asked: str, running: str, service: str | None) -> bool:
-    """The same words again, or a question about the service under investigation, however it is written."""
-    same_words = " ".join(asked.lower().split()) == " ".join(running.lower().split())
-    return same_words or (service is not None and bool(names_in(asked, [service])))
+@dataclass(frozen=True, kw_only=True)
+class _Join:
+    answer: Investigating
+    is_running: bool
+
+
+def _joins(ask: Ask, same: Known | None, now: datetime, *, but_not: Container[InvestigationId]) -> _Join | None:
+    """The run that answers this already: one under way, or of an alert that fired again soon after the last run."""
+    if same is None or same.run is None or same.run.id in but_not:
+        return None
+    quiet = ask.alert is not None and same.incident.is_open and now - same.run.created_at <= _SETTLES
+    if not (same.is_running or quiet):
+        return None
+    answer = Investigating(
+        investigation_id=same.run.id,
+        incident_id=same.incident.id,
+        joined=True,
+        channel_id=same.incident.channel_id,
+        thread_ts=same.incident.thread_ts,
+        number=same.incident.number,
+    )
+    return _Join(answer=answer, is_running=same.is_running)
 
 
 def _decided_sentence(found: Approval, slack_user: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
+from agents.english import counted
 from agents.evidence.changes import correlate_changes
 from agents.evidence.chart import data_visualization
 from agents.evidence.digest import (
@@ -117,7 +118,7 @@ def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
         text=digest.text,
         rows=_within(digest.rows, gathered.window, None),
         facts={"changes": [_change_facts(finding) for finding in findings]},
-        summary=f"{len(findings)} changes, {near} shortly before the onset" if findings else "no changes",
+        summary=f"{counted(len(findings), 'change')}, {near} shortly before the onset" if findings else "no changes",
     )
 
 
@@ -309,7 +310,7 @@ def _symptom_facts(symptom: Anomaly, onset: Onset | None) -> dict[str, Any]:
         "service": symptom.service,
         "indicator": indicator_key(symptom.indicator, symptom.peer),
         "family": symptom.family,
-        "unit": _UNITS.get(symptom.unit, "per_second" if symptom.unit.endswith("/s") else "count"),
+        "unit": _unit(symptom.unit),
         "before": symptom.baseline,
         "now": symptom.current,
         "onset": onset.at.isoformat() if onset else None,
@@ -328,7 +329,23 @@ def _chart(ranking: Ranking, series: Sequence[Series]) -> dict[str, Any] | None:
         return None
     since = ranking.onset.at - timedelta(minutes=3) if ranking.onset else None
     cut = [_since(s, since.timestamp() if since else 0.0) for s in chosen[:_CHARTED]]
-    return data_visualization(f"{wanted[0].service}: {wanted[0].indicator}", cut, onset=ranking.onset)
+    block = data_visualization(_chart_title(wanted[0]), cut, onset=ranking.onset)
+    return {**block, "unit": _unit(wanted[0].unit)}
+
+
+def _chart_title(anomaly: Anomaly) -> str:
+    """What is drawn, for people: `Failed /checkout requests`, `Time taken by /orders`."""
+    name = anomaly.indicator.removesuffix(" mean").removesuffix(" p95")
+    if anomaly.unit == "ratio" and name.startswith("error ratio"):
+        route = name.removeprefix("error ratio").strip()
+        return f"Failed {f'{route} ' if route else ''}{'calls' if anomaly.peer else 'requests'}"
+    if anomaly.unit == "s" and name.startswith("latency"):
+        return f"Time taken by {name.removeprefix('latency').strip() or ('calls' if anomaly.peer else 'requests')}"
+    return f"{anomaly.service}: {anomaly.indicator}"
+
+
+def _unit(unit: str) -> str:
+    return _UNITS.get(unit, "per_second" if unit.endswith("/s") else "count")
 
 
 def _same(series: Series, anomaly: Anomaly) -> bool:
@@ -353,7 +370,7 @@ def _ranking_line(ranking: Ranking) -> str:
     if not ranking.quiet and ranking.onset is None:
         return "nothing was measured before that it could be compared with"
     if ranking.quiet or ranking.onset is None:
-        return "nothing left its normal range"
+        return "nothing abnormal was measured"
     first = ranking.causes[0] if ranking.causes else None
     since = f"since {ranking.onset.at:%H:%M:%S}"
     if first is None:

@@ -15,6 +15,8 @@ from agents.investigation.case import Case
 from agents.investigation.coverage import abstention, look_back
 from agents.investigation.investigation_tools import STRANGERS
 from agents.models.claude_history import BY_OTHERS
+from agents.rows import Unread
+from agents.rows.stored import rows_of
 from agents.runtime import Runtime
 from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
 from store import audit, incidents
@@ -133,7 +135,9 @@ def gaps(case: Case, toolbox: Toolbox) -> list[str]:
     """What could not be read: named whatever the model says."""
     found = [f"{kind} not connected" for kind in toolbox.missing()]
     for artifact in case.artifacts:
-        found.extend(str(artifact.facts["gap"]).split("; ") if artifact.facts.get("gap") else [])
+        told = [str(gap) for gap in artifact.facts.get("gaps") or ()]
+        told = told or [row.reason for row in rows_of(artifact.facts) if isinstance(row, Unread)]
+        found.extend(told or ([str(artifact.facts["gap"])] if artifact.facts.get("gap") else []))
     return list(dict.fromkeys(found))
 
 
@@ -154,6 +158,7 @@ def _chart(block: Mapping[str, Any] | None) -> Chart | None:
         return None
     return Chart(
         title=block["title"],
+        unit=block.get("unit", ""),
         series=tuple(
             ChartSeries(name=row["name"], points=tuple((p["label"], p["value"]) for p in row["data"]))
             for row in block["chart"]["series"]

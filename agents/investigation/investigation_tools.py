@@ -16,6 +16,7 @@ from pydantic import Field
 
 from agents.connecting.connector import Diff, altered_row
 from agents.connecting.toolbox import Toolbox
+from agents.english import counted
 from agents.errors import BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.investigation import analysis
@@ -237,7 +238,7 @@ class InvestigationTools:
             rows=(altered,),
             facts=facts,
             gap=None if diff.whole else f"the diff of {change.id} was cut: files that machines write come last in it",
-            summary=f"{len(diff.paths)} file{'' if len(diff.paths) == 1 else 's'} changed",
+            summary=f"{counted(len(diff.paths), 'file')} changed",
         )
 
     @tool()
@@ -251,7 +252,7 @@ class InvestigationTools:
         rest = len(text) - arguments.offset - len(page)
         return ToolOutput(
             text=f"{page}\n({rest} more characters)" if rest > 0 else page,
-            summary=f"{len(page)} characters of {result.id}",
+            summary=f"{counted(len(page), 'character')} of {result.id}",
         )
 
     @tool()

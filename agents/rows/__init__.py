@@ -71,7 +71,10 @@ class Suspect(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Row):
-    """A deployment or another change. `before_onset_s` is negative after the onset; None where no onset is known."""
+    """A deployment or another change. `before_onset_s` is negative after the onset; None where no onset is known.
+
+    `author` is for people: no result prints it, so no model reads it.
+    """
 
     change: str
     at: datetime
@@ -79,6 +82,7 @@ class Changed(Row):
     version: str = ""
     previous_version: str = ""
     summary: str = ""
+    author: str = ""
     files: tuple[str, ...] = ()
     verdict: str = ""
     before_onset_s: float | None = None

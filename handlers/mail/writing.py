@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError
 from agents.remediation import Plan
 from agents.reporter import Reporter
 from agents.verdict import Verdict
+from handlers.slack.blocks.card import Card
 from handlers.slack.blocks.outcome import outcome
 from handlers.slack.context import Mouth, SlackClients
 from handlers.slack.notices import Notices
@@ -27,7 +28,7 @@ from handlers.slack.visibility import members_alone
 from store import incidents
 from store.database.session import Database, TenantSession
 from store.errors import NotFound
-from store.ids import ApprovalId, InvestigationId, TenantId
+from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 from store.incidents import Incident, approvals, investigations
 from store.people import accounts, users
 from store.people.mails import write_mail
@@ -87,7 +88,7 @@ class MailedReporter:
         await self._told.outcome(tenant, approval)
         async with self._db.tenant(tenant, readonly=True) as s:
             found = await approvals.approval(s, approval)
-            message = None if found is None else outcome(found, Plan.model_validate(found.plan))
+            message = None if found is None else outcome(Card(approval=found, plan=Plan.model_validate(found.plan)))
             incident = None if found is None else await incidents.incident(s, found.incident_id)
             if found is None or message is None or incident is None:
                 return
@@ -95,9 +96,12 @@ class MailedReporter:
             incident=incident,
             key=f"outcome:{approval}:{found.state}",
             subject=f"[Autoheal] Incident {incident.number}: {message.text}",
-            body=f"{message.text}\n\nTimes are UTC. {_WHERE}",
+            body=f"{message.text}\n\n{_WHERE}",
         )
         await self._mail(tenant, letter)
+
+    async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
+        await self._told.ended(tenant, incident)
 
     async def _mail(self, tenant: TenantId, letter: _Letter) -> None:
         may_read = await self._readers(tenant, letter.incident)  # asks Slack, so it comes before the transaction

@@ -59,6 +59,7 @@ async def show_home(person: Person, office: Office) -> None:
             questions=questions if may_connect else 0,
             undelivered=undelivered,
             asked_in_vain=sight.asked_in_vain,
+            now=office.clock(),
         )
     )
     await _publish(person.tenant_id, person.slack_user_id, view, office)

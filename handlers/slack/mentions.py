@@ -15,19 +15,21 @@ from typing import Any, Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from agents.incidents.requests import Ask, Done, NothingToDo, run_asked_for
+from agents.incidents.requests import Ask, Done, Investigating, NothingToDo, run_asked_for
 from agents.language.alerts import read_alert
 from agents.language.spoken_time import told_in_utc
 from agents.permission import Denied, Permission, Person, check
+from handlers.slack.blocks.message import said
 from handlers.slack.commands.help import help_text
 from handlers.slack.context import Office, Reply, thread_link
+from handlers.slack.endings import end
 from handlers.slack.inbound.arrival import ChannelMessage, Message
 from handlers.slack.inbound.intent import read_intent
 from handlers.slack.inbound.payload import read_text
 from handlers.slack.investigation_lookup import run_of_thread
 from handlers.slack.summary import read_status, summary
 from handlers.slack.visibility import ASKED_IN_VAIN
-from store.incidents import Sight, incident_for_thread, visible_incidents
+from store.incidents import Ending, Incident, Sight, incident_for_thread, visible_incidents
 from store.incidents.conversations import conversation, record_chat
 from store.incidents.investigations import Investigation
 from store.secrets.redaction import Redacted
@@ -52,6 +54,10 @@ async def answer_message(person: Person, message: Message, words: str, reply: Re
             await _tell_status(person, message, reply, office)
         case "stop":
             await _stop(person, message, reply, office)
+        case "resolve":
+            await _end(person, message, "resolved", reply, office)
+        case "false_alarm":
+            await _end(person, message, "false_alarm", reply, office)
         case "nothing":
             return  # thanks and emoji need no answer
         case "ask":
@@ -59,18 +65,62 @@ async def answer_message(person: Person, message: Message, words: str, reply: Re
 
 
 async def triage_alert(person: Person, message: ChannelMessage, office: Office) -> None:
-    """An alert by another bot in a triage channel starts an investigation under it; a refusal has no reader.
+    """An alert by another bot in a triage channel starts an investigation under it, or joins its incident and is told
+    so in its own thread. One that is over mitigates its incident, or ends it where a person closed it.
 
-    What is over, acknowledged, a digest, a sign of life or other news starts nothing. An alert of an open incident
-    belongs there.
+    What is acknowledged, a digest, a sign of life or other news starts nothing. A refusal has no reader.
     """
     question = await _redacted(person, message.text, office)
     toolbox = await office.toolbox_for(person.tenant_id)
     alert = read_alert(str(question), toolbox.service_names(), toolbox.spellings())
-    if question.strip():
-        await _keep(person, message, question, "alert", office)
-        if alert.kind == "firing":
-            await office.desk.investigate(person, replace(_ask_for(message, question), alert=alert.identity))
+    if not question.strip():
+        return
+    await _keep(person, message, question, "alert", office)
+    ask = replace(_ask_for(message, question), alert=alert.identity)
+    if alert.kind == "firing":
+        answer = await office.desk.investigate(person, ask)
+        if isinstance(answer, Investigating) and not _stands_in(answer.channel_id, answer.thread_ts, message):
+            where = await _link_to(person, answer.channel_id, answer.thread_ts, f"#{answer.number}", office)
+            await _under(message, f"This belongs to {where}, which is looked into there.", office, person)
+    elif alert.kind == "resolved":
+        ended = await office.desk.alert_ended(person, ask, by_person=alert.closed_by_person)
+        if ended is not None:
+            await _tell_ended(person, message, ended, office)
+
+
+async def _tell_ended(person: Person, message: ChannelMessage, ended: Incident, office: Office) -> None:
+    """In the incident's thread, and in the alert's own where that is another."""
+    how = "was closed" if ended.status == "resolved" else "has recovered"
+    await office.mouth.post(
+        person.tenant_id,
+        key=f"alert_ended:{message.channel_id}:{message.ts}",
+        channel=ended.channel_id,
+        thread_ts=ended.thread_ts,
+        message=said(f"The alert {how}: this incident is *{ended.status}*."),
+    )
+    if not _stands_in(ended.channel_id, ended.thread_ts, message):
+        where = await _link_to(person, ended.channel_id, ended.thread_ts, f"#{ended.number}", office)
+        await _under(message, f"This belongs to {where}, which is {ended.status} now.", office, person)
+
+
+def _stands_in(channel_id: str, thread_ts: str, message: Message) -> bool:
+    return (channel_id, thread_ts) == (message.channel_id, message.thread)
+
+
+async def _link_to(person: Person, channel_id: str, ts: str, label: str, office: Office) -> str:
+    client = await office.clients.client_for(person.tenant_id)
+    return await thread_link(client, channel_id=channel_id, ts=ts, label=label)
+
+
+async def _under(message: Message, words: str, office: Office, person: Person) -> None:
+    """In the thread of the message itself, once."""
+    await office.mouth.post(
+        person.tenant_id,
+        key=f"joined:{message.channel_id}:{message.ts}",
+        channel=message.channel_id,
+        thread_ts=message.thread,
+        message=said(words),
+    )
 
 
 async def thread_is_ours(person: Person, message: Message, office: Office) -> bool:
@@ -98,12 +148,11 @@ async def _ask(person: Person, message: Message, words: str, reply: Reply, offic
         await reply.privately(answer.reason)
         return
     await _keep(person, message, text, "mention", office)
-    if answer.joined and (answer.channel_id, answer.thread_ts) != (message.channel_id, message.thread):
-        client = await office.clients.client_for(person.tenant_id)
-        link = await thread_link(
-            client, channel_id=answer.channel_id, ts=answer.thread_ts, label="in the thread where I am on it"
-        )
-        await reply.aloud(f"I am looking into this already: follow it {link}.", thread_ts=message.thread)
+    if not _stands_in(answer.channel_id, answer.thread_ts, message):
+        label = f"in the thread of #{answer.number}"
+        link = await _link_to(person, answer.channel_id, answer.thread_ts, label, office)
+        lead = "I am looking into this already" if answer.joined else "This incident is open, so I look again there"
+        await reply.aloud(f"{lead}: follow it {link}.", thread_ts=message.thread)
 
 
 def _ask_for(message: Message, question: Redacted) -> Ask:
@@ -122,6 +171,15 @@ async def _stop(person: Person, message: Message, reply: Reply, office: Office) 
             await reply.privately("Stopping. What was found so far stays here.")
         case NothingToDo(reason=reason) | Denied(reason=reason):
             await reply.privately(reason)
+
+
+async def _end(person: Person, message: Message, ending: Ending, reply: Reply, office: Office) -> None:
+    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        found = await incident_for_thread(s, message.channel_id, message.thread)
+    if found is None:
+        await reply.privately("No incident is handled in this thread. `/autoheal resolve <number>` ends another.")
+    else:
+        await reply.privately(await end(person, found, ending, office))
 
 
 async def _tell_status(person: Person, message: Message, reply: Reply, office: Office) -> None:

@@ -12,7 +12,8 @@ from typing import Final
 from agents.remediation import Plan
 from agents.verdict import Claim, Verdict
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.status import Status
+from handlers.slack.blocks.evidence import say_symptom
+from handlers.slack.blocks.status import Status, life_words
 from store.incidents.approvals import Approval, ApprovalState
 
 MOST: Final = 3_000
@@ -33,7 +34,7 @@ def draft_report(view: Status) -> str:
 def _head(view: Status) -> str:
     incident, verdict = view.incident, view.verdict
     subject = t.one_line(incident.service or str(incident.title))
-    lines = [f"Incident #{incident.number}: {subject}, {incident.status}"]
+    lines = [f"Incident #{incident.number}: {subject}, {life_words(incident, view.now)}"]
     if verdict is not None:
         lines.append(t.one_line(verdict.headline))
         if verdict.impact:
@@ -43,7 +44,9 @@ def _head(view: Status) -> str:
 
 def _timeline(view: Status) -> str:
     moments = sorted(_moments(view), key=lambda one: one[0])
-    return "\n".join(["Timeline (UTC)", *(f"{t.day_minute(at)} {what}" for at, what in moments)])
+    return "\n".join(
+        ["Timeline (UTC)", *(f"{t.utc_day_minute(at).removesuffix(' UTC')} {what}" for at, what in moments)]
+    )
 
 
 def _moments(view: Status) -> Iterator[tuple[datetime, str]]:
@@ -51,9 +54,7 @@ def _moments(view: Status) -> Iterator[tuple[datetime, str]]:
     if verdict is not None and verdict.symptom is not None:
         onset = t.moment(verdict.symptom.onset)
         if onset is not None:
-            symptom = verdict.symptom
-            measured = t.unescape(t.change(symptom.before, symptom.now, symptom.unit))
-            yield onset, f"{t.one_line(symptom.service)} {t.indicator(symptom.indicator)} left its range: {measured}"
+            yield onset, f"it began: {t.unescape(say_symptom(verdict.symptom))}"
     yield view.incident.opened_at, "the incident was opened"
     if run is not None and run.finished_at is not None:
         yield run.finished_at, f"the investigation ended: {run.status}"
@@ -68,7 +69,7 @@ def _steps(approval: Approval) -> Iterator[tuple[datetime, str]]:
         alone = " with break-glass" if approval.decision == "break_glass" else ""
         yield approval.decided_at, f"{'rejected' if approval.decision == 'rejected' else 'approved'}{alone}: {title}"
     if approval.applied_at is not None:
-        yield approval.applied_at, f"applied once: {title}"
+        yield approval.applied_at, f"applied: {title}"
     if approval.finished_at is not None:
         yield approval.finished_at, f"{_ENDS.get(approval.state, approval.state.value)}: {title}"
 
@@ -85,7 +86,7 @@ def _cause(verdict: Verdict | None) -> str:
         return "Cause\nNot known."
     lines = ["Cause", f"{t.one_line(verdict.cause.statement)} (inferred, confidence {verdict.confidence})"]
     if verdict.cause.change_verdict == "coincides":
-        lines.append("A change coincides with it; that it is the cause is not proven.")
+        lines.append("A change came just before it; nothing ties it to the fault.")
     lines += _claims("Evidence", (c for c in verdict.claims if c.side != "against"))
     lines += _claims("Evidence against", (c for c in verdict.claims if c.side == "against"))
     return "\n".join(lines)

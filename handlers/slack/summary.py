@@ -43,8 +43,8 @@ def stakeholder_draft(view: Status) -> str:
     """Two or three plain sentences, in mrkdwn, for people who do not run the service."""
     incident = view.incident
     service = t.prose(incident.service or "one of our services", 60)
-    since = f"{t.day_minute(incident.opened_at)} UTC"
-    if incident.status == "resolved":
+    since = t.utc_day_minute(incident.opened_at)
+    if incident.status in ("resolved", "false_alarm"):
         return f"The problem with {service} that began {since} is resolved. We will share what we learned."
     known = view.verdict is not None and view.verdict.cause is not None
     cause = "We know the likely cause." if known else "We are looking for the cause."

@@ -1,4 +1,7 @@
-"""Incidents: numbered within a tenant, tied to the thread in which they are handled.
+"""Incidents: numbered within a tenant, tied to the thread in which they are handled, with a life of their own.
+
+Open, then investigated, mitigated by a remedy or by itself, and ended: resolved, or a false alarm. One that recurs is
+investigated again.
 
 Whatever lists, joins, searches or summarises them for a person goes through `visible_incidents`, which takes what that
 person may see. A test holds that there is no other list.
@@ -6,7 +9,7 @@ person may see. A test holds that there is no other list.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from sqlalchemy import Select, select
 
@@ -16,7 +19,11 @@ from store.errors import NotFound
 from store.ids import IncidentId, UserId
 from store.secrets.redaction import Redacted
 
-IncidentStatus = Literal["open", "mitigated", "resolved"]
+IncidentStatus = Literal["open", "investigating", "mitigated", "resolved", "false_alarm"]
+Ending = Literal["resolved", "false_alarm"]
+OPEN: Final[tuple[IncidentStatus, ...]] = ("open", "investigating", "mitigated")
+BY_ALERT: Final = "alert"
+"""Who ended an incident where the alert that began it said so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,12 @@ class Incident:
     opened_at: datetime
     resolved_at: datetime | None
     opened_by: UserId | None
+    mitigated_at: datetime | None = None
+    ended_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +83,9 @@ async def open_incident(
             channel_id=channel_id,
             thread_ts=thread_ts,
             opened_at=s.now(),
+            mitigated_at=None,
             resolved_at=None,
+            ended_by=None,
             opened_by=opened_by,
         )
         await s.insert(row)
@@ -94,18 +109,28 @@ async def incident_for_thread(s: TenantSession, channel_id: str, thread_ts: str)
 
 
 async def visible_incidents(s: TenantSession, sight: Sight) -> list[Incident]:
-    """Those not resolved that this person may see, newest first."""
-    rows = await s.all(_unresolved().order_by(IncidentRow.number.desc()))
+    """Those that are open and that this person may see, newest first."""
+    rows = await s.all(_open().order_by(IncidentRow.number.desc()))
     return [_incident(s, row) for row in rows if sight.covers(row.channel_id)]
 
 
 async def channels_of_incidents(s: TenantSession) -> frozenset[str]:
-    """Where the unresolved ones are handled: of these channels Slack is asked before anything is shown."""
-    return frozenset(row.channel_id for row in await s.all(_unresolved()) if row.channel_id)
+    """Where the open ones are handled: of these channels Slack is asked before anything is shown."""
+    return frozenset(row.channel_id for row in await s.all(_open()) if row.channel_id)
 
 
-def _unresolved() -> Select[IncidentRow]:
-    return select(IncidentRow).where(IncidentRow.status != "resolved")
+async def candidates(s: TenantSession, *, ended_since: datetime) -> list[Incident]:
+    """Those that what is reported now may be: open ones, and those that ended since then. Newest first.
+
+    For `agents/incidents/same_incident.py` alone, which shows nothing of them to whoever may not see them.
+    """
+    ended = select(IncidentRow).where(IncidentRow.resolved_at >= ended_since)
+    rows = {row.id: row for row in (*await s.all(_open()), *await s.all(ended))}
+    return [_incident(s, row) for row in sorted(rows.values(), key=lambda row: -row.number)]
+
+
+def _open() -> Select[IncidentRow]:
+    return select(IncidentRow).where(IncidentRow.status.in_(OPEN))
 
 
 async def set_service(s: TenantSession, incident_id: IncidentId, service: str) -> Incident:
@@ -115,21 +140,36 @@ async def set_service(s: TenantSession, incident_id: IncidentId, service: str) -
     return _incident(s, row)
 
 
-async def resolve_incident(s: TenantSession, incident_id: IncidentId) -> Incident:
-    """Safe to repeat: the first time stays."""
-    return await set_incident_status(s, incident_id, "resolved")
-
-
-async def set_incident_status(s: TenantSession, incident_id: IncidentId, status: IncidentStatus) -> Incident:
-    """Raises NotFound, ValueError. Opening a resolved incident again clears its time of resolution."""
-    if status not in get_args(IncidentStatus):
-        raise ValueError(f"unknown incident status {status!r}")
+async def resolve_incident(
+    s: TenantSession, incident_id: IncidentId, *, status: Ending = "resolved", by: str | None = None
+) -> bool:
+    """False when it had ended already: the first ending stays. `by` is a user's id, or `BY_ALERT`. Raises NotFound."""
     row = await _row(s, incident_id)
-    if row.status != status:
-        row.status = status
-        row.resolved_at = s.now() if status == "resolved" else None
+    if row.status not in OPEN:
+        return False
+    row.status, row.resolved_at, row.ended_by = status, s.now(), by
+    await s.save()
+    return True
+
+
+async def mitigate_incident(s: TenantSession, incident_id: IncidentId) -> bool:
+    """False when it is mitigated or has ended already. Raises NotFound."""
+    row = await _row(s, incident_id)
+    if row.status not in ("open", "investigating"):
+        return False
+    row.status, row.mitigated_at = "mitigated", s.now()
+    await s.save()
+    return True
+
+
+async def work_on_incident(s: TenantSession, incident_id: IncidentId) -> bool:
+    """It is being investigated. True when that opened it again: it was mitigated, or had ended. Raises NotFound."""
+    row = await _row(s, incident_id)
+    again = row.status in ("mitigated", "resolved", "false_alarm")
+    if row.status != "investigating":
+        row.status, row.mitigated_at, row.resolved_at, row.ended_by = "investigating", None, None, None
         await s.save()
-    return _incident(s, row)
+    return again
 
 
 async def _row(s: TenantSession, incident_id: IncidentId) -> IncidentRow:
@@ -151,12 +191,13 @@ def _incident(s: TenantSession, row: IncidentRow) -> Incident:
         opened_at=row.opened_at,
         resolved_at=row.resolved_at,
         opened_by=None if row.opened_by is None else UserId(row.opened_by),
+        mitigated_at=row.mitigated_at,
+        ended_by=row.ended_by,
     )
 
 
 def _status(value: str) -> IncidentStatus:
-    match value:
-        case "open" | "mitigated" | "resolved":
-            return value
-        case _:
-            raise ValueError(f"unknown incident status {value!r}")
+    if value not in get_args(IncidentStatus):
+        raise ValueError(f"unknown incident status {value!r}")
+    known: IncidentStatus = value  # type: ignore[assignment] # one of the literals, as was just asked
+    return known

@@ -30,6 +30,7 @@ __all__ = [
     "investigation",
     "latest_investigation",
     "messages",
+    "newest_investigations",
     "request_stop",
     "running_investigations",
     "save_verdict",
@@ -119,6 +120,17 @@ async def latest_investigation(s: TenantSession, incident_id: IncidentId) -> Inv
         .limit(1)
     )
     return _investigation(s, rows[0]) if rows else None
+
+
+async def newest_investigations(s: TenantSession, of: Collection[IncidentId]) -> dict[IncidentId, Investigation]:
+    """The one with the highest attempt of each of these incidents."""
+    found: dict[IncidentId, Investigation] = {}
+    if of:
+        order = (InvestigationRow.attempt, InvestigationRow.created_at, InvestigationRow.id)
+        chosen = select(InvestigationRow).where(InvestigationRow.incident_id.in_(of)).order_by(*order)
+        for row in await s.all(chosen):
+            found[IncidentId(row.incident_id)] = _investigation(s, row)
+    return found
 
 
 async def running_investigations(s: TenantSession, *, of: Collection[IncidentId] | None = None) -> list[Investigation]:

@@ -22,7 +22,7 @@ from agents.runtime import Pace, Runtime
 from agents.verdict import Verdict
 from store import audit
 from store.database.session import Database
-from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
+from store.ids import ApprovalId, InboxId, IncidentId, InvestigationId, TenantId, stable_id
 from store.incidents import approvals
 from store.incidents.approvals import Approval, ApprovalState
 from store.people import users
@@ -56,6 +56,9 @@ class Notes:
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         self.told.append(("outcome", approval))
+
+    async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
+        self.told.append(("ended", incident))
 
     def count(self, word: str) -> int:
         return sum(1 for told, _ in self.told if told == word)

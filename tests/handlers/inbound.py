@@ -44,7 +44,7 @@ from handlers.slack.visibility import Visibility
 from store.audit import trail
 from store.database.schema import InboxRow
 from store.database.session import Database
-from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
+from store.ids import ApprovalId, InboxId, IncidentId, InvestigationId, TenantId, stable_id
 from store.incidents.approvals import Approval, propose, set_message
 from store.incidents.approvals import approval as approval_by_id
 from store.incidents.conversations import conversation_by_id
@@ -82,6 +82,9 @@ class Heard:
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         self.told.append(("outcome", approval))
+
+    async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
+        self.told.append(("ended", incident))
 
 
 @dataclass(kw_only=True)

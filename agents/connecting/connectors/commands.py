@@ -36,6 +36,7 @@ from agents.connecting.connector import (
     ConnectorContext,
     TargetState,
 )
+from agents.english import counted
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.processes import process
 from agents.processes.process import Finished
@@ -164,7 +165,7 @@ class Commands(Connector):
         problems += [f"{program} cannot be run" for program in sorted(missing)]
         if problems:
             return Check(ok=False, detail="; ".join(problems), next_action="Correct the argv in connectors.commands.")
-        return Check(ok=True, detail=f"{len(self.config.command)} commands declared, targets can be read")
+        return Check(ok=True, detail=f"{counted(len(self.config.command), 'command')} declared, targets can be read")
 
     def tools(self) -> list[Tool]:
         """`service_status`, and one tool for each further command with risk read."""

@@ -32,6 +32,7 @@ from agents.connecting.connectors.openmetrics.exposition import kind_of
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Way
 from agents.connecting.promql import Bound, bounded, concerns, matching
+from agents.english import counted
 from agents.errors import AgentError, BadArguments, Unavailable
 from agents.evidence.metrics.meaning import Kind, read_name
 from agents.evidence.types import RawSeries, Window, as_utc
@@ -221,7 +222,7 @@ class Prometheus(Connector):
                 lacks=(f"no series of {_some(silent)}",),
                 has_data=bool(found),
             )
-        detail = f"Prometheus {version}, {len(self.context.names)} services seen"
+        detail = f"Prometheus {version}, {counted(len(self.context.names), 'service')} seen"
         return Check(ok=True, detail=detail, has_data=bool(found) if self.context.names else None)
 
     async def discover(self) -> Discovery:
@@ -295,7 +296,9 @@ class Prometheus(Connector):
             State(service=arguments.service, name=name, value=f"{n} series", line=f"{name} ({n} series)")
             for name, n in counts.items()
         ]
-        return _listing(found, f"{len(counts)} metrics of {arguments.service}", {"metrics": counts}, shown=300)
+        return _listing(
+            found, f"{counted(len(counts), 'metric')} of {arguments.service}", {"metrics": counts}, shown=300
+        )
 
     @tool()
     async def list_alerts(self, arguments: ListAlerts) -> ToolOutput:
@@ -307,7 +310,7 @@ class Prometheus(Connector):
             rows = await self.context.clean_rows([a.get(part) or {} for a in alerts])
             alerts = [{**a, part: row} for a, row in zip(alerts, rows, strict=True)]
         found = [self._alert(a) for a in alerts]
-        listed = _listing(found, f"{len(alerts)} alerts", {"alerts": alerts[:_SHOWN]})
+        listed = _listing(found, counted(len(alerts), "alert"), {"alerts": alerts[:_SHOWN]})
         return _without(others, "alerts of no declared service", listed)
 
     @tool()
@@ -325,7 +328,7 @@ class Prometheus(Connector):
             State(name=r["name"], value=r["query"], line=f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}")
             for r in rules
         ]
-        listed = _listing(found, f"{len(rules)} rules", {})
+        listed = _listing(found, counted(len(rules), "rule"), {})
         return _without(others, "rules of no declared service, or in words that are not understood here,", listed)
 
     @property

@@ -51,6 +51,11 @@ _OVER: Final = _any(
     r"\b(?:resolved|closed) by\b",
     r"^ok\b\s*[:|\-]",
 )
+_CLOSED: Final = _any(
+    r"\b(?:resolved|closed) by\b(?! (?:itself|the (?:monitor|system|alert)|auto|integration|timeout))",
+    r"\b(?:resolved|closed) (?:this|the|an?) (?:alert|incident|case)\b",
+    r"\b(?:manually|marked as) (?:resolved|closed)\b",
+)
 _TAKEN: Final = _any(
     r"^(?:\[?ack(?:nowledged|'?d)?\]?|acknowledgement|assigned|reassigned|escalated|snoozed|(?:un)?muted|silenced?"
     r"|note added)\b",
@@ -102,13 +107,15 @@ _VALUE: Final = re.compile(r"\d+(?:[.,:]\d+)*|0x[0-9a-f]+", re.IGNORECASE)
 @dataclass(frozen=True, kw_only=True)
 class Alert:
     """`service` is a declared one, None where none, or no single one, is meant. `identity` is the same for each time
-    that the same alert fires: of its service, or by its name where it has none.
+    that the same alert fires: of its service, or by its name where it has none. `closed_by_person` is set where a
+    person closed it, not what it watches.
     """
 
     kind: Kind
     name: str
     service: str | None
     identity: str
+    closed_by_person: bool = False
 
 
 def read_alert(text: str, services: Iterable[str] = (), aliases: Mapping[str, str] | None = None) -> Alert:
@@ -116,7 +123,9 @@ def read_alert(text: str, services: Iterable[str] = (), aliases: Mapping[str, st
     text = plain(text)
     name, service = _name(text), service_of(text, services, aliases)
     identity = f"service:{service}" if service else f"name:{name}"
-    return Alert(kind=_kind(text), name=name, service=service, identity=identity)
+    kind = _kind(text)
+    closed = kind == "resolved" and _CLOSED.search(text[:_HEAD]) is not None
+    return Alert(kind=kind, name=name, service=service, identity=identity, closed_by_person=closed)
 
 
 def _kind(text: str) -> Kind:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from agents.english import possessive
 from agents.gate import sentences
 from agents.gate.claims import bears
 from agents.models.offline.findings import Change, Metric, Pattern, Suspect
@@ -21,6 +22,24 @@ from agents.verdict import Confidence, HypothesisState
 
 Claim = dict[str, Any]
 _EFFECTS: Final = {Nature.SLOW: "slow", Nature.POOL: "pool exhausted", Nature.LEAK: "memory leak"}
+_FAMILIES: Final = {
+    "latency": "slow answers",
+    "dependency_latency": "slow calls",
+    "dependency_errors": "failing calls",
+    "traffic": "more requests",
+}
+_DOES: Final = {
+    Nature.ROOM: "{service} hits a file or disk limit",
+    Nature.LEAK: "{service} leaks memory",
+    Nature.POOL: "A pool or queue of {service} is exhausted",
+    Nature.EXCEPTION: "{service} raises {exception}",
+    Nature.TIMEOUT: "Calls of {service} time out",
+    Nature.CALLS: "Calls of {service} fail",
+    Nature.SLOW: "{service} is slow",
+    Nature.RESTARTS: "{service} restarts again and again",
+    Nature.ERRORS: "{service} answers with errors",
+}
+"""What a service does, as a sentence, by the kind of its fault."""
 _HEADLINE: Final = 120
 _QUOTE: Final = 380
 _HYPOTHESES: Final = 6
@@ -48,9 +67,7 @@ def draft_conclusion(case: Case, explanation: Explanation | None) -> dict[str, A
             "external": explanation.external or None,
             "change": explanation.change.id if explanation.change else None,
             "kind": _kind(explanation),
-            "statement": _borne(
-                case, _clip(f"{service}: {_what(explanation)}.", 200), f"{service}: {_kind(explanation)}."
-            ),
+            "statement": _borne(case, _clip(f"{_stated(explanation)}.", 200), f"{service}: {_kind(explanation)}."),
         },
         "confidence": confidence,
         "impact": _borne(case, _impact(case), ""),
@@ -95,7 +112,8 @@ def not_known(case: Case) -> list[str]:
 
 
 def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) -> tuple[str, HypothesisState, str]:
-    service, words = suspect.service, suspect.family.replace("_", " ")
+    service = suspect.service
+    words = _FAMILIES.get(suspect.family, suspect.family.replace("_", " "))
     text = f"{service}: {suspect.external} fails" if suspect.external else f"{service}: {words}"
     if explanation is not None and explanation.suspect.place == suspect.place:
         chosen = explanation
@@ -105,11 +123,11 @@ def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) 
         return text, "refuted", "A person in the thread ruled it out."
     if explanation is None:
         return text, "open", ""
-    return text, "refuted", f"What {explanation.suspect.service} shows is stronger."
+    return text, "refuted", f"{explanation.suspect.service} shows more."
 
 
 def _change_row(case: Case, change: Change, explanation: Explanation | None) -> tuple[str, HypothesisState, str]:
-    text = f"{change.service}: change {change.short}"
+    text = f"{change.short} of {change.service}"
     if change.service in case.steering.rolled_back:
         return text, "refuted", "It was rolled back and that did not heal."
     if explanation is None:
@@ -117,11 +135,9 @@ def _change_row(case: Case, change: Change, explanation: Explanation | None) -> 
     if explanation.change is not None and explanation.change.id == change.id:
         return text, "supported", _sentence(explanation.fit.why) if explanation.fit else ""
     fit = next((f for c, f in explanation.beside if c.id == change.id), None)
-    return (
-        text,
-        "refuted",
-        _sentence(fit.why) if fit else "It only coincides; nothing of its own is abnormal there.",
-    )
+    if fit is not None and fit.grade:
+        return text, "open", "It could do this, but nothing names it."
+    return text, "refuted", _sentence(fit.why) if fit else "Nothing of its own is abnormal."
 
 
 def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
@@ -164,7 +180,7 @@ def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
         if explanation.change is None or change.id != explanation.change.id:
             when = f"{change.seconds} s before the onset" if change.seconds >= 0 else "as it began"
             text = f"{change.service} was changed to {change.short} {when}"
-            text += "; it only coincides." if change.verdict == "coincides" else "."
+            text += "; nothing ties it to the fault." if change.verdict == "coincides" else "."
             for source in (_newest(case, "what_changed"), ranking):
                 if claim := _observed(source, text, change.line, side="against"):
                     yield claim
@@ -188,7 +204,7 @@ def _time_claim(case: Case, service: str) -> Claim | None:
     if most is None:
         return None
     side = "against" if most.callee and most.part.removeprefix("calls to ") in case.transcript.calls else "for"
-    text = f"Most of the time that was added to {service}'s requests: {most.part}."
+    text = f"Most of the time that was added to {possessive(service)} requests: {most.part}."
     return _observed(found[-1], text, most.line, side=side)
 
 
@@ -232,7 +248,7 @@ def _newest(case: Case, tool: str) -> Result | None:
 
 
 def _moved(metric: Metric) -> str:
-    where = f"{metric.service}'s calls to {metric.peer}" if metric.peer else metric.service
+    where = f"{possessive(metric.service)} calls to {metric.peer}" if metric.peer else metric.service
     went = "rose" if metric.rose else "fell"
     return f"{where}: {metric.indicator} {went} from {metric.before} to {metric.now}."
 
@@ -253,6 +269,25 @@ def _what(explanation: Explanation) -> str:
         rise = next((m for m in explanation.suspect.metrics if m.indicator == "requests rate" and m.rose), None)
         return f"far more requests than usual, {rise.before} -> {rise.now}" if rise else "far more requests than usual"
     return _kind(explanation)
+
+
+def _stated(explanation: Explanation) -> str:
+    """What happened as a sentence, without its full stop."""
+    service, nature = explanation.suspect.service, explanation.evidence.nature
+    if explanation.change is None and explanation.external:
+        silent = nature is Nature.TIMEOUT
+        return f"{explanation.external} {'does not answer' if silent else 'fails'} when {service} calls it"
+    if explanation.change is None and nature is Nature.SURGE:
+        rise = next((m for m in explanation.suspect.metrics if m.indicator == "requests rate" and m.rose), None)
+        return f"{service} gets far more requests than usual{f', {rise.before} -> {rise.now}' if rise else ''}"
+    does = _DOES.get(nature, f"{service}: {nature.value}")
+    does = does.format(service=service, exception=explanation.evidence.exception or "an exception")
+    if explanation.change is None or explanation.fit is None:
+        return does
+    did = f"{explanation.change.short} {explanation.fit.did}"
+    if explanation.fit.setting:
+        return f"{did} of {service}" if " in " in did else f"{did} on {service}"
+    return f"{does} since {did}"
 
 
 def _kind(explanation: Explanation) -> str:
@@ -334,12 +369,12 @@ def _abstention(case: Case) -> dict[str, Any]:
     headline = "No fault found." if case.ranking.quiet else "No confident cause."
     striking = next((p for p in case.patterns if p.striking), None)
     if striking is not None:
-        calm = " but no metric left its range" if case.ranking.quiet else ""
+        calm = " but no metric is abnormal" if case.ranking.quiet else ""
         headline = f"No confident cause: {striking.service} logs a new error{calm}."
     claims: list[Claim] = []
     ranking = _newest(case, "rank_causes")
     if case.ranking.quiet and ranking is not None:
-        quiet = _observed(ranking, "No indicator left its normal range.", case.ranking.quiet, side="context")
+        quiet = _observed(ranking, "No indicator is abnormal.", case.ranking.quiet, side="context")
         claims += [quiet] if quiet else []
     if striking is not None and (logged := _log_claim(case, striking)):
         claims.append({**logged, "side": "context"})

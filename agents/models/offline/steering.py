@@ -84,7 +84,7 @@ def read_steering(transcript: Transcript, now: datetime | None = None) -> Steeri
             cleared -= left
     return Steering(
         focus=note_focus or _symptom_service(asked, transcript, cleared),
-        symptom=_symptom(asked),
+        symptom=symptom_in(asked),
         since_minutes=None
         if tried
         else _since_minutes(asked, now or datetime.now(UTC)),  # after a remedy it is longer ago than was said
@@ -109,7 +109,7 @@ def _symptom_service(question: str, transcript: Transcript, cleared: Iterable[st
     return most_upstream(named, transcript) if named else None
 
 
-def _symptom(question: str) -> str | None:
+def symptom_in(question: str) -> str | None:
     """What people notice; None where they say neither, or both."""
     slow, fails = bool(_SLOW.search(question)), bool(_FAILS.search(question))
     return None if slow == fails else "latency" if slow else "errors"

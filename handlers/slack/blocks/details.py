@@ -1,18 +1,36 @@
-"""Behind the verdict's Details button: every claim, explanation, dropped statement and source, for a modal."""
+"""Behind the verdict's Details button: every claim with its verbatim proof, explanation, dropped statement and source.
+
+It opens at the result that a proof stands in, where a proof was clicked.
+"""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from agents.verdict import Dropped, Verdict
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.message import Json, context, sections
+from handlers.slack.blocks.message import Json, context, preformatted, sections
 from handlers.slack.blocks.verdict import claim_line, figures
 from store.incidents.artifacts import Artifact
 
+_MOST_SHOWN: Final = 2_800  # characters of one result
 
-def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str, str]) -> list[Json]:
-    """Blocks of a modal, at most 100."""
+
+def details(
+    verdict: Verdict,
+    artifacts: Sequence[Artifact],
+    links: Mapping[str, str],
+    *,
+    place: str = "",
+    remarks: Sequence[str] = (),
+) -> list[Json]:
+    """Blocks of a modal, at most 100. `place` is a result's number (`A3`), shown first and to the letter; `remarks` are
+    what people said was wrong.
+    """
     parts = [
-        _part("Claims", [claim_line(claim, links, quoted=True) for claim in verdict.claims]),
+        *(_place(verdict, one, links) for one in artifacts if f"A{one.number}" == place),
+        _part("Said to be wrong", [t.prose(remark, 400) for remark in remarks]),
+        _part("Claims", [claim_line(claim, links) for claim in verdict.claims]),
+        _part("Impact", [t.prose(verdict.impact, 300)] if verdict.impact.strip() else []),
         _part("Explanations", [_explanation(h.id, h.text, h.state, h.reason) for h in verdict.hypotheses]),
         _part("Not known", [t.prose(item, 200) for item in verdict.not_known]),
         _part("Could not be read", [f"{t.prose(name, 80)}: {t.prose(why, 200)}" for name, why in _silent(verdict)]),
@@ -20,7 +38,18 @@ def details(verdict: Verdict, artifacts: Sequence[Artifact], links: Mapping[str,
         _part("Read", [_read(artifact, links) for artifact in artifacts]),
     ]
     blocks = [block for part in parts for block in part]
-    return [*blocks[:98], *context(figures(verdict), "Times are UTC.")]
+    return [*blocks[:98], *context(figures(verdict))]
+
+
+def _place(verdict: Verdict, artifact: Artifact, links: Mapping[str, str]) -> list[Json]:
+    number = f"A{artifact.number}"
+    stands = [(claim.artifact, claim.quote) for claim in verdict.claims]
+    stands += [(proof.artifact, proof.quote) for claim in verdict.claims for proof in claim.proofs]
+    quotes = dict.fromkeys(quote for where, quote in stands if where == number and quote)
+    told = f"*Where this stands* {_read(artifact, links)}"
+    found = preformatted("\n".join(quotes)) if quotes else []
+    rest = preformatted(t.clamp(artifact.text, _MOST_SHOWN)) if artifact.text.strip() else []
+    return [*sections(told), *found, *sections("*The whole result*"), *rest]
 
 
 def _silent(verdict: Verdict) -> Sequence[tuple[str, str]]:

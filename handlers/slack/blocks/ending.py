@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agents.verdict import Symptom
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Message, context, sections
-from handlers.slack.blocks.opening import symptom_clause
+from handlers.slack.blocks.opening import suffered
 from handlers.slack.blocks.plan import HypothesisLine, Task
 
 
@@ -51,8 +51,8 @@ def ending(view: Ending) -> Message:
 def _found(view: Ending) -> list[str]:
     told: list[str] = []
     if view.symptom is not None:
-        told.append(f"• _observed_: {t.prose(view.symptom.service, 60)}{symptom_clause(view.symptom)}")
-    told += [f"• _{line.state}_: {t.prose(f'{line.id} {line.text}', 160)}" for line in view.hypotheses[:4]]
+        told.append(f"• {suffered(view.symptom)}")
+    told += [f"• {t.prose(f'{line.id} {line.text}', 160)} _{line.state}_" for line in view.hypotheses[:4]]
     done = [task for task in view.tasks if task.status == "complete" and task.output]
     told += [f"• {t.prose(task.title, 80)}: {t.prose(task.output, 160)}" for task in done[-4:]]
     return told

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Json, actions, button, context, sections
-from handlers.slack.blocks.status import state_words
+from handlers.slack.blocks.status import life_words, state_words
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import Incident
 from store.incidents.approvals import Approval
@@ -39,6 +40,7 @@ class Home:
     """Mrkdwn: what could not be posted where it belongs."""
     asked_in_vain: bool = False
     """Of some channels Slack did not say who may see them, so more may be open than is shown."""
+    now: datetime
 
 
 def home(view: Home) -> Json:
@@ -46,7 +48,7 @@ def home(view: Home) -> Json:
     blocks = [
         *_part(
             "Open incidents",
-            [_incident(one) for one in view.incidents],
+            [_incident(one, view.now) for one in view.incidents],
             "None is listed." if view.asked_in_vain else "None. Mention me where something breaks.",
         ),
         *_part(
@@ -59,7 +61,6 @@ def home(view: Home) -> Json:
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
         *actions(*(button(f"connect:{name}", f"Connect {title}", name) for name, title in view.connectable)),
         *(context(_asked(view.questions)) if view.questions else ()),
-        *context("Times are UTC."),
     ]
     return {"type": "home", "blocks": blocks}
 
@@ -75,10 +76,10 @@ def _asked(questions: int) -> str:
     return f"{t.plural(questions, 'name')} came up that I do not know: `/autoheal services` asks about them."
 
 
-def _incident(incident: Incident) -> str:
+def _incident(incident: Incident, now: datetime) -> str:
     subject = t.prose(incident.service or incident.title, 120)
     where = f" in <#{incident.channel_id}>" if incident.channel_id.isalnum() else ""
-    return f"*#{incident.number}* {subject}: {incident.status} since {t.day_minute(incident.opened_at)}{where}"
+    return f"*#{incident.number}* {subject}: {life_words(incident, now)}{where}"
 
 
 def _approval(approval: Approval) -> str:
@@ -88,8 +89,8 @@ def _approval(approval: Approval) -> str:
 
 
 def _integration(integration: Integration) -> str:
-    health = {True: "works", False: "*does not work*", None: "*could not be checked*"}[integration.healthy]
+    health = {True: "ok", False: "*does not work*", None: "*could not be checked*"}[integration.healthy]
     detail = f": {t.prose(integration.detail, 160)}" if integration.detail else ""
     todo = f" {t.prose(integration.next_action, 200)}" if integration.next_action and not integration.healthy else ""
     silent = f" *{integration.silent}*" if integration.silent else ""
-    return f"{t.prose(integration.title, 60)} {health}{detail}{todo}{silent}"
+    return f"*{t.prose(integration.title, 60)}*: {health}{detail.replace(': ', ', ', 1)}{todo}{silent}"

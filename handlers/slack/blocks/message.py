@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from slack_sdk.models.blocks import ContextActionsBlock, FeedbackButtonObject, FeedbackButtonsElement
 
+from agents.verdict import Chart
 from handlers.slack.blocks import text as t
 
 Json = dict[str, Any]  # one block or element, as Slack's API takes it
@@ -122,31 +123,49 @@ def feedback(investigation_id: str) -> Json:
     return made
 
 
-def chart(title: str, series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> list[Json]:
+_SCALES: Final[Mapping[str, tuple[float, str]]] = {
+    "ratio": (100.0, "%"),
+    "milliseconds": (1000.0, "ms"),
+    "seconds": (1.0, "s"),
+    "bytes": (1e-6, "MB"),
+    "per_second": (1.0, "per second"),
+}
+
+
+def chart(drawn: Chart) -> list[Json]:
     """A native line chart of at most 6 series and 20 points; nothing when no two points can be drawn.
 
     Slack wants the same labels in every series, so only labels that all series share are drawn.
     """
-    drawn: list[tuple[str, Mapping[str, float]]] = []
-    for name, points in series[:6]:
-        values = {t.plain(label, 20): value for label, value in points if abs(value) < 1e15}
-        label = t.plain(name, 20) or "series"
-        if values and label not in {known for known, _ in drawn}:
-            drawn.append((label, values))
-    if not drawn:
+    series: list[tuple[str, Mapping[str, float]]] = []
+    for one in drawn.series[:6]:
+        values = {t.plain(label, 20): value for label, value in one.points if abs(value) < 1e15}
+        label = t.plain(one.name, 20) or "series"
+        if values and label not in {known for known, _ in series}:
+            series.append((label, values))
+    if not series:
         return []
-    shared = [label for label in drawn[0][1] if label and all(label in values for _, values in drawn)][-20:]
+    shared = [label for label in series[0][1] if label and all(label in values for _, values in series)][-20:]
     if len(shared) < 2:
         return []
+    short = drawn.unit == "seconds" and max(values[label] for _, values in series for label in shared) < 1
+    scale, unit = _SCALES.get("milliseconds" if short else drawn.unit, (1.0, ""))
     data = [
-        {"name": name, "data": [{"label": label, "value": values[label]} for label in shared]} for name, values in drawn
+        {"name": name, "data": [{"label": label, "value": _rounded(values[label] * scale)} for label in shared]}
+        for name, values in series
     ]
+    axes: Json = {"categories": shared, "x_label": "UTC"} | ({"y_label": unit} if unit else {})
+    title = t.plain(drawn.title, 50 - len(unit) - 2)
     block: Json = {
         "type": "data_visualization",
-        "title": t.plain(title, 50) or "Measured",
-        "chart": {"type": "line", "series": data, "axis_config": {"categories": shared}},
+        "title": (f"{title}, {unit}" if unit and title else title) or "Measured",
+        "chart": {"type": "line", "series": data, "axis_config": axes},
     }
     return [block]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def fit(message: Message) -> list[Message]:

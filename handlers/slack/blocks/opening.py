@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents.verdict import Symptom
 from handlers.slack.blocks import text as t
+from handlers.slack.blocks.evidence import say_symptom
 from handlers.slack.blocks.message import Json, Message, actions, button, sections
 
 
@@ -28,24 +29,31 @@ class Opening:
 
 
 def opening(view: Opening) -> Message:
-    """`Checking *checkout* since 02:41: errors 0.3% -> 9%. Reading Prometheus, logs, git. No traces connected.`"""
+    """`Checking *checkout* since 02:41: 9% of its requests fail (0.3% before). Reading Prometheus, logs, git.`"""
     subject = view.symptom.service if view.symptom else view.subject
     lead = "Checking" if view.attempt == 1 else "Still looking into"
-    first = f"{lead} *{t.prose(subject, 80)}*{symptom_clause(view.symptom)}"
+    clause = symptom_clause(view.symptom, whose="its")
+    first = f"{lead} *{t.prose(subject, 80)}*{clause}"
     queue = "Waiting for a free place: as many investigations as allowed are running" if view.waiting else ""
     body = t.sentence([first, queue, _reading(view.sources), _missing(view.missing)])
     verb = "Waiting to check" if view.waiting else lead
-    short = f"{verb} {t.one_line(subject)}{t.unescape(symptom_clause(view.symptom))}"
+    short = f"{verb} {t.one_line(subject)}{t.unescape(clause)}"
     return Message(text=t.push(short), blocks=(*sections(body), *_buttons(view)))
 
 
-def symptom_clause(symptom: Symptom | None) -> str:
-    """` since 02:41: errors 0.3% -&gt; 9%`, empty when nothing was measured."""
+def symptom_clause(symptom: Symptom | None, *, whose: str = "") -> str:
+    """` since 02:41: 9% of checkout's requests fail (0.3% before)`, in mrkdwn; empty when nothing was measured."""
     if symptom is None:
         return ""
     onset = t.minute(t.moment(symptom.onset))
-    measured = f"{t.indicator(symptom.indicator)} {t.change(symptom.before, symptom.now, symptom.unit)}"
-    return f"{f' since {onset}' if onset else ''}: {measured}"
+    return f"{f' since {onset}' if onset else ''}: {say_symptom(symptom, whose=whose)}"
+
+
+def suffered(symptom: Symptom) -> str:
+    """`9% of checkout's requests fail since 02:41 (0.3% before)`, in mrkdwn."""
+    onset = t.minute(t.moment(symptom.onset))
+    what, before, was = say_symptom(symptom).rpartition(" (")
+    return f"{what}{f' since {onset}' if onset else ''}{before}{was}"
 
 
 def _reading(sources: Sequence[str]) -> str:

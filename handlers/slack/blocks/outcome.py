@@ -1,13 +1,25 @@
-"""The last message of the normal path: whether it healed, said plainly, also when nobody knows."""
+"""What became of a remedy, said plainly, also when nobody knows; and how the incident ends."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.remediation import Healing, Plan
+from agents.remediation import Healing
 from handlers.slack.blocks import text as t
+from handlers.slack.blocks.card import Card, was_well
+from handlers.slack.blocks.evidence import measured_thing
 from handlers.slack.blocks.message import Json, Message, actions, button, context, sections
-from store.incidents.approvals import Approval, ApprovalState
+from handlers.slack.blocks.verdict import end_buttons
+from store.incidents.approvals import ApprovalState
+
+
+class _Reading(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    at: float
+    value: float
 
 
 class Outcome(BaseModel):
@@ -21,70 +33,128 @@ class Outcome(BaseModel):
 
     last: float | None = None
     detail: str | None = None
+    readings: tuple[_Reading, ...] = ()
 
 
-def outcome(approval: Approval, plan: Plan) -> Message | None:
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """Which buttons stand below."""
+
+    undo: str = ""
+    keep: bool = False
+    report: bool = False
+    ends: bool = False
+
+
+def outcome(view: Card) -> Message | None:
     """None while there is nothing to tell."""
+    approval, plan = view.approval, view.plan
     known = _parse(approval.outcome)
-    at = t.minute(approval.finished_at)
-    applied = approval.applied_at is not None
+    again = "Re-apply" if approval.undo_of else "Undo"
     match approval.state:
         case ApprovalState.HEALED:
-            return _message(approval, _healed(known, approval, plan.healing, at), undo=plan.reversible, report=True)
+            offer = _Offer(undo=again if plan.reversible else "", report=approval.undo_of is None, ends=True)
+            return _message(view, _healed(known, view), offer)
         case ApprovalState.NOT_HEALED:
-            return _message(approval, _not_healed(known, plan), undo=plan.reversible, keep=True)
+            offer = _Offer(undo=again if plan.reversible else "", keep=approval.undo_of is None)
+            return _message(view, _not_healed(known, view), offer)
         case ApprovalState.UNKNOWN:
-            return _message(approval, _unknown(known, approval, plan), undo=applied and plan.reversible)
+            undo = again if approval.applied_at is not None and plan.reversible else ""
+            return _message(view, _unknown(known, view), _Offer(undo=undo, ends=True))
         case ApprovalState.FAILED:
-            return _message(approval, _failed(known, plan))
+            return _message(view, _failed(known, view), _Offer())
         case _:
             return None
 
 
-def _parse(stored: dict[str, Any] | None) -> Outcome:
+def undo_words(view: Card) -> str:
+    """What an undo would put back, and what that did when it last ran. Mrkdwn, for the question before it."""
+    plan, known = view.plan, _parse(view.approval.outcome)
+    back = t.prose(t.version(plan.from_version), 60)
+    lead = f"This puts {back} back on {t.prose(plan.target, 60)}."
+    healing = plan.healing
+    if healing is None:
+        return f"{lead} What it does to {t.prose(plan.target, 60)} was not measured."
+    thing = measured_thing(healing.service, healing.indicator, healing.unit)
+    then = t.measure(healing.before, healing.unit)
+    now = f"; now {t.measure(known.last, healing.unit)}" if known.last is not None else ""
+    return f"{lead} While it ran: {thing} {then}{now}."
+
+
+def recovered_at(known: Outcome, healing: Healing, finished_at: datetime | None) -> datetime | None:
+    """When the last unbroken run of good readings began; the end of the check where readings are missing."""
+    since = None
+    for reading in reversed(known.readings):
+        if reading.value > healing.threshold:
+            break
+        since = datetime.fromtimestamp(reading.at, tz=UTC)
+    return since or (finished_at - timedelta(seconds=healing.hold_s) if finished_at else None)
+
+
+def _parse(stored: Mapping[str, Any] | None) -> Outcome:
     return Outcome.model_validate(stored or {})
 
 
-def _healed(known: Outcome, approval: Approval, healing: Healing | None, at: str) -> list[str]:
-    lead = f"{'Undone' if approval.undo_of else 'Healed'} {at}".strip()
+def _healed(known: Outcome, view: Card) -> list[str]:
+    approval, healing = view.approval, view.plan.healing
     if healing is None or known.last is None:
-        return [f"*{lead}*: the target is in the state that was asked for"]
-    value, limit = t.measure(known.last, healing.unit), t.measure(healing.threshold, healing.unit)
-    return [f"*{lead}*: {value} {t.indicator(healing.indicator)} for {t.duration(healing.hold_s)} (limit {limit})"]
+        done = "Undone" if approval.undo_of else "Done"
+        return [f"*{done} at {t.minute(approval.finished_at)}*: the target is in the state that was asked for"]
+    thing = measured_thing(healing.service, healing.indicator, healing.unit)
+    if approval.undo_of is not None and was_well(healing):
+        value = t.measure(known.last, healing.unit)
+        return [f"*Undone at {t.minute(approval.applied_at)}*, and it stays well: {thing} {value}"]
+    at = recovered_at(known, healing, approval.finished_at)
+    moved = t.change(healing.before, known.last, healing.unit)
+    what = measured_thing("", healing.indicator, healing.unit)
+    return [f"*{t.prose(healing.service, 60)} recovered at {t.minute(at)}*: {what} {moved}{_impact(view, at)}"]
 
 
-def _not_healed(known: Outcome, plan: Plan) -> list[str]:
+def _impact(view: Card, recovered: datetime | None) -> str:
+    """`; 12 min of impact`, in whole minutes where it lasted longer than two."""
+    if view.onset is None or recovered is None or recovered <= view.onset:
+        return ""
+    lasted = (recovered - view.onset).total_seconds()
+    return f"; {t.duration(round(lasted / 60) * 60 if lasted > 120 else lasted)} of impact"
+
+
+def _not_healed(known: Outcome, view: Card) -> list[str]:
+    plan, healing = view.plan, view.plan.healing
+    moved = t.change(healing.before, known.last, healing.unit) if healing and known.last is not None else ""
+    thing = f"{measured_thing(healing.service, healing.indicator, healing.unit)} " if healing else ""
+    measured = f": {thing}{moved}" if moved else ""
+    if view.approval.undo_of is not None:
+        if was_well(healing):
+            ran = t.prose(t.version(plan.to_version or plan.from_version), 60)
+            return [f"*Broken again after the undo*{measured}", f"{ran} is what breaks it"]
+        return [f"*Undone, and no better*{measured}"]
     verdict = f"The {t.prose(plan.remediation.partition('_')[0], 40)} was not the fix"
-    if plan.healing is None or known.last is None:
-        return ["*Not healed*", verdict]
-    return [f"*Not healed*: {t.change(plan.healing.before, known.last, plan.healing.unit)}", verdict]
+    return [f"*Not healed*{measured}", verdict]
 
 
-def _unknown(known: Outcome, approval: Approval, plan: Plan) -> list[str]:
-    title = t.prose(plan.title, 120)
-    if approval.applied_at is not None:
-        at = t.clock(approval.applied_at)
-        return [f"*Unknown*: {title} was applied once {at}, but whether it healed could not be measured"]
+def _unknown(known: Outcome, view: Card) -> list[str]:
+    title = t.prose(view.plan.title, 120)
+    if view.approval.applied_at is not None:
+        at = t.clock(view.approval.applied_at)
+        return [f"*Unknown*: {title} was applied {at}, but whether it healed could not be measured"]
     detail = t.prose(known.detail, 400) if known.detail else "the process died while applying; I will not retry"
     return [f"*Unknown*: {detail}"]
 
 
-def _failed(known: Outcome, plan: Plan) -> list[str]:
+def _failed(known: Outcome, view: Card) -> list[str]:
     detail = t.prose(known.detail, 400) if known.detail else ""
-    return [f"*Failed*: {t.prose(plan.title, 120)} did not go through", detail, "It will not be tried again"]
+    return [f"*Failed*: {t.prose(view.plan.title, 120)} did not go through", detail, "It will not be tried again"]
 
 
-def _message(
-    approval: Approval, parts: list[str], *, undo: bool = False, keep: bool = False, report: bool = False
-) -> Message:
-    body = t.sentence(parts)
-    buttons: list[Json] = []
-    if undo and approval.undo_of is None:
-        buttons.append(button("undo", "Undo", approval.id))
-    if keep:
+def _message(view: Card, parts: list[str], offer: _Offer) -> Message:
+    body, approval = t.sentence(parts), view.approval
+    ways = end_buttons(approval.investigation_id) if offer.ends and approval.investigation_id and not view.ended else []
+    buttons: list[Json] = [*ways[:1]]
+    if offer.undo:
+        buttons.append(button("undo", offer.undo, approval.id))
+    if offer.keep:
         buttons.append(button("keep", "Keep", approval.id))
-    if report and approval.undo_of is None:
+    if offer.report:
         buttons.append(button("draft_report", "Draft report", approval.id))
-    return Message(
-        text=t.push(t.unescape(body)), blocks=(*sections(body), *context("Times are UTC."), *actions(*buttons))
-    )
+    buttons += ways[1:]
+    return Message(text=t.push(t.unescape(body)), blocks=(*sections(body), *context(view.ended), *actions(*buttons)))

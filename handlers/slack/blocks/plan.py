@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.message import Json, Message, sections
+from handlers.slack.blocks.message import Json, Message, context, sections
 
 TaskStatus = Literal["pending", "in_progress", "complete", "error"]
 HypothesisState = Literal["open", "supported", "refuted"]
@@ -42,12 +42,15 @@ class HypothesisLine:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanView:
-    """All that the plan message shows. `title` says where the run stands."""
+    """All that the plan message shows. `title` says where the run stands; `done` is all that is left to say of it once
+    the verdict is there.
+    """
 
     title: str
     tasks: Sequence[Task] = ()
     hypotheses: Sequence[HypothesisLine] = ()
     marker: str = field(default="plan")
+    done: str = ""
 
 
 def lines(view: PlanView) -> list[Task]:
@@ -86,13 +89,15 @@ def title_chunk(view: PlanView) -> Json:
 
 
 def plan(view: PlanView) -> Message:
-    """The same as a whole message, for `chat.update`: also after a restart, and once the run has ended."""
+    """The same as a whole message, for `chat.update`: also after a restart. One line, once the verdict is there."""
+    struck = [line for line in view.hypotheses if line.struck]
+    if view.done:
+        return Message(text=t.push(_summary(view)), blocks=(*context(view.done), *_struck(struck)))
     block: Json = {
         "type": "plan",
         "title": _plan_title(view),
         "tasks": [_card(task, view.marker) for task in lines(view)],
     }
-    struck = [line for line in view.hypotheses if line.struck]
     return Message(text=t.push(_summary(view)), blocks=(block, *_struck(struck)))
 
 
@@ -124,12 +129,17 @@ def _card(task: Task, marker: str) -> Json:
 
 
 def _hypothesis(line: HypothesisLine) -> Task:
-    state = "did not heal" if line.struck else line.state
+    state = _state(line)
     reason = f", {t.one_line(line.reason)}" if line.reason and not line.struck else ""
     title = f"{t.clamp(t.one_line(f'{line.id} {line.text}'), 70)}: {state}{reason}"
     looking: TaskStatus = "pending" if line.settled else "in_progress"
-    status: TaskStatus = "error" if line.struck else looking if line.state == "open" else "complete"
+    settled: TaskStatus = "complete" if line.state == "supported" else "pending"  # no check beside what is ruled out
+    status: TaskStatus = "error" if line.struck else looking if line.state == "open" else settled
     return Task(id=f"hypothesis:{line.id}", title=title, status=status)
+
+
+def _state(line: HypothesisLine) -> str:
+    return "did not heal" if line.struck else {"refuted": "ruled out"}.get(line.state, line.state)
 
 
 def _struck(lines: Iterable[HypothesisLine]) -> list[Json]:
@@ -141,8 +151,5 @@ def _struck(lines: Iterable[HypothesisLine]) -> list[Json]:
 
 
 def _summary(view: PlanView) -> str:
-    told = [
-        f"{line.id} {t.one_line(line.text)}: {'did not heal' if line.struck else line.state}."
-        for line in view.hypotheses
-    ]
+    told = [f"{line.id} {t.one_line(line.text)}: {_state(line)}." for line in view.hypotheses]
     return " ".join(told) or view.title

@@ -33,7 +33,17 @@ def status(view: Status) -> Message:
 def _incident(view: Status) -> str:
     incident = view.incident
     subject = t.prose(incident.service or incident.title, 120)
-    return f"*#{incident.number} {subject}*: {incident.status} for {t.duration(view.now - incident.opened_at)}"
+    return f"*#{incident.number} {subject}*: {life_words(incident, view.now)}"
+
+
+def life_words(incident: Incident, now: datetime) -> str:
+    """`investigating for 12 min`, `mitigated after 12 min`, `resolved after 40 min`: how far its life has come."""
+    word = incident.status.replace("_", " ")
+    if incident.resolved_at is not None:
+        return f"{word} after {t.duration(incident.resolved_at - incident.opened_at)}"
+    if incident.mitigated_at is not None:
+        return f"{word} after {t.duration(incident.mitigated_at - incident.opened_at)}"
+    return f"{word} for {t.duration(now - incident.opened_at)}"
 
 
 def _run(view: Status) -> str:
@@ -42,7 +52,7 @@ def _run(view: Status) -> str:
         return "*Investigation* none yet"
     figures = f"{t.plural(run.tool_calls, 'read')}, {t.dollars(run.cost_usd)}"
     if run.finished_at is not None:
-        return f"*Investigation* {run.status} {t.clock(run.finished_at)} UTC, {figures}"
+        return f"*Investigation* {run.status} {t.clock(run.finished_at)}, {figures}"
     since = f" for {t.duration(view.now - run.started_at)}" if run.started_at else ""
     return f"*Investigation* {run.status}{since}, {figures}"
 

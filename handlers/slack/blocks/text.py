@@ -1,8 +1,11 @@
-"""Words and numbers as Slack shows them: foreign text made harmless, times in UTC, figures a person reads at 3 am.
+"""Words and numbers as Slack shows them: foreign text made harmless, times in each reader's own zone, figures a person
+reads at 3 am.
 
 Text of models and tools is never trusted: what hides (bidirectional, zero-width and control characters) is taken out,
 `&`, `<` and `>` are escaped so that no mention or link can be written, and sections are sent `verbatim`, so that Slack
 does not turn a bare address into a link. https://docs.slack.dev/messaging/formatting-message-text
+
+A time in mrkdwn is a date token, which Slack shows in the reader's zone; where no mrkdwn is read it is said in UTC.
 """
 
 import math
@@ -13,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import quote as percent_encode
 from urllib.parse import urlsplit
+
+from agents.english import counted
 
 Unit = Literal["ratio", "seconds", "count", "bytes", "per_second"]
 
@@ -26,6 +31,7 @@ _QUOTATION: Final = re.compile(r"^&gt;(?:&gt;)*", re.MULTILINE)
 _LOOKS_LIKE: Final = str.maketrans(
     {"*": "\N{ASTERISK OPERATOR}", "_": "\N{MODIFIER LETTER LOW MACRON}", "~": "\N{TILDE OPERATOR}"}
 )
+_TOKEN: Final = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 _SCHEME: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//)|\b(mailto|tel):(?=\S)")
 
 
@@ -74,8 +80,8 @@ def escape(text: str) -> str:
 
 
 def unescape(mrkdwn: str) -> str:
-    """What `escape` was given, and without bold and code marks: for the plain line that a phone shows."""
-    bare = mrkdwn.replace("*", "").replace("`", "")
+    """What `escape` was given, without bold and code marks and with times in UTC: for the plain line of a phone."""
+    bare = _TOKEN.sub(r"\1", mrkdwn).replace("*", "").replace("`", "")
     return bare.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
@@ -156,19 +162,33 @@ def sentence(parts: Iterable[str]) -> str:
 
 
 def clock(at: datetime | None) -> str:
-    """`02:49:10`, UTC. Empty for None."""
-    return at.astimezone(UTC).strftime("%H:%M:%S") if at else ""
+    """`02:49:10` in the reader's zone, as a date token for mrkdwn. Empty for None."""
+    return _token(at, "{time_secs}", f"{at.astimezone(UTC):%H:%M:%S} UTC") if at else ""
 
 
 def minute(at: datetime | None) -> str:
-    """`02:54`, UTC. Empty for None."""
-    return at.astimezone(UTC).strftime("%H:%M") if at else ""
+    """`02:54` in the reader's zone, as a date token for mrkdwn. Empty for None."""
+    return _token(at, "{time}", utc_minute(at)) if at else ""
 
 
 def day_minute(at: datetime) -> str:
-    """`13 Nov 02:54`, UTC."""
+    """`Nov 13 at 02:54`, or `today at 02:54`, in the reader's zone, as a date token for mrkdwn."""
+    return _token(at, "{date_short_pretty} at {time}", utc_day_minute(at))
+
+
+def utc_minute(at: datetime) -> str:
+    """`02:54 UTC`, where no mrkdwn is read."""
+    return f"{at.astimezone(UTC):%H:%M} UTC"
+
+
+def utc_day_minute(at: datetime) -> str:
+    """`13 Nov 02:54 UTC`, where no mrkdwn is read."""
     utc = at.astimezone(UTC)
-    return f"{utc.day} {utc:%b %H:%M}"
+    return f"{utc.day} {utc:%b %H:%M} UTC"
+
+
+def _token(at: datetime, shape: str, otherwise: str) -> str:
+    return f"<!date^{int(at.timestamp())}^{shape}|{otherwise}>"
 
 
 def moment(iso: str | None) -> datetime | None:
@@ -258,4 +278,4 @@ def version(name: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return counted(count, noun)

@@ -1,7 +1,7 @@
 """Everything behind a verdict: claims with their proofs, explanations, what was dropped, what was read.
 
 It opens as a modal, for a phone scrolls that best; when the click is older than Slack allows, it comes as a private
-message.
+message. A proof's own button names the result in which it stands, which then comes first.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from handlers.slack.button import Button, Click
 from handlers.slack.context import Office, open_modal
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from store.incidents.artifacts import Artifact, artifacts
+from store.incidents.feedback import feedback
 
 
 class Details(Button):
@@ -30,7 +31,9 @@ class Details(Button):
             return
         async with office.db.tenant(click.person.tenant_id, readonly=True) as s:
             read = await artifacts(s, run.id)
-        blocks = details(Verdict.model_validate(run.verdict), read, artifact_links(read))
+            remarks = [str(one.remark) for one in await feedback(s, run.id) if one.remark and not one.positive]
+        place = click.value.partition(":")[2]
+        blocks = details(Verdict.model_validate(run.verdict), read, artifact_links(read), place=place, remarks=remarks)
         view: dict[str, object] = {
             "type": "modal",
             "title": {"type": "plain_text", "text": "Details"},

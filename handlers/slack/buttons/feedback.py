@@ -1,10 +1,15 @@
-"""Thumbs on a verdict. The value is `<investigation id>:good` or `:bad`; the last thumb of a person counts."""
+"""Thumbs on a verdict. The value is `<investigation id>:good` or `:bad`; the last thumb of a person counts.
+
+A thumb down is noted at once, and then asks what was wrong.
+"""
 
 from agents.incidents.requests import Done
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import Office, open_modal
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
+from handlers.slack.modal import Metadata
+from handlers.slack.modals.feedback import feedback_view
 
 
 class Feedback(Button):
@@ -17,13 +22,19 @@ class Feedback(Button):
         if run is None or word not in ("good", "bad"):
             await click.reply.privately(UNKNOWN)
             return
+        asks = False
+        if word == "bad":  # before the note: a form must be opened within three seconds of the click
+            metadata = Metadata(subject=run.id, channel_id=click.reply.channel_id, thread_ts=click.reply.thread_ts)
+            client = await office.clients.client_for(click.person.tenant_id)
+            asks = await open_modal(client, click.trigger_id, feedback_view(metadata))
         match await office.desk.feedback(click.person, run.id, positive=word == "good"):
+            case Done() if word == "good":
+                await click.reply.privately("Thank you, noted as right.")
             case Done():
-                await click.reply.privately(
-                    "Thank you, noted as right."
-                    if word == "good"
-                    else "Thank you, noted as wrong. Reply with a mention and say what is off: I look again."
-                )
+                if not asks:
+                    await click.reply.privately(
+                        "Thank you, noted as wrong. Reply with a mention and say what is off: I look again."
+                    )
             case Denied(reason=reason):
                 await click.reply.privately(reason)
 

@@ -1,12 +1,19 @@
-"""Undo an applied plan. The click is the decision: the plan that takes it back is stored, approved by the person who
-clicked.
-"""
+"""Undo an applied plan, or re-apply one that was undone: asks first, with what it would put back and what that did."""
 
-from agents.incidents.requests import Done, NothingToDo
-from agents.permission import Denied, Permission
-from handlers.slack.button import Button, Click
+from typing import Final
+
+from agents.permission import Permission
+from agents.remediation import Plan
+from handlers.slack.blocks.card import Card
+from handlers.slack.blocks.outcome import undo_words
+from handlers.slack.button import Button, Click, show_form
 from handlers.slack.context import Office
-from handlers.slack.decision import UNKNOWN, in_words, read_approval
+from handlers.slack.decision import UNKNOWN, read_approval
+from handlers.slack.modal import Metadata
+from handlers.slack.modals.undo import undo_view
+from store.incidents.approvals import ApprovalState
+
+_APPLIED: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
 
 
 class Undo(Button):
@@ -18,11 +25,12 @@ class Undo(Button):
         if found is None:
             await click.reply.privately(UNKNOWN)
             return
-        match await office.desk.undo(click.person, found.id):
-            case Done():
-                await click.reply.privately("Undoing. What comes of it is shown here.")
-            case NothingToDo(reason=reason) | Denied(reason=reason):
-                await click.reply.privately(await in_words(click.person, reason, office))
+        if found.state not in _APPLIED:
+            await click.reply.privately("There is nothing to undo here.")
+            return
+        metadata = Metadata(subject=found.id, channel_id=click.reply.channel_id, thread_ts=click.reply.thread_ts)
+        words = undo_words(Card(approval=found, plan=Plan.model_validate(found.plan)))
+        await show_form(click, undo_view(metadata, words, again=found.undo_of is not None), office)
 
 
 BUTTON = Undo()

@@ -47,7 +47,7 @@ class Approvals(Command):
 
 def _line(one: Approval, name: str) -> str:
     until = t.day_minute(one.expires_at)
-    return f"• {name}: {one.risk} risk, open until {until} UTC. May approve: {who_may_approve(Risk(one.risk))}"
+    return f"• {name}: {one.risk} risk, open until {until}. May approve: {who_may_approve(Risk(one.risk))}"
 
 
 COMMAND = Approvals()

@@ -2,6 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.blocks import text as t
+from handlers.slack.blocks.status import life_words
 from handlers.slack.command import Command, CommandCall
 from handlers.slack.context import Office, thread_link
 from handlers.slack.visibility import ASKED_IN_VAIN
@@ -28,7 +29,7 @@ class Incidents(Command):
         for one in found[:MOST_LISTED]:
             link = await thread_link(client, channel_id=one.channel_id, ts=one.thread_ts, label=f"#{one.number}")
             subject = t.prose(one.service or one.title, 120)
-            lines.append(f"• {link} {subject}: {one.status} since {t.day_minute(one.opened_at)} UTC")
+            lines.append(f"• {link} {subject}: {life_words(one, office.clock())}")
         if len(found) > MOST_LISTED:
             lines.append(f"and {len(found) - MOST_LISTED} more")
         if sight.asked_in_vain:

@@ -1,4 +1,5 @@
-"""What a message asks for, by its words alone: help, the status, to stop, nothing at all, or an investigation.
+"""What a message asks for, by its words alone: help, the status, to stop, to end the incident, nothing at all, or an
+investigation.
 
 Only a whole message is a command: "please stop" is, "stop the deploys" is not. Thanks and emoji are no question.
 """
@@ -10,7 +11,7 @@ from typing import Final, Literal
 
 from agents.language.service_names import plain
 
-Intent = Literal["help", "status", "stop", "nothing", "ask"]
+Intent = Literal["help", "status", "stop", "resolve", "false_alarm", "nothing", "ask"]
 
 _WORDS: Final[dict[str, Intent]] = {
     "": "help",
@@ -38,6 +39,27 @@ _STOP: Final = frozenset(
         "forget it",
     )
 )
+_OVER: Final[dict[str, Intent]] = {
+    **dict.fromkeys(
+        (
+            "resolve",
+            "resolved",
+            "resolve incident",
+            "resolve the incident",
+            "mark as resolved",
+            "mark resolved",
+            "close incident",
+            "close the incident",
+            "is resolved",
+            "incident is resolved",
+            "the incident is resolved",
+        ),
+        "resolve",
+    ),
+    **dict.fromkeys(
+        ("false alarm", "a false alarm", "was a false alarm", "is a false alarm", "mark as false alarm"), "false_alarm"
+    ),
+}
 _POLITE: Final = frozenset(
     word
     for line in ("please pls plz now it this that here can could you would just ok okay hey thanks thank immediately",)
@@ -69,6 +91,9 @@ def read_intent(words: str) -> Intent:
     if bare in _WORDS:
         return _WORDS[bare]
     tokens = _WORD.findall(bare)
-    if bare in _STOP or " ".join(token for token in tokens if token not in _POLITE) in _STOP:
+    told = " ".join(token for token in tokens if token not in _POLITE)
+    if bare in _STOP or told in _STOP:
         return "stop"
+    if over := _OVER.get(bare) or _OVER.get(told):
+        return over
     return "nothing" if "?" not in said and all(token.strip("'\"") in _NO_QUESTION for token in tokens) else "ask"

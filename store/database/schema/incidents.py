@@ -37,6 +37,7 @@ class IncidentRow(Owned, Base):
         UniqueConstraint("tenant_id", "number"),
         Index(None, "tenant_id", "channel_id", "thread_ts"),
         Index(None, "tenant_id", "status"),
+        Index(None, "tenant_id", "resolved_at"),
         owned_by("users", "opened_by"),
     )
     number: Mapped[int]
@@ -46,8 +47,11 @@ class IncidentRow(Owned, Base):
     channel_id: Mapped[str] = mapped_column(Word)
     thread_ts: Mapped[str] = mapped_column(Word)
     opened_at: Mapped[datetime]
+    mitigated_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     opened_by: Mapped[str | None] = mapped_column(ID)
+    ended_by: Mapped[str | None] = mapped_column(Word)
+    """The user who ended it, or `alert`."""
 
 
 class InvestigationRow(Owned, Base):
@@ -181,3 +185,4 @@ class FeedbackRow(Owned, Base):
     by_user_id: Mapped[str] = mapped_column(ID)
     positive: Mapped[bool]
     at: Mapped[datetime]
+    remark: Mapped[bytes | None] = mapped_column(Sealed)

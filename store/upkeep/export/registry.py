@@ -138,7 +138,7 @@ TABLES: Final = (
     ),
     Exported(
         entity=schema.IncidentRow,
-        plain="number status service channel_id thread_ts opened_at resolved_at opened_by",
+        plain="number status service channel_id thread_ts opened_at mitigated_at resolved_at opened_by ended_by",
         sealed={"title": _text},
     ),
     Exported(
@@ -169,7 +169,7 @@ TABLES: Final = (
         "message_channel message_ts",
         sealed={"plan": _json, "outcome": _json},
     ),
-    Exported(entity=schema.FeedbackRow, plain="investigation_id by_user_id positive at"),
+    Exported(entity=schema.FeedbackRow, plain="investigation_id by_user_id positive at", sealed={"remark": _text}),
     Exported(entity=schema.DailySpendRow, plain="day cost_usd"),
     Exported(
         entity=schema.InboxRow,

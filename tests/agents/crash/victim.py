@@ -29,7 +29,7 @@ from agents.runtime import Pace, Runtime
 from store import audit
 from store.database.migrations import migrate, migrate_keyring
 from store.database.session import Database
-from store.ids import ApprovalId, InboxId, InvestigationId, TenantId, stable_id
+from store.ids import ApprovalId, InboxId, IncidentId, InvestigationId, TenantId, stable_id
 from store.incidents import approvals, investigations
 from store.keys.local_keys import LocalFileKeys
 from store.people import users
@@ -85,6 +85,9 @@ class Log:
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         await self._tell("outcome")
+
+    async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
+        await self._tell("ended")
 
 
 class NoReceiver:

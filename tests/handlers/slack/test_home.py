@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -51,7 +52,7 @@ async def test_what_could_not_be_asked_is_not_called_broken(monkeypatch: pytest.
     found = await home.check_all(tuple(one(ConnectorConfig(), context) for one in (Fine, Buggy, Late)))
     assert [one.healthy for one in found] == [True, None, None]
     assert "canary" not in str(found)
-    shown = str(render(Home(incidents=[], approvals=[], integrations=found)))
+    shown = str(render(Home(incidents=[], approvals=[], integrations=found, now=datetime.now(UTC))))
     assert "Late *could not be checked*: no answer in" in shown
 
 
@@ -61,7 +62,7 @@ async def test_the_tab_shows_incidents_and_what_waits(slack: Slack) -> None:
     view = await slack.until(lambda: slack.workspace.home("mia"))
     assert view is not None
     shown = json.dumps(view.view["blocks"])
-    assert "*#1* checkout: open since" in shown
+    assert "*#1* checkout: investigating for" in shown
     assert "rollback deployment of *checkout*" in shown
 
 

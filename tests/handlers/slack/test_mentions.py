@@ -94,7 +94,7 @@ async def test_stop_and_status_alone_are_commands(slack: Slack) -> None:
     await slack.workspace.post("raj", "incidents", "@autoheal stop", ts)
     await slack.handled(3)
     status, stopping = slack.private("incidents", "raj")
-    assert status.startswith("*#1 checkout*: open")
+    assert status.startswith("*#1 checkout*: investigating")
     assert "A draft for stakeholders" not in stopping
     assert stopping.startswith("Stopping")
     async with slack.db.tenant(slack.tenant, readonly=True) as s:

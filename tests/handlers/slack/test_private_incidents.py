@@ -20,7 +20,7 @@ from store.people.users import Role
 from store.secrets.redaction import Redacted
 from tests.handlers.inbound import Slack, set_person, workspace_of
 
-SECRET = "merger talks with Globex leak"
+SECRET = "checkout: merger talks with Globex leak"
 
 
 async def _begin(slack: Slack, who: str, channel: str, words: str = SECRET) -> InvestigationId:
@@ -167,12 +167,36 @@ def test_one_function_lists_incidents() -> None:
         "store/incidents/__init__.py:_row",
         "store/incidents/__init__.py:_incident",
         "store/incidents/__init__.py:visible_incidents",
-        "store/incidents/__init__.py:_unresolved",
+        "store/incidents/__init__.py:candidates",
+        "store/incidents/__init__.py:_open",
     }
-    assert {name for name, node in _functions(store) if "_unresolved" in _names(node)} == {
+    reading = {name for name, node in _functions(store) if "_open" in _names(node)}
+    assert {name for name in reading if name.startswith("store/incidents/__init__.py:")} == {
         "store/incidents/__init__.py:visible_incidents",
         "store/incidents/__init__.py:channels_of_incidents",
+        "store/incidents/__init__.py:candidates",
     }
+
+
+def test_what_could_be_the_same_incident_is_read_by_the_one_function_that_decides_it() -> None:
+    for called, callers in (
+        ("candidates", {"agents/incidents/same_incident.py:read_known"}),
+        (
+            "read_known",
+            {
+                "agents/incidents/service.py:investigate",
+                "agents/incidents/service.py:_sight",
+                "agents/incidents/service.py:alert_ended",
+            },
+        ),
+    ):
+        found = {
+            name
+            for package in (agents, handlers, bot)
+            for name, node in _functions(package)
+            if any(isinstance(one, ast.Call) and called in _names(one.func) for one in ast.walk(node))
+        }
+        assert found == callers
 
 
 def test_whatever_answers_a_person_lists_runs_and_proposals_of_visible_incidents_only() -> None:

@@ -23,7 +23,7 @@ def a_case(**changes: Any) -> Status:
 def test_it_tells_cause_timeline_and_gaps_and_asks_what_only_people_know() -> None:
     draft = draft_report(a_case())
     lines = draft.splitlines()
-    assert lines[0] == "Incident #7: checkout, open"
+    assert lines[0] == "Incident #7: checkout, open for 10 min"
     timeline = lines[lines.index("Timeline (UTC)") + 1 :]
     moments = [line[:12] for line in timeline[: timeline.index("")]]
     assert moments == sorted(moments)

@@ -27,6 +27,7 @@ from agents.connecting.connector import (
 from agents.connecting.connectors.git.diffs import written_by_machines, written_by_people
 from agents.connecting.connectors.git.program import run_git
 from agents.connecting.connectors.git.tags import FORMAT, Tag, is_pattern, read_tags
+from agents.english import counted
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.types import Change, Window
 from agents.rows import Altered, Changed, Contents, Row, Searched
@@ -143,7 +144,7 @@ class Git(Connector):
                 detail="; ".join(undated),
                 next_action="Tag each deployment with git tag -a: only such a tag says when it was made.",
             )
-        return Check(ok=True, detail=f"Deployments of {len(self.context.names)} services known")
+        return Check(ok=True, detail=f"deployments of {counted(len(self.context.names), 'service')} known")
 
     async def read_changes(self, window: Window, services: Sequence[str] | None = None) -> ChangesRead:
         """Deployments of the services whose tag was made within the window, oldest first.
@@ -218,7 +219,7 @@ class Git(Connector):
         return ToolOutput(
             text="\n".join(row.line for row in rows),
             rows=tuple(rows),
-            summary=f"{len(changes)} deployments of {arguments.service}",
+            summary=f"{counted(len(changes), 'deployment')} of {arguments.service}",
             gap=read.gap,
             facts={
                 "deployments": [
@@ -246,14 +247,14 @@ class Git(Connector):
         Read the diff of a suspected deployment before naming it as a cause.
         """
         diff = await self.read_diff(arguments.service, arguments.from_version, arguments.to_version)
-        head = [f"{diff.from_version[:7]}..{diff.to_version[:7]} changes {len(diff.paths)} files"]
+        head = [f"{diff.from_version[:7]}..{diff.to_version[:7]} changes {counted(len(diff.paths), 'file')}"]
         row = replace(altered_row(diff), line=head[0])
         head += [f"other commit in between: {other}" for other in diff.others]
         head += [f"migration: {path}" for path in diff.migrations]
         return ToolOutput(
             text="\n".join([*head, "", diff.text]),
             rows=(row,),
-            summary=f"diff {diff.from_version[:7]}..{diff.to_version[:7]}, {len(diff.paths)} files",
+            summary=f"diff {diff.from_version[:7]}..{diff.to_version[:7]}, {counted(len(diff.paths), 'file')}",
             gap=None if diff.whole else f"the diff of {diff.change_id} was cut at {_MAX_TEXT} characters",
             facts={
                 "change_id": diff.change_id,
@@ -294,8 +295,9 @@ class Git(Connector):
         tags = read_tags(lines, pattern, service, self.context.names)
         dated = await self._followed(tags.dated[:_MOST_TAGS])
         subjects = await self.context.clean_words([tag.subject for tag in dated])
+        authors = await self.context.clean_words([tag.author for tag in dated])
         changes: list[Change] = []
-        for tag, subject in zip(reversed(dated), reversed(subjects), strict=True):
+        for tag, subject, author in zip(reversed(dated), reversed(subjects), reversed(authors), strict=True):
             changes.append(
                 Change(
                     id=tag.name,
@@ -305,6 +307,7 @@ class Git(Connector):
                     version=tag.commit,
                     previous_version=changes[-1].version if changes else None,
                     summary=subject[:200],
+                    author=author[:80],
                 )
             )
         cut = cut or listing.count("\n") > _MOST_TAGS
@@ -423,6 +426,7 @@ def _changed(change: Change) -> Changed:
         version=change.version or "",
         previous_version=change.previous_version or "",
         summary=change.summary,
+        author=change.author,
         files=change.paths,
         line=f"{change.at:%Y-%m-%d %H:%M:%SZ} {change.id} {was}: {change.summary}",
     )

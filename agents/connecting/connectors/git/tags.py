@@ -22,6 +22,7 @@ _FIELDS: Final = (
     "committerdate:unix",
     "*committerdate:unix",
     "*subject",
+    "*authorname",
 )
 FORMAT: Final = "%00".join(f"%({field})" for field in _FIELDS)
 _LATEST: Final = 253_402_300_799  # the last second that has a date
@@ -36,6 +37,7 @@ class Tag:
     at: datetime
     commit: str
     subject: str
+    author: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +66,12 @@ def read_tags(listing: str, pattern: str, service: str, others: Iterable[str]) -
 
 
 def _dated(row: Sequence[str]) -> Tag | None:
-    name, kind, marked, commit, tagged, _, _, subject = row
+    name, kind, marked, commit, tagged, _, _, subject, author = row
     at = _seconds(tagged)
     if kind != "tag" or marked not in ("commit", "tag") or at == 0:
         return None
     commit = commit if marked == "commit" else ""
-    return Tag(name=name, at=datetime.fromtimestamp(at, tz=UTC), commit=commit, subject=subject)
+    return Tag(name=name, at=datetime.fromtimestamp(at, tz=UTC), commit=commit, subject=subject, author=author)
 
 
 def _prefix(pattern: str, service: str) -> str:

@@ -28,6 +28,7 @@ from agents.connecting.connectors.jaeger.answers import Parsed, as_json, data_of
 from agents.connecting.connectors.jaeger.reading import render_trace, render_traces
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Way
+from agents.english import counted
 from agents.errors import AgentError, BadArguments, TooLarge
 from agents.evidence.types import Window
 from agents.rows import Searched
@@ -164,7 +165,8 @@ class Jaeger(Connector):
         if silent:
             return Check(
                 ok=False,
-                detail=f"Jaeger answers and knows {len(recorded)} services, but not {', '.join(sorted(silent))}",
+                detail=f"Jaeger answers and knows {counted(len(recorded), 'service')}, "
+                f"but not {', '.join(sorted(silent))}",
                 next_action="Say in /autoheal services what their spans call them."
                 if self.context.label
                 else "Map the services to the names of their spans under connectors.jaeger.names.",
@@ -172,7 +174,7 @@ class Jaeger(Connector):
                 lacks=(f"no traces of {', '.join(sorted(silent)[:5])}",),
                 has_data=len(silent) < len(self.context.names),
             )
-        detail = f"Jaeger answers, {len(self.context.names)} services seen"
+        detail = f"Jaeger answers, {counted(len(self.context.names), 'service')} seen"
         return Check(ok=True, detail=detail, has_data=bool(recorded))
 
     async def read_spans(self, window: Window, services: Sequence[str] | None = None) -> SpansRead:
@@ -233,7 +235,7 @@ class Jaeger(Connector):
         return ToolOutput(
             text="\n".join(row.line for row in found) or searched.line,
             rows=(searched, *found),
-            summary=f"{len(found)} traces of {arguments.service}",
+            summary=f"{counted(len(found), 'trace')} of {arguments.service}",
             facts={"start": window.start.isoformat(), "end": window.end.isoformat()},
             gap=_FULL.format(limit=arguments.limit) if full else None,
         )

@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, LogsRead
 from agents.connecting.connectors.logfiles.reader import Span, Wanted, compile_pattern, probe, read_spans, search_span
 from agents.connecting.connectors.logfiles.rotation import present_file
+from agents.english import counted
 from agents.errors import AgentError, BadArguments
 from agents.evidence.logs.packed_lines import PackedLines
 from agents.evidence.types import Window
@@ -146,7 +147,7 @@ class LogFiles(Connector):
         return ToolOutput(
             text="\n".join(row.line for row in shown) or searched.line,
             rows=(searched, *shown),
-            summary=f"{len(shown)} log lines of {arguments.service}",
+            summary=f"{counted(len(shown), 'log line')} of {arguments.service}",
             facts={"count": len(shown), "start": window.start.isoformat(), "end": window.end.isoformat()},
             gap="; ".join(gaps) or None,
         )

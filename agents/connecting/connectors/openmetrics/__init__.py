@@ -33,6 +33,7 @@ from agents.connecting.connectors.openmetrics.kept import Journal
 from agents.connecting.connectors.openmetrics.ring import Ring
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form
+from agents.english import counted
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import RawSeries, Window, as_utc
 from agents.rows import Sampled, Searched
@@ -149,7 +150,8 @@ class OpenMetrics(Connector):
                 lacks=tuple(f"no metrics of {t.service}" for t in failing),
                 has_data=len(failing) < len(self._targets),
             )
-        return Check(ok=True, detail=f"{len(self._targets)} metrics pages answer", has_data=True)
+        detail = f"{counted(len(self._targets), 'metrics page')} read"
+        return Check(ok=True, detail=detail, has_data=True)
 
     async def scrape(self) -> None:
         """Scrape every target once."""

@@ -1,5 +1,6 @@
 """A verdict, a plan and an approval as they are stored, and the rules that every message must keep."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from store.ids import ApprovalId, IncidentId, InvestigationId, UserId
 from store.incidents.approvals import Approval, ApprovalState
 
 T0 = datetime(2026, 11, 12, 2, 49, 0, tzinfo=UTC)
+_TOKEN = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*?)(?: UTC)?>")
 HASH = "0123456789abcdef" * 4
 
 
@@ -169,10 +171,10 @@ def decided(state: ApprovalState, **changes: Any) -> Approval:
 
 
 def words(message: Message) -> str:
-    """Everything that a message's blocks say, as one text."""
+    """Everything that a message's blocks say, as one text; times as a reader sees them in UTC."""
     found: list[str] = []
     _collect(list(message.blocks), found)
-    return "\n".join(found)
+    return _TOKEN.sub(r"\1", "\n".join(found))
 
 
 def _collect(node: object, found: list[str]) -> None:
@@ -217,7 +219,7 @@ def links(message: Message) -> set[str]:
     said: list[str] = []
     _mrkdwn(list(message.blocks), said)
     targets = [piece.partition(">")[0] for line in said for piece in line.split("<")[1:]]
-    return {target.partition("|")[0] for target in targets if not target.startswith(("@", "#"))}
+    return {target.partition("|")[0] for target in targets if not target.startswith(("@", "#", "!date^"))}
 
 
 def _mrkdwn(node: object, said: list[str]) -> None:

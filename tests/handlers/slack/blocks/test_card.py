@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from agents.remediation import Healing, Plan, Precondition
 from agents.tool import Risk
 from handlers.slack.blocks.card import Card, card
+from handlers.slack.blocks.exact_plan import exact_plan
+from handlers.slack.blocks.message import Message
 from store.incidents.approvals import Approval, ApprovalState
 from tests.handlers.slack.blocks.examples import (
     a_plan,
@@ -26,45 +28,65 @@ def a_card(approval: Approval, plan: Plan | None = None, **changes: Any) -> Card
     return Card(approval=approval, plan=plan or a_plan(), people=PEOPLE, **changes)
 
 
-def test_the_open_card_holds_everything_a_decision_needs() -> None:
-    message = card(a_card(an_approval(), links={"A3": "https://prometheus.example.com/graph"}))
+def test_the_open_card_holds_what_a_decision_needs_in_few_lines() -> None:
+    message = card(a_card(an_approval()))
     assert message.text == "Approve? Roll back checkout to 9c01be. Medium risk."
-    said = words(message)
-    for part in (
+    assert message.blocks[0]["type"] == "section"
+    assert words(message).splitlines()[:5] == [
         "*Roll back checkout to 9c01be*",
+        "*Why* 4f2a91 cut the DB pool from 50 to 5 (high confidence).",
+        (
+            "*Risk* medium: a restart of about 2 s each. *1 other commit would be lost.*"
+            " *Migrations lie in between: 0007_add_index.sql.*"
+        ),
+        "*Undo* deploy 4f2a91 again, possible until 13 Nov 02:49.",
+        "*Healed when* checkout errors below 1% for 3 min, within 4 min 46 s.",
+    ]
+    assert "Asked by <@U0RAJ>. May approve: Members and admins. Open until 13 Nov 02:49." in words(message)
+    assert "shopctl" not in words(message)
+    assert_sound(message)
+
+
+def test_the_whole_plan_is_one_click_away() -> None:
+    shown = Message(
+        text="x", blocks=tuple(exact_plan(a_card(an_approval(), links={"A3": "https://prometheus.example.com/graph"})))
+    )
+    said = words(shown)
+    for part in (
+        "shopctl rollback checkout --to 9c01be",
         "*Action*\nrollback (service=checkout, version=9c01be)",
         "*Target*\ncheckout, production",
         "4f2a91 -&gt; 9c01be (<https://git.example.com/shop/compare/9c01be...4f2a91|diff>)",
-        "*Cause* 4f2a91 cut the DB pool from 50 to 5",
-        "*Confidence* high. *Evidence* <https://prometheus.example.com/graph|A3>, A5",
+        "*Evidence* <https://prometheus.example.com/graph|A3>, A5",
         "2 instances, interruption: a restart of about 2 s each",
         "other commits lost: b77e01 Log the cart's size",
         "migrations in between: *0007_add_index.sql*",
-        "*Risk*\nmedium",
-        "*Undo*\ndeploy 4f2a91 again, until 13 Nov 02:49",
         "holds: checkout runs 4f2a91 (read 02:49:05)",
-        "*Healed when* checkout errors below 1% for 3 min, within 4 min 46 s; above 12% it made things worse.",
-        "Before: 9%.",
-        "shopctl rollback checkout --to 9c01be",
-        "Asked by <@U0RAJ>. May approve: Members and admins.",
-        "Read 02:49:05, fresh until 03:04:05. Open until 13 Nov 02:49. Plan 0123456789ab. Times are UTC.",
+        "checkout error ratio: 9% when this was planned. Healed below 1% for 3 min, within 4 min 46 s;",
+        "above 12% it made things worse.",
+        "Read 02:49:05, fresh until 03:04:05. Plan 0123456789ab.",
     ):
         assert part in said, part
-    assert_sound(message)
+    assert_sound(shown)
 
 
 def test_the_buttons_bind_the_click_to_the_plan_that_was_shown() -> None:
     message = card(a_card(an_approval()))
-    assert action_ids(message) == ["approve", "change_scope", "reject"]
-    buttons = message.blocks[-1]["elements"]
+    assert action_ids(message) == ["approve", "change_scope", "reject", "exact_plan"]
+    buttons = next(block for block in message.blocks if block["type"] == "actions")["elements"]
     assert buttons[0]["text"]["text"] == "Roll back checkout to 9c01be"
-    assert {button["value"] for button in buttons} == {"0198c0de-0000-7000-8000-000000000001:0123456789ab"}
+    assert {button["value"] for button in buttons[:3]} == {"0198c0de-0000-7000-8000-000000000001:0123456789ab"}
 
 
 def test_a_plan_that_was_read_again_says_so_and_asks_anew() -> None:
     message = card(a_card(an_approval(preview_read_at=at(1_200))))
     assert "The target was read again 03:09:00: this is a new plan, nothing was applied." in words(message)
-    assert action_ids(message) == ["approve", "change_scope", "reject"]
+    assert action_ids(message)[:3] == ["approve", "change_scope", "reject"]
+
+
+def test_what_does_not_hold_stands_on_the_card() -> None:
+    broken = (Precondition(text="checkout is stable", holds=False, read_at=at(5)),)
+    assert "*Does not hold* checkout is stable." in words(card(a_card(an_approval(), a_plan(preconditions=broken))))
 
 
 @pytest.mark.parametrize(
@@ -72,21 +94,21 @@ def test_a_plan_that_was_read_again_says_so_and_asks_anew() -> None:
     [
         (
             decided(ApprovalState.VERIFYING),
-            "Approved by <@U0MIA> 02:49:10, applied once 02:49:14, checking until 02:54.",
+            "Approved by <@U0MIA> 02:49:10, applied 02:49:14, checking until 02:54.",
         ),
-        (decided(ApprovalState.APPLIED), "Approved by <@U0MIA> 02:49:10, applied once 02:49:14, checking until 02:54."),
+        (decided(ApprovalState.APPLIED), "Approved by <@U0MIA> 02:49:10, applied 02:49:14, checking until 02:54."),
         (
             decided(ApprovalState.APPROVED, applied_at=None),
-            "Approved by <@U0MIA> 02:49:10, not applied yet, valid until 03:04:10.",
+            "Approved by <@U0MIA> 02:49:10. Checking the target again before it is applied.",
         ),
         (decided(ApprovalState.APPLYING, applied_at=None), "Approved by <@U0MIA> 02:49:10, applying now."),
-        (decided(ApprovalState.HEALED), "Approved by <@U0MIA> 02:49:10, applied once 02:49:14, *healed* 02:53."),
-        (decided(ApprovalState.NOT_HEALED), "applied once 02:49:14, *not healed* 02:53."),
+        (decided(ApprovalState.HEALED), "Approved by <@U0MIA> 02:49:10, applied 02:49:14, *healed* 02:53."),
+        (decided(ApprovalState.NOT_HEALED), "applied 02:49:14, *not healed* 02:53."),
         (
             decided(ApprovalState.UNKNOWN, applied_at=None),
             "*unknown* whether it was applied. It will not be tried again.",
         ),
-        (decided(ApprovalState.UNKNOWN), "applied once 02:49:14, *unknown* whether it healed."),
+        (decided(ApprovalState.UNKNOWN), "applied 02:49:14, *unknown* whether it healed."),
         (decided(ApprovalState.FAILED, applied_at=None), "*failed* 02:53. It will not be tried again."),
         (
             decided(ApprovalState.REJECTED, decision="rejected", applied_at=None),
@@ -100,7 +122,7 @@ def test_a_plan_that_was_read_again_says_so_and_asks_anew() -> None:
 def test_after_the_decision_the_card_says_what_became_of_it(approval: Approval, line: str) -> None:
     message = card(a_card(approval))
     assert line in words(message)
-    assert action_ids(message) == []
+    assert action_ids(message) == ["exact_plan"]
     assert "denied" not in words(message)
     assert "<@" not in message.text
     assert_sound(message)
@@ -117,7 +139,8 @@ def test_high_risk_names_who_may_approve() -> None:
 
 def test_broken_preconditions_past_the_tenth_are_counted() -> None:
     many = tuple(Precondition(text=f"p{n}", holds=n != 11, read_at=at(5)) for n in range(12))
-    assert "2 more, *1 of them do not hold*" in words(card(a_card(an_approval(), a_plan(preconditions=many))))
+    shown = exact_plan(a_card(an_approval(), a_plan(preconditions=many)))
+    assert "2 more, *1 of them do not hold*" in words(Message(text="x", blocks=tuple(shown)))
 
 
 TEXT = st.text(max_size=300)
@@ -164,6 +187,7 @@ PLAN = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(PLAN, st.sampled_from(ApprovalState))
 def test_no_plan_makes_an_unsound_card(plan: Plan, state: ApprovalState) -> None:
-    message = card(a_card(decided(state), plan))
-    assert_sound(message)
-    assert links(message) <= {"https://git.example.com/x"}
+    whole = Message(text="x", blocks=tuple(exact_plan(a_card(decided(state), plan))))
+    for message in (card(a_card(decided(state), plan)), whole):
+        assert_sound(message)
+        assert links(message) <= {"https://git.example.com/x"}

@@ -34,9 +34,10 @@ def test_it_states_its_assumption_and_what_is_not_connected() -> None:
 def test_with_the_symptom_it_is_the_sentence_of_the_design() -> None:
     message = opening(an_opening(symptom=a_symptom()))
     assert words(message).startswith(
-        "Checking *checkout* since 02:41: errors 0.3% -&gt; 9%. Reading Prometheus, logs, git. No traces connected."
+        "Checking *checkout* since 02:41: 9% of its requests fail (0.3% before). Reading Prometheus, logs, git."
+        " No traces connected."
     )
-    assert message.text == "Checking checkout since 02:41: errors 0.3% -&gt; 9%"
+    assert message.text == "Checking checkout since 02:41 UTC: 9% of its requests fail (0.3% before)"
 
 
 def test_an_ended_run_cannot_be_stopped() -> None:
@@ -79,7 +80,7 @@ def test_a_stopped_run_says_who_stopped_it_and_what_was_found() -> None:
     message = ending(an_ending())
     said = words(message)
     assert "*Stopped* by <@U0MIA>: checkout was not concluded." in said
-    assert "• _observed_: checkout since 02:41: errors 0.3% -&gt; 9%" in said
+    assert "• 9% of checkout's requests fail since 02:41 (0.3% before)" in said
     assert "• Rank causes: checkout first" in said
     assert_sound(message)
 

@@ -1,29 +1,42 @@
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.remediation import Healing, Plan
+from handlers.slack.blocks.card import Card
 from handlers.slack.blocks.message import Message
-from handlers.slack.blocks.outcome import outcome
+from handlers.slack.blocks.outcome import outcome, undo_words
 from store.ids import ApprovalId
 from store.incidents.approvals import Approval, ApprovalState
-from tests.handlers.slack.blocks.examples import a_plan, action_ids, an_approval, assert_sound, decided, words
+from tests.handlers.slack.blocks.examples import a_plan, action_ids, an_approval, assert_sound, at, decided, words
+
+ONSET = at(-480)
 
 
-def told(approval: Approval) -> Message:
-    message = outcome(approval, a_plan())
+def told(approval: Approval, plan: Plan | None = None, **changes: Any) -> Message:
+    message = outcome(Card(approval=approval, plan=plan or a_plan(), onset=ONSET, **changes))
     assert message is not None
     assert_sound(message)
     return message
 
 
-def test_healed_gives_the_measured_value_and_the_limit() -> None:
-    message = told(decided(ApprovalState.HEALED, outcome={"word": "healed", "last": 0.002, "detail": "done"}))
-    assert message.text == "Healed 02:53: 0.2% errors for 3 min (limit 1%)."
+def test_healed_tells_when_it_recovered_what_changed_and_how_long_it_lasted() -> None:
+    readings = [{"at": at(n).timestamp(), "value": value} for n, value in ((20, 0.08), (60, 0.003), (90, 0.002))]
+    message = told(decided(ApprovalState.HEALED, outcome={"last": 0.002, "detail": "done", "readings": readings}))
+    assert message.text == "checkout recovered at 02:50 UTC: errors 9% -&gt; 0.2%; 9 min of impact."
+    assert action_ids(message) == ["resolve", "undo", "draft_report", "false_alarm"]
+
+
+def test_what_has_ended_says_so_and_offers_no_ending() -> None:
+    message = told(decided(ApprovalState.HEALED, outcome={"last": 0.002}), ended="Resolved by <@U0MIA>")
+    assert "Resolved by <@U0MIA>" in words(message)
     assert action_ids(message) == ["undo", "draft_report"]
 
 
 def test_not_healed_says_so_and_offers_undo_and_keep() -> None:
     message = told(decided(ApprovalState.NOT_HEALED, outcome={"last": 0.087}))
-    assert message.text == "Not healed: 9% -&gt; 8.7%. The rollback was not the fix."
+    assert message.text == "Not healed: checkout errors 9% -&gt; 8.7%. The rollback was not the fix."
     assert action_ids(message) == ["undo", "keep"]
 
 
@@ -31,13 +44,13 @@ def test_an_interrupted_effect_is_unknown() -> None:
     detail = "the process died while applying; the target reads 9c01be, active; I will not retry"
     message = told(decided(ApprovalState.UNKNOWN, applied_at=None, outcome={"detail": detail}))
     assert words(message).startswith(f"*Unknown*: {detail}.")
-    assert action_ids(message) == []
+    assert "undo" not in action_ids(message)
 
 
 def test_applied_but_not_measured_is_unknown_too_and_can_be_undone() -> None:
     message = told(decided(ApprovalState.UNKNOWN, outcome={"detail": "ok"}))
-    assert "was applied once 02:49:14, but whether it healed could not be measured" in words(message)
-    assert action_ids(message) == ["undo"]
+    assert "was applied 02:49:14, but whether it healed could not be measured" in words(message)
+    assert "undo" in action_ids(message)
 
 
 def test_a_failure_tells_what_was_answered() -> None:
@@ -45,26 +58,55 @@ def test_a_failure_tells_what_was_answered() -> None:
     assert words(message).startswith("*Failed*: Roll back checkout to 9c01be did not go through. exit status 3.")
 
 
-def test_an_undo_cannot_be_undone() -> None:
-    message = told(decided(ApprovalState.HEALED, undo_of=ApprovalId("a0"), outcome={"last": 0.002}))
-    assert message.text.startswith("Undone 02:53")
-    assert action_ids(message) == []
+WELL = Healing(
+    service="checkout",
+    indicator="error_ratio",
+    unit="ratio",
+    before=0.002,
+    threshold=0.01,
+    worse_than=0.01,
+    hold_s=180,
+    window_s=286,
+    settle_s=15,
+)
+
+
+def test_an_undo_is_measured_and_can_be_re_applied() -> None:
+    undone = {"undo_of": ApprovalId("a0")}
+    broken = told(decided(ApprovalState.NOT_HEALED, outcome={"last": 0.58}, **undone), a_plan(healing=WELL))
+    assert broken.text == ("Broken again after the undo: checkout errors 0.2% -&gt; 58%. 9c01be is what breaks it.")
+    assert action_ids(broken) == ["undo"]
+    assert "Re-apply" in str(broken.blocks)
+    well = told(decided(ApprovalState.HEALED, outcome={"last": 0.002}, **undone), a_plan(healing=WELL))
+    assert well.text == "Undone at 02:49 UTC, and it stays well: checkout errors 0.2%."
+    again = told(decided(ApprovalState.HEALED, outcome={"last": 0.002}, **undone))
+    assert again.text.startswith("checkout recovered at")
+
+
+def test_the_question_before_an_undo_says_what_it_puts_back_and_what_that_did() -> None:
+    healed = decided(ApprovalState.HEALED, outcome={"last": 0.002})
+    assert undo_words(Card(approval=healed, plan=a_plan())) == (
+        "This puts 4f2a91 back on checkout. While it ran: checkout errors 9%; now 0.2%."
+    )
+    assert undo_words(Card(approval=healed, plan=a_plan(healing=None))).endswith("was not measured.")
 
 
 def test_an_irreversible_plan_offers_no_undo() -> None:
-    message = outcome(decided(ApprovalState.HEALED), a_plan(reversible=False))
-    assert message is not None
-    assert action_ids(message) == ["draft_report"]
+    assert action_ids(told(decided(ApprovalState.HEALED), a_plan(reversible=False))) == [
+        "resolve",
+        "draft_report",
+        "false_alarm",
+    ]
 
 
 def test_nothing_is_told_before_the_end() -> None:
-    assert outcome(an_approval(), a_plan()) is None
-    assert outcome(decided(ApprovalState.VERIFYING), a_plan()) is None
+    assert outcome(Card(approval=an_approval(), plan=a_plan())) is None
+    assert outcome(Card(approval=decided(ApprovalState.VERIFYING), plan=a_plan())) is None
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(), st.none() | st.floats(), st.sampled_from(ApprovalState))
 def test_no_outcome_makes_an_unsound_message(detail: str, last: float | None, state: ApprovalState) -> None:
-    message = outcome(decided(state, outcome={"detail": detail, "last": last}), a_plan())
+    message = outcome(Card(approval=decided(state, outcome={"detail": detail, "last": last}), plan=a_plan()))
     if message is not None:
         assert_sound(message)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,10 +52,17 @@ def test_explanations_read_as_in_the_design() -> None:
     message = plan(a_view())
     assert [task["title"] for task in message.blocks[0]["tasks"]] == [
         "H1 deploy 4f2a91: supported",
-        "H2 payment provider: refuted, p95 flat",
+        "H2 payment provider: ruled out, p95 flat",
         "Rank causes",
     ]
-    assert message.text == "H1 deploy 4f2a91: supported. H2 payment provider: refuted."
+    assert message.text == "H1 deploy 4f2a91: supported. H2 payment provider: ruled out."
+    assert [task["status"] for task in message.blocks[0]["tasks"]][:2] == ["complete", "pending"]
+    assert_sound(message)
+
+
+def test_once_the_verdict_is_there_the_plan_is_one_line() -> None:
+    message = plan(replace(a_view(), done="Investigated checkout: 11 reads."))
+    assert words(message) == "Investigated checkout: 11 reads."
     assert_sound(message)
 
 

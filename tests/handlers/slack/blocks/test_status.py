@@ -90,11 +90,11 @@ def test_unknown_says_what_is_not_known() -> None:
 
 def test_the_home_tab_lists_what_is_open_and_what_does_not_work() -> None:
     broken = Integration(title="Prometheus", healthy=False, detail="refused", next_action="Check the address.")
-    view = home(Home(incidents=[INCIDENT] * 30, approvals=[an_approval()], integrations=[broken]))
+    view = home(Home(incidents=[INCIDENT] * 30, approvals=[an_approval()], integrations=[broken], now=at(90)))
     assert check_view(view, "home") == []
     assert "and 15 more" in str(view)
-    assert "Prometheus *does not work*: refused Check the address." in str(view)
-    assert check_view(home(Home(incidents=[], approvals=[], integrations=[])), "home") == []
+    assert "*Prometheus*: *does not work*, refused Check the address." in str(view)
+    assert check_view(home(Home(incidents=[], approvals=[], integrations=[], now=at(0))), "home") == []
 
 
 def test_words_of_any_length_become_sections_within_the_limits() -> None:

@@ -109,11 +109,14 @@ def test_a_link_cannot_be_broken_out_of() -> None:
     assert t.link("https://x.example/a|b>c<d e", "A|3>") == "<https://x.example/a%7Cb%3Ec%3Cd%20e|A/3&gt;>"
 
 
-def test_times_are_utc() -> None:
+def test_times_are_each_readers_own_and_utc_where_no_mrkdwn_is_read() -> None:
     summer = datetime.fromisoformat("2026-07-01T04:49:10+02:00")
-    assert t.clock(summer) == "02:49:10"
-    assert t.minute(summer) == "02:49"
-    assert t.day_minute(summer) == "1 Jul 02:49"
+    seconds = int(summer.timestamp())
+    assert t.clock(summer) == f"<!date^{seconds}^{{time_secs}}|02:49:10 UTC>"
+    assert t.minute(summer) == f"<!date^{seconds}^{{time}}|02:49 UTC>"
+    assert t.day_minute(summer) == f"<!date^{seconds}^{{date_short_pretty}} at {{time}}|1 Jul 02:49 UTC>"
+    assert t.unescape(f"*at {t.minute(summer)}*") == "at 02:49 UTC"
+    assert (t.utc_minute(summer), t.utc_day_minute(summer)) == ("02:49 UTC", "1 Jul 02:49 UTC")
     assert t.clock(None) == ""
     assert t.moment("2026-07-01T02:49:10") == datetime(2026, 7, 1, 2, 49, 10, tzinfo=UTC)
     assert t.moment("yesterday") is None

@@ -14,7 +14,7 @@ async def test_status_is_five_private_lines_and_an_unsent_draft(slack: Slack) ->
     await slack.handled(1)
     (told,) = slack.private("incidents", "mia")
     lines, draft = told.splitlines()[:5], told.splitlines()[5:]
-    assert lines[0].startswith("*#1 checkout*: open for")
+    assert lines[0].startswith("*#1 checkout*: investigating for")
     assert draft == [
         ">We are investigating a problem with checkout since 5 Nov 02:41 UTC. We are looking for the cause."
     ]

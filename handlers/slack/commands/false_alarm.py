@@ -1,0 +1,22 @@
+"""`/autoheal false alarm [number]`: there was no incident, what was reported is as it should be. What still runs is
+stopped.
+"""
+
+from agents.permission import Permission
+from handlers.slack.command import Command, CommandCall
+from handlers.slack.context import Office
+from handlers.slack.endings import end_by_command
+
+
+class FalseAlarm(Command):
+    name = "false_alarm"
+    aliases = ("false alarm", "false-alarm")
+    usage = "[incident number]"
+    summary = "end an incident: there was none"
+    permission = Permission.INVESTIGATE
+
+    async def run(self, call: CommandCall, office: Office) -> None:
+        await end_by_command(call, "false_alarm", office)
+
+
+COMMAND = FalseAlarm()

@@ -1,0 +1,20 @@
+"""`/autoheal resolve [number]`: the incident is over: what it was about works again. What still runs is stopped."""
+
+from agents.permission import Permission
+from handlers.slack.command import Command, CommandCall
+from handlers.slack.context import Office
+from handlers.slack.endings import end_by_command
+
+
+class Resolve(Command):
+    name = "resolve"
+    aliases = ("close",)
+    usage = "[incident number]"
+    summary = "end an incident: it is over"
+    permission = Permission.INVESTIGATE
+
+    async def run(self, call: CommandCall, office: Office) -> None:
+        await end_by_command(call, "resolved", office)
+
+
+COMMAND = Resolve()
