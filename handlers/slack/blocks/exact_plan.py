@@ -5,6 +5,7 @@ from typing import Final
 
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.card import SHOWN_HASH, Card, person, undo_line, versions
+from handlers.slack.blocks.evidence import measured_thing
 from handlers.slack.blocks.message import Json, context, fields, preformatted, sections
 
 MOST_PRECONDITIONS: Final = 10
@@ -70,7 +71,7 @@ def _judged(view: Card) -> str:
     if healing is None:
         return "*Healing* No indicator was measured: the target's own state decides."
     limit, worst, now = (t.measure(v, healing.unit) for v in (healing.threshold, healing.worse_than, healing.before))
-    thing = f"{t.prose(healing.service, 60)} {t.prose(healing.indicator.replace('_', ' '), 60)}"
+    thing = measured_thing(healing.service, healing.indicator, healing.unit)
     return (
         f"*Healing* {thing}: {now} when this was planned. Healed below {limit} for {t.duration(healing.hold_s)}, "
         f"within {t.duration(healing.window_s)}; above {worst} it made things worse."

@@ -53,7 +53,7 @@ async def test_what_could_not_be_asked_is_not_called_broken(monkeypatch: pytest.
     assert [one.healthy for one in found] == [True, None, None]
     assert "canary" not in str(found)
     shown = str(render(Home(incidents=[], approvals=[], integrations=found, now=datetime.now(UTC))))
-    assert "Late *could not be checked*: no answer in" in shown
+    assert "*Late*: *could not be checked*, no answer in" in shown
 
 
 async def test_the_tab_shows_incidents_and_what_waits(slack: Slack) -> None:

@@ -55,7 +55,7 @@ def a_verdict(**changes: Any) -> Verdict:
         "confidence": "high",
         "impact": "One in eleven checkouts fails",
         "claims": (
-            a_claim("Errors rose at 02:41"),
+            a_claim("Errors rose"),
             a_claim("The pool is exhausted", artifact="A4", source="logs"),
             a_claim("The diff sets pool_size to 5", artifact="A5", source="git"),
             a_claim("Payments is steady", side="against", quote=None),

@@ -62,7 +62,7 @@ def test_the_whole_plan_is_one_click_away() -> None:
         "other commits lost: b77e01 Log the cart's size",
         "migrations in between: *0007_add_index.sql*",
         "holds: checkout runs 4f2a91 (read 02:49:05)",
-        "checkout error ratio: 9% when this was planned. Healed below 1% for 3 min, within 4 min 46 s;",
+        "checkout errors: 9% when this was planned. Healed below 1% for 3 min, within 4 min 46 s;",
         "above 12% it made things worse.",
         "Read 02:49:05, fresh until 03:04:05. Plan 0123456789ab.",
     ):

@@ -41,7 +41,7 @@ def test_the_first_line_is_complete_and_three_proofs_follow() -> None:
             "*9% of checkout's requests fail since 02:41 (0.3% before). 4f2a91 cut the DB pool from 50 to 5.*"
             " High confidence."
         ),
-        f"• Errors rose at 02:41 (<{LINK}|prometheus>).",
+        f"• Errors rose (<{LINK}|prometheus>).",
         "• The pool is exhausted.",
         "• The diff sets pool_size to 5.",
         "*Not* payment provider (p95 flat).",
