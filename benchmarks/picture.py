@@ -89,7 +89,7 @@ async def _play(python: str, scenario: str, seed: int, out: Path, shots: Path | 
             )
             await asyncio.sleep(1)
             await shoot(page, shots, "4-healed")
-            healed = await panel(page, "applied once", "Healed ")
+            healed = await panel(page, "applied ", " recovered at ")
         await compose({"verdict": verdict, "card": card, "healed": healed}, out)
     finally:
         if demo.returncode is None:

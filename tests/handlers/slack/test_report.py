@@ -30,7 +30,7 @@ def test_it_tells_cause_timeline_and_gaps_and_asks_what_only_people_know() -> No
     for said in (
         "proposed: Roll back checkout",
         "approved: Roll back",
-        "applied once",
+        "applied",
         "healed",
         "(inferred, confidence",
     ):

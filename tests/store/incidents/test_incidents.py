@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -12,13 +12,15 @@ from store.ids import IncidentId, new_id
 from store.incidents import (
     Incident,
     Sight,
+    candidates,
     incident,
     incident_for_thread,
+    mitigate_incident,
     open_incident,
     resolve_incident,
-    set_incident_status,
     set_service,
     visible_incidents,
+    work_on_incident,
 )
 from tests.fakes.incidents import open_incidents
 
@@ -54,27 +56,44 @@ async def test_the_newest_incident_of_a_thread_is_found(database: Database, two_
         assert await incident_for_thread(s, "C1", "1.1") is None
 
 
-async def test_resolving_twice_keeps_the_first_time(database: Database, two_tenants: Any, clock: Any) -> None:
+async def test_an_incident_lives_from_open_to_its_end_and_may_come_back(
+    database: Database, two_tenants: Any, clock: Any
+) -> None:
     opened = await _open(database, two_tenants[0], new_id())
     async with database.tenant(two_tenants[0]) as s:
         assert (await set_service(s, opened.id, "checkout")).service == "checkout"
-        first = await resolve_incident(s, opened.id)
+        assert not await work_on_incident(s, opened.id)
+        assert await mitigate_incident(s, opened.id)
+        assert not await mitigate_incident(s, opened.id)
+        assert await resolve_incident(s, opened.id, by="u1")
+        first = await incident(s, opened.id)
+        assert first is not None
+        assert (first.status, first.ended_by, first.is_open) == ("resolved", "u1", False)
         clock.advance(timedelta(minutes=1))
-        assert await resolve_incident(s, opened.id) == first
+        assert not await resolve_incident(s, opened.id, status="false_alarm")
+        assert not await mitigate_incident(s, opened.id)
+        assert await incident(s, opened.id) == first
         assert await open_incidents(s) == []
-        again = await set_incident_status(s, opened.id, "open")
-        assert (again.resolved_at, again.service) == (None, "checkout")
-        assert await incident(s, opened.id) == again
+        assert await candidates(s, ended_since=s.now() - timedelta(minutes=5)) == [first]
+        assert await candidates(s, ended_since=s.now()) == []
+        assert await work_on_incident(s, opened.id)
+        again = await incident(s, opened.id)
+        assert again is not None
+        assert (again.status, again.resolved_at, again.mitigated_at, again.ended_by) == (
+            "investigating",
+            None,
+            None,
+            None,
+        )
         assert await open_incidents(s) == [again]
 
 
-async def test_unknown_incidents_and_statuses_are_refused(sqlite_database: Database, two_tenants: Any) -> None:
+async def test_unknown_incidents_are_refused(sqlite_database: Database, two_tenants: Any) -> None:
     async with sqlite_database.tenant(two_tenants[0]) as s:
         assert await incident(s, IncidentId(new_id())) is None
-        with pytest.raises(NotFound):
-            await resolve_incident(s, IncidentId(new_id()))
-        with pytest.raises(ValueError, match="status"):
-            await set_incident_status(s, IncidentId(new_id()), cast("Any", "over"))
+        for change in (resolve_incident, mitigate_incident, work_on_incident):
+            with pytest.raises(NotFound):
+                await change(s, IncidentId(new_id()))
 
 
 async def test_only_what_somebody_may_see_is_listed(database: Database, two_tenants: Any) -> None:
