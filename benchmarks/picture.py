@@ -78,14 +78,14 @@ async def _play(python: str, scenario: str, seed: int, out: Path, shots: Path | 
             await shoot(page, shots, "1-checking")
             await page.wait_for("#thread [data-action=approve]", seconds=90)
             await asyncio.sleep(1)
-            verdict = await panel(page, "Cause", "Cause")
-            card = await panel(page, "Blast radius", "Blast radius")
+            verdict = await panel(page, "confidence.", "confidence.")
+            card = await panel(page, "Healed when", "Healed when")
             await shoot(page, shots, "2-card")
             await page.click("#thread [data-action=approve]")
             await asyncio.sleep(3)
             await shoot(page, shots, "3-approved")
             await page.wait_until(
-                "/^(Healed|Not healed|Unknown) /m.test(document.querySelector('#thread').innerText)", seconds=90
+                "/ recovered at |^Not healed|^Unknown/m.test(document.querySelector('#thread').innerText)", seconds=90
             )
             await asyncio.sleep(1)
             await shoot(page, shots, "4-healed")

@@ -77,7 +77,7 @@ class Known:
         return symptom_in(str(self.run.question))
 
 
-def read_report(  # noqa: PLR0913 - a report has as many parts
+def read_report(
     text: str,
     services: Iterable[str],
     spellings: Mapping[str, str] | None = None,

@@ -24,7 +24,7 @@ async def test_the_click_on_the_page_heals_the_shop(tmp_path: Path) -> None:
         await page.wait_for("#thread [data-action=approve]", seconds=180)
         await page.click("#thread [data-action=approve]")
         await page.wait_until(f"{THREAD}.includes('applied ')", seconds=120)
-        await page.wait_until(f"/^Healed \\d\\d:\\d\\d/m.test({THREAD})", seconds=120)
+        await page.wait_until(f"/ recovered at .*\\d\\d:\\d\\d/m.test({THREAD})", seconds=120)
         judged = await stage.shop.judge()
         assert judged.healed is True
         said = await page.text("#thread")

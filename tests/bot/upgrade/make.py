@@ -89,7 +89,7 @@ async def incident(workspace: Workspace, target: Path, model: Investigator, numb
         elif end != "wait":
             before = len(effects(target))
             await workspace.click("mia", shown.ts, "approve")
-            await workspace.wait_for(lambda _: said("Healed 0", "Healed 1", "Healed 2", "Not healed"), timeout=120)
+            await workspace.wait_for(lambda _: said(" recovered at ", "Not healed"), timeout=120)
             assert len(effects(target)) == before + 1
     await asyncio.sleep(0.5)
 
