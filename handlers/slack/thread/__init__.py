@@ -46,10 +46,10 @@ _COSMETIC: Final = frozenset({"opened", "progressed", "tidied"})
 class Sources(Protocol):
     """Which kinds of evidence a tenant has connected, in words for people. Filled by `bot/assemble.py`."""
 
-    def sources(self, tenant: TenantId) -> list[str]:
+    async def sources(self, tenant: TenantId) -> list[str]:
         """For example `["Prometheus", "logs", "git"]`."""
 
-    def missing(self, tenant: TenantId) -> list[str]:
+    async def missing(self, tenant: TenantId) -> list[str]:
         """For example `["traces"]`."""
 
 
@@ -127,7 +127,7 @@ class SlackThread(Reporter):
                     await self._open_plainly(tenant, investigation)
                     return
                 run = await read_run_view(self._db, tenant, investigation)
-                where, message = _where(tenant, run, f"opening:{investigation}"), self._opening(tenant, run)
+                where, message = _where(tenant, run, f"opening:{investigation}"), await self._opening(tenant, run)
                 if not run.ended:
                     await self._streams.quiet(where, message)
                 await self._delivery.update(tenant, where.key, message)  # it may have been shown while it was queued
@@ -143,7 +143,7 @@ class SlackThread(Reporter):
                 key=f"opening:{investigation}",
                 channel=run.incident.channel_id,
                 thread_ts=run.incident.thread_ts,
-                message=self._opening(tenant, run),
+                message=await self._opening(tenant, run),
             )
 
     def _show(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
@@ -172,7 +172,7 @@ class SlackThread(Reporter):
             with speaking(Urgency.COSMETIC):
                 run = await read_run_view(self._db, tenant, investigation)
                 await self._streams.finish_plan(_where(tenant, run, plan_key(run)), plan_view(run))
-                await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+                await self._delivery.update(tenant, f"opening:{investigation}", await self._opening(tenant, run))
 
     async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("proposed", tenant, approval):
@@ -243,7 +243,9 @@ class SlackThread(Reporter):
                         await self._streams.show_plan(_where(tenant, run, plan_key(run)), plan_view(run))
                     if run.symptom is not None and run.symptom != opened_with:
                         opened_with = run.symptom
-                        await self._delivery.update(tenant, f"opening:{investigation}", self._opening(tenant, run))
+                        await self._delivery.update(
+                            tenant, f"opening:{investigation}", await self._opening(tenant, run)
+                        )
             await self._sleep(COALESCE_S)
 
     def _are_many(self, tenant: TenantId) -> bool:
@@ -257,8 +259,9 @@ class SlackThread(Reporter):
         if before and not self._are_many(tenant):
             await asyncio.wait(before, timeout=PATIENCE_S)
 
-    def _opening(self, tenant: TenantId, run: RunView) -> Message:
-        return opening_of(run, sources=self._sources.sources(tenant), missing=self._sources.missing(tenant))
+    async def _opening(self, tenant: TenantId, run: RunView) -> Message:
+        sources, missing = await self._sources.sources(tenant), await self._sources.missing(tenant)
+        return opening_of(run, sources=sources, missing=missing)
 
 
 def _where(tenant: TenantId, run: RunView, key: str) -> Where:
