@@ -80,11 +80,6 @@ async def artifacts(s: TenantSession, investigation_id: InvestigationId) -> list
     return [_artifact(s, row) for row in rows]
 
 
-async def artifact_by_number(s: TenantSession, investigation_id: InvestigationId, number: int) -> Artifact | None:
-    row = await s.one(ArtifactRow, ArtifactRow.investigation_id == investigation_id, ArtifactRow.number == number)
-    return None if row is None else _artifact(s, row)
-
-
 def _artifact(s: TenantSession, row: ArtifactRow) -> Artifact:
     return Artifact(
         id=ArtifactId(row.id),

@@ -100,19 +100,6 @@ async def continue_rotation(db: Database, tenant_id: TenantId) -> Rotation:
     return Rotation(resealed=0, done=True)
 
 
-async def rows_left(db: Database, tenant_id: TenantId) -> int:
-    """How many rewritable rows are sealed by another version than the newest."""
-    newest = (await db.keyring.versions(tenant_id))[-1].dek_id
-    left = 0
-    async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
-        for entity, columns in sealed_columns():
-            after = ""
-            while rows := await _page(s, entity, after):
-                left += sum(any(_needs(row, name, newest) for name in columns) for row in rows)
-                after = rows[-1].id
-    return left
-
-
 async def _reseal_table(
     db: Database, tenant_id: TenantId, keys: DataKeys, entity: type[Owned], columns: tuple[str, ...]
 ) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from store.database.session import Database
 from store.errors import NotFound
-from store.incidents.artifacts import Artifact, artifact, artifact_by_number, artifacts, save_artifact
+from store.incidents.artifacts import Artifact, artifact, artifacts, save_artifact
 
 
 async def _save(database: Database, case: Any, tool_use_id: str, text: str = "p95 = 1.2 s") -> Artifact:
@@ -37,8 +37,6 @@ async def test_a_repeated_tool_use_keeps_the_first_result(database: Database, ca
     assert (first.text, first.arguments, first.facts) == ("first", {"query": "rate(errors[5m])"}, {"max": 1.2})
     async with database.tenant(case.tenant_id) as s:
         assert await artifact(s, first.id) == first
-        assert await artifact_by_number(s, case.investigation_id, 1) == first
-        assert await artifact_by_number(s, case.investigation_id, 2) is None
     async with database.tenant(two_tenants[1]) as s:
         assert await artifact(s, first.id) is None
         assert await artifacts(s, case.investigation_id) == []

@@ -1,0 +1,83 @@
+"""The house stays as it is drawn: folders by domain, no tool twice, and a door to everything.
+
+Which domain may import which stands in `pyproject.toml` as contracts.
+"""
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.connecting.connector import discover_connectors
+from agents.remediation import discover_remediations
+from handlers.slack.command import discover_commands
+from handlers.slack.commands.help import help_text
+from store.people.users import Role
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bot", "handlers", "agents", "store")
+LEFT_OVER = {"resolve_incident": "the incident's life is about to call it"}
+"""Store functions that nothing calls yet, each with a reason."""
+
+
+def files(*packages: str) -> Iterator[tuple[str, ast.Module]]:
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            within = path.relative_to(ROOT).as_posix()
+            if not within.startswith(("bot/demo/", "store/database/migrations/")):
+                yield within, ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("package", ["store", "agents"])
+def test_few_modules_lie_loose(package: str) -> None:
+    loose = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
+    assert len(loose) <= 12, f"put it into the folder of its domain: {sorted(loose)}"
+
+
+def test_every_function_of_the_store_has_a_caller_in_the_product() -> None:
+    """Whatever writes or reads the store is reached by somebody: a table that nothing fills is no feature."""
+    named: Counter[str] = Counter()
+    public: dict[str, str] = {}
+    for within, tree in files(*PACKAGES):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                named[node.id] += 1
+            elif isinstance(node, ast.Attribute):
+                named[node.attr] += 1
+        if within.startswith("store/"):
+            public |= {
+                node.name: within
+                for node in tree.body
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+            }
+    assert len(public) > 150
+    uncalled = {name: within for name, within in public.items() if not named[name]}
+    assert {name: within for name, within in uncalled.items() if name not in LEFT_OVER} == {}
+
+
+def test_a_tool_name_means_one_tool() -> None:
+    """The model, the gate and the offline investigator go by names."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for within, tree in files("agents"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+                for mark in node.decorator_list:
+                    if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "tool":
+                        given = [k.value.value for k in mark.keywords if k.arg == "name"]  # type: ignore[attr-defined]
+                        places[given[0] if given else node.name].append(within)
+    assert len(places) > 20
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_every_command_is_in_the_help_that_an_admin_reads() -> None:
+    told = help_text(Role.ADMIN)
+    assert [name for name in discover_commands() if f"/autoheal {name}" not in told] == []
+
+
+def test_every_connector_and_every_remediation_is_in_the_operators_manual() -> None:
+    """Whoever runs this learns from one page what can be connected and what can be done."""
+    manual = (ROOT / "docs" / "operating.md").read_text().lower()
+    assert [name for name in discover_connectors() if name not in manual] == []
+    assert [name for name in discover_remediations() if name not in manual] == []
