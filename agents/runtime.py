@@ -43,7 +43,11 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """`claude` is None when no key is set. `toolbox_for` answers per tenant; nothing is shared across tenants."""
+    """`claude` is None when no key is set. `toolbox_for` answers per tenant; nothing is shared across tenants.
+
+    `looks_first`: code ranks causes and lists changes before the first turn, so that evidence stands in the thread
+    while the model still thinks.
+    """
 
     db: Database
     queue: Queue
@@ -55,6 +59,7 @@ class Runtime:
     evidence: EvidencePool
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds; only for short waits inside a step
+    looks_first: bool = False
     budget: Budget = field(default_factory=Budget)
     pace: Pace = field(default_factory=Pace)
     meter: Meter = field(default_factory=Unmetered)

@@ -301,7 +301,8 @@ class Looked(Stored):
 class Verdict(Stored):
     """The stored conclusion of one investigation.
 
-    `checked` are the sources that were read, successfully; `looked` is None in what versions before it stored.
+    `asked` is what people said meanwhile. `checked` are the sources that were read, successfully; `looked` is None in
+    what versions before it stored.
     """
 
     headline: str
@@ -317,6 +318,7 @@ class Verdict(Stored):
     proposal: Proposal | None
     proposal_refused: str | None = None
     advice: str
+    asked: tuple[str, ...] = ()
     symptom: Symptom | None
     chart: Chart | None
     model: str

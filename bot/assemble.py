@@ -269,6 +269,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             reporter=thread if mailing is None else mailing.reporter(thread, clients),
             receiver=receiver,
             claude=claude(settings),
+            looks_first=True,
             offline=OfflineModel(),
             toolbox_for=toolboxes.of,
             evidence=evidence,

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from agents.approvals import prohibitions
 from agents.approvals.healing import Healed, Reading, criteria, judge_readings, read_indicator
 from agents.connecting.connector import Outliving
 from agents.durable.patience import Patience
@@ -32,7 +33,7 @@ from agents.remediation import (
 )
 from agents.runtime import Runtime
 from agents.tool import Risk
-from agents.verdict import Verdict
+from agents.verdict import Proposal, Verdict
 from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
@@ -72,6 +73,7 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     async with rt.db.tenant(tenant, readonly=True) as s:
         asker = await users.user(s, case.investigation.requested_by) if case.investigation.requested_by else None
         autonomy = (await tenants.settings(s)).autonomy
+        ruled_out = await prohibitions.against(s, rt, case.incident.id, verdict.proposal)
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,
         confidence=verdict.confidence,
@@ -81,7 +83,11 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
         requested_by=asker.slack_user_id if asker else "Autoheal",
         healing=criteria(verdict.symptom, rt.pace),
     )
-    plan = await _plan(rt, tenant, verdict.proposal.remediation, dict(verdict.proposal.arguments), reason)
+    plan: Plan | Impossible
+    if ruled_out:
+        plan = Impossible(reason=f"{_named(verdict.proposal)} was {ruled_out}")
+    else:
+        plan = await _plan(rt, tenant, verdict.proposal.remediation, dict(verdict.proposal.arguments), reason)
     if isinstance(plan, Plan) and autonomy == "suggest":
         plan = Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
     if isinstance(plan, Impossible):
@@ -93,6 +99,13 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     async with rt.db.tenant(tenant) as s:
         await store_proposal(s, rt, approval_id, incident=case.incident.id, investigation=investigation, plan=plan)
     return approval_id
+
+
+def _named(proposal: Proposal) -> str:
+    """`The rollback of catalog`, `The restart of catalog`."""
+    what = proposal.remediation.partition("_")[0]
+    service = proposal.arguments.get("service")
+    return f"The {what}{f' of {service}' if service else ''}"
 
 
 async def store_proposal(

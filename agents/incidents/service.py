@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agents.approvals import approval as approval_life
+from agents.approvals import prohibitions
 from agents.approvals.healing import criteria_of_undo
 from agents.errors import AgentError
 from agents.incidents import requests
@@ -181,7 +182,7 @@ class FrontDesk:
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
         async with self._rt.db.tenant(person.tenant_id) as s:
-            run = await investigations.investigation(s, investigation)
+            run = await investigations.investigation(s, investigation, lock=True)  # it may conclude in this moment
             if run is None or run.status not in ("queued", "running"):
                 return NothingToDo(reason="This investigation has ended.")
             note = NoteId(stable_id("note", person.tenant_id, investigation, source_ts))
@@ -275,8 +276,8 @@ class FrontDesk:
             return requests.PlanChanged(approval=found)
         if decision != "rejected":
             plan = Plan.model_validate(found.plan)
-            if unmet := next((p.text for p in plan.preconditions if not p.holds), None):
-                return Denied(f"A precondition does not hold: {unmet}")
+            if (denied := await self._stands_against(s, found, plan)) is not None:
+                return denied
             if now > plan.fresh_until:
                 return approvals.PlanChanged(approval=found)
         return await approvals.decide(
@@ -287,6 +288,13 @@ class FrontDesk:
             by=person.user_id,
             approved_until=now + self._rt.pace.approval_valid,
         )
+
+    async def _stands_against(self, s: TenantSession, found: Approval, plan: Plan) -> Denied | None:
+        """What nobody's click outweighs: a person's word in the thread, a precondition."""
+        if found.undo_of is None and (ruled_out := await prohibitions.against_plan(s, self._rt, found)):
+            return Denied(f"{plan.title} was {ruled_out}")
+        unmet = next((p.text for p in plan.preconditions if not p.holds), None)
+        return Denied(f"A precondition does not hold: {unmet}") if unmet else None
 
     async def _may_decide(
         self, s: TenantSession, person: Person, found: Approval, decision: str, *, reason: str = ""

@@ -36,6 +36,7 @@ from store.secrets.redaction import Redacted, RedactionFailed
 log = logging.getLogger("autoheal.calls")
 
 CONCLUDE: Final = "conclude"
+HEARD_FIRST: Final = "not stored: people in the thread said something meanwhile. Read it, then conclude again"
 _RESULT_CHARACTERS: Final = 10_000
 _MOST_UNREADABLE: Final = 4
 Result = dict[str, Any]
@@ -201,7 +202,8 @@ async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: d
         case = await read_case(s, run)
     if case.investigation.verdict is not None:
         return _result(call, "stored", is_error=False)
-    asked = [c for c in case.calls() if c["name"] == CONCLUDE]
+    heard = {b["tool_use_id"] for b in case.results() if b.get("content") == HEARD_FIRST}
+    asked = [c for c in case.calls() if c["name"] == CONCLUDE and c["id"] not in heard]
     try:
         draft = read_draft(call["input"])
     except ValidationError as exc:
@@ -212,6 +214,8 @@ async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: d
     # Only drafts that could be read use up the second round.
     found = await conclude(rt, tenant, case, draft, final=sum(map(_is_readable, asked)) > 1)
     told = "\n".join(found.told)
+    if found.heard_first:
+        return _result(call, HEARD_FIRST, is_error=True)
     if found.stored:
         return _result(call, f"stored; this was left out or changed:\n{told}" if told else "stored", is_error=False)
     return _result(call, f"not stored yet; mend these and call conclude once more:\n{told}", is_error=True)

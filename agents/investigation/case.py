@@ -33,9 +33,23 @@ class Case:
         """The assistant's content or the tool results of turn `turn`, if they are committed."""
         return next((m for m in self.messages if m.role == role and (m.meta or {}).get("turn") == turn), None)
 
+    def message_of(self, kind: str) -> ModelMessage | None:
+        """The first message of a kind."""
+        return next((m for m in self.messages if (m.meta or {}).get("kind") == kind), None)
+
     def calls(self) -> list[dict[str, Any]]:
         """All tool_use blocks so far, in order."""
         return [block for m in self.messages if m.role == "assistant" for block in tool_uses(m.content)]
+
+    def results(self) -> list[dict[str, Any]]:
+        """All tool_result blocks so far, in order."""
+        return [
+            block
+            for m in self.messages
+            if m.role == "user" and not isinstance(m.content, str)
+            for block in m.content
+            if block.get("type") == "tool_result"
+        ]
 
     def evidence(self) -> list[Evidence]:
         return [as_evidence(artifact) for artifact in self.artifacts]

@@ -27,14 +27,19 @@ from store.incidents import catalog, investigations
 from store.secrets.redaction import Redacted
 
 _MAX_GAPS: Final = 8
+_ASKED: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Concluded:
-    """Whether the verdict is stored, and what the gate told about the draft, as sentences for the model."""
+    """Whether the verdict is stored, and what the gate told about the draft, as sentences for the model.
+
+    `heard_first`: people said something that the model has not read; it does so before it concludes.
+    """
 
     stored: bool
     told: tuple[str, ...]
+    heard_first: bool = False
 
 
 async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> Concluded:
@@ -47,6 +52,8 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
     if checked.problems and not final:
         return Concluded(stored=False, told=(*checked.problems, *checked.notes))
     async with rt.db.tenant(tenant) as s:
+        if await investigations.waiting_notes(s, case.investigation.id):
+            return Concluded(stored=False, told=(), heard_first=True)
         verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
         await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
@@ -108,12 +115,19 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
         advice=checked.advice,
         symptom=Symptom(**facts["symptom"]) if facts.get("symptom") else None,
         chart=_chart(facts.get("chart")),
+        asked=asked_meanwhile(case),
         model=(model := concluded_by(case)),
         offline_because=offline_because(case) if model == "offline" else None,
         seconds=(rt.clock() - (run.started_at or run.created_at)).total_seconds(),
         reads=len(case.artifacts),
         cost_usd=run.cost_usd,
     )
+
+
+def asked_meanwhile(case: Case) -> tuple[str, ...]:
+    """What people said while the run was going on, as they said it."""
+    said = (" ".join(str(m.meta["text"]).split()) for m in case.messages if m.meta.get("kind") == "steering")
+    return tuple(text if len(text) <= _ASKED else text[: _ASKED - 1].rsplit(" ", 1)[0] + "…" for text in said)
 
 
 def _counted(found: Iterable[str]) -> tuple[str, ...]:

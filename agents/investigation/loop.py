@@ -13,7 +13,7 @@ import logging
 import math
 from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Final, TypeVar
@@ -21,9 +21,11 @@ from typing import Any, Final, TypeVar
 from agents.connecting.toolbox import Toolbox
 from agents.investigation.calls import conclude_schema, run_calls, run_tools
 from agents.investigation.case import Case, load_case, read_case, tool_uses
+from agents.language.service_names import names_in
 from agents.models.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
-from agents.models.claude_history import BY_OTHERS, as_sent
+from agents.models.claude_history import BY_CODE, BY_OTHERS, as_sent
 from agents.models.model import MAX_TOKENS, ChatModel, ModelBug, ModelUnavailable, Turn, TurnRequest
+from agents.models.offline import first_look
 from agents.remediation import describe_remedies, remedies_of
 from agents.runtime import Runtime
 from store import audit
@@ -75,7 +77,7 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
         hide = s.redactor.for_model().redact
         said: list[str] = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
-        opening = _opening(toolbox, hide(run.question), said)
+        opening = _opening(toolbox, hide(run.question), said, rt.clock())
         briefing = {"said": [str(c.text) for c in chat[-_SAID:] if c.kind != "bot"], **_known(toolbox)}
         await investigations.append_message(
             s,
@@ -85,7 +87,7 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
             content=[{"type": "text", "text": opening}],
             meta={
                 "kind": "opening",
-                "system": _system_prompt(),
+                "system": system_prompt(),
                 "tools": tools,
                 "offline_because": because,
                 "briefing": briefing,
@@ -125,6 +127,9 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
         return Outcome.UNFINISHED
     if isinstance(judgement, Exhausted):
         await _go_offline(rt, tenant, case, f"over budget: {judgement.reason}")
+    if turn == 0 and rt.looks_first and not await _look_first(rt, tenant, case):
+        return Outcome.STOPPED
+    case = await load_case(rt.db, tenant, investigation)
     await _append_notes(rt, tenant, case, turn, judgement.reason if isinstance(judgement, ConcludeNow) else None)
     case = await load_case(rt.db, tenant, investigation)
     answer = await _until_stopped(rt, tenant, investigation, _ask(rt, tenant, case))
@@ -133,6 +138,36 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
     await _commit(rt, tenant, investigation, turn, answer)
     await rt.reporter.progressed(tenant, investigation)
     return await _after(rt, tenant, case, turn=turn, content=answer.content, reason=answer.stop_reason)
+
+
+async def _look_first(rt: Runtime, tenant: TenantId, case: Case) -> bool:
+    """Read before anybody is asked: what is abnormal, and what changed. False when somebody stopped the run."""
+    if case.message_of("looked") is not None:
+        return True
+    asked = case.message_of("look")
+    if asked is None:
+        toolbox = rt.toolbox_for(tenant)
+        calls = first_look(_request(rt, tenant, case)) if toolbox.metrics or toolbox.logs or toolbox.traces else []
+        if not calls:
+            return True
+        content = [
+            {"type": "tool_use", "id": f"{BY_CODE}{number}", "name": name, "input": arguments}
+            for number, (name, arguments) in enumerate(calls)
+        ]
+        async with rt.db.tenant(tenant) as s:
+            meta = {"kind": "look", BY_OTHERS: True, "model": "code"}
+            await _append(s, case.investigation.id, role="assistant", content=content, meta=meta)
+        await rt.reporter.progressed(tenant, case.investigation.id)
+        case = await load_case(rt.db, tenant, case.investigation.id)
+        asked = case.message_of("look")
+    uses = tool_uses(asked.content) if asked is not None else []
+    results = await _until_stopped(rt, tenant, case.investigation.id, run_calls(rt, tenant, case, uses))
+    if results is None:
+        return False
+    async with rt.db.tenant(tenant) as s:
+        await _append(s, case.investigation.id, role="user", content=results, meta={"kind": "looked"})
+    await rt.reporter.progressed(tenant, case.investigation.id)
+    return True
 
 
 async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
@@ -345,7 +380,7 @@ def _choose_model(rt: Runtime, wanted: str, left_usd: float) -> tuple[str, str |
     return "claude", None
 
 
-def _system_prompt() -> str:
+def system_prompt() -> str:
     return resources.files("agents.investigation.prompts").joinpath("investigator.md").read_text(encoding="utf-8")
 
 
@@ -360,8 +395,11 @@ def _known(toolbox: Toolbox) -> dict[str, Any]:
     }
 
 
-def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
-    """The first user message: the question, what is declared, what is connected, what was said in the thread."""
+def _opening(toolbox: Toolbox, question: str, chat: list[str], now: datetime) -> Redacted:
+    """The first user message: the question, when it is asked, what is declared, whom the named services call and are
+    called by, what is connected, what was said in the thread.
+    """
+    near = "\n".join(_neighbours(toolbox, name) for name in names_in(question, toolbox.service_names())[:3])
     services = "\n".join(
         f"- {s.name} ({s.environment}){', calls ' + ', '.join(s.depends_on) if s.depends_on else ''}"
         f"{', also called ' + ', '.join(s.aliases) if s.aliases else ''}"
@@ -372,10 +410,18 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str]) -> Redacted:
     missing = ", ".join(toolbox.missing()) or "nothing missing"
     parts = [
         f"Question from the thread:\n{question}",
+        f"Now it is {now:%A %d %B %Y, %H:%M:%S} UTC. All times here are UTC.",
         f"Declared services:\n{services or '- none'}",
         f"Remedies that may be proposed:\n{describe_remedies(remedies_of(toolbox.actuators, toolbox.services))}",
+        f"Around what was named:\n{near}" if near else "",
         f"Connected: {connected}. Not connected: {missing}.",
         "\n".join(toolbox.instructions()),
         f"Said in the thread so far:\n{said}" if said else "",
     ]
     return Redacted.ours("\n\n".join(part for part in parts if part))
+
+
+def _neighbours(toolbox: Toolbox, name: str) -> str:
+    calls = sorted(edge.callee for edge in toolbox.edges if edge.caller == name)
+    callers = sorted(edge.caller for edge in toolbox.edges if edge.callee == name)
+    return f"- {name}: called by {', '.join(callers) or 'none of them'}; calls {', '.join(calls) or 'none of them'}"

@@ -17,6 +17,8 @@ from typing import Any
 from store.incidents.investigations import ModelMessage
 
 Block = dict[str, Any]
+BY_CODE = "toolu_code_"
+"""Begins the ids of calls that code makes before the first turn."""
 BY_OTHERS = "offline"
 """In an answer's meta: that it was not Claude who gave it."""
 

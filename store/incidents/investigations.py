@@ -33,11 +33,13 @@ __all__ = [
     "newest_investigations",
     "request_stop",
     "running_investigations",
+    "said_by_people",
     "save_verdict",
     "set_status",
     "spent_today",
     "stop_requested",
     "take_notes",
+    "waiting_notes",
 ]
 
 InvestigationStatus = Literal["queued", "running", "concluded", "stopped", "failed"]
@@ -106,8 +108,10 @@ async def create_investigation(
     return _investigation(s, await _row(s, id))
 
 
-async def investigation(s: TenantSession, investigation_id: InvestigationId) -> Investigation | None:
-    row = await s.one(InvestigationRow, InvestigationRow.id == investigation_id)
+async def investigation(
+    s: TenantSession, investigation_id: InvestigationId, *, lock: bool = False
+) -> Investigation | None:
+    row = await s.one(InvestigationRow, InvestigationRow.id == investigation_id, lock=lock)
     return None if row is None else _investigation(s, row)
 
 
@@ -275,6 +279,24 @@ async def take_notes(s: TenantSession, investigation_id: InvestigationId, *, tur
         )
         for row in rows
     ]
+
+
+async def waiting_notes(s: TenantSession, investigation_id: InvestigationId) -> int:
+    """How many notes no turn took yet. Holds the run, so that none comes in before what is decided on the answer."""
+    await _row(s, investigation_id, lock=True)
+    waiting = NoteRow.investigation_id == investigation_id, NoteRow.taken_turn.is_(None)
+    return int(await s.value(select(func.count(NoteRow.id)).where(*waiting)))
+
+
+async def said_by_people(s: TenantSession, incident_id: IncidentId) -> list[tuple[Redacted, datetime, UserId | None]]:
+    """What was asked and told in all runs of an incident, when and by whom, oldest first."""
+    runs = await s.all(select(InvestigationRow).where(InvestigationRow.incident_id == incident_id))
+    notes = await s.all(select(NoteRow).where(NoteRow.investigation_id.in_([run.id for run in runs])))
+    said = [
+        (s.open("investigations", "question", run.id, run.question), run.created_at, run.requested_by) for run in runs
+    ]
+    said += [(s.open("notes", "text", note.id, note.text), note.created_at, note.by_user_id) for note in notes]
+    return [(text, at, None if by is None else UserId(by)) for text, at, by in sorted(said, key=lambda one: one[1])]
 
 
 async def _row(s: TenantSession, investigation_id: str, *, lock: bool = False) -> InvestigationRow:

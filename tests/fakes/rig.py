@@ -191,8 +191,9 @@ def make_rig(
     budget: Budget | None = None,
     pace: Pace = PACE,
     toolbox: Callable[[Path, SettableClock], Toolbox] = bench_toolbox,
+    looks_first: bool = False,
 ) -> Rig:
-    """Not started work; `engine.stop()` ends what is under way."""
+    """Without the first look unless asked for, as scripts count turns. `engine.stop()` ends what is under way."""
     make_bench(folder)
     box = toolbox(folder, clock)
     engine, notes = InlineEngine(clock), Notes()
@@ -212,6 +213,7 @@ def make_rig(
         clock=clock,
         sleep=sleep,
         budget=budget or Budget(),
+        looks_first=looks_first,
         pace=replace(pace),
     )
     engine.start(runtime)

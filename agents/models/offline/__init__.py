@@ -7,9 +7,16 @@ doubt.
 
 from __future__ import annotations
 
+from typing import Any
+
 from agents.models.model import Block, OnText, Turn, TurnRequest
-from agents.models.offline.routine import next_calls
+from agents.models.offline.routine import first_calls, next_calls
 from agents.models.offline.transcript import CALL_PREFIX, read_transcript
+
+
+def first_look(request: TurnRequest) -> list[tuple[str, dict[str, Any]]]:
+    """The reads with which every investigation of an incident begins, whoever goes on with it."""
+    return [(call.tool, dict(call.arguments)) for call in first_calls(read_transcript(request))]
 
 
 class OfflineModel:

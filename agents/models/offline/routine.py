@@ -36,7 +36,8 @@ class Call:
 
 def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
     """One sentence for the people who watch, and the calls; no calls when nothing is left to do."""
-    concluded = [r for r in transcript.results if r.tool == "conclude"]
+    told = max((note.place for note in transcript.notes), default=-1)
+    concluded = [r for r in transcript.results if r.tool == "conclude" and r.place > told]
     if "conclude" not in transcript.tools:
         return "I have no tools here, so I can read nothing and draw no conclusion.", []
     if any(not r.is_error for r in concluded) or len(concluded) >= _MOST_CONCLUSIONS:
@@ -50,6 +51,13 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
     if reading:
         return _says(reading), reading
     return "That is enough to conclude.", _conclusion(case)
+
+
+def first_calls(transcript: Transcript) -> list[Call]:
+    """What code reads before the first turn; nothing where a cluster or a database tells its state outright."""
+    if cluster.is_there(transcript) or database.is_there(transcript):
+        return []
+    return _first_look(read_case(transcript, read_steering(transcript)))
 
 
 def _states(transcript: Transcript) -> tuple[str, list[Call]] | None:

@@ -20,6 +20,7 @@ from store.incidents.artifacts import Artifact
 
 MOST_PROOFS: Final = 3
 CLAIM_LIMIT: Final = 220
+MOST_REFUSAL: Final = 320
 _NEAR_S: Final = 1_800.0
 """A change further from the onset than this is no doubt worth a line."""
 _NOT_CONNECTED: Final = " not connected"
@@ -272,11 +273,12 @@ def _gaps(verdict: Verdict) -> str:
 
 
 def _next(verdict: Verdict) -> list[str]:
-    if verdict.advice.strip():
-        return [f"*Next* {t.prose(verdict.advice, CLAIM_LIMIT)}"]
-    if verdict.proposal_refused:
-        return [f"*No remedy proposed* {t.prose(verdict.proposal_refused, CLAIM_LIMIT)}"]
-    return []
+    """What people asked meanwhile, why no remedy is proposed, what to do."""
+    asked = f"*You asked* {t.listing(verdict.asked, most=2, limit=120)}" if verdict.asked else ""
+    refused = verdict.proposal_refused
+    ruled_out = f"*No remedy proposed* {t.prose(refused, MOST_REFUSAL)}" if refused else ""
+    advice = f"*Next* {t.prose(verdict.advice, CLAIM_LIMIT)}" if verdict.advice.strip() else ""
+    return [line for line in (asked, ruled_out, advice) if line]
 
 
 def _no_cause(verdict: Verdict) -> str:

@@ -17,7 +17,10 @@ from agents.models.budget import Budget
 from agents.models.claude_model import ClaudeModel
 from agents.models.model import Block, TurnRequest
 from agents.models.offline import OfflineModel
+from agents.permission import Denied
 from store.database.session import Database
+from store.ids import NoteId, stable_id
+from store.incidents import investigations
 from store.secrets.redaction import Redacted
 from store.tenancy import tenants
 
@@ -489,3 +492,106 @@ async def test_seconds_in_the_verdict_are_of_the_clock(rig_of: RigOf, claude_of:
 
     rig.engine.before["tools 0"] = later
     assert (await rig.verdict(await rig.ask())).seconds == 13.0
+
+
+async def test_code_looks_first_and_claude_begins_with_what_was_found(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    def script(body: dict[str, Any]) -> Answer:
+        told = [b["text"] for b in body["messages"][0]["content"]]
+        ranking = next(text for text in told if "by code, rank_causes" in text)
+        return answer(call("conclude", restart_draft(ranking[ranking.index("[A") :])))
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api), looks_first=True)
+    seen: list[int] = []
+
+    async def told() -> None:
+        seen.append(len((await rig.case(rig.runs()[0])).artifacts))
+
+    rig.engine.before["tools 0"] = told
+    rig.engine.crash_after = {"turn 0"}
+    run = await rig.ask("checkout fails since 02:40")
+    case = await rig.case(run)
+    assert (refused(api), len(api.requests), seen) == ([], 1, [2])
+    assert sorted(a.tool for a in case.artifacts) == ["rank_causes", "what_changed"]
+    assert "Now it is" in str(api.requests[0]["messages"][0])
+    assert "- checkout: called by none of them; calls none of them" in str(api.requests[0]["messages"][0])
+    assert (await rig.verdict(run)).headline == "checkout: stuck. Restart ready."
+
+
+async def test_the_offline_investigator_goes_on_from_the_first_look(rig_of: RigOf) -> None:
+    rig = rig_of(offline=OfflineModel(), looks_first=True)
+    run = await rig.ask()
+    ranked = [
+        c["id"] for c in (await rig.case(run)).calls() if c["name"] == "rank_causes" and "wait_s" not in c["input"]
+    ]
+    assert len(ranked) == 1
+    assert ranked[0].startswith("toolu_code_")
+    assert (await rig.verdict(run)).cause is not None
+
+
+async def test_what_people_say_while_the_model_concludes_is_read_before_it_may(
+    database: Database, rig_of: RigOf, claude_of: ClaudeOf
+) -> None:
+    def script(body: dict[str, Any]) -> Answer:
+        return conclude(body) if results(body) else answer(RANK)
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api))
+
+    async def remark() -> None:
+        await rig.desk.steer(await rig.person(), rig.runs()[0], text=Redacted.ours("look at payments"), source_ts="9.9")
+
+    rig.engine.before["tools 1"] = remark
+    verdict = await rig.verdict(await rig.ask())
+    assert (refused(api), len(api.requests)) == ([], 3)
+    assert "look at payments" in str(api.requests[2]["messages"][-1])
+    assert verdict.headline == "checkout: stuck. Restart ready."
+    assert verdict.asked == ("look at payments",)
+
+
+@pytest.mark.parametrize("by", ["question", "note", "note while concluding"])
+async def test_what_a_person_rules_out_is_not_proposed_until_somebody_allows_it(
+    rig_of: RigOf, claude_of: ClaudeOf, by: str
+) -> None:
+    def script(body: dict[str, Any]) -> Answer:
+        return conclude(body) if results(body) else answer(RANK)
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api))
+
+    async def forbid() -> None:
+        text = Redacted.ours("please do not restart checkout")
+        await rig.desk.steer(await rig.person(), rig.runs()[0], text=text, source_ts="9.9")
+
+    if by != "question":
+        rig.engine.before["tools 0" if by == "note" else "tools 1"] = forbid
+    verdict = await rig.verdict(
+        await rig.ask("checkout fails" + (", but do not restart checkout" if by == "question" else ""))
+    )
+    assert verdict.proposal is None
+    assert verdict.cause is not None
+    assert "“you may restart checkout”" in (verdict.proposal_refused or "")
+    assert "agent.approval.proposed" not in await rig.actions()
+    rig.engine.before.clear()
+    rig.clock.advance(timedelta(minutes=1))
+    again = await rig.verdict(await rig.ask("you may restart checkout", ts="1.0-2"))
+    assert again.proposal_refused is None or "ruled out" not in again.proposal_refused
+
+
+async def test_what_is_ruled_out_after_the_card_cannot_be_approved_by_a_click(rig_of: RigOf) -> None:
+    rig = rig_of()
+    found = await rig.proposed()
+    async with rig.db.tenant(rig.tenant) as s:
+        run = (await rig.case(rig.runs()[0])).investigation
+        person = await rig.person()
+        await investigations.add_note(
+            s,
+            run.id,
+            note_id=NoteId(stable_id("note", "late")),
+            text=Redacted.ours("never restart checkout"),
+            by=person.user_id,
+        )
+    denied = await rig.decide(found)
+    assert isinstance(denied, Denied)
+    assert "you may restart checkout" in denied.reason
+    assert rig.effects == 0
