@@ -70,10 +70,11 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     verdict = Verdict.model_validate(case.investigation.verdict)
     if verdict.proposal is None:
         return None
+    services = (await rt.toolbox_for(tenant)).service_names()
     async with rt.db.tenant(tenant, readonly=True) as s:
         asker = await users.user(s, case.investigation.requested_by) if case.investigation.requested_by else None
         autonomy = (await tenants.settings(s)).autonomy
-        ruled_out = await prohibitions.against(s, rt, case.incident.id, verdict.proposal)
+        ruled_out = await prohibitions.against(s, services, case.incident.id, verdict.proposal)
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,
         confidence=verdict.confidence,

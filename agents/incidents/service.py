@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -226,6 +226,7 @@ class FrontDesk:
         self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Decision, reason: str = ""
     ) -> Done | requests.AlreadyDecided | requests.PlanChanged | Denied:
         """One UPDATE decides. `plan_hash` may be the first 12 or more characters that the card carried."""
+        services = (await self._rt.toolbox_for(person.tenant_id)).service_names()
         async with self._rt.db.tenant(person.tenant_id) as s:
             found = await approvals.approval(s, approval)
             if found is None:
@@ -234,7 +235,7 @@ class FrontDesk:
             if denied is not None:
                 await self._noted(s, person, "approval.refused", approval, {"role": person.role.value})
                 return denied
-            result = await self._decide(s, person, found, plan_hash, decision)
+            result = await self._decide(s, person, found, plan_hash, decision, services)
             if isinstance(result, approvals.Decided):
                 details = {"plan_hash": found.plan_hash, "remediation": found.remediation, "risk": found.risk}
                 verb = result.approval.state.value
@@ -258,6 +259,7 @@ class FrontDesk:
         found: Approval,
         plan_hash: str,
         decision: Decision,
+        services: Sequence[str] = (),
     ) -> (
         approvals.Decided
         | approvals.AlreadyDecided
@@ -276,7 +278,7 @@ class FrontDesk:
             return requests.PlanChanged(approval=found)
         if decision != "rejected":
             plan = Plan.model_validate(found.plan)
-            if (denied := await self._stands_against(s, found, plan)) is not None:
+            if (denied := await self._stands_against(s, found, plan, services)) is not None:
                 return denied
             if now > plan.fresh_until:
                 return approvals.PlanChanged(approval=found)
@@ -289,9 +291,11 @@ class FrontDesk:
             approved_until=now + self._rt.pace.approval_valid,
         )
 
-    async def _stands_against(self, s: TenantSession, found: Approval, plan: Plan) -> Denied | None:
+    async def _stands_against(
+        self, s: TenantSession, found: Approval, plan: Plan, services: Sequence[str]
+    ) -> Denied | None:
         """What nobody's click outweighs: a person's word in the thread, a precondition."""
-        if found.undo_of is None and (ruled_out := await prohibitions.against_plan(s, self._rt, found)):
+        if found.undo_of is None and (ruled_out := await prohibitions.against_plan(s, services, found)):
             return Denied(f"{plan.title} was {ruled_out}")
         unmet = next((p.text for p in plan.preconditions if not p.holds), None)
         return Denied(f"A precondition does not hold: {unmet}") if unmet else None

@@ -146,8 +146,8 @@ async def _look_first(rt: Runtime, tenant: TenantId, case: Case) -> bool:
         return True
     asked = case.message_of("look")
     if asked is None:
-        toolbox = rt.toolbox_for(tenant)
-        calls = first_look(_request(rt, tenant, case)) if toolbox.metrics or toolbox.logs or toolbox.traces else []
+        toolbox = await rt.toolbox_for(tenant)
+        calls = first_look(_request(toolbox, case)) if toolbox.metrics or toolbox.logs or toolbox.traces else []
         if not calls:
             return True
         content = [
