@@ -235,7 +235,7 @@ class FrontDesk:
             if denied is not None:
                 await self._noted(s, person, "approval.refused", approval, {"role": person.role.value})
                 return denied
-            result = await self._decide(s, person, found, plan_hash, decision, services)
+            result = await self._decide(s, person, found, plan_hash, decision, services=services)
             if isinstance(result, approvals.Decided):
                 details = {"plan_hash": found.plan_hash, "remediation": found.remediation, "risk": found.risk}
                 verb = result.approval.state.value
@@ -259,6 +259,7 @@ class FrontDesk:
         found: Approval,
         plan_hash: str,
         decision: Decision,
+        *,
         services: Sequence[str] = (),
     ) -> (
         approvals.Decided
