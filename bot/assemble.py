@@ -8,13 +8,14 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from starlette.routing import BaseRoute
 
 from agents.connecting.connecting import Connecting
 from agents.connecting.connector import Compute, Keeps
@@ -46,6 +47,7 @@ from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_s
 from bot.timetable import Timetable
 from bot.upkeep import Upkeep, open_upkeep
 from bot.verify.daily import DailyVerification
+from bot.webhook_side import open_alerting, open_webhooks
 from handlers.slack.context import Office
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.caller import Caller
@@ -257,9 +259,10 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
                 kept=await stack.enter_async_context(keeping(db, adopted.tenant_id, settings.data)),
             )
         )
+        alerting = await stack.enter_async_context(open_alerting(db, toolboxes.of))
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
-        thread = SlackThread(db, delivery, Sources(toolboxes.of), visibility=Visibility(db, clients))
+        thread = SlackThread(db, delivery, Sources(alerting.toolbox_of), visibility=Visibility(db, clients))
         mailing = await open_mail(settings, db, keys, metrics)
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
@@ -271,7 +274,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             claude=claude(settings),
             looks_first=True,
             offline=OfflineModel(),
-            toolbox_for=toolboxes.of,
+            toolbox_for=alerting.toolbox_of,
             evidence=evidence,
             clock=now,
             budget=Budget(max_usd=settings.run_usd, max_wall=timedelta(minutes=settings.run_minutes)),
@@ -284,22 +287,22 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             desk=FrontDesk(runtime, sees=Visibility(db, clients)),
             mouth=delivery,
             clients=clients,
-            toolbox_for=toolboxes.of,
+            toolbox_for=alerting.toolbox_of,
             connecting=Connecting(db, toolboxes, now=now),
             consent=Consent(db=db, egress_of=toolboxes.egress_of, now=now),
             clock=now,
+            public_url=settings.public_url,
+            absorber=alerting.absorber,
         )
-
-        def forget(tenant: TenantId) -> None:
-            clients.forget(tenant)
-            caller.forget()
-
-        uninstall = Uninstall(db=db, queue=engine, forget=forget)
+        uninstall = Uninstall(db=db, queue=engine, forget=forgetting(clients, caller))
         receiver.receiver = Receiver(office=office, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
         notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
         upkeep = await stack.enter_async_context(
             open_upkeep(settings, db, keys, notices, refused=lambda: intake.counts)
+        )
+        webhooks = await stack.enter_async_context(
+            open_webhooks(alerting, intake, delivery=delivery, callers=caller, desk=office.desk, notices=notices)
         )
         await engine.start(runtime, lost=lost)
         stack.push_async_callback(engine.stop)
@@ -307,6 +310,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(runtime, engine, upkeep, backup, mailing)
         plan_slack_work(timetable, db, clients, thread, adopted)
+        webhooks.plan(timetable)
         DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()
         stack.callback(timetable.stop)
@@ -321,6 +325,7 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
                 days=upkeep.days,
                 metrics=metrics,
                 toolboxes=toolboxes,
+                webhooks=webhooks.door.routes(),
             )
         )
         stack.push_async_callback(intake.settle)
@@ -328,6 +333,16 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
         stack.callback(leave, receiver.receiver, warming)
         log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
         yield adopted
+
+
+def forgetting(clients: TenantClients, caller: Caller) -> Callable[[TenantId], None]:
+    """What is known of a workspace from memory goes when it uninstalls."""
+
+    def forget(tenant: TenantId) -> None:
+        clients.forget(tenant)
+        caller.forget()
+
+    return forget
 
 
 def plan_work(
@@ -358,6 +373,7 @@ async def listening(
     days: EventDays,
     metrics: Metrics | None,
     toolboxes: Toolboxes,
+    webhooks: Sequence[BaseRoute] = (),
 ) -> AsyncIterator[None]:
     """Slack's side: Socket Mode, or signed HTTP. With `metrics` the web side on `http_host:http_port` too."""
     secret = settings.slack_signing_secret
@@ -376,7 +392,14 @@ async def listening(
 
             slack = routes(app) if settings.mode == "http" else ()
             web = await build_web_side(
-                settings, db=db, keys=keys, days=days, metrics=metrics, toolboxes=toolboxes, slack=slack
+                settings,
+                db=db,
+                keys=keys,
+                days=days,
+                metrics=metrics,
+                toolboxes=toolboxes,
+                slack=slack,
+                webhooks=webhooks,
             )
             await stack.enter_async_context(serving_web(web, settings))
         if settings.mode == "socket":

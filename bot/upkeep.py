@@ -22,7 +22,7 @@ from store.database.engine import create_engine
 from store.database.session import Database
 from store.keys.key_provider import MasterKeys
 from store.upkeep.audit_heads import Anchoring
-from store.upkeep.retention import AuditRetention, retire_arrivals, retire_events
+from store.upkeep.retention import AuditRetention, retire_alerts, retire_arrivals, retire_events
 from store.upkeep.watch import Watch
 
 RELAY_EVERY: Final = timedelta(seconds=3)
@@ -74,6 +74,7 @@ class Upkeep:
     async def retire(self) -> None:
         await retire_events(self.db, self.days, kept=timedelta(days=self.settings.event_days))
         await retire_arrivals(self.db)
+        await retire_alerts(self.db)
         if self.settings.audit_days is None:
             return
         owner = create_engine(self.settings.maintenance_url, pool_size=1)

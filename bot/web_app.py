@@ -45,12 +45,13 @@ class NotListening(SettingsError):
 def build_web_app(
     *,
     slack: Sequence[BaseRoute] = (),
+    webhooks: Sequence[BaseRoute] = (),
     api: ASGIApp | None = None,
     metrics: Callable[[], Awaitable[bytes]] | None = None,
     metrics_token: Secret | None = None,
 ) -> Starlette:
     """Slack's route comes first, so that nothing delays its acknowledgement."""
-    routes: list[BaseRoute] = [*slack, Route("/healthz", _healthy)]
+    routes: list[BaseRoute] = [*slack, *webhooks, Route("/healthz", _healthy)]
     if metrics is not None:
         routes.append(Route("/metrics", _metrics_page(metrics, metrics_token)))
     if api is not None:

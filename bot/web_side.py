@@ -43,6 +43,7 @@ async def build_web_side(
     metrics: Metrics,
     toolboxes: Toolboxes,
     slack: Sequence[BaseRoute] = (),
+    webhooks: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """`slack`: its routes in HTTP mode, none in Socket Mode."""
     account_keys = await open_account_keys(settings, keys)
@@ -69,6 +70,7 @@ async def build_web_side(
     token = settings.metrics_token
     return build_web_app(
         slack=slack,
+        webhooks=webhooks,
         api=build_api(office),
         metrics=page,
         metrics_token=Secret(token.get_secret_value()) if token else None,

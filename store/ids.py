@@ -21,6 +21,8 @@ NoteId = NewType("NoteId", str)
 ArtifactId = NewType("ArtifactId", str)
 ApprovalId = NewType("ApprovalId", str)
 InboxId = NewType("InboxId", str)
+WebhookId = NewType("WebhookId", str)
+AlertGroupId = NewType("AlertGroupId", str)
 
 _NAMESPACE = uuid.UUID("6f1c2d0e-8f0b-5b7a-9a41-0d5e6b7c8a90")
 

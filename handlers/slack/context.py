@@ -14,6 +14,7 @@ from typing import Protocol
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from agents.alerting.absorber import Absorber
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Consent
 from agents.connecting.toolbox import ToolboxFor
@@ -60,6 +61,8 @@ class Office:
     connecting: Connecting
     consent: Consent
     clock: Callable[[], datetime]
+    public_url: str | None = None
+    absorber: Absorber | None = None
 
     @property
     def visibility(self) -> Visibility:

@@ -16,9 +16,10 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from agents.incidents.requests import Ask, Done, Investigating, NothingToDo, run_asked_for
-from agents.language.alerts import read_alert
+from agents.language.alerts import Alert, read_alert
 from agents.language.spoken_time import told_in_utc
 from agents.permission import Denied, Permission, Person, check
+from agents.webhooks import Part, Status
 from handlers.slack.blocks.message import said
 from handlers.slack.commands.help import help_text
 from handlers.slack.context import Office, Reply, thread_link
@@ -30,6 +31,7 @@ from handlers.slack.investigation_lookup import run_of_thread
 from handlers.slack.summary import read_status, summary
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import Ending, Incident, Sight, incident_for_thread, visible_incidents
+from store.incidents.alerts import StoredGroup, note_decision, note_incident
 from store.incidents.conversations import conversation, record_chat
 from store.incidents.investigations import Investigation
 from store.secrets.redaction import Redacted
@@ -76,9 +78,14 @@ async def triage_alert(person: Person, message: ChannelMessage, office: Office) 
     if not question.strip():
         return
     await _keep(person, message, question, "alert", office)
+    group = await _grouped(person, message, question, alert, office)
     ask = replace(_ask_for(message, question), alert=alert.identity)
     if alert.kind == "firing":
         answer = await office.desk.investigate(person, ask)
+        if isinstance(answer, Investigating) and group is not None:
+            async with office.db.tenant(person.tenant_id) as s:
+                await note_decision(s, group.id, "investigate")
+                await note_incident(s, group.id, answer.incident_id)
         if isinstance(answer, Investigating) and not _stands_in(answer.channel_id, answer.thread_ts, message):
             where = await _link_to(person, answer.channel_id, answer.thread_ts, f"#{answer.number}", office)
             await _under(message, f"This belongs to {where}, which is looked into there.", office, person)
@@ -120,6 +127,26 @@ async def _under(message: Message, words: str, office: Office, person: Person) -
         channel=message.channel_id,
         thread_ts=message.thread,
         message=said(words),
+    )
+
+
+async def _grouped(
+    person: Person, message: ChannelMessage, question: Redacted, alert: Alert, office: Office
+) -> StoredGroup | None:
+    """An alert that another bot posted goes the way of all; one that begins a group is told under that message."""
+    states: dict[str, Status] = {"firing": "firing", "resolved": "resolved", "acknowledged": "acknowledged"}
+    if office.absorber is None or alert.kind not in states:
+        return None
+    part = Part(
+        kind="alert",
+        status=states[alert.kind],
+        title=next(iter(question.splitlines()), alert.name)[:300],
+        text=str(question),
+        service=alert.service,
+        key=f"slack:{message.channel_id}:{alert.identity}:{alert.name}",
+    )
+    return await office.absorber.take_part(
+        person.tenant_id, "slack", part, channel_id=message.channel_id, thread_ts=message.thread
     )
 
 

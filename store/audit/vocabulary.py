@@ -6,8 +6,9 @@ word is added here; what it means is in docs/operating.md.
 
 from typing import Final
 
-SOURCES: Final = frozenset({"slack", "agent", "system", "operator", "api", "web", "mail"})
-"""Where an action comes from. `web` is a person's browser session, `api` a token of the API."""
+SOURCES: Final = frozenset({"slack", "agent", "system", "operator", "api", "web", "mail", "webhook"})
+"""Where an action comes from. `web` is a person's browser session, `api` a token of the API, `webhook` another system's
+delivery."""
 
 ACTIONS: Final[dict[str, frozenset[str]]] = {
     # Tenants, their keys and their data
@@ -38,6 +39,9 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "connection": frozenset({"added", "changed", "removed", "checked", "revoked", "failed"}),
     "service": frozenset({"discovered", "changed", "dismissed"}),
     "alert": frozenset({"raised", "told"}),
+    "webhook": frozenset({"created", "rotated", "removed", "confirmed", "refused"}),
+    "alert_group": frozenset({"opened", "resolved", "reopened", "ignored", "offered"}),
+    "alert_rules": frozenset({"changed"}),
     # The work
     "incident": frozenset({"opened", "mitigated", "resolved", "reopened", "retargeted"}),
     "investigation": frozenset(
@@ -76,6 +80,8 @@ EVENTS: Final[dict[str, frozenset[str]]] = {
     "mention": frozenset({"received", "refused"}),
     "command": frozenset({"used"}),
     "alert": frozenset({"raised"}),
+    "webhook": frozenset({"created", "rotated", "removed", "refused"}),
+    "alert_group": frozenset({"opened", "resolved", "reopened"}),
     "incident": frozenset({"opened", "mitigated", "resolved", "reopened"}),
     "investigation": frozenset({"queued", "started", "steered", "concluded", "stopped", "failed"}),
     "tool": frozenset({"called", "failed"}),

@@ -24,7 +24,15 @@ from store.database.engine import BUSY_TIMEOUT_S, create_engine, empty_log, is_f
 from store.database.isolation import CHECKED_INSERT, BoundSession
 from store.database.keyring import KeyProvider, Keyring
 from store.database.migrations import require_current, require_current_keyring
-from store.database.schema import AuditRow, ConnectionRow, Owned, SlackInstallRow, TenantHeadRow, TenantSettingsRow
+from store.database.schema import (
+    AuditRow,
+    ConnectionRow,
+    Owned,
+    SlackInstallRow,
+    TenantHeadRow,
+    TenantSettingsRow,
+    WebhookRow,
+)
 from store.database.turn import Turn
 from store.database.walls.acting import DOOR_KEEPER, acting, for_tenant
 from store.errors import CorruptEnvelope, RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
@@ -178,6 +186,10 @@ class TenantSession(TenantSeals):
             stored = self.credential("connections", "credentials", row.id, row.credentials)
             values = {} if stored is None else json.loads(stored.reveal())
             secrets.extend(Secret(value) for value in values.values())
+        for hook in await self.all(select(WebhookRow)):
+            stored = self.credential("webhooks", "secrets", hook.id, hook.secrets)
+            values = {} if stored is None else json.loads(stored.reveal())
+            secrets.extend(Secret(value) for name in ("current", "previous") if (value := values.get(name)))
         return secrets
 
 

@@ -10,12 +10,12 @@ waits for the commit of its own. So the cost of a commit is shared exactly when 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import String, func, select, tuple_, type_coerce
 
 from store.database.arrivals import TABLE, Arrivals, WaitingArrival
 from store.database.schema import InboxRow
@@ -27,6 +27,7 @@ from store.secrets.redaction import VERBATIM_KEYS, RedactionFailed
 from store.tenancy.tenants import find_tenant
 
 ArrivalState = Literal["received", "enqueued", "done", "failed"]
+Source = Literal["slack", "webhook"]
 _BATCH = 200
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Arrival:
     under `verbatim_keys`.
     """
 
-    source: Literal["slack"]
+    source: Source
     external_id: str
     kind: str
     payload: dict[str, Any]
@@ -285,8 +286,10 @@ async def _known(s: TenantSession, keys: Iterable[tuple[str, str]]) -> dict[tupl
 
 async def arrival(s: TenantSession, inbox_id: InboxId) -> StoredArrival | None:
     row = await s.one(InboxRow, InboxRow.id == inbox_id)
-    if row is None:
-        return None
+    return None if row is None else _stored(s, row)
+
+
+def _stored(s: TenantSession, row: InboxRow) -> StoredArrival:
     return StoredArrival(
         id=InboxId(row.id),
         source=row.source,
@@ -324,15 +327,65 @@ async def forget_field(s: TenantSession, inbox_id: InboxId, name: str, *, verbat
 
 
 async def pending(db: Database, older_than: timedelta, *, limit: int = 500) -> list[tuple[TenantId, InboxId]]:
-    """What arrived at least so long ago and was never enqueued, oldest first, of all tenants."""
+    """What arrived from Slack at least so long ago and was never enqueued, oldest first, of all tenants."""
     async with db.across_tenants("sweep the inbox", readonly=True) as session:
         rows = await session.execute(
             select(InboxRow.tenant_id, InboxRow.id)
-            .where(InboxRow.state == "received", InboxRow.received_at <= db.now() - older_than)
+            .where(
+                InboxRow.state == "received", InboxRow.source == "slack", InboxRow.received_at <= db.now() - older_than
+            )
             .order_by(InboxRow.received_at, InboxRow.id)
             .limit(limit)
         )
         return [(TenantId(tenant_id), InboxId(inbox_id)) for tenant_id, inbox_id in rows]
+
+
+async def tenants_waiting(db: Database, source: Source) -> list[TenantId]:
+    """Of whom something of this source was not handled yet."""
+    async with db.across_tenants("find arrivals that wait", readonly=True) as session:
+        waits = select(InboxRow.tenant_id).where(InboxRow.state == "received", InboxRow.source == source).distinct()
+        return [TenantId(tenant_id) for tenant_id in await session.scalars(waits)]
+
+
+async def next_waiting(s: TenantSession, source: Source, *, limit: int) -> list[StoredArrival]:
+    """What was not handled yet, oldest first. Whoever takes them holds the tenant's head, so that nobody else does."""
+    rows = await s.all(
+        select(InboxRow)
+        .where(InboxRow.state == "received", InboxRow.source == source)
+        .order_by(InboxRow.received_at, InboxRow.id)
+        .limit(limit)
+    )
+    return [_stored(s, row) for row in rows]
+
+
+async def count_notes(s: TenantSession, source: Source, beginning: str, *, since: datetime) -> int:
+    """How many of a source were handled with such a note."""
+    counted = (
+        select(func.count())
+        .select_from(InboxRow)
+        .where(
+            InboxRow.source == source,
+            InboxRow.received_at >= since,
+            type_coerce(InboxRow.note, String).startswith(beginning, autoescape=True),
+        )
+    )
+    return int(await s.value(counted) or 0)
+
+
+async def finish(
+    s: TenantSession,
+    arrival: StoredArrival,
+    *,
+    note: str | None = None,
+    payload: Mapping[str, Any] | None = None,
+    failed: bool = False,
+) -> None:
+    """Handled. `payload` replaces what is kept of it, redacted."""
+    values: dict[str, Any] = {"state": "failed" if failed else "done", "changed_at": s.now()}
+    values["note"] = None if note is None else s.redactor.redact(note)
+    if payload is not None:
+        values["payload"] = s.seal_json("inbox", "payload", arrival.id, dict(payload), verbatim_keys=frozenset())
+    await s.update(InboxRow, InboxRow.id == arrival.id, values=values)
 
 
 def _state(value: str) -> ArrivalState:

@@ -24,6 +24,8 @@ from store.database.session import Database
 from store.database.walls.acting import owning
 from store.errors import StoreError, UnknownTenant
 from store.ids import TenantId
+from store.incidents import alerts
+from store.tenancy.tenants import list_tenants
 from store.upkeep.audit_heads import Anchoring, heads
 
 _log: Final = logging.getLogger(__name__)
@@ -60,6 +62,18 @@ async def retire_arrivals(db: Database, *, kept: timedelta = EVENTS_KEPT) -> int
             deleted += await _delete_arrivals(db, tenant_id, [inbox_id for _, inbox_id in of_tenant])
         if len(over) < _BATCH or deleted == before:
             return deleted
+
+
+async def retire_alerts(db: Database, *, kept: timedelta = EVENTS_KEPT) -> int:
+    """Deletes alerts that nobody has heard of since, their groups, and old changes. Returns how many rows."""
+    deleted = 0
+    for tenant in await list_tenants(db, "active", "frozen"):
+        try:
+            async with db.tenant(tenant.id, frozen_too=True) as s:
+                deleted += await alerts.forget_old(s, db.now() - kept)
+        except UnknownTenant:
+            continue  # it is being erased: that takes its alerts too
+    return deleted
 
 
 async def _delete_arrivals(db: Database, tenant_id: TenantId, ids: list[str]) -> int:

@@ -122,10 +122,14 @@ def read_alert(text: str, services: Iterable[str] = (), aliases: Mapping[str, st
     """What a message says. What is none of the other kinds fires: a missed alert costs more than a needless look."""
     text = plain(text)
     name, service = _name(text), service_of(text, services, aliases)
-    identity = f"service:{service}" if service else f"name:{name}"
     kind = _kind(text)
     closed = kind == "resolved" and _CLOSED.search(text[:_HEAD]) is not None
-    return Alert(kind=kind, name=name, service=service, identity=identity, closed_by_person=closed)
+    return Alert(kind=kind, name=name, service=service, identity=identity_of(name, service), closed_by_person=closed)
+
+
+def identity_of(name: str, service: str | None) -> str:
+    """The same for each time that the same alert fires, by whatever way it comes. `name` without changing values."""
+    return f"service:{service}" if service else f"name:{name}"
 
 
 def _kind(text: str) -> Kind:

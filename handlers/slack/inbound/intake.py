@@ -113,6 +113,14 @@ class Intake:
             return self._refuse("replayed", tenant=tenant)
         return self._count(Repeated())
 
+    async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.Recorded:
+        """Returns once something of another source than Slack is durable. Raises as `Inbox.accept`."""
+        return await self._inbox.accept(tenant, arrival)
+
+    async def deliver(self, tenant: TenantId, inbox_id: InboxId) -> None:
+        """Returns when what was accepted here is in the inbox."""
+        await self._inbox.deliver(tenant, inbox_id)
+
     async def refuse_unverified(self, reason: Literal["forged", "stale"], body: Mapping[str, Any] | None) -> None:
         """Record a request that failed verification. `body` only where its signature was right, as in a stale one:
         what a stranger wrote must not fill a tenant's log.

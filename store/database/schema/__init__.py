@@ -1,6 +1,7 @@
 """The tables. Rows stay inside the store: its functions return dataclasses."""
 
 from store.database.schema.accounts import AccountRow, ApiTokenRow, InvitationRow, MailRow, WebSessionRow
+from store.database.schema.alerts import AlertGroupRow, AlertPolicyRow, AlertRow, ChangeRow, WebhookRow
 from store.database.schema.base import Base, Owned
 from store.database.schema.incidents import (
     ApprovalRow,
@@ -27,11 +28,15 @@ from store.database.schema.tenancy import (
 
 __all__ = [
     "AccountRow",
+    "AlertGroupRow",
+    "AlertPolicyRow",
+    "AlertRow",
     "ApiTokenRow",
     "ApprovalRow",
     "ArtifactRow",
     "AuditRow",
     "Base",
+    "ChangeRow",
     "ChatMessageRow",
     "ConnectionRow",
     "ConversationRow",
@@ -55,4 +60,5 @@ __all__ = [
     "TenantSettingsRow",
     "UserRow",
     "WebSessionRow",
+    "WebhookRow",
 ]

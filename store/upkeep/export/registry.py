@@ -176,6 +176,31 @@ TABLES: Final = (
         plain="source external_id kind state note received_at changed_at",
         sealed={"payload": _arrival},
     ),
+    Exported(
+        entity=schema.WebhookRow,
+        plain="provider label created_by created_at rotated_at accepted_at refused_at refused_reason refused_count "
+        "told_at",
+        sealed={"config": _json},
+        kept_back={"secrets": _VALUE, "public_id": "whoever knows it may knock at this door"},
+    ),
+    Exported(
+        entity=schema.AlertGroupRow,
+        plain="status severity quiet service environment opened_at last_at resolved_at recurrences decision "
+        "incident_id channel_id thread_ts merged_into version shown",
+        sealed={"facts": _json},
+    ),
+    Exported(
+        entity=schema.AlertRow,
+        plain="group_id provider status severity service environment first_at fired_at last_at resolved_at "
+        "occurrences turns",
+        sealed={"facts": _json},
+    ),
+    Exported(
+        entity=schema.ChangeRow,
+        plain="provider kind service environment occurred_at received_at",
+        sealed={"facts": _json},
+    ),
+    Exported(entity=schema.AlertPolicyRow, plain="changed_at changed_by", sealed={"policy": _json}),
     Exported(entity=schema.DeliveryRow, plain="key channel_id ts state body_hash claimed_at completed_at"),
     Exported(entity=schema.FenceRow, plain="key effect entered_at finished_at outcome"),
     Exported(

@@ -1,0 +1,259 @@
+"""Shows groups of alerts, and looks into those that the tenant's rules say: one message a group, edited as it changes,
+recurrences in its thread, where the investigation answers too.
+
+What is to be shown stands in the store as a version that is higher than the one people saw, so a crash or a Slack that
+is away delays it and loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from agents.alerting.rules import About, Policy, decide, read_policy
+from agents.incidents.requests import Ask, Desk
+from agents.language.alerts import identity_of, read_alert
+from agents.permission import Denied, Person
+from agents.webhooks import Severity
+from handlers.slack.blocks.alert_group import GroupView, again, alert_group
+from handlers.slack.delivery import Delivery, SlackFailure
+from handlers.slack.inbound.caller import Workspace
+from store import audit, incidents
+from store.audit import events
+from store.database.session import Database, TenantSession
+from store.errors import TenantFrozen, UnknownTenant
+from store.ids import IncidentId, TenantId
+from store.incidents import alerts, investigations
+from store.incidents.alerts import StoredGroup
+from store.secrets.redaction import Redacted
+
+log = logging.getLogger("autoheal.alert_groups")
+
+HOUR: Final = timedelta(hours=1)
+_MOST_QUESTION: Final = 12
+NO_CHANNEL: Final = (
+    "*Alerts arrive, and no channel is chosen for them.* Write `/autoheal alerts channel` in the channel where they "
+    "should be told and looked into."
+)
+
+
+class Callers(Protocol):
+    async def workspace_of(self, tenant: TenantId) -> Workspace | None: ...
+
+    async def alert_source(self, workspace: Workspace) -> Person: ...
+
+
+class TellsAdmins(Protocol):
+    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool: ...
+
+
+class AlertGroups:
+    """One a process."""
+
+    def __init__(
+        self,
+        db: Database,
+        delivery: Delivery,
+        callers: Callers,
+        desk: Desk,
+        *,
+        notices: TellsAdmins,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._db, self._delivery, self._callers, self._desk = db, delivery, callers, desk
+        self._notices, self._clock = notices, clock
+
+    async def settle(self, tenant: TenantId) -> int:
+        """Shows what changed. Returns how many groups were up to date afterwards; the others are tried again later."""
+        try:
+            workspace = await self._callers.workspace_of(tenant)
+            async with self._db.tenant(tenant, readonly=True) as s:
+                waiting = await alerts.unshown_groups(s)
+                policy = read_policy(await alerts.policy(s))
+        except (TenantFrozen, UnknownTenant):
+            return 0
+        if workspace is None:
+            return 0
+        settled = 0
+        for group in waiting:
+            settled += await self._settle(workspace, group, policy)
+        return settled
+
+    async def _settle(self, workspace: Workspace, group: StoredGroup, policy: Policy) -> bool:
+        tenant = workspace.tenant_id
+        group = await self._decided(tenant, group, policy)
+        channel = group.channel_id or policy.channel or next(iter(workspace.triage_channels), "")
+        if group.decision == "ignore" or (group.merged_into is not None and group.thread_ts is None):
+            return await self._done(tenant, group)
+        if not channel:
+            key = f"alerts-nowhere:{self._clock():%Y%m%d}"
+            await self._notices.tell_admins(tenant, key=key, text=NO_CHANNEL)
+            return False
+        try:
+            group = await self._shown(tenant, group, channel, policy)
+        except SlackFailure as failure:
+            self._delivery.report("post", tenant, f"alerts:{group.id}", failure)
+            return False
+        await self._look(workspace, group)
+        if not await self._end_incident(tenant, group):
+            return False
+        return await self._done(tenant, group)
+
+    async def _decided(self, tenant: TenantId, group: StoredGroup, policy: Policy) -> StoredGroup:
+        """Once, and again while nothing is looked into: a group may grow worse."""
+        if group.incident_id is not None or group.decision == "investigate" or group.merged_into is not None:
+            return group
+        about = About(
+            severity=_severity(group.severity),
+            services=frozenset(group.facts.get("services") or {}),
+            environment=group.environment,
+            providers=frozenset(group.facts.get("sources") or {}),
+            names=frozenset(group.facts.get("names") or {}),
+        )
+        async with self._db.tenant(tenant) as s:
+            spent = await alerts.count_decided(s, "investigate", self._clock() - HOUR)
+            action = decide(policy, about, self._clock(), spent=spent)
+            if group.quiet and action == "investigate":
+                action = "offer"
+            if group.status == "resolved" and group.decision is None and action == "investigate":
+                action = "offer"  # it was over before anybody could look
+            if action != group.decision:
+                await alerts.note_decision(s, group.id, action)
+        return replace(group, decision=action)
+
+    async def _shown(self, tenant: TenantId, group: StoredGroup, channel: str, policy: Policy) -> StoredGroup:
+        view, key = _view(group, policy), f"alerts:{group.id}"
+        if group.thread_ts is not None and await self._delivery.known(tenant, key) is None:
+            return group  # it lives under another bot's message
+        if group.thread_ts is None:
+            ts = await self._delivery.deliver(
+                tenant, key=key, channel=channel, thread_ts=None, message=alert_group(view)
+            )
+            if ts is None:
+                return group
+            known = await self._delivery.known(tenant, key)
+            place = known.channel_id if known is not None else channel
+            async with self._db.tenant(tenant) as s:
+                await alerts.note_thread(s, group.id, channel_id=place, thread_ts=ts)
+            group = replace(group, channel_id=place, thread_ts=ts)
+        await self._delivery.update(tenant, key, alert_group(view))
+        if group.recurrences and group.status != "resolved":
+            await self._delivery.deliver(
+                tenant,
+                key=f"alerts-again:{group.id}:{group.recurrences}",
+                channel=group.channel_id or channel,
+                thread_ts=group.thread_ts,
+                message=again(view),
+            )
+        return group
+
+    async def _look(self, workspace: Workspace, group: StoredGroup) -> None:
+        """Once a group, and once each time that it comes back, unless it flaps."""
+        if group.decision != "investigate" or group.status == "resolved" or group.merged_into is not None:
+            return
+        if group.recurrences and group.facts.get("flapping"):
+            return
+        async with self._db.tenant(workspace.tenant_id, readonly=True) as s:
+            incident = await incidents.incident(s, group.incident_id) if group.incident_id else None
+        if incident is not None and incident.status != "resolved":
+            return
+        person = await self._callers.alert_source(workspace)
+        await investigate_group(self._db, self._desk, person, group)
+
+    async def _end_incident(self, tenant: TenantId, group: StoredGroup) -> bool:
+        """The alerts are over, so the incident is, unless somebody still works on it. False to look again later."""
+        if group.status != "resolved" or group.incident_id is None or group.merged_into is not None:
+            return True
+        async with self._db.tenant(tenant) as s:
+            incident = await incidents.incident(s, group.incident_id)
+            if incident is None or incident.status == "resolved":
+                return True
+            if await _is_worked_on(s, incident.id):
+                return False
+            await incidents.resolve_incident(s, incident.id)
+            facts = {"because": "alerts_resolved"}
+            await events.emit(s, "ai.autoheal.incident.resolved.v1", incident.id, facts)
+            await audit.record(
+                s, actor=audit.SYSTEM, action="system.incident.resolved", target=incident.id, details=facts
+            )
+        return True
+
+    async def _done(self, tenant: TenantId, group: StoredGroup) -> bool:
+        async with self._db.tenant(tenant) as s:
+            await alerts.note_shown(s, group.id, group.version)
+        return True
+
+
+async def investigate_group(db: Database, desk: Desk, person: Person, group: StoredGroup) -> Denied | None:
+    """In the group's thread. The same group and recurrence start once."""
+    if group.channel_id is None or group.thread_ts is None:
+        return Denied("This group of alerts is not shown in a channel.")
+    tenant = person.tenant_id
+    async with db.tenant(tenant, readonly=True) as s:
+        question = await _question(s, group)
+    turn = f"-{group.recurrences}" if group.recurrences else ""
+    ask = Ask(
+        question=question,
+        channel_id=group.channel_id,
+        thread_ts=group.thread_ts,
+        source_ts=f"{group.thread_ts}{turn}",
+        alert=identity_of(read_alert(str(group.facts.get("title") or "")).name, group.service),
+    )
+    answer = await desk.investigate(person, ask)
+    if isinstance(answer, Denied):
+        return answer
+    async with db.tenant(tenant) as s:
+        incident = await incidents.incident(s, answer.incident_id)
+        if incident is not None and incident.status == "resolved":
+            await incidents.set_incident_status(s, incident.id, "open")
+            await events.emit(s, "ai.autoheal.incident.reopened.v1", incident.id)
+            await audit.record(s, actor=audit.SYSTEM, action="system.incident.reopened", target=incident.id)
+        await alerts.note_incident(s, group.id, answer.incident_id)
+    return None
+
+
+async def _is_worked_on(s: TenantSession, incident: IncidentId) -> bool:
+    return any(run.incident_id == incident for run in await investigations.running_investigations(s))
+
+
+async def _question(s: TenantSession, group: StoredGroup) -> Redacted:
+    """What the group says, its leading alerts in their own words: foreign text, for the investigation to judge."""
+    members = await alerts.alerts_of_group(s, group.id, limit=_MOST_QUESTION)
+    lines = [str(group.facts.get("title") or "Alerts fire")]
+    lines += [f"service: {group.service}"] if group.service else []
+    lines.append(f"firing since {group.opened_at:%Y-%m-%d %H:%M:%S} UTC")
+    for one in members:
+        named = f"{one.service}: " if one.service and one.service != group.service else ""
+        words = str(one.facts.get("text") or "")
+        line = f"- {named}{one.facts.get('title')}" + (f" ({words[:200]})" if words else "")
+        if line not in lines:
+            lines.append(line)
+    return s.redactor.redact("\n".join(lines))
+
+
+def _view(group: StoredGroup, policy: Policy) -> GroupView:
+    return GroupView(
+        id=group.id,
+        status=group.status,
+        severity=group.severity,
+        quiet=group.quiet,
+        service=group.service,
+        facts=group.facts,
+        opened_at=group.opened_at,
+        resolved_at=group.resolved_at,
+        recurrences=group.recurrences,
+        decision=group.decision,
+        merged=group.merged_into is not None,
+        shown_labels=policy.labels,
+    )
+
+
+def _severity(word: str) -> Severity:
+    match word:
+        case "critical" | "high" | "warning" | "info":
+            return word
+        case _:
+            return "unknown"
