@@ -158,7 +158,7 @@ class AlertGroups:
             return
         async with self._db.tenant(workspace.tenant_id, readonly=True) as s:
             incident = await incidents.incident(s, group.incident_id) if group.incident_id else None
-        if incident is not None and incident.status != "resolved":
+        if incident is not None and incident.status in incidents.OPEN:
             return
         person = await self._callers.alert_source(workspace)
         await investigate_group(self._db, self._desk, person, group)
@@ -169,11 +169,11 @@ class AlertGroups:
             return True
         async with self._db.tenant(tenant) as s:
             incident = await incidents.incident(s, group.incident_id)
-            if incident is None or incident.status == "resolved":
+            if incident is None or incident.status not in incidents.OPEN:
                 return True
             if await _is_worked_on(s, incident.id):
                 return False
-            await incidents.resolve_incident(s, incident.id)
+            await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
             facts = {"because": "alerts_resolved"}
             await events.emit(s, "ai.autoheal.incident.resolved.v1", incident.id, facts)
             await audit.record(
@@ -206,11 +206,6 @@ async def investigate_group(db: Database, desk: Desk, person: Person, group: Sto
     if isinstance(answer, Denied):
         return answer
     async with db.tenant(tenant) as s:
-        incident = await incidents.incident(s, answer.incident_id)
-        if incident is not None and incident.status == "resolved":
-            await incidents.set_incident_status(s, incident.id, "open")
-            await events.emit(s, "ai.autoheal.incident.reopened.v1", incident.id)
-            await audit.record(s, actor=audit.SYSTEM, action="system.incident.reopened", target=incident.id)
         await alerts.note_incident(s, group.id, answer.incident_id)
     return None
 
