@@ -204,6 +204,7 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
 ) -> None:
     from datetime import timedelta
 
+    from store.inbox.webhooks import add_webhook
     from store.people import api_tokens, invitations, web_sessions
     from store.secrets.redaction import Secret
     from store.tenancy.connections import save_connection
@@ -217,6 +218,9 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
             s, theirs.admin, name="ci", scopes=("read",), lifetime=timedelta(days=1)
         )
         connection = await save_connection(s, connector="git", config={}, credentials={"token": Secret("s" * 12)})
+        hook = await add_webhook(
+            s, provider="github", label="theirs", secret=Secret("s" * 20), config={}, created_by=None
+        )
     assert started is not None
     ids = {
         "user_id": theirs.member,
@@ -224,6 +228,7 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
         "session_id": started[1].id,
         "token_id": token.id,
         "connection_id": connection.id,
+        "webhook_id": hook.id,
     }
     routes = [route for route in TABLE if "{" in route]
     async with api.browser(api.admin) as client:
@@ -233,7 +238,7 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
             nowhere = await ask(client, route)
             assert (there.status_code, error(there)) == (nowhere.status_code, error(nowhere)) == (404, "not_found")
     before = {name: theirs_id for name, theirs_id in ids.items() if theirs_id}
-    assert len(before) == len({name for route in routes for name in ids if f"{{{name}}}" in route}) == 5
+    assert len(before) == len({name for route in routes for name in ids if f"{{{name}}}" in route}) == 6
     async with theirs.browser(theirs.admin) as client:
         people = (await client.get("/people")).json()["people"]
         assert theirs.member in {one["user_id"] for one in people}
