@@ -11,8 +11,8 @@ answers nothing. Outages last 5 s to 10 min times `--outage-scale`, and so do th
 
 Printed is one line of JSON. `lost`: no verdict, no card, or no end. `doubled`: an effect, a verdict or a card twice.
 `wedged`: a process that does not start or stop, or a row that is not at its end when all is quiet again: a run, an
-approval, an arrival, a message that is due, a workflow of the engine. `wrongly_told`: the thread, verdict, card or
-outcome, says something else than the store, the store something else than the restarts that really happened and the
+approval, an arrival, a workflow of the engine. `wrongly_told`: the thread, verdict, card or outcome, says something
+else than the store, the store something else than the restarts that really happened and the
 state that the target is really in, or a read that failed is told as "no fault". Exit code 1 unless all are 0.
 """
 
