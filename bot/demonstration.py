@@ -37,6 +37,7 @@ from store.incidents import approvals, artifacts, investigations
 from store.incidents.approvals import Approval, ApprovalState
 from store.incidents.investigations import Investigation
 from store.keys.local_keys import LocalFileKeys
+from store.keys.shredding import ShredLedger
 from store.tenancy.tenants import list_tenants
 
 PERSON: Final = "mia"
@@ -47,6 +48,7 @@ _WATCHED_S: Final = 15.0  # a bot that has just been started knows no healthy ti
 _NOTICED_AFTER_S: Final = 5.0  # nobody reports an incident in its first moments
 _OUTCOME_S: Final = 120.0
 _SHOWN_S: Final = 15.0
+_SHRED_MARK: Final = "shred-mark.json"  # beside the data folder: `serve` and the demo open one keyring
 _HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
 _FINAL: Final = frozenset(
     {
@@ -170,6 +172,7 @@ async def open_stage(
                 f"sqlite+aiosqlite:///{data}/autoheal.db",
                 keyring_url=f"sqlite+aiosqlite:///{data}/keyring.db",
                 keys=LocalFileKeys(data / "master.key"),
+                ledger=ShredLedger(data / "shred-ledger.jsonl", folder / _SHRED_MARK),
                 clock=now,
             )
             try:
@@ -194,7 +197,7 @@ def bot_environment(
     return {
         **{key: value for key, value in inherited.items() if not key.startswith(ours)},
         "AUTOHEAL_DATA": str(folder / "data"),
-        "AUTOHEAL_SHRED_MARK": str(folder / "shred-mark.json"),
+        "AUTOHEAL_SHRED_MARK": str(folder / _SHRED_MARK),
         "AUTOHEAL_STOP_WITH_PARENT": "true",
         "AUTOHEAL_OPERATOR_FILE": str(folder / "autoheal.toml"),
         "SLACK_API_URL": workspace.api_url,
