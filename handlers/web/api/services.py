@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from agents.connecting.correcting import Correction, NotUsable, answer, correct
 from agents.permission import Permission
-from handlers.web.api_resource import Body, Call, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Missing, Office, Operation, Problem, Resource
 from store.ids import ServiceId
 from store.incidents import catalog
 
@@ -108,6 +108,9 @@ async def put_service(name: str, body: ServiceBody, call: Call, office: Office) 
 
 async def answer_question(service_id: UUID, body: AnswerBody, call: Call, office: Office) -> ToldInWords:
     """Answers what is asked about a name."""
+    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+        if await catalog.service_by_id(s, ServiceId(str(service_id))) is None:
+            raise Missing
     told = await answer(office.db, call.person, ServiceId(str(service_id)), body.answer, source=call.source)
     return ToldInWords(told=told)
 
