@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 from agents.connecting.toolbox import Toolbox
 from agents.investigation.calls import conclude_schema, run_calls, run_tools
 from agents.investigation.case import Case, load_case, read_case, tool_uses
+from agents.investigation.so_far import so_far
 from agents.language.service_names import names_in
 from agents.models.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
 from agents.models.claude_history import BY_CODE, BY_OTHERS, as_sent
@@ -77,7 +78,8 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
         hide = s.redactor.for_model().redact
         said: list[str] = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
-        opening = _opening(toolbox, hide(run.question), said, rt.clock())
+        known = hide(Redacted.ours(await so_far(s, run)))
+        opening = _opening(toolbox, hide(run.question), said, rt.clock(), known)
         briefing = {"said": [str(c.text) for c in chat[-_SAID:] if c.kind != "bot"], **_known(toolbox)}
         await investigations.append_message(
             s,
@@ -395,7 +397,7 @@ def _known(toolbox: Toolbox) -> dict[str, Any]:
     }
 
 
-def _opening(toolbox: Toolbox, question: str, chat: list[str], now: datetime) -> Redacted:
+def _opening(toolbox: Toolbox, question: str, chat: list[str], now: datetime, known: str) -> Redacted:
     """The first user message: the question, when it is asked, what is declared, whom the named services call and are
     called by, what is connected, what was said in the thread.
     """
@@ -411,6 +413,7 @@ def _opening(toolbox: Toolbox, question: str, chat: list[str], now: datetime) ->
     parts = [
         f"Question from the thread:\n{question}",
         f"Now it is {now:%A %d %B %Y, %H:%M:%S} UTC. All times here are UTC.",
+        f"So far in this incident:\n{known}" if known else "",
         f"Declared services:\n{services or '- none'}",
         f"Remedies that may be proposed:\n{describe_remedies(remedies_of(toolbox.actuators, toolbox.services))}",
         f"Around what was named:\n{near}" if near else "",

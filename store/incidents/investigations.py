@@ -26,6 +26,7 @@ __all__ = [
     "count_messages",
     "count_running",
     "create_investigation",
+    "earlier_investigations",
     "end_investigation",
     "investigation",
     "latest_investigation",
@@ -135,6 +136,16 @@ async def newest_investigations(s: TenantSession, of: Collection[IncidentId]) ->
         for row in await s.all(chosen):
             found[IncidentId(row.incident_id)] = _investigation(s, row)
     return found
+
+
+async def earlier_investigations(s: TenantSession, run: Investigation) -> list[Investigation]:
+    """The runs of the same incident before this one, oldest first."""
+    rows = await s.all(
+        select(InvestigationRow)
+        .where(InvestigationRow.incident_id == run.incident_id, InvestigationRow.attempt < run.attempt)
+        .order_by(InvestigationRow.attempt, InvestigationRow.id)
+    )
+    return [_investigation(s, row) for row in rows]
 
 
 async def running_investigations(s: TenantSession, *, of: Collection[IncidentId] | None = None) -> list[Investigation]:

@@ -12,7 +12,7 @@ from fakes.rig import Rig, restart_draft
 from fakes.scripted_model import ScriptedModel
 from fakes.scripted_model import call as scripted_call
 
-from agents.incidents.requests import Done, NothingToDo
+from agents.incidents.requests import Ask, Done, NothingToDo
 from agents.models.budget import Budget
 from agents.models.claude_model import ClaudeModel
 from agents.models.model import Block, TurnRequest
@@ -595,3 +595,20 @@ async def test_what_is_ruled_out_after_the_card_cannot_be_approved_by_a_click(ri
     assert isinstance(denied, Denied)
     assert "you may restart checkout" in denied.reason
     assert rig.effects == 0
+
+
+async def test_a_follow_up_knows_the_verdict_and_what_became_of_the_remedy(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    api = MessagesApi(lambda body: conclude(body) if results(body) else answer(RANK))
+    rig = rig_of(claude=claude_of(api))
+    first = await rig.ask("checkout fails")
+    await rig.decide(await rig.approval(rig.approval_of(first)), "rejected")
+    assert "So far" not in str(api.requests[0]["messages"])
+    asked = len(api.requests)
+    thread = Ask(question=Redacted.ours("are you sure?"), channel_id="C1", thread_ts="1.0", source_ts="2.0")
+    await rig.desk.investigate(await rig.person(), thread)
+    await rig.engine.settle()
+    opening = api.requests[asked]["messages"][0]["content"][0]["text"]
+    known = opening[opening.index("So far in this incident:") : opening.index("Declared services:")]
+    assert "asked “checkout fails”: checkout: stuck. Restart ready. Confidence medium; cause checkout." in known
+    assert "for: checkout answers with errors" in known
+    assert "restart_service of checkout: rejected" in known
