@@ -183,6 +183,19 @@ class Draft(Drafted):
     )
 
 
+class DraftAnswer(Drafted):
+    """What answers a question that asks for no diagnosis."""
+
+    claims: Annotated[tuple[DraftClaim, ...], _readable(DraftClaim, 12)] = Field(
+        min_length=1, max_length=12, description="The answer, the most direct claim first, each with its proofs."
+    )
+    not_known: Annotated[tuple[str, ...], _texts(300, 8)] = Field(default=(), max_length=8)
+
+    def as_draft(self) -> Draft:
+        """For the gate: a draft that names no cause."""
+        return Draft(confidence="none", claims=self.claims, not_known=self.not_known)
+
+
 def read_draft(raw: object) -> Draft:
     """A draft as a model handed it in, perhaps as a text of JSON. Raises ValidationError."""
     found = _parsed(raw)
@@ -301,7 +314,8 @@ class Looked(Stored):
 class Verdict(Stored):
     """The stored conclusion of one investigation.
 
-    `asked` is what people said meanwhile. `checked` are the sources that were read, successfully; `looked` is None in
+    `answers` where it answers a question and diagnoses nothing: the claims are the answer. `asked` is what people said
+    meanwhile. `checked` are the sources that were read, successfully; `looked` is None in
     what versions before it stored.
     """
 
@@ -319,6 +333,7 @@ class Verdict(Stored):
     proposal_refused: str | None = None
     advice: str
     asked: tuple[str, ...] = ()
+    answers: bool = False
     symptom: Symptom | None
     chart: Chart | None
     model: str

@@ -18,13 +18,13 @@ from agents.connecting.toolbox import Toolbox
 from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
 from agents.investigation.case import Case, read_case
-from agents.investigation.conclusion import conclude
+from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
 from agents.rows import Unread
 from agents.rows import stored as rows
 from agents.runtime import Runtime
 from agents.tool import Risk, Tool, ToolOutput
-from agents.verdict import Draft, read_draft
+from agents.verdict import Draft, DraftAnswer, read_draft
 from store import audit
 from store.audit import Actor
 from store.database.trouble import passes
@@ -36,6 +36,8 @@ from store.secrets.redaction import Redacted, RedactionFailed
 log = logging.getLogger("autoheal.calls")
 
 CONCLUDE: Final = "conclude"
+ANSWER: Final = "answer"
+_ENDS: Final = frozenset({CONCLUDE, ANSWER})
 HEARD_FIRST: Final = "not stored: people in the thread said something meanwhile. Read it, then conclude again"
 _RESULT_CHARACTERS: Final = 10_000
 _MOST_UNREADABLE: Final = 4
@@ -68,6 +70,22 @@ def conclude_schema() -> dict[str, Any]:
     }
 
 
+def answer_schema() -> dict[str, Any]:
+    """The other one: for a question."""
+    schema = DraftAnswer.model_json_schema()
+    schema.pop("title", None)
+    schema.pop("description", None)
+    return {
+        "name": ANSWER,
+        "description": "Answer a question that asks for no diagnosis, with proofs: how many, which, since when, are "
+        "you sure. Read what is missing first. Use `conclude` instead where somebody asks what is wrong or why. "
+        "Claims are checked as those of a conclusion are. "
+        'Example: {"claims": [{"text": "12 requests failed", "status": "observed", "proofs": [{"artifact": "A2", '
+        '"quote": "12 failed"}]}]}',
+        "input_schema": schema,
+    }
+
+
 async def run_calls(
     rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[dict[str, Any]], *, cut_off: str | None = None
 ) -> list[Result]:
@@ -84,14 +102,15 @@ async def run_calls(
             return await _read(rt, tenant, case, tools, call)
 
     whole = [call for call in calls if call["id"] != cut_off]
-    reads = await asyncio.gather(*(one(call) for call in whole if call["name"] != CONCLUDE))
+    reads = await asyncio.gather(*(one(call) for call in whole if call["name"] not in _ENDS))
     answered = {result["tool_use_id"]: result for result in reads}
     for call in calls:
         if call["id"] == cut_off:
             text = "your answer was cut off in the middle of this call, so it was not run; write less and call again"
             answered[call["id"]] = _result(call, text, is_error=True)
-        elif call["name"] == CONCLUDE:
-            answered[call["id"]] = await _conclude(rt, tenant, run, call)
+        elif call["name"] in _ENDS:
+            end = _conclude if call["name"] == CONCLUDE else _answer
+            answered[call["id"]] = await end(rt, tenant, run, call)
     return [answered[call["id"]] for call in calls]
 
 
@@ -219,6 +238,27 @@ async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: d
     if found.stored:
         return _result(call, f"stored; this was left out or changed:\n{told}" if told else "stored", is_error=False)
     return _result(call, f"not stored yet; mend these and call conclude once more:\n{told}", is_error=True)
+
+
+async def _answer(rt: Runtime, tenant: TenantId, run: InvestigationId, call: dict[str, Any]) -> Result:
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        case = await read_case(s, run)
+    if case.investigation.verdict is not None:
+        return _result(call, "stored", is_error=False)
+    heard = {b["tool_use_id"] for b in case.results() if b.get("content") == HEARD_FIRST}
+    asked = [c for c in case.calls() if c["name"] == ANSWER and c["id"] not in heard]
+    try:
+        drafted = DraftAnswer.model_validate(call["input"])
+    except ValidationError as exc:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors()[:8])
+        return _result(call, f"the answer cannot be read: {wrong}", is_error=True)
+    found = await answer(rt, tenant, case, drafted, final=len(asked) > 1)
+    told = "\n".join(found.told)
+    if found.heard_first:
+        return _result(call, HEARD_FIRST, is_error=True)
+    if found.stored:
+        return _result(call, f"stored; this was left out or changed:\n{told}" if told else "stored", is_error=False)
+    return _result(call, f"not stored yet; mend these and call answer once more:\n{told}", is_error=True)
 
 
 def _is_readable(call: dict[str, Any]) -> bool:

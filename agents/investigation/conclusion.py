@@ -18,7 +18,7 @@ from agents.models.claude_history import BY_OTHERS
 from agents.rows import Unread
 from agents.rows.stored import rows_of
 from agents.runtime import Runtime
-from agents.verdict import Chart, ChartSeries, Draft, Symptom, Verdict
+from agents.verdict import Chart, ChartSeries, Draft, DraftAnswer, Symptom, Verdict
 from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
@@ -28,6 +28,7 @@ from store.secrets.redaction import Redacted
 
 _MAX_GAPS: Final = 8
 _ASKED: Final = 120
+NO_ANSWER: Final = "Nothing that I read answers this."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,31 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
         await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
     await ask_about_strangers(rt, tenant, case, toolbox)
+    return Concluded(stored=True, told=checked.notes)
+
+
+async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer, *, final: bool) -> Concluded:
+    """Store the answer to a question: the claims that pass the gate, no cause, no confidence, no remedy.
+
+    Where none passes, the model may mend them once; then it is said that nothing read answers the question.
+    """
+    toolbox = rt.toolbox_for(tenant)
+    checked = check_draft(drafted.as_draft(), case.evidence(), toolbox.service_names())
+    if not checked.claims and not final:
+        return Concluded(stored=False, told=checked.notes)
+    async with rt.db.tenant(tenant) as s:
+        if await investigations.waiting_notes(s, case.investigation.id):
+            return Concluded(stored=False, told=(), heard_first=True)
+        verdict = _verdict(rt, case, checked, toolbox).model_copy(
+            update={
+                "answers": True,
+                "headline": checked.claims[0].text if checked.claims else NO_ANSWER,
+                "symptom": None,
+                "chart": None,
+            }
+        )
+        await store_verdict(s, case, verdict)
+    rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
     return Concluded(stored=True, told=checked.notes)
 
 

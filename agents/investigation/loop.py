@@ -19,7 +19,7 @@ from importlib import resources
 from typing import Any, Final, TypeVar
 
 from agents.connecting.toolbox import Toolbox
-from agents.investigation.calls import conclude_schema, run_calls, run_tools
+from agents.investigation.calls import answer_schema, conclude_schema, run_calls, run_tools
 from agents.investigation.case import Case, load_case, read_case, tool_uses
 from agents.investigation.so_far import so_far
 from agents.language.service_names import names_in
@@ -44,7 +44,7 @@ T = TypeVar("T")
 _STOP_POLL_S: Final = 0.5
 _MAX_NUDGES: Final = 2
 _SAID: Final = 20  # lines of the thread before the run
-_NUDGE: Final = "Call `conclude` now with what you know."
+_NUDGE: Final = "Call `conclude` now with what you know, or `answer` where only a question was asked."
 _CUT: Final = "Your answer was cut off at its limit before it called anything. Think less, and call the next tool."
 _MOST_TOKENS: Final = 64_000
 _MOST_STAND_INS: Final = 3  # turns that the offline investigator takes before it keeps the run
@@ -75,7 +75,11 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         model, because = _choose_model(rt, settings.model, remaining_today(float(settings.daily_usd_cap), spent))
         is_new = run.status == "queued"
         await investigations.set_status(s, investigation, "running", model=model)
-        tools = [*(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)), conclude_schema()]
+        tools = [
+            *(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)),
+            answer_schema(),
+            conclude_schema(),
+        ]
         hide = s.redactor.for_model().redact
         said: list[str] = [hide(f"{'Autoheal' if c.kind == 'bot' else 'person'}: {c.text}") for c in chat]
         known = hide(Redacted.ours(await so_far(s, run)))

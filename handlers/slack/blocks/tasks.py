@@ -12,7 +12,7 @@ from store.incidents.artifacts import Artifact
 from store.incidents.model_messages import ModelMessage
 
 # Tools by which the investigator speaks instead of reading.
-_SPEECH: Final = frozenset({"state_hypotheses", "conclude"})
+_SPEECH: Final = frozenset({"state_hypotheses", "conclude", "answer"})
 
 
 class _Stated(BaseModel):

@@ -21,6 +21,7 @@ from store.incidents.artifacts import Artifact
 MOST_PROOFS: Final = 3
 CLAIM_LIMIT: Final = 220
 MOST_REFUSAL: Final = 320
+_MOST_ANSWERS: Final = 4
 _NEAR_S: Final = 1_800.0
 """A change further from the onset than this is no doubt worth a line."""
 _NOT_CONNECTED: Final = " not connected"
@@ -50,7 +51,8 @@ class VerdictView:
 def verdict_message(view: VerdictView) -> Message:
     """First line, proofs, what it is not, gaps that matter, chart, figures, buttons; or that nothing was found."""
     found = trace_back(view.verdict.claims, view.artifacts, view.links)
-    lead, proofs, rest = _found(view, found) if view.verdict.cause else _abstained(view, found)
+    shape = _answered if view.verdict.answers else _found if view.verdict.cause else _abstained
+    lead, proofs, rest = shape(view, found)
     drawn = view.verdict.chart
     return Message(
         text=t.push(headline(view.verdict)),
@@ -283,11 +285,17 @@ def _next(verdict: Verdict) -> list[str]:
 
 def _no_cause(verdict: Verdict) -> str:
     """Mrkdwn without a full stop."""
-    if verdict.looked is None:  # of a version before this was stored
+    if verdict.answers or verdict.looked is None:  # the latter of a version before this was stored
         return t.prose(verdict.headline, 600).rstrip(".")
     clause = symptom_clause(verdict.symptom)
     said = t.prose(abstention(verdict.looked, _CLAUSE if clause else ""), 600).rstrip(".")
     return said.replace(_CLAUSE, clause, 1) if clause else said
+
+
+def _answered(view: VerdictView, found: Sequence[Found]) -> _Parts:
+    """The answer to a question: its claims in their order, each with its proof; no word of causes."""
+    verdict = view.verdict
+    return f"*{_no_cause(verdict)}.*", list(found[:_MOST_ANSWERS]), [_gaps(verdict), *_next(verdict)]
 
 
 def _abstained(view: VerdictView, found: Sequence[Found]) -> _Parts:

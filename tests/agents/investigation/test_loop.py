@@ -18,6 +18,7 @@ from agents.models.claude_model import ClaudeModel
 from agents.models.model import Block, TurnRequest
 from agents.models.offline import OfflineModel
 from agents.permission import Denied
+from handlers.slack.blocks.verdict import VerdictView, verdict_message
 from store.database.session import Database
 from store.ids import NoteId, stable_id
 from store.incidents import investigations
@@ -612,3 +613,36 @@ async def test_a_follow_up_knows_the_verdict_and_what_became_of_the_remedy(rig_o
     assert "asked “checkout fails”: checkout: stuck. Restart ready. Confidence medium; cause checkout." in known
     assert "for: checkout answers with errors" in known
     assert "restart_service of checkout: rejected" in known
+
+
+async def test_a_question_gets_an_answer_with_proofs_and_no_diagnosis(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    def script(body: dict[str, Any]) -> Answer:
+        read = results(body)
+        if not read:
+            return answer(RANK)
+        if len(read) == 1:
+            nonsense = {"text": "payments lost 5000 dollars", "status": "observed", "artifact": "A1", "quote": "5000"}
+            return answer(call("answer", {"claims": [nonsense]}))
+        (claim,) = restart_draft(str(read[0]["content"]))["claims"]
+        return answer(call("answer", {"claims": [claim], "not_known": ["How many people noticed it."]}))
+
+    api = MessagesApi(script)
+    rig = rig_of(claude=claude_of(api))
+    run = await rig.ask("does checkout answer with errors?")
+    verdict = await rig.verdict(run)
+    assert (refused(api), len(api.requests)) == ([], 3)
+    assert (verdict.answers, verdict.cause, verdict.confidence, verdict.proposal) == (True, None, "none", None)
+    assert verdict.headline == "checkout answers with errors"
+    assert verdict.claims[0].quote
+    shown = verdict_message(VerdictView(investigation_id=run, verdict=verdict))
+    assert shown.text.startswith("checkout answers with errors")
+    assert "No fault found" not in str(shown)
+    assert "No confident cause" not in str(shown)
+
+
+async def test_a_question_that_nothing_read_answers_is_told_as_that(rig_of: RigOf, claude_of: ClaudeOf) -> None:
+    wild = {"text": "5000 payments were lost", "status": "observed", "artifact": "A1", "quote": "5000"}
+    api = MessagesApi(lambda body: answer(call("answer", {"claims": [wild]}) if results(body) else RANK))
+    rig = rig_of(claude=claude_of(api))
+    verdict = await rig.verdict(await rig.ask("how many payments were lost?"))
+    assert (len(api.requests), verdict.headline, verdict.claims) == (3, "Nothing that I read answers this.", ())
