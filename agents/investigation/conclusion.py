@@ -67,7 +67,7 @@ async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer
 
     Where none passes, the model may mend them once; then it is said that nothing read answers the question.
     """
-    toolbox = rt.toolbox_for(tenant)
+    toolbox = await rt.toolbox_for(tenant)
     checked = check_draft(drafted.as_draft(), case.evidence(), toolbox.service_names())
     if not checked.claims and not final:
         return Concluded(stored=False, told=checked.notes)

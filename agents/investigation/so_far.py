@@ -31,14 +31,20 @@ def _concluded(run: Investigation) -> list[str]:
     if run.verdict is None:
         return [f"- {at}, asked “{asked}”: the run ended as {run.status}, without a verdict."]
     verdict = Verdict.model_validate(run.verdict)
-    cause = verdict.cause
-    named = f"; cause {cause.service}{f', change {cause.change} ({cause.change_verdict})' if cause.change else ''}"
-    lines = [f"- {at}, asked “{asked}”: {verdict.headline} Confidence {verdict.confidence}{named if cause else ''}."]
+    lines = [f"- {at}, asked “{asked}”: {verdict.headline} Confidence {verdict.confidence}{_named(verdict)}."]
     claims = [claim for claim in verdict.claims if claim.status in ("observed", "derived")]
     lines += [f"  - {claim.side}: {claim.text}" for claim in claims[:_MOST_CLAIMS]]
     if verdict.proposal_refused:
         lines.append(f"  - not proposed: {verdict.proposal_refused}")
     return lines
+
+
+def _named(verdict: Verdict) -> str:
+    cause = verdict.cause
+    if cause is None:
+        return ""
+    change = f", change {cause.change} ({cause.change_verdict})" if cause.change else ""
+    return f"; cause {cause.service}{change}"
 
 
 def _done(approval: Approval) -> str:
