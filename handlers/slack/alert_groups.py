@@ -211,7 +211,7 @@ async def investigate_group(db: Database, desk: Desk, person: Person, group: Sto
 
 
 async def _is_worked_on(s: TenantSession, incident: IncidentId) -> bool:
-    return any(run.incident_id == incident for run in await investigations.running_investigations(s))
+    return bool(await investigations.running_investigations(s, of=[incident]))
 
 
 async def _question(s: TenantSession, group: StoredGroup) -> Redacted:

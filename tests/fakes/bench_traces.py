@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import numpy as np
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, SpansRead
+from agents.connecting.connector import Check, ConnectorConfig, SpansRead
 from agents.evidence.types import Spans, Window
+from tests.fakes.bare_connector import BareConnector
 
 SLOW_FOR = timedelta(minutes=1)
 
 
-class BenchTraces(Connector):
+class BenchTraces(BareConnector):
     """Checkout takes 10 ms and waits for payments: 20 ms, and 500 ms in the window's last minute."""
 
     name = "bench_traces"

@@ -14,7 +14,7 @@ from fakes.inline_engine import SettableClock
 from fakes.rig import Rig
 from fakes.scripted_model import Script, call, results, say
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, Diff, LogsRead
+from agents.connecting.connector import Check, ConnectorConfig, Diff, LogsRead
 from agents.connecting.toolbox import Toolbox
 from agents.evidence.types import Change, LogLine, Window
 from agents.models.model import Block, TurnRequest
@@ -22,6 +22,7 @@ from agents.remediation import Plan
 from agents.tool import NoArguments, ToolOutput, tool
 from store.ids import InvestigationId
 from store.incidents import approvals
+from tests.fakes.bare_connector import BareConnector
 
 ILL: Final = "checkout"
 FRAMED: Final = "payments"
@@ -43,7 +44,7 @@ ORDERS: Final = (
 CHANGE: Final = "deploy/payments/17"
 
 
-class Planted(Connector):
+class Planted(BareConnector):
     """Logs, a change and alerts that hold the texts."""
 
     name = "planted"

@@ -27,12 +27,13 @@ from agents.verdict import Looked
 from handlers.slack.blocks.verdict import headline
 from store.ids import ArtifactId, InvestigationId
 from store.incidents.artifacts import Artifact, artifacts
+from tests.fakes.bare_connector import BareConnector
 
 RigOf = Callable[..., Rig]
 LATE = "did not answer within 30 s"
 
 
-class Source(Connector):
+class Source(BareConnector):
     """A source that fails as it is told to, and tells nothing unusual otherwise."""
 
     name = "source"

@@ -13,18 +13,19 @@ from fakes.bench_traces import BenchTraces
 from fakes.inline_engine import SettableClock
 from fakes.rig import Rig
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, SeriesRead, SpansRead
+from agents.connecting.connector import Check, ConnectorConfig, SeriesRead, SpansRead
 from agents.connecting.toolbox import Toolbox
 from agents.errors import NeedsReauthorisation, Unavailable
 from agents.evidence.types import LogLine, Window
 from agents.investigation import telemetry
 from agents.investigation.telemetry import Gathered, gather
 from agents.tool import Arguments, NoArguments, ToolOutput, tool
+from tests.fakes.bare_connector import BareConnector
 
 RigOf = Callable[..., Rig]
 
 
-class Broken(Connector):
+class Broken(BareConnector):
     """A metrics source that fails as it is told to."""
 
     name = "broken"

@@ -31,12 +31,20 @@ def test_anything_else_is_none(text: str) -> None:
 
 def test_every_command_declares_its_permission() -> None:
     assert {name: command.permission for name, command in discover_commands().items()} == {
+        "alerts": Permission.READ,
         "approvals": Permission.READ,
+        "connect": Permission.CONNECT,
+        "disconnect": Permission.CONNECT,
+        "false_alarm": Permission.INVESTIGATE,
         "help": Permission.READ,
         "incidents": Permission.READ,
+        "integrations": Permission.READ,
         "investigate": Permission.INVESTIGATE,
+        "resolve": Permission.INVESTIGATE,
+        "services": Permission.READ,
         "status": Permission.READ,
         "stop": Permission.INVESTIGATE,
+        "webhook": Permission.CONNECT,
     }
 
 

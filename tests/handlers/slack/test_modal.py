@@ -8,7 +8,11 @@ def test_every_modal_declares_its_permission() -> None:
     assert {name: modal.permission for name, modal in discover_modals().items()} == {
         "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,
+        "connect": Permission.CONNECT,
         "draft_report": Permission.INVESTIGATE,
+        "feedback": Permission.READ,
+        "service": Permission.CONNECT,
+        "undo": Permission.APPROVE_MEDIUM,
         "wrong_service": Permission.INVESTIGATE,
     }
 

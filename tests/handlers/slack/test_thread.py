@@ -452,6 +452,11 @@ def _held_back(thread: SlackThread, urgency: Urgency) -> list[Urgency]:
     return [one for bucket in buckets for one, _, _ in bucket._waiting if one is urgency]
 
 
+def _verdicts(scene: Scene) -> int:
+    """Those that stand in the channel: the pace lets the first few through at once."""
+    return sum("Rollback ready" in one.text for one in scene.slack.messages("incidents") if one.bot_id)
+
+
 async def test_in_a_storm_the_verdicts_go_first_and_a_run_that_has_ended_says_nothing_else(scene: Scene) -> None:
     runs = [scene.run, *[await scene.another_run(n) for n in range(1, 30)]]
     released = asyncio.Event()
@@ -464,15 +469,14 @@ async def test_in_a_storm_the_verdicts_go_first_and_a_run_that_has_ended_says_no
             await investigations.set_status(s, run, "concluded")
     told = [asyncio.create_task(thread.concluded(scene.tenant, run)) for run in runs]
     async with asyncio.timeout(60):
-        while len(_held_back(thread, Urgency.FIRST)) < len(runs):  # noqa: ASYNC110 - who waits tells nobody
+        while len(_held_back(thread, Urgency.FIRST)) + _verdicts(scene) < len(runs):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     released.set()
     await asyncio.gather(*told)
     await thread.settle()
     words = [one.text for one in scene.slack.messages("incidents") if one.bot_id]
-    verdicts = [n for n, text in enumerate(words) if "Rollback ready" in text]
     openings = [n for n, text in enumerate(words) if text.startswith("Checking")]
-    assert len(verdicts) == len(runs)
+    assert _verdicts(scene) == len(runs)
     assert len(openings) <= 10
     assert len([text for text in words if "Rollback ready" not in text and not text.startswith("Checking")]) == 0
 

@@ -28,7 +28,8 @@ def test_each_state_has_its_own_words() -> None:
     silent = health_line(_health(Check(ok=True, detail="answers", has_data=False), data_at=AT))
     assert "*silent: nothing new since 1 Mar 12:00 UTC*" in silent
     broken = health_line(_health(Check(ok=False, detail="refused (401)"), worked_at=AT))
-    assert broken == "*eu* (Prometheus) *does not work*, last worked 1 Mar 12:00: refused (401)"
+    in_the_readers_zone = "<!date^1772366400^{date_short_pretty} at {time}|1 Mar 12:00 UTC>"
+    assert broken == f"*eu* (Prometheus) *does not work*, last worked {in_the_readers_zone}: refused (401)"
     assert "*cannot be used*: its settings are damaged" in health_line(_health(None))
     lacking = health_line(_health(Check(ok=False, answers=True, detail="answers", lacks=("no traces of a",))))
     assert "Lacks: no traces of a" in lacking
