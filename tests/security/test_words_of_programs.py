@@ -56,6 +56,10 @@ async def test_undo_quotes_a_failed_program_without_its_secret_or_markup(talking
     ts = await show(talking, Message(text="Healed", blocks=tuple(actions(button("undo", "Undo", approval.id)))))
     await talking.workspace.click("mia", ts, "undo")
     await talking.handled(1)
+    ((view_id, form),) = talking.workspace.views.items()
+    assert TOKEN not in str(form)
+    await talking.workspace.submit_view("mia", view_id, {})
+    await talking.handled(2)
     assert_harmless(talking.private("incidents", "mia")[-1])
 
 
