@@ -67,6 +67,10 @@ class _Mouth:
         return True
 
 
+async def _nothing(_tenant: TenantId) -> Toolbox:
+    return Toolbox()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--past", type=int, default=50_000)
@@ -93,7 +97,9 @@ async def measure(folder: Path, past: int, rounds: int) -> dict[str, float]:
             desk=cast("Any", None),
             mouth=cast("Mouth", _Mouth()),
             clients=cast("SlackClients", _Clients()),
-            toolbox_for=lambda _: Toolbox(connectors=(), services=()),
+            toolbox_for=_nothing,
+            connecting=cast("Any", None),
+            consent=cast("Any", None),
             clock=lambda: NOW,
         )
         people = {count: await fill(db, count) for count in (FEW, past)}

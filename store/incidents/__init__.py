@@ -110,7 +110,7 @@ async def incident_for_thread(s: TenantSession, channel_id: str, thread_ts: str)
 
 async def visible_incidents(s: TenantSession, sight: Sight) -> list[Incident]:
     """Those that are open and that this person may see, newest first."""
-    rows = await s.all(_open().order_by(IncidentRow.number.desc()))
+    rows = sorted(await s.all(_open()), key=lambda row: -row.number)
     return [_incident(s, row) for row in rows if sight.covers(row.channel_id)]
 
 
@@ -130,6 +130,7 @@ async def candidates(s: TenantSession, *, ended_since: datetime) -> list[Inciden
 
 
 def _open() -> Select[IncidentRow]:
+    """Without an order: asked for one by number, SQLite walks all incidents of the past by their numbers."""
     return select(IncidentRow).where(IncidentRow.status.in_(OPEN))
 
 
