@@ -5,7 +5,7 @@ The sentences are made by code from the stored rows that the claims cite. A proo
 another has a button that opens its place in Details. What is inferred is marked, what is unmarked was observed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,8 @@ MOST_PROOFS: Final = 3
 CLAIM_LIMIT: Final = 220
 MOST_REFUSAL: Final = 320
 _MOST_ANSWERS: Final = 4
+_MOST_RULED: Final = 2
+_QUOTED: Final = 100  # characters of the line that is quoted; Details have it whole
 _NEAR_S: Final = 1_800.0
 """A change further from the onset than this is no doubt worth a line."""
 _NOT_CONNECTED: Final = " not connected"
@@ -158,7 +160,7 @@ def _change_of(cause: Cause, artifacts: Sequence[Artifact]) -> Changed | None:
     return next((row for row in mine if row.before_onset_s is not None), mine[0] if mine else None)
 
 
-def _proofs(verdict: Verdict, found: Sequence[Found], told: Iterable[str]) -> list[Found]:
+def _proofs(verdict: Verdict, found: Sequence[Found], told: Collection[str]) -> list[Found]:
     """Of different things, measured first: not the symptom or the change again, which the first line has told."""
     usable = [
         one
@@ -169,6 +171,8 @@ def _proofs(verdict: Verdict, found: Sequence[Found], told: Iterable[str]) -> li
         and not (isinstance(one.row, Changed) and one.row.change in told)
         and not isinstance(one.row, Suspect)
     ]
+    if told and any(one.genuine and not isinstance(one.row, Altered) for one in usable):
+        usable = [one for one in usable if not isinstance(one.row, Altered)]  # the first line tells the change
     ranked = sorted(usable, key=lambda one: one.claim.side != "for")
     distinct = list({_subject(one): one for one in reversed(ranked)}.values())[::-1]
     firsts = list({type(one.row): one for one in reversed(distinct)}.values())[::-1]
@@ -217,7 +221,7 @@ def _proof_line(one: Found, *, quoted: bool) -> str:
         said = diff_line(one.row, one.genuine, quoted=quoted)
     said = said or t.prose(one.claim.text, CLAIM_LIMIT).rstrip(".")
     source = f" ({t.link(one.link, one.claim.source or 'open')})" if one.link else ""
-    quote = f"\n{t.code(one.genuine.strip(), 160)}" if quoted else ""
+    quote = f"\n{t.code(one.genuine.strip(), _QUOTED)}" if quoted else ""
     return f"• {said}{source}{'' if quote else '.'}{quote}"
 
 
@@ -228,7 +232,7 @@ def _not(verdict: Verdict, found: Sequence[Found]) -> str:
         say(one.row) if one.row else t.prose(one.claim.text, 120) for one in found if one.claim.side == "rules_out"
     ]
     doubts = [_doubt(one, ruled) for one in found if one.claim.side == "against"]
-    told = list(dict.fromkeys(line.rstrip(".") for line in (*cleared, *ruled) if line))[:3]
+    told = list(dict.fromkeys(line.rstrip(".") for line in (*cleared, *ruled) if line))[:_MOST_RULED]
     against = next((line for line in doubts if line), "") if verdict.confidence != "high" else ""
     lines = [f"*Not* {'; '.join(told)}." if told else "", f"*Against it* {against.rstrip('.')}." if against else ""]
     return "\n".join(line for line in lines if line)
@@ -260,12 +264,14 @@ def _doubt(one: Found, ruled: Sequence[str]) -> str:
 
 
 def _gaps(verdict: Verdict) -> str:
-    """Only what may change a decision: a source that failed, and what is missing where the cause is not sure."""
-    unsure = verdict.cause is None or verdict.confidence != "high"
+    """Only what may change a decision: a source that failed, and, without a cause, what would have helped to find it.
+
+    What is not connected stands in the opening; it is said again only where nothing was found.
+    """
     silent = verdict.looked.silent if verdict.looked is not None else ()
     told = [f"{t.prose(name, 60)} could not be read ({t.prose(why, 80)})" for name, why in silent if why != _CHOSEN]
     told += [t.prose(claim.text, 120).rstrip(".") for claim in verdict.claims if claim.status == "unknown"]
-    if unsure:
+    if verdict.cause is None:
         lacking = [gap.removesuffix(_NOT_CONNECTED) for gap in verdict.not_known if gap.endswith(_NOT_CONNECTED)]
         told += [f"what {t.prose(kind, 40)} would show: none are connected" for kind in lacking]
     if verdict.cause is None:

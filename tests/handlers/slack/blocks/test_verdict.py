@@ -106,9 +106,7 @@ def test_the_sentences_are_made_from_the_rows_and_one_genuine_line_is_quoted() -
 def test_what_is_missing_is_told_where_it_may_change_the_decision() -> None:
     silent = Looked(read=("Git",), silent=(("Prometheus", "did not answer"), ("Logs", "was not read")))
     lines = body(verdict_message(view(a_verdict(confidence="medium", looked=silent))))
-    assert lines[-1] == (
-        "*Not known* Prometheus could not be read (did not answer); what traces would show: none are connected."
-    )
+    assert lines[-1] == "*Not known* Prometheus could not be read (did not answer)."
     assert "*Against it* Payments is steady." in lines
 
 
