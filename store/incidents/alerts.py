@@ -148,17 +148,6 @@ async def group(s: TenantSession, group_id: str) -> StoredGroup | None:
     return None if row is None else _group(s, row)
 
 
-async def group_of_incident(s: TenantSession, incident: IncidentId) -> StoredGroup | None:
-    """The newest that the incident began with."""
-    rows = await s.all(
-        select(AlertGroupRow)
-        .where(AlertGroupRow.incident_id == incident, AlertGroupRow.merged_into.is_(None))
-        .order_by(AlertGroupRow.last_at.desc())
-        .limit(1)
-    )
-    return _group(s, rows[0]) if rows else None
-
-
 async def groups_since(s: TenantSession, since: datetime, *, limit: int = 2_000) -> list[StoredGroup]:
     newest = select(AlertGroupRow).where(AlertGroupRow.last_at >= since).order_by(AlertGroupRow.last_at.desc())
     return [_group(s, row) for row in await s.all(newest.limit(limit))]
