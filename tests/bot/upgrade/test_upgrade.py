@@ -136,7 +136,7 @@ async def test_the_waiting_card_still_works_and_the_running_incident_ends(kept: 
         async with served(kept.data, kept.target, workspace, model), store_of(kept.data) as db:
             await workspace.wait_for(lambda w: w.connections > 0, timeout=END_S)
             await workspace.click("mia", card_of(workspace, WAITING).ts, "approve")
-            await workspace.wait_for(lambda w: "Healed" in w.messages(CHANNEL, waiting)[-1].text, timeout=END_S)
+            await workspace.wait_for(lambda w: "recovered at" in w.messages(CHANNEL, waiting)[-1].text, timeout=END_S)
             await workspace.wait_for(lambda w: len(w.messages(CHANNEL, running)) > said_before, timeout=END_S)
             (tenant,) = await list_tenants(db)
             async with db.tenant(tenant.id, readonly=True) as s:
