@@ -79,7 +79,7 @@ STOP_S: Final = 10.0
 _SLACK: Final = 3.0  # of a machine that does other things as well
 _LOOK_S: Final = 0.2
 _TOLD: Final = {
-    ApprovalState.HEALED: "Healed",
+    ApprovalState.HEALED: " recovered at ",
     ApprovalState.NOT_HEALED: "Not healed",
     ApprovalState.UNKNOWN: "Unknown",
 }
@@ -356,7 +356,7 @@ class Incident:
 
     def _is_told(self, approval: Approval) -> bool:
         word = _TOLD.get(approval.state)
-        return word is None or any(m.text.startswith(word) for m in self._said())
+        return word is None or any(word in m.text for m in self._said())
 
     async def _approvals(self) -> list[Approval]:
         with suppress(SQLAlchemyError, OSError, StoreBusy, TimeoutError):  # locked, full or away at this moment
@@ -388,7 +388,7 @@ class Incident:
 
     async def _untrue(self, last: Approval, told: list[str]) -> list[str]:
         """Sentences that do not fit the store, and states of the store that do not fit the target."""
-        ends = {state: [text for text in told if text.startswith(word)] for state, word in _TOLD.items()}
+        ends = {state: [text for text in told if word in text] for state, word in _TOLD.items()}
         wrong = [f"{last.state} and yet {texts}" for state, texts in ends.items() if state is not last.state and texts]
         if last.state in _TOLD and not ends[last.state]:
             wrong.append(f"{last.state}, which nobody was told")
