@@ -122,3 +122,6 @@ class Desk(Protocol):
 
     async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
         """An alert is over: its incident as it is now, None where nothing changed."""
+
+    async def alerts_ended(self, person: Person, incident: IncidentId) -> None:
+        """All alerts that it began with are over by themselves."""

@@ -15,7 +15,6 @@ from agents.errors import AgentError
 from agents.incidents import requests
 from agents.incidents.requests import Ask, Done, Investigating, NothingToDo
 from agents.incidents.same_incident import Known, Reported, read_known, read_report, same_incident
-from agents.language.alerts import service_of
 from agents.permission import (
     Allowed,
     Denied,
@@ -62,8 +61,6 @@ class FrontDesk:
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
         run_id = requests.run_asked_for(person.tenant_id, ask.channel_id, ask.source_ts)
-        toolbox = await self._rt.toolbox_for(person.tenant_id)
-        about = service_of(str(ask.question), toolbox.service_names(), toolbox.spellings())
         reported = await self._reported(person, ask)
         sight = await self._sight(person, ask, reported)
         dead: set[InvestigationId] = set()
@@ -75,7 +72,9 @@ class FrontDesk:
                 if running is None:
                     if same is not None:
                         ask = replace(ask, channel_id=same.incident.channel_id, thread_ts=same.incident.thread_ts)
-                    incident, busy = await self._write_run(s, person, ask, run_id, is_new=known is None, about=about)
+                    incident, busy = await self._write_run(
+                        s, person, ask, run_id, is_new=known is None, about=reported.service
+                    )
                     break
             if not running.is_running or await self._is_alive(person, running.answer.investigation_id):
                 return running.answer
@@ -492,20 +491,32 @@ class FrontDesk:
             same = same_incident(reported, await read_known(s, reported.at), sight)
             if same is None or not same.incident.is_open:
                 return None
-            incident, details = same.incident, {"number": same.incident.number, "by": "alert"}
-            if by_person:
-                moved = await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
-            else:
-                moved = await incidents.mitigate_incident(s, incident.id)
-            if not moved:
+            incident = same.incident
+            if not await self._alert_over(s, person, incident, by_person=by_person):
                 return None
-            verb = "resolved" if by_person else "mitigated"
-            await events.emit(s, f"ai.autoheal.incident.{verb}.v1", incident.id, details)
-            await self._noted(s, person, f"incident.{verb}", incident.id, details)
             ended = await incidents.incident(s, incident.id)
         if by_person:
             await self._close_down(person, incident.id)
         return ended
+
+    async def alerts_ended(self, person: Person, incident: IncidentId) -> None:
+        """All alerts that it began with are over by themselves: it is mitigated."""
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            found = await incidents.incident(s, incident)
+            if found is not None:
+                await self._alert_over(s, person, found, by_person=False)
+
+    async def _alert_over(self, s: TenantSession, person: Person, incident: Incident, *, by_person: bool) -> bool:
+        """False where that changes nothing: it had ended, or was mitigated, already."""
+        if by_person:
+            moved = await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
+        else:
+            moved = await incidents.mitigate_incident(s, incident.id)
+        if moved:
+            verb, details = "resolved" if by_person else "mitigated", {"number": incident.number, "by": "alert"}
+            await events.emit(s, f"ai.autoheal.incident.{verb}.v1", incident.id, details)
+            await self._noted(s, person, f"incident.{verb}", incident.id, details)
+        return moved
 
     async def _close_down(self, person: Person, incident: IncidentId) -> None:
         """After its end: nothing of it goes on, and its messages say so."""

@@ -14,18 +14,17 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from agents.alerting.rules import About, Policy, decide, read_policy
-from agents.incidents.requests import Ask, Desk
+from agents.incidents.requests import Ask, Desk, run_asked_for
 from agents.language.alerts import identity_of, read_alert
 from agents.permission import Denied, Person
 from agents.webhooks import Severity
 from handlers.slack.blocks.alert_group import GroupView, again, alert_group
 from handlers.slack.delivery import Delivery, SlackFailure
 from handlers.slack.inbound.caller import Workspace
-from store import audit, incidents
-from store.audit import events
+from store import incidents
 from store.database.session import Database, TenantSession
 from store.errors import TenantFrozen, UnknownTenant
-from store.ids import IncidentId, TenantId
+from store.ids import TenantId
 from store.incidents import alerts, investigations
 from store.incidents.alerts import StoredGroup
 from store.secrets.redaction import Redacted
@@ -98,8 +97,7 @@ class AlertGroups:
             self._delivery.report("post", tenant, f"alerts:{group.id}", failure)
             return False
         await self._look(workspace, group)
-        if not await self._end_incident(tenant, group):
-            return False
+        await self._end_incident(workspace, group)
         return await self._done(tenant, group)
 
     async def _decided(self, tenant: TenantId, group: StoredGroup, policy: Policy) -> StoredGroup:
@@ -158,28 +156,19 @@ class AlertGroups:
             return
         async with self._db.tenant(workspace.tenant_id, readonly=True) as s:
             incident = await incidents.incident(s, group.incident_id) if group.incident_id else None
-        if incident is not None and incident.status in incidents.OPEN:
+            looked = run_asked_for(workspace.tenant_id, group.channel_id or "", _turn(group))
+            if await investigations.investigation(s, looked) is not None:
+                return
+        if incident is not None and incident.is_open and incident.status != "mitigated":
             return
         person = await self._callers.alert_source(workspace)
         await investigate_group(self._db, self._desk, person, group)
 
-    async def _end_incident(self, tenant: TenantId, group: StoredGroup) -> bool:
-        """The alerts are over, so the incident is, unless somebody still works on it. False to look again later."""
-        if group.status != "resolved" or group.incident_id is None or group.merged_into is not None:
-            return True
-        async with self._db.tenant(tenant) as s:
-            incident = await incidents.incident(s, group.incident_id)
-            if incident is None or incident.status not in incidents.OPEN:
-                return True
-            if await _is_worked_on(s, incident.id):
-                return False
-            await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
-            facts = {"because": "alerts_resolved"}
-            await events.emit(s, "ai.autoheal.incident.resolved.v1", incident.id, facts)
-            await audit.record(
-                s, actor=audit.SYSTEM, action="system.incident.resolved", target=incident.id, details=facts
-            )
-        return True
+    async def _end_incident(self, workspace: Workspace, group: StoredGroup) -> None:
+        """The alerts are over, as one that a bot posts may be: the desk says what that means for the incident."""
+        if group.status == "resolved" and group.incident_id is not None and group.merged_into is None:
+            person = await self._callers.alert_source(workspace)
+            await self._desk.alerts_ended(person, group.incident_id)
 
     async def _done(self, tenant: TenantId, group: StoredGroup) -> bool:
         async with self._db.tenant(tenant) as s:
@@ -194,12 +183,11 @@ async def investigate_group(db: Database, desk: Desk, person: Person, group: Sto
     tenant = person.tenant_id
     async with db.tenant(tenant, readonly=True) as s:
         question = await _question(s, group)
-    turn = f"-{group.recurrences}" if group.recurrences else ""
     ask = Ask(
         question=question,
         channel_id=group.channel_id,
         thread_ts=group.thread_ts,
-        source_ts=f"{group.thread_ts}{turn}",
+        source_ts=_turn(group),
         alert=identity_of(read_alert(str(group.facts.get("title") or "")).name, group.service),
     )
     answer = await desk.investigate(person, ask)
@@ -210,8 +198,9 @@ async def investigate_group(db: Database, desk: Desk, person: Person, group: Sto
     return None
 
 
-async def _is_worked_on(s: TenantSession, incident: IncidentId) -> bool:
-    return bool(await investigations.running_investigations(s, of=[incident]))
+def _turn(group: StoredGroup) -> str:
+    """What names the run of a group's present recurrence, as a message's time names that of a mention."""
+    return f"{group.thread_ts}-{group.recurrences}" if group.recurrences else str(group.thread_ts)
 
 
 async def _question(s: TenantSession, group: StoredGroup) -> Redacted:

@@ -166,7 +166,6 @@ def test_one_function_lists_incidents() -> None:
         "store/incidents/__init__.py:incident_for_thread",
         "store/incidents/__init__.py:_row",
         "store/incidents/__init__.py:_incident",
-        "store/incidents/__init__.py:visible_incidents",
         "store/incidents/__init__.py:candidates",
         "store/incidents/__init__.py:_open",
     }
