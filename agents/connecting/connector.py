@@ -22,10 +22,11 @@ from pydantic import BaseModel, ConfigDict
 from agents.connecting import connectors
 from agents.connecting.fields import Form, Scope
 from agents.connecting.outbound import Outbound
+from agents.english import counted
 from agents.errors import BadArguments, Unavailable
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
 from agents.rows import Altered
-from agents.tool import Risk, Tool, tools_of
+from agents.tool import Risk, Tool, ToolOutput, tools_of
 from store.secrets.redacted_rows import redact_fields, redact_texts
 from store.secrets.redaction import Redacted, RedactionFailed, Redactor, Secret
 
@@ -362,6 +363,30 @@ def altered_row(diff: Diff) -> Altered:
         migrations=diff.migrations,
         whole=diff.whole,
         link=diff.link,
+    )
+
+
+def diff_output(diff: Diff, *, cut: str) -> ToolOutput:
+    """What a tool answers that compares two versions. `cut` is the gap of a diff that is not whole."""
+    changes = f"{diff.from_version[:7]}..{diff.to_version[:7]}"
+    header = f"{changes} changes {counted(len(diff.paths), 'file')}"
+    lines = [header]
+    lines += [f"other commit in between: {other}" for other in diff.others]
+    lines += [f"migration: {path}" for path in diff.migrations]
+    return ToolOutput(
+        text="\n".join([*lines, "", diff.text]),
+        rows=(replace(altered_row(diff), line=header),),
+        summary=f"diff {changes}, {counted(len(diff.paths), 'file')}",
+        gap=None if diff.whole else cut,
+        facts={
+            "change_id": diff.change_id,
+            "service": diff.service,
+            "from_version": diff.from_version,
+            "to_version": diff.to_version,
+            "paths": list(diff.paths),
+            "migrations": list(diff.migrations),
+            "link": diff.link,
+        },
     )
 
 

@@ -51,6 +51,18 @@ class Way:
     fields: tuple[str, ...]
 
 
+HTTP_LOGIN: Final = (
+    Field(name="token", label="Bearer token", help="Only where it, or a proxy before it, asks for one.", secret=True),
+    Field(name="username", label="User name", help="Only where it asks for one.", credential=True),
+    Field(name="password", label="Password", help="Of that user.", secret=True),
+)
+"""How servers that need no login by themselves are protected, with `HTTP_LOGIN_WAYS`."""
+HTTP_LOGIN_WAYS: Final = (
+    Way(title="Bearer token", fields=("token",)),
+    Way(title="User name and password", fields=("username", "password")),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """A right that the credential needs, and what is lost without it."""

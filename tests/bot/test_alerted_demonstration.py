@@ -1,5 +1,6 @@
 """An alert of the real Alertmanager about the sample shop starts an investigation by itself, which ends healed, the
-alerts resolved and the incident mitigated until somebody closes it. Prometheus and Alertmanager are Debian's; nobody mentions Autoheal, a person only approves.
+alerts resolved and the incident mitigated until somebody closes it. Both programs are Debian's; nobody mentions
+Autoheal, a person only approves.
 """
 
 import asyncio

@@ -29,8 +29,8 @@ from agents.connecting.connector import (
     SeriesRead,
 )
 from agents.connecting.connectors.openmetrics.exposition import kind_of
+from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form
 from agents.connecting.fields import Field as Asked
-from agents.connecting.fields import Form, Way
 from agents.connecting.promql import Bound, bounded, concerns, matching
 from agents.english import counted
 from agents.errors import AgentError, BadArguments, Unavailable
@@ -163,19 +163,9 @@ class Prometheus(Connector):
                 kind="pairs",
                 long=True,
             ),
-            Asked(
-                name="token",
-                label="Bearer token",
-                help="Only where it asks for one: of a service account that may read metrics.",
-                secret=True,
-            ),
-            Asked(name="username", label="User name", help="Only where it asks for one.", credential=True),
-            Asked(name="password", label="Password", help="Of that user.", secret=True),
+            *HTTP_LOGIN,
         ),
-        ways=(
-            Way(title="Bearer token", fields=("token",)),
-            Way(title="User name and password", fields=("username", "password")),
-        ),
+        ways=HTTP_LOGIN_WAYS,
         open=True,
     )
     leaves_behind = "A token stays valid at Prometheus' proxy until it is deleted there."

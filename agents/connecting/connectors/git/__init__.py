@@ -22,7 +22,7 @@ from agents.connecting.connector import (
     ConnectorConfig,
     ConnectorContext,
     Diff,
-    altered_row,
+    diff_output,
 )
 from agents.connecting.connectors.git.diffs import written_by_machines, written_by_people
 from agents.connecting.connectors.git.program import run_git
@@ -247,25 +247,7 @@ class Git(Connector):
         Read the diff of a suspected deployment before naming it as a cause.
         """
         diff = await self.read_diff(arguments.service, arguments.from_version, arguments.to_version)
-        head = [f"{diff.from_version[:7]}..{diff.to_version[:7]} changes {counted(len(diff.paths), 'file')}"]
-        row = replace(altered_row(diff), line=head[0])
-        head += [f"other commit in between: {other}" for other in diff.others]
-        head += [f"migration: {path}" for path in diff.migrations]
-        return ToolOutput(
-            text="\n".join([*head, "", diff.text]),
-            rows=(row,),
-            summary=f"diff {diff.from_version[:7]}..{diff.to_version[:7]}, {counted(len(diff.paths), 'file')}",
-            gap=None if diff.whole else f"the diff of {diff.change_id} was cut at {_MAX_TEXT} characters",
-            facts={
-                "change_id": diff.change_id,
-                "service": diff.service,
-                "from_version": diff.from_version,
-                "to_version": diff.to_version,
-                "paths": list(diff.paths),
-                "migrations": list(diff.migrations),
-                "link": diff.link,
-            },
-        )
+        return diff_output(diff, cut=f"the diff of {diff.change_id} was cut at {_MAX_TEXT} characters")
 
     @tool()
     async def file_at(self, arguments: FileAt) -> ToolOutput:

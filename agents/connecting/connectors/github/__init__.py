@@ -26,7 +26,7 @@ from agents.connecting.connector import (
     Discovered,
     Discovery,
     Service,
-    altered_row,
+    diff_output,
 )
 from agents.connecting.connectors.github import answers
 from agents.connecting.connectors.github.answers import (
@@ -429,25 +429,7 @@ class GitHub(Connector):
         Read it of a suspected deployment before naming that as a cause.
         """
         diff = await self.read_diff(arguments.service, arguments.from_version, arguments.to_version)
-        head = [f"{diff.from_version[:7]}..{diff.to_version[:7]} changes {len(diff.paths)} files"]
-        row = replace(altered_row(diff), line=head[0])
-        head += [f"other commit in between: {other}" for other in diff.others]
-        head += [f"migration: {path}" for path in diff.migrations]
-        return ToolOutput(
-            text="\n".join([*head, "", diff.text]),
-            rows=(row,),
-            summary=f"diff {diff.from_version[:7]}..{diff.to_version[:7]}, {len(diff.paths)} files",
-            gap=None if diff.whole else f"GitHub does not show the whole diff of {diff.change_id}",
-            facts={
-                "change_id": diff.change_id,
-                "service": diff.service,
-                "from_version": diff.from_version,
-                "to_version": diff.to_version,
-                "paths": list(diff.paths),
-                "migrations": list(diff.migrations),
-                "link": diff.link,
-            },
-        )
+        return diff_output(diff, cut=f"GitHub does not show the whole diff of {diff.change_id}")
 
     async def _probe(self, path: str, repository: str) -> AgentError | None:
         try:

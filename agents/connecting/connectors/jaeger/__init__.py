@@ -26,8 +26,8 @@ from agents.connecting.connector import (
 )
 from agents.connecting.connectors.jaeger.answers import Parsed, as_json, data_of, read_answers
 from agents.connecting.connectors.jaeger.reading import render_trace, render_traces
+from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form
 from agents.connecting.fields import Field as Asked
-from agents.connecting.fields import Form, Way
 from agents.english import counted
 from agents.errors import AgentError, BadArguments, TooLarge
 from agents.evidence.types import Window
@@ -120,14 +120,9 @@ class Jaeger(Connector):
                 required=True,
                 pattern=r"https?://\S+",
             ),
-            Asked(name="token", label="Bearer token", help="Only where a proxy before it asks for one.", secret=True),
-            Asked(name="username", label="User name", help="Only where it asks for one.", credential=True),
-            Asked(name="password", label="Password", help="Of that user.", secret=True),
+            *HTTP_LOGIN,
         ),
-        ways=(
-            Way(title="Bearer token", fields=("token",)),
-            Way(title="User name and password", fields=("username", "password")),
-        ),
+        ways=HTTP_LOGIN_WAYS,
         open=True,
     )
     names_are = "span"
