@@ -58,7 +58,7 @@ class WebhookSide:
 def surroundings(toolbox: Toolbox) -> Surroundings:
     """A tenant's services and who calls whom."""
     edges = ((edge.caller, edge.callee) for edge in toolbox.edges)
-    return Surroundings(services=toolbox.service_names(), topology=Topology(edges))
+    return Surroundings(services=toolbox.service_names(), spellings=toolbox.spellings(), topology=Topology(edges))
 
 
 class Alerting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agents.alerting.book import RECURS, Alert, Book, Group, alert_id
@@ -20,7 +20,6 @@ from agents.errors import AgentError
 from agents.language.alerts import service_of
 from agents.language.service_names import names_in
 from agents.webhooks import Normalised, Part, provider
-from agents.webhooks.providers.cloudwatch_sns import confirmation_url
 from agents.webhooks.reading import text
 from store import audit, inbox
 from store.audit import events
@@ -42,6 +41,7 @@ class Surroundings:
     """What is known of a tenant's services."""
 
     services: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
     topology: Topology = Topology()  # noqa: RUF009 -- it holds nothing
 
 
@@ -105,7 +105,7 @@ class Absorber:
             raise RuntimeError(f"an arrival of {name!r}, which is no provider")
         found = reader.normalise(body, dict(arrival.payload.get("headers") or {}), config)
         note = found.kind if found.known else f"unknown shape: {found.title[:100]}"
-        if (url := confirmation_url(body)) is not None and name == "cloudwatch_sns":
+        if (url := reader.confirmation_url(body)) is not None:
             note = await self._confirm(url)
         return _Read(arrival=arrival, found=found, note=note)
 
@@ -169,13 +169,13 @@ def _known_as(part: Part, around: Surroundings) -> Part:
     """With the service by the name that the tenant has for it: as the source says, else as its words name it."""
     if not around.services:
         return part
-    told = names_in(part.service, list(around.services)) if part.service else []
+    told = names_in(part.service, around.services, around.spellings) if part.service else []
     if len(told) == 1:
         return replace(part, service=told[0])
     if part.service is not None:
         return part
     words = "\n".join([part.title, *(f"{name}: {value}" for name, value in part.labels.items()), part.text])
-    return replace(part, service=service_of(words, around.services))
+    return replace(part, service=service_of(words, around.services, around.spellings))
 
 
 async def _record(s: TenantSession, group: Group, before: str | None) -> None:

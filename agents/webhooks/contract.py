@@ -111,6 +111,11 @@ class Provider:
         del raw
         return None
 
+    def confirmation_url(self, body: Any) -> str | None:
+        """Where a subscription is confirmed, if the body asks for that and the address is the vendor's."""
+        del body
+        return None
+
     def verify(
         self,
         raw: bytes,

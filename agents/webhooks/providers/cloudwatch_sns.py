@@ -65,6 +65,12 @@ class CloudWatchSns(Provider):
         found = text(at(_document(raw), "SigningCertURL"))
         return found if is_of_sns(found) and _PEM.fullmatch(urlsplit(found).path) else None
 
+    def confirmation_url(self, body: Any) -> str | None:
+        if text(at(body, "Type")) != "SubscriptionConfirmation":
+            return None
+        address = text(at(body, "SubscribeURL"))
+        return address if is_of_sns(address) else None
+
     def verify(
         self,
         raw: bytes,
@@ -115,14 +121,6 @@ def is_of_sns(address: str) -> bool:
         return False
     plain = parts.scheme == "https" and port in (None, 443) and "@" not in parts.netloc and "\\" not in address
     return plain and _HOST.fullmatch(parts.hostname or "") is not None
-
-
-def confirmation_url(body: Any) -> str | None:
-    """Where a subscription is confirmed, if the body asks for it and the address is of SNS."""
-    if text(at(body, "Type")) != "SubscriptionConfirmation":
-        return None
-    address = text(at(body, "SubscribeURL"))
-    return address if is_of_sns(address) else None
 
 
 def _document(raw: Any) -> Any:

@@ -65,6 +65,17 @@ async def test_a_cascade_is_one_group_and_its_message_is_edited(slack: Slack) ->
         assert "Runbook" in str(own.blocks)
 
 
+async def test_a_service_is_known_by_the_names_that_the_catalog_has_for_it(slack: Slack) -> None:
+    async with open_hooks(slack, services=("web", "checkout"), spellings={"till-7": "checkout"}) as hooks:
+        await told(hooks)
+        made = await hooks.make()
+        await hooks.send(made, a_body(an_alert("HighErrors", "till-7")))
+        await hooks.send(made, a_body(an_alert("Slow", "checkout")))
+        await hooks.done()
+        (group,) = await groups(slack)
+        assert group.service == "checkout"
+
+
 async def test_when_alerts_end_the_incident_is_mitigated_and_comes_back_with_them(slack: Slack, clock: Clock) -> None:
     async with open_hooks(slack) as hooks:
         await told(hooks)

@@ -1,7 +1,7 @@
 """Webhooks on real parts: the door, the worker behind it, the local workspace in front."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +73,9 @@ class Hooks:
 
 
 @asynccontextmanager
-async def open_hooks(slack: Slack, *, services: tuple[str, ...] = (), edges: Any = ()) -> AsyncIterator[Hooks]:
+async def open_hooks(
+    slack: Slack, *, services: tuple[str, ...] = (), spellings: Mapping[str, str] | None = None, edges: Any = ()
+) -> AsyncIterator[Hooks]:
     fetched: list[str] = []
 
     async def fetch(url: str) -> bytes:
@@ -81,7 +83,7 @@ async def open_hooks(slack: Slack, *, services: tuple[str, ...] = (), edges: Any
         return b""
 
     async def around(_tenant: str) -> Surroundings:
-        return Surroundings(services=services, topology=Topology(edges))
+        return Surroundings(services=services, spellings=spellings or {}, topology=Topology(edges))
 
     told, refusals = Told(), Refusals(slack.db)
     absorber = Absorber(slack.db, around, fetch=fetch)

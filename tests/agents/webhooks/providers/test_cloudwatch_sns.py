@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from agents.webhooks import Normalised, Refusal, Verified
 from agents.webhooks.headers import Headers
-from agents.webhooks.providers.cloudwatch_sns import PROVIDER, confirmation_url, is_of_sns
+from agents.webhooks.providers.cloudwatch_sns import PROVIDER, is_of_sns
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
 CERTIFICATE = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem"
@@ -97,9 +97,9 @@ def test_a_subscription_is_confirmed_at_sns_only() -> None:
         Type="SubscriptionConfirmation", Token="t", SubscribeURL="https://sns.eu-central-1.amazonaws.com/?Action=C"
     )
     assert isinstance(judged(body, topic_arn=TOPIC), Verified)
-    assert confirmation_url(body) == body["SubscribeURL"]
-    assert confirmation_url({**body, "SubscribeURL": "https://evil.example/"}) is None
-    assert confirmation_url(signed()) is None
+    assert PROVIDER.confirmation_url(body) == body["SubscribeURL"]
+    assert PROVIDER.confirmation_url({**body, "SubscribeURL": "https://evil.example/"}) is None
+    assert PROVIDER.confirmation_url(signed()) is None
     assert PROVIDER.normalise(body, {}).kind == "other", "it is never an alert"
     assert is_of_sns("https://sns.cn-north-1.amazonaws.com.cn/x")
 
