@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
         --no-emit-index-url --no-emit-find-links
 ARGS ?=
+# A test that hangs ends with a traceback and a name, after so many seconds.
+HUNG := -o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 
 # Many processes start here, and each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -42,13 +44,13 @@ demo: $(VENV)/.run
 	$(BIN)/autoheal demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not browser" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(HUNG)=300 -m "not slow and not browser" $(ARGS)
 
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or browser" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(HUNG)=900 -m "slow or browser" $(ARGS)
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(HUNG)=1800 $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ class EvidencePool:
         self._lock = threading.Lock()  # workers report from their threads
         self._waiting: deque[Job] = deque()
         self._idle: list[Worker] = []
-        self._busy: set[Worker] = set()
+        self._busy: dict[Worker, Job] = {}
         self._kept = 0  # so many are held ready
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -72,29 +72,31 @@ class EvidencePool:
         """End all processes; who waits for an answer is told that the worker ended."""
         with self._lock:
             self._kept = 0
-            workers, self._idle, self._busy = [*self._idle, *self._busy], [], set()
-            waiting = [*self._waiting]
+            workers, jobs = [*self._idle, *self._busy], [*self._busy.values(), *self._waiting]
+            self._idle.clear()
+            self._busy.clear()
             self._waiting.clear()
         for worker in workers:
             worker.kill()
-        for job in waiting:
+        for job in jobs:
             job.settle(error=WorkerDied("the evidence worker was stopped"))
 
     def finished(self, worker: Worker) -> None:
         with self._lock:
-            if worker in self._busy:
-                self._busy.discard(worker)
+            if self._busy.pop(worker, None) is not None:
                 self._idle.append(worker)
                 self._dispatch()
                 self._trim()
 
-    def lost(self, worker: Worker, job: Job | None, error: Unavailable) -> None:
-        """A job whose worker died is given to another one, once: it may have been the machine's doing."""
+    def lost(self, worker: Worker, error: Unavailable) -> None:
+        """A job whose worker died is given to another one, once: it may have been the machine's doing.
+
+        What it had to do is known here, not there: a worker that cannot start may end before its job has reached it.
+        """
         with self._lock:
-            ours = worker in self._busy or worker in self._idle
-            self._busy.discard(worker)
+            job = self._busy.pop(worker, None)
             self._idle = [one for one in self._idle if one is not worker]
-            again = ours and job is not None and isinstance(error, WorkerDied) and job.tries == 0
+            again = job is not None and isinstance(error, WorkerDied) and job.tries == 0
             if job is not None and again:
                 job.tries += 1
                 self._waiting.appendleft(job)
@@ -116,7 +118,7 @@ class EvidencePool:
             job = self._waiting.popleft()
             if job.begin():
                 worker = self._idle.pop() if self._idle else self._start()
-                self._busy.add(worker)
+                self._busy[worker] = job
                 worker.give(job)
 
     def _start(self) -> Worker:

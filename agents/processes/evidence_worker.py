@@ -79,7 +79,7 @@ class Owner(Protocol):
 
     def finished(self, worker: Worker) -> None: ...
 
-    def lost(self, worker: Worker, job: Job | None, error: Unavailable) -> None: ...
+    def lost(self, worker: Worker, error: Unavailable) -> None: ...
 
 
 class Worker:
@@ -109,16 +109,12 @@ class Worker:
             self._process.kill()
 
     def _serve(self) -> None:
-        job: Job | None = None
         try:
             with self._started() as connection:
                 while (job := self._jobs.get()) is not None:
                     self._do(job, connection)
         except (EOFError, OSError, Unavailable) as exc:
-            error = exc if isinstance(exc, Unavailable) else self._why(exc)
-            with contextlib.suppress(queue.Empty):
-                job = job or self._jobs.get_nowait()
-            self._owner.lost(self, job, error)
+            self._owner.lost(self, exc if isinstance(exc, Unavailable) else self._why(exc))
 
     @contextlib.contextmanager
     def _started(self) -> Any:

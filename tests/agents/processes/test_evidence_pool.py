@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from fakes.evidence_jobs import die, die_once, fail, nothing, pid, sleep, spin, swell, write
 
 from agents.processes.evidence_pool import EvidencePool, Overloaded
-from agents.processes.evidence_worker import Limits, Overran, WorkerDied
+from agents.processes.evidence_worker import Limits, Overran, Worker, WorkerDied
 
 LONG = 600.0
 
@@ -131,6 +132,26 @@ async def test_who_waits_when_the_pool_is_closed_is_told() -> None:
         for task in waiting:
             with pytest.raises(WorkerDied):
                 await task
+
+
+async def test_a_worker_that_ends_before_its_job_reaches_it_is_an_error_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended, lost, give = threading.Event(), EvidencePool.lost, Worker.give
+
+    def tell(*args: Any) -> None:
+        ended.set()
+        lost(*args)
+
+    def late(*args: Any) -> None:
+        ended.wait()
+        give(*args)
+
+    monkeypatch.setattr(EvidencePool, "lost", tell)
+    monkeypatch.setattr(Worker, "give", late)
+    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    with pool_of() as pool, pytest.raises(WorkerDied, match="cannot be started"):
+        await asyncio.wait_for(pool.run(pid), 60)
 
 
 async def test_a_worker_that_cannot_be_started_is_an_error_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
