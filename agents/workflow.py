@@ -20,7 +20,7 @@ from agents import workflows
 
 
 class Lane(StrEnum):
-    """Where a workflow is queued. Waiting for people happens off-queue (DIRECT), so that nobody blocks a slot."""
+    """Where a workflow is queued. Waiting for people happens off-queue (DIRECT), so that nobody blocks a place."""
 
     RECEIVE = "receive"
     INVESTIGATE = "investigate"

@@ -4,8 +4,8 @@
 the goals of its injection tasks), from the package on PyPI, which is installed into an environment of its own at DIR;
 and the project's own, which blame an innocent service. Every N-th AgentDojo text is taken (default 10). Each batch is
 planted in log lines, a diff, the name of a change, alerts and the question, and run through the real loop, gate and
-desk twice: with the believing model and with the offline investigator. Prints one JSON object; exits 1 unless nothing
-was done without a click, nothing was decided, and no planted claim was shown as observed.
+incident service twice: with the believing model and with the offline investigator. Prints one JSON object; exits 1
+unless nothing was done without a click, nothing was decided, and no planted claim was shown as observed.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose
 from agents.connecting.toolbox import Toolbox
 from agents.permission import Person
 from handlers.slack.command import CommandCall, discover_commands
-from handlers.slack.context import Mouth, Office, Reply, SlackClients
+from handlers.slack.context import HandlerContext, Reply, SlackClients
+from handlers.slack.delivery import Delivery
 from handlers.slack.home import show_home
 from store import incidents
 from store.database.migrations import migrate, migrate_keyring
@@ -92,10 +93,10 @@ async def measure(folder: Path, past: int, rounds: int) -> dict[str, float]:
     keys = LocalFileKeys(folder / "master.key")
     db = await Database.open(content, keyring_url=keyring, keys=keys, clock=lambda: NOW)
     try:
-        office = Office(
+        context = HandlerContext(
             db=db,
-            desk=cast("Any", None),
-            mouth=cast("Mouth", _Mouth()),
+            incident_service=cast("Any", None),
+            delivery=cast("Delivery", _Mouth()),
             clients=cast("SlackClients", _Clients()),
             toolbox_for=_nothing,
             connecting=cast("Any", None),
@@ -104,8 +105,8 @@ async def measure(folder: Path, past: int, rounds: int) -> dict[str, float]:
         )
         people = {count: await fill(db, count) for count in (FEW, past)}
         doors: dict[str, Callable[[Person], Awaitable[None]]] = {
-            "home": lambda person: show_home(person, office),
-            "list": lambda person: _list(person, office),
+            "home": lambda person: show_home(person, context),
+            "list": lambda person: _list(person, context),
         }
         told: dict[str, float] = {}
         for name, door in doors.items():
@@ -145,9 +146,9 @@ async def _open(s: Any, number: int) -> IncidentId:
     return made.id
 
 
-async def _list(person: Person, office: Office) -> None:
+async def _list(person: Person, context: HandlerContext) -> None:
     reply = Reply(
-        mouth=office.mouth,
+        delivery=context.delivery,
         tenant=person.tenant_id,
         key="bench",
         slack_user_id=person.slack_user_id,
@@ -156,7 +157,7 @@ async def _list(person: Person, office: Office) -> None:
         response_url="https://slack.example/respond",
     )
     call = CommandCall(person=person, channel_id="C1", rest="", reply=reply)
-    await discover_commands()["incidents"].run(call, office)
+    await discover_commands()["incidents"].run(call, context)
 
 
 async def _in_turns(

@@ -11,7 +11,7 @@ from typing import Final
 
 from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.investigation import loop
 from agents.investigation.case import Case, load_case
 from agents.investigation.loop import Outcome
@@ -70,7 +70,7 @@ class Bench:
         name = str(case.info["case"])
         title = (case.info.get("alert") or {}).get("title")
         question = Redacted.ours(f"{case.info.get('question') or title or 'Something is wrong.'} ({name})")
-        asked = await FrontDesk(rt).investigate(
+        asked = await IncidentService(rt).investigate(
             self.person, Ask(question=question, channel_id=name, thread_ts=name, source_ts=name)
         )
         if not isinstance(asked, Investigating):

@@ -25,10 +25,10 @@ from agents.connecting.operator_file import secrets_of
 from agents.connecting.toolbox import ToolboxFor
 from agents.connecting.toolboxes import Toolboxes
 from agents.durable.engine import Engine, EngineSettings
-from agents.durable.process_lock import SlotLost
+from agents.durable.process_lock import ProcessLockLost
 from agents.errors import NotPermitted
 from agents.incidents.reconciler import LOOK_EVERY, Reconciler
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.meter import Unmetered
 from agents.models.budget import Budget
 from agents.models.offline import OfflineModel
@@ -48,7 +48,7 @@ from bot.timetable import Timetable
 from bot.upkeep import Upkeep, open_upkeep
 from bot.verify.daily import DailyVerification
 from bot.webhook_side import open_alerting, open_webhooks
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.caller import Caller
 from handlers.slack.inbound.intake import Intake
@@ -102,7 +102,7 @@ class Sources:
 
 
 class LateReceiver:
-    """Breaks the one circle: the runtime needs a receiver, whose office needs the desk, which needs the runtime."""
+    """Breaks the one circle: the runtime needs a receiver, whose context needs a service that needs the runtime."""
 
     def __init__(self) -> None:
         self.receiver: Receiver | None = None
@@ -231,9 +231,11 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None = None) -> AsyncIterator[Adopted]:
+async def serving(
+    settings: Settings, *, lost: Callable[[ProcessLockLost], None] | None = None
+) -> AsyncIterator[Adopted]:
     """Everything up: store, connectors, engine, Slack. Raises SettingsError, SlackNotReady, OperatorFileError,
-    SlotTaken. `lost` is called when this process has to end, because another one may do its work.
+    ProcessLockTaken. `lost` is called when this process has to end, because another one may do its work.
 
     What is taken from Slack is written down first; the engine recovers what an earlier process left.
     """
@@ -282,10 +284,10 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             meter=metrics or Unmetered(),
         )
         caller = Caller(db=db, clients=clients, clock=now)
-        office = Office(
+        context = HandlerContext(
             db=db,
-            desk=FrontDesk(runtime, sees=Visibility(db, clients)),
-            mouth=delivery,
+            incident_service=IncidentService(runtime, sees=Visibility(db, clients)),
+            delivery=delivery,
             clients=clients,
             toolbox_for=alerting.toolbox_of,
             connecting=Connecting(db, toolboxes, now=now),
@@ -295,14 +297,21 @@ async def serving(settings: Settings, *, lost: Callable[[SlotLost], None] | None
             absorber=alerting.absorber,
         )
         uninstall = Uninstall(db=db, queue=engine, forget=forgetting(clients, caller))
-        receiver.receiver = Receiver(office=office, caller=caller, uninstall=uninstall)
+        receiver.receiver = Receiver(context=context, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
         notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
         upkeep = await stack.enter_async_context(
             open_upkeep(settings, db, keys, notices, refused=lambda: intake.counts)
         )
         webhooks = await stack.enter_async_context(
-            open_webhooks(alerting, intake, delivery=delivery, callers=caller, desk=office.desk, notices=notices)
+            open_webhooks(
+                alerting,
+                intake,
+                delivery=delivery,
+                callers=caller,
+                incident_service=context.incident_service,
+                notices=notices,
+            )
         )
         await engine.start(runtime, lost=lost)
         stack.push_async_callback(engine.stop)

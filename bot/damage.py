@@ -105,10 +105,10 @@ def _missing_keys(settings: Settings, files: dict[str, Path]) -> Iterator[str]:
             f"or from another replica's folder. If it is lost for good, {aside}: what was under way then does not go "
             "on. Nothing was made or changed"
         )
-    if _is_missing(folder / "audit.key") and not _is_missing(settings.anchor_path):
+    if _is_missing(folder / "audit.key") and not _is_missing(settings.checkpoint_path):
         yield (
-            f"{folder / 'audit.key'} is missing, but {settings.anchor_path.name} was signed with it. {_RESTORE}; or "
-            f"move {settings.anchor_path.name} away, and heads are signed anew from now on"
+            f"{folder / 'audit.key'} is missing, but {settings.checkpoint_path.name} was signed with it. {_RESTORE}; "
+            f"or move {settings.checkpoint_path.name} away, and heads are signed anew from now on"
         )
     if _is_missing(folder / "accounts.key") and (
         _has(content, "accounts") if content is not None else _server_has_accounts(settings)

@@ -101,11 +101,11 @@ async def rotate_tenant(settings: Settings, tenant_id: str, *, at_once: bool) ->
     return lines
 
 
-async def show_ledger(settings: Settings, *, begin_anew: bool = False, anchor_anew: bool = False) -> list[str]:
+async def show_ledger(settings: Settings, *, begin_anew: bool = False, write_mark_anew: bool = False) -> list[str]:
     if begin_anew:
         return [await _begin_anew(settings)]
-    if anchor_anew:
-        return [await _anchor_anew(settings)]
+    if write_mark_anew:
+        return [await _write_mark_anew(settings)]
     async with open_database(settings) as (db, _):
         ledger = await db.keyring.ledger()
         if ledger is None:
@@ -130,12 +130,12 @@ async def _begin_anew(settings: Settings) -> str:
     )
 
 
-async def _anchor_anew(settings: Settings) -> str:
+async def _write_mark_anew(settings: Settings) -> str:
     """Past the refusal to open, as above."""
     async with open_master_keys(settings) as keys:
         keyring = Keyring(create_engine(settings.keys_url, pool_size=1), keys, now, settings.ledger)
         try:
-            ledger = await keyring.anchor_anew()
+            ledger = await keyring.write_mark_anew()
         finally:
             await keyring.close()
     if settings.shred_mark is None:

@@ -11,10 +11,11 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.timetable import Timetable
 from bot.web_side import open_account_keys
-from handlers.mail.post import PostOffice
+from handlers.mail.post import Mailer
 from handlers.mail.smtp import SmtpLine
 from handlers.mail.writing import MailedNotices, MailedReporter
-from handlers.slack.context import Mouth, SlackClients
+from handlers.slack.context import SlackClients
+from handlers.slack.delivery import Delivery
 from store.database.session import Database
 from store.keys.key_provider import MasterKeys
 from store.secrets.redaction import Secret
@@ -25,19 +26,19 @@ SEND_EVERY: Final = timedelta(seconds=5)
 @dataclass(frozen=True, kw_only=True)
 class Mailing:
     db: Database
-    office: PostOffice
+    context: Mailer
 
     def reporter(self, told: Reporter, clients: SlackClients) -> MailedReporter:
         return MailedReporter(self.db, told, clients)
 
-    def notices(self, mouth: Mouth) -> MailedNotices:
-        return MailedNotices(self.db, mouth)
+    def notices(self, delivery: Delivery) -> MailedNotices:
+        return MailedNotices(self.db, delivery)
 
     def plan(self, timetable: Timetable) -> None:
         timetable.every(SEND_EVERY, self._send, name="send e-mail")
 
     async def _send(self) -> None:
-        await self.office.send_due()
+        await self.context.send_due()
 
 
 async def open_mailing(settings: Settings, db: Database, keys: MasterKeys, metrics: Metrics | None) -> Mailing | None:
@@ -53,7 +54,7 @@ async def open_mailing(settings: Settings, db: Database, keys: MasterKeys, metri
         user=settings.smtp_user,
         password=Secret(password.get_secret_value()) if password else None,
     )
-    office = PostOffice(
+    context = Mailer(
         db=db,
         line=line,
         sender=settings.smtp_from or "",
@@ -61,4 +62,4 @@ async def open_mailing(settings: Settings, db: Database, keys: MasterKeys, metri
         public_url=settings.public_url,
         **({} if metrics is None else {"ended": metrics.mail_ended}),
     )
-    return Mailing(db=db, office=office)
+    return Mailing(db=db, context=context)

@@ -13,7 +13,7 @@ from bot.settings import Settings, SettingsError, load_settings
 from bot.upkeep import event_days, open_signer
 from store import audit
 from store.audit import events
-from store.audit.signed_checkpoints import AnchorFile
+from store.audit.signed_checkpoints import CheckpointFile
 from store.database.session import Database
 from store.errors import UnknownTenant
 from store.ids import TenantId
@@ -24,13 +24,13 @@ _OPERATOR: Final = audit.Actor(type="system", id="operator")
 _READABLE: Final = ("active", "frozen")
 
 
-async def verify_audit(*, tenant: str | None, anchors: Path | None) -> int:
+async def verify_audit(*, tenant: str | None, checkpoints: Path | None) -> int:
     """A sentence a tenant. Exit code 1 when a chain is not what was recorded."""
     settings = load_settings()
-    if anchors is not None and not await asyncio.to_thread(anchors.exists):
-        raise SettingsError(f"there is no file {anchors}")
+    if checkpoints is not None and not await asyncio.to_thread(checkpoints.exists):
+        raise SettingsError(f"there is no file {checkpoints}")
     async with open_database(settings) as (db, keys):
-        file = AnchorFile(anchors or settings.anchor_path)
+        file = CheckpointFile(checkpoints or settings.checkpoint_path)
         findings = await verify_chains(
             db,
             file.read(),

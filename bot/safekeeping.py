@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agents.durable.process_lock import take_all_slots
+from agents.durable.process_lock import take_all_process_locks
 from bot.master_keys import open_master_keys
 from bot.settings import Settings
 from bot.timetable import Timetable
@@ -119,13 +119,13 @@ async def put_back(settings: Settings, backup_id: str, *, replace: bool) -> list
     """Every `autoheal serve` must be stopped. On PostgreSQL, what is there is backed up before it is replaced."""
     async with open_backups(settings) as backups:
         chosen = await backups.find(backup_id)
-        slot = await take_all_slots(settings.engine_url, str(settings.data))
+        lock = await take_all_process_locks(settings.engine_url, str(settings.data))
         try:
             told = await _before_replacing(settings, backups) if replace else []
             done = await restore(backups, chosen, replace=replace)
             await _record(settings, backups, chosen)
         finally:
-            await slot.release()
+            await lock.release()
     told.append(f"Restored {done.backup.id}, of {done.backup.created_at:%Y-%m-%d %H:%M} UTC.")
     if done.shredded:
         told.append(f"{done.shredded} data keys of closed tenants were in it; the shred ledger destroyed them again.")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agents.connecting.operator_file import OperatorFileError
-from agents.durable.process_lock import SlotLost, SlotTaken
+from agents.durable.process_lock import ProcessLockLost, ProcessLockTaken
 from bot.assemble import make_data_folder, serving
 from bot.damage import require_undamaged
 from bot.logs import log_to_stderr
@@ -25,9 +25,9 @@ from store.errors import KeyServiceUnreachable, StoreBusy, StoreError
 
 _SWITCH_S: Final = 0.001
 """How long a busy thread keeps the interpreter from the event loop. Python's default of 5 ms adds up over a request."""
-REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, SlotTaken, StoreError)
+REFUSALS: Final = (SettingsError, SlackNotReady, OperatorFileError, ProcessLockTaken, StoreError)
 """What a person can mend: said in a sentence, without a traceback."""
-PASSING: Final = (SlotLost, StillAway, StoreBusy, KeyServiceUnreachable)
+PASSING: Final = (ProcessLockLost, StillAway, StoreBusy, KeyServiceUnreachable)
 """What nobody has to mend here: the same command works when what is away comes back."""
 
 _PARENT_CHECK_S: Final = 1.0
@@ -47,9 +47,9 @@ async def _run(settings: Settings) -> None:
     stopping = Stopping()
     stopping.install()
     ready = asyncio.Event()
-    lost: list[SlotLost] = []
+    lost: list[ProcessLockLost] = []
 
-    def end(gone: SlotLost) -> None:
+    def end(gone: ProcessLockLost) -> None:
         lost.append(gone)
         stopping.ask()
 

@@ -270,7 +270,7 @@ class Settings(BaseSettings):
         return self.backup_folder or self.data / "backups"
 
     @property
-    def anchor_path(self) -> Path:
+    def checkpoint_path(self) -> Path:
         """Where signed heads of the audit logs are appended."""
         return self.anchor_file or self.data / "audit-heads.jsonl"
 

@@ -17,17 +17,17 @@ from bot.timetable import Timetable
 from handlers.slack.notices import Notices
 from store.audit.event_days import EventDays, open_event_days
 from store.audit.event_relay import relay
-from store.audit.signed_checkpoints import SEED_LENGTH, AnchorFile, Signer
+from store.audit.signed_checkpoints import SEED_LENGTH, CheckpointFile, Signer
 from store.database.engine import create_engine
 from store.database.session import Database
 from store.keys.key_provider import MasterKeys
-from store.upkeep.audit_heads import Anchoring
+from store.upkeep.audit_heads import AuditCheckpoints
 from store.upkeep.retention import AuditRetention, retire_alerts, retire_arrivals, retire_events
 from store.upkeep.watch import Watch
 
 RELAY_EVERY: Final = timedelta(seconds=3)
 LOOK_EVERY: Final = timedelta(seconds=20)
-ANCHOR_EVERY: Final = timedelta(minutes=5)
+CHECKPOINT_EVERY: Final = timedelta(minutes=5)
 RETIRE_EVERY: Final = timedelta(hours=6)
 
 
@@ -56,7 +56,7 @@ class Upkeep:
     settings: Settings
     db: Database
     days: EventDays
-    anchoring: Anchoring
+    checkpoints: AuditCheckpoints
     watch: Watch
     notices: Notices
 
@@ -64,12 +64,12 @@ class Upkeep:
         timetable.every(RELAY_EVERY, lambda: relay(self.db, self.days), name="relay events")
         timetable.every(LOOK_EVERY, self.watch.look, name="look for suspicious activity")
         timetable.every(LOOK_EVERY, self.watch.look_at_door, name="look for forged requests", everywhere=True)
-        timetable.every(ANCHOR_EVERY, self.anchor, name="sign audit heads", at_start=True)
+        timetable.every(CHECKPOINT_EVERY, self.sign_heads, name="sign audit heads", at_start=True)
         timetable.every(RETIRE_EVERY, self.retire, name="forget what is over", at_start=True)
 
-    async def anchor(self) -> None:
-        await self.anchoring.anchor()
-        await self.anchoring.post(self.notices)
+    async def sign_heads(self) -> None:
+        await self.checkpoints.sign()
+        await self.checkpoints.post(self.notices)
 
     async def retire(self) -> None:
         await retire_events(self.db, self.days, kept=timedelta(days=self.settings.event_days))
@@ -79,7 +79,7 @@ class Upkeep:
             return
         owner = create_engine(self.settings.maintenance_url, pool_size=1)
         try:
-            retention = AuditRetention(db=self.db, owner=owner, anchoring=self.anchoring)
+            retention = AuditRetention(db=self.db, owner=owner, checkpoints=self.checkpoints)
             await retention.prune(timedelta(days=self.settings.audit_days))
         finally:
             await owner.dispose()
@@ -100,7 +100,9 @@ async def open_upkeep(
             settings=settings,
             db=db,
             days=days,
-            anchoring=Anchoring(db, await open_signer(settings, keys), AnchorFile(settings.anchor_path)),
+            checkpoints=AuditCheckpoints(
+                db, await open_signer(settings, keys), CheckpointFile(settings.checkpoint_path)
+            ),
             watch=Watch(db, notices, refused=refused),
             notices=notices,
         )

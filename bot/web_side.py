@@ -1,4 +1,4 @@
-"""What people and programs reach over HTTP besides Slack, joined: the office of the API, and metrics."""
+"""What people and programs reach over HTTP besides Slack, joined: the context of the API, and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.metrics import Backlog, Metrics
 from bot.settings import Settings
 from bot.web_app import build_web_app
 from handlers.web.api_app import build_api
-from handlers.web.api_resource import ApiOffice
+from handlers.web.api_resource import ApiContext
 from store.audit.event_days import EventDays
 from store.database.session import Database
 from store.inbox.backlog import arrivals_waiting, relay_lag
@@ -48,7 +48,7 @@ async def build_web_side(
     """`slack`: its routes in HTTP mode, none in Socket Mode."""
     account_keys = await open_account_keys(settings, keys)
     passwords = await asyncio.to_thread(Passwords, account_keys.pepper)  # it hashes once, a quarter of a second
-    office = ApiOffice(
+    context = ApiContext(
         db=db,
         days=days,
         keys=account_keys,
@@ -71,7 +71,7 @@ async def build_web_side(
     return build_web_app(
         slack=slack,
         webhooks=webhooks,
-        api=build_api(office),
+        api=build_api(context),
         metrics=page,
         metrics_token=Secret(token.get_secret_value()) if token else None,
     )

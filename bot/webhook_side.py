@@ -13,7 +13,7 @@ from agents.alerting.change_log import WebhookChanges
 from agents.alerting.topology import Topology
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox, ToolboxFor
-from agents.incidents.requests import Desk
+from agents.incidents.service import IncidentService
 from bot.timetable import Timetable
 from handlers.slack.alert_groups import AlertGroups, Callers
 from handlers.slack.delivery import Delivery
@@ -100,11 +100,17 @@ async def open_alerting(db: Database, toolbox_for: ToolboxFor) -> AsyncIterator[
 
 @asynccontextmanager
 async def open_webhooks(
-    alerting: Alerting, intake: Intake, *, delivery: Delivery, callers: Callers, desk: Desk, notices: Notices
+    alerting: Alerting,
+    intake: Intake,
+    *,
+    delivery: Delivery,
+    callers: Callers,
+    incident_service: IncidentService,
+    notices: Notices,
 ) -> AsyncIterator[WebhookSide]:
     """Closed, it takes nothing more; what was accepted is taken up at the next start."""
     refusals = Refusals(alerting.db)
-    groups = AlertGroups(alerting.db, delivery, callers, desk, notices=notices, clock=alerting.db.now)
+    groups = AlertGroups(alerting.db, delivery, callers, incident_service, notices=notices, clock=alerting.db.now)
     work = AlertWork(alerting.db, intake, alerting.absorber, groups)
 
     def arrived(tenant: TenantId, recorded: Recorded) -> None:

@@ -93,7 +93,7 @@ class AddressTaken(StoreError):
     """The e-mail address, or the person, has an account in this organisation already."""
 
 
-class CorruptAnchors(StoreError):
+class CorruptCheckpoints(StoreError):
     """The file of signed audit heads, or the key to check it with, was changed. Compare it with a copy of it."""
 
 

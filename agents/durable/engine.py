@@ -27,7 +27,7 @@ from dbos._error import DBOSException
 from dbos._recovery import _recover_workflow, recover_pending_workflows
 
 from agents.durable.patience import Patience
-from agents.durable.process_lock import Slot, SlotLost, take_slot
+from agents.durable.process_lock import ProcessLock, ProcessLockLost, take_process_lock
 from agents.durable.queue_workers import POLL_S, QueueWorkers, end_idle_rounds, wake
 from agents.durable.sealed_words import SealedWords, closed_word
 from agents.durable.steps import Steps
@@ -45,9 +45,9 @@ _NOTIFY_S: Final = 0.25  # for states that nobody waits for
 _WORK: Final = f"""
     SELECT executor_id FROM dbos.workflow_status
     WHERE status = 'PENDING' AND application_version = '{APPLICATION_VERSION}'"""  # noqa: S608 -- our own constant
-"""The slots that have unfinished work, as `take_slot` wants to know them."""
+"""The executors that have unfinished work, as `take_process_lock` wants to know them."""
 _CONNECTIONS: Final = 2
-"""On PostgreSQL, beside the listener's and the slot's: twelve replicas share the hundred of a default server."""
+"""On PostgreSQL, beside the listener's and the lock's: twelve replicas share the hundred of a default server."""
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _UNFINISHED: Final = ("PENDING", "ENQUEUED", "DELAYED")
 _BATCH: Final = 200
@@ -79,16 +79,17 @@ class Engine:
         self._settings = settings
         self._observe = observe
         self._bodies: dict[str, tuple[Workflow, Callable[..., Coroutine[Any, Any, str]]]] = {}
-        self._slot: Slot | None = None
+        self._process_lock: ProcessLock | None = None
         self._dbos: DBOS | None = None
         self._workers: QueueWorkers | None = None
         self._steps = Steps(Patience(longest=settings.patience))
         self._bodies_running: set[str] = set()
         self._seen_lost: dict[str, float] = {}
 
-    async def start(self, runtime: Runtime, *, lost: Callable[[SlotLost], None] | None = None) -> None:
-        """Take a slot, register the workflows, recover what a crash left here or in another replica. Raises SlotTaken
-        for a folder in use. `lost` is called when another process may work under our slot: this one has to end then.
+    async def start(self, runtime: Runtime, *, lost: Callable[[ProcessLockLost], None] | None = None) -> None:
+        """Take the process lock, register the workflows, recover what a crash left here or in another replica. Raises
+        ProcessLockTaken for a folder in use. `lost` is called when another process may work under our name: this one
+        has to end then.
         """
         try:
             await self._start(runtime, lost or _log_lost)
@@ -96,17 +97,17 @@ class Engine:
             await self.stop()
             raise
 
-    async def _start(self, runtime: Runtime, lost: Callable[[SlotLost], None]) -> None:
-        self._slot = await take_slot(self._settings.url, self._settings.lock_folder, work=_WORK)
+    async def _start(self, runtime: Runtime, lost: Callable[[ProcessLockLost], None]) -> None:
+        self._process_lock = await take_process_lock(self._settings.url, self._settings.lock_folder, work=_WORK)
         _log_as_the_process_does()
-        self._dbos = DBOS(config=self._config(self._slot.name))
+        self._dbos = DBOS(config=self._config(self._process_lock.name))
         for workflow in discover_workflows().values():
             self._bodies[workflow.name] = (workflow, self._register(workflow, runtime))
         # Delays and deadlines of whole workflows: there are none, and looking for them costs transactions all day.
         self._dbos._background_jobs_stop_event.set()  # noqa: SLF001
         DBOS.launch()
         end_idle_rounds(self._dbos)
-        await asyncio.to_thread(self._recover, self._dbos, self._slot.name)
+        await asyncio.to_thread(self._recover, self._dbos, self._process_lock.name)
         caps = {
             Lane.RECEIVE.value: self._settings.concurrent_receives,
             Lane.INVESTIGATE.value: self._settings.concurrent_investigations,
@@ -119,20 +120,20 @@ class Engine:
         ]
         self._workers = QueueWorkers(self._dbos, caps)
         self._workers.start(queues)
-        self._slot.keep(self._adopt, lost)
+        self._process_lock.keep(self._adopt, lost)
 
-    def _recover(self, dbos: DBOS, slot: str) -> None:
+    def _recover(self, dbos: DBOS, executor: str) -> None:
         """What an earlier process left here, where DBOS' own recovery was ended with its other rounds."""
-        for left in dbos._sys_db.get_pending_workflows(slot, APPLICATION_VERSION):  # noqa: SLF001 -- as its own does
+        for left in dbos._sys_db.get_pending_workflows(executor, APPLICATION_VERSION):  # noqa: SLF001 -- as its own does
             if left.workflow_id not in self._bodies_running:
-                _recover_workflow(dbos, left, [slot])
+                _recover_workflow(dbos, left, [executor])
 
     def leads(self) -> bool:
         """Whether this process does what only one replica may do: always where it is the only one."""
-        return self._slot is not None and self._slot.leads()
+        return self._process_lock is not None and self._process_lock.leads()
 
     async def stop(self) -> None:
-        """Stop taking work, let effects finish, give the slot back. What is unfinished goes on at the next start."""
+        """Stop taking work, let effects finish, give the lock back. What is unfinished goes on at the next start."""
         logging.getLogger("dbos").setLevel(logging.CRITICAL + 1)  # interrupted bodies are no news: they go on later
         if self._workers is not None:
             await asyncio.to_thread(self._workers.stop)
@@ -141,23 +142,23 @@ class Engine:
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
             # It was the loop's default and is shut down now; what closes after the engine still reads files.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "autoheal"))
-        if self._slot is not None:
-            await self._slot.release()
-        self._workers = self._dbos = self._slot = None
+        if self._process_lock is not None:
+            await self._process_lock.release()
+        self._workers = self._dbos = self._process_lock = None
 
-    async def _adopt(self, slot: str) -> None:
+    async def _adopt(self, executor: str) -> None:
         """What a dead replica left is queued again, for whoever is first."""
         if self._dbos is None or self._workers is None:
             return
-        await asyncio.to_thread(recover_pending_workflows, self._dbos, [slot])
+        await asyncio.to_thread(recover_pending_workflows, self._dbos, [executor])
         self._workers.ring()
 
-    def _config(self, slot: str) -> DBOSConfig:
+    def _config(self, executor: str) -> DBOSConfig:
         return {
             "name": "autoheal",
             "system_database_url": self._settings.url,
             "system_database_engine": _engine(self._settings.url),
-            "executor_id": slot,
+            "executor_id": executor,
             "application_version": APPLICATION_VERSION,
             "serializer": SealedWords(self._settings.key),
             "max_executor_threads": self._settings.executor_threads,
@@ -217,7 +218,7 @@ class Engine:
             return "absent"
         if found[0].status in _ENDED:
             return "ended"
-        is_lost = found[0].status == "PENDING" and found[0].executor_id == self._slot_name
+        is_lost = found[0].status == "PENDING" and found[0].executor_id == self._executor_id
         return "lost" if is_lost and self._surely_lost(workflow_id) else "live"
 
     def _surely_lost(self, workflow_id: str) -> bool:
@@ -229,8 +230,8 @@ class Engine:
         return time.monotonic() - since >= _SURE.total_seconds()
 
     @property
-    def _slot_name(self) -> str:
-        return self._slot.name if self._slot is not None else ""
+    def _executor_id(self) -> str:
+        return self._process_lock.name if self._process_lock is not None else ""
 
     async def revive(self, workflow: str, *, workflow_id: str, arguments: tuple[str, ...]) -> Life:
         life = await self.life(workflow_id)
@@ -252,7 +253,7 @@ class Engine:
         """
         listed = partial(DBOS.list_workflows_async, load_input=False, load_output=False, limit=_BATCH)
         ended = await _outside_workflows(listed(status=list(_BROKEN)))
-        pending = await _outside_workflows(listed(status="PENDING", executor_id=self._slot_name))
+        pending = await _outside_workflows(listed(status="PENDING", executor_id=self._executor_id))
         lost = [one for one in pending if self._surely_lost(one.workflow_id)]
         return [(one.name, one.workflow_id) for one in (*ended, *lost)]
 
@@ -364,7 +365,7 @@ async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
     return await asyncio.create_task(work, context=contextvars.Context())
 
 
-def _log_lost(lost: SlotLost) -> None:
+def _log_lost(lost: ProcessLockLost) -> None:
     log.critical("%s", lost, extra={"action": "engine.slot_lost"})
 
 

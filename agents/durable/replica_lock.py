@@ -1,11 +1,11 @@
-"""A slot among several replicas on one PostgreSQL, and who leads them.
+"""The lock of one of several replicas on one PostgreSQL, and who leads them.
 
-One connection of its own holds the slot's advisory lock. Every few seconds one statement shows that it still does, and
-takes the locks of slots that have work but no process, and the leader's lock where nobody has it. The server ends a
+One connection of its own holds the replica's advisory lock. Every few seconds one statement shows that it still does,
+and takes the locks of names that have work but no process, and the leader's lock where nobody has it. The server ends a
 session that says nothing for half a minute, and within ten seconds one whose host is gone; no lock outlives a process.
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
-When the server was away, the slot is taken again. If another replica was quicker and took over the work meanwhile, the
+When the server was away, the lock is taken again. If another replica was quicker and took over the work meanwhile, the
 engine ends what still runs here at its next step, and the fence keeps its effect from being done twice.
 """
 
@@ -20,11 +20,11 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.engine import make_url
 
-from agents.durable.process_lock import Adopt, SlotLost, SlotTaken
+from agents.durable.process_lock import Adopt, ProcessLockLost, ProcessLockTaken
 from agents.failure import log_failure
 
 _NAMESPACE: Final = 0x41_48  # "AH": our corner of PostgreSQL's advisory locks
-_SLOTS: Final = 64
+_MOST_REPLICAS: Final = 64
 _LEADER: Final = 1_000
 _ROUND_S: Final = 3.0
 _ANSWER_S: Final = 8.0
@@ -37,7 +37,7 @@ _AGAIN_S: Final = 1.0
 _AWAY_S: Final = 600.0
 """So long is waited for a database that does not answer; whoever started us tries it again then."""
 _TAKEN_S: Final = 30.0
-"""So long may our own former session still hold the slot, on a server that does not know yet that it is gone."""
+"""So long may our own former session still hold the lock, on a server that does not know yet that it is gone."""
 _KEEPALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -53,8 +53,8 @@ log = logging.getLogger("autoheal.slot")
 Connection = psycopg.AsyncConnection[Any]
 
 
-class ReplicaSlot:
-    """`Slot` on PostgreSQL."""
+class ReplicaLock:
+    """`ProcessLock` on PostgreSQL."""
 
     def __init__(self, url: str, connection: Connection, number: int, *, work: str, leads: bool) -> None:
         self._url = url
@@ -72,7 +72,7 @@ class ReplicaSlot:
     def leads(self) -> bool:
         return self._leads
 
-    def keep(self, adopt: Adopt, lost: Callable[[SlotLost], None]) -> None:
+    def keep(self, adopt: Adopt, lost: Callable[[ProcessLockLost], None]) -> None:
         self._keeping = asyncio.create_task(self._keep(adopt, lost))
 
     async def release(self) -> None:
@@ -82,7 +82,7 @@ class ReplicaSlot:
             await asyncio.wait([self._keeping])
         await self._connection.close()
 
-    async def _keep(self, adopt: Adopt, lost: Callable[[SlotLost], None]) -> None:
+    async def _keep(self, adopt: Adopt, lost: Callable[[ProcessLockLost], None]) -> None:
         while True:
             try:
                 await asyncio.sleep(_ROUND_S)
@@ -92,8 +92,8 @@ class ReplicaSlot:
                 log.warning("the database is away", extra={"action": "slot.away", "kind": type(exc).__name__})
                 try:
                     await self._take_again()
-                except SlotLost as gone:
-                    log.critical("the slot is lost: this process ends", extra={"action": "slot.lost"})
+                except ProcessLockLost as gone:
+                    log.critical("the process lock is lost: this process ends", extra={"action": "slot.lost"})
                     lost(gone)
                     return
                 log.info("the database is back", extra={"action": "slot.back"})
@@ -115,7 +115,7 @@ class ReplicaSlot:
                 await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_NAMESPACE, number))
 
     async def _take_again(self) -> None:
-        """Raises SlotLost."""
+        """Raises ProcessLockLost."""
         await self._connection.close()
         away = time.monotonic() + _AWAY_S
         taken: float | None = None
@@ -131,37 +131,41 @@ class ReplicaSlot:
             except (psycopg.Error, OSError, TimeoutError):
                 taken = None
             if time.monotonic() > away:
-                raise SlotLost(f"The database did not answer for {_AWAY_S / 60:.0f} minutes: start this process again.")
+                raise ProcessLockLost(
+                    f"The database did not answer for {_AWAY_S / 60:.0f} minutes: start this process again."
+                )
             if taken is not None and time.monotonic() > taken:
-                raise SlotLost("While the database was away another replica took this one's place: start it again.")
+                raise ProcessLockLost(
+                    "While the database was away another replica took this one's place: start it again."
+                )
             await asyncio.sleep(_AGAIN_S)
 
 
-async def take_replica_slot(url: str, *, work: str) -> ReplicaSlot:
-    """As `take_slot`."""
+async def take_replica_lock(url: str, *, work: str) -> ReplicaLock:
+    """As `take_process_lock`."""
     connection = await _connect(url)
     try:
         busy = await _busy(connection, work) if work else []
-        for number in (*busy, *range(_SLOTS)):
+        for number in (*busy, *range(_MOST_REPLICAS)):
             if await _try_lock(connection, number):
                 leads = await _try_lock(connection, _LEADER)
-                return ReplicaSlot(url, connection, number, work=work, leads=leads)
+                return ReplicaLock(url, connection, number, work=work, leads=leads)
     except BaseException:
         await connection.close()
         raise
     await connection.close()
-    raise SlotTaken(f"All {_SLOTS} slots are taken: fewer replicas, please.")
+    raise ProcessLockTaken(f"All {_MOST_REPLICAS} places are taken: fewer replicas, please.")
 
 
-async def take_every_replica_slot(url: str) -> ReplicaSlot:
-    """As `take_all_slots`. The session may be silent for as long as the work takes."""
+async def take_every_replica_lock(url: str) -> ReplicaLock:
+    """As `take_all_process_locks`. The session may be silent for as long as the work takes."""
     connection = await _connect(url, silent_ms=0)
     every = "SELECT bool_and(pg_try_advisory_lock(%s, number)) FROM generate_series(0, %s) number"
-    row = await (await connection.execute(every, (_NAMESPACE, _SLOTS - 1))).fetchone()
+    row = await (await connection.execute(every, (_NAMESPACE, _MOST_REPLICAS - 1))).fetchone()
     if row is None or not row[0]:
         await connection.close()
-        raise SlotTaken("An `autoheal serve` still works on this database. Stop every replica first.")
-    return ReplicaSlot(url, connection, 0, work="", leads=True)
+        raise ProcessLockTaken("An `autoheal serve` still works on this database. Stop every replica first.")
+    return ReplicaLock(url, connection, 0, work="", leads=True)
 
 
 def _name(number: int) -> str:
@@ -189,18 +193,18 @@ async def _try_lock(connection: Connection, number: int) -> bool:
 
 
 async def _busy(connection: Connection, work: str) -> list[int]:
-    """The slots that have work; none before the engine's first start made its tables."""
+    """The names that have work; none before the engine's first start made its tables."""
     try:
         rows = await (await connection.execute(_NUMBERS.format(work=work).encode())).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return []
-    return sorted(number for (number,) in rows if number < _SLOTS)
+    return sorted(number for (number,) in rows if number < _MOST_REPLICAS)
 
 
 async def _look(connection: Connection, number: int, work: str, *, leads: bool) -> tuple[bool, list[int]]:
-    """Whether we lead, and the slots that were left with work and are locked by us now."""
+    """Whether we lead, and the names that were left with work and are locked by us now."""
     statement = _ROUND.format(numbers=_NUMBERS.format(work=work)).encode()
-    values = {"namespace": _NAMESPACE, "leader": _LEADER, "leads": leads, "mine": number, "slots": _SLOTS}
+    values = {"namespace": _NAMESPACE, "leader": _LEADER, "leads": leads, "mine": number, "most": _MOST_REPLICAS}
     row = await (await connection.execute(statement, values)).fetchone()
     return (False, []) if row is None else (bool(row[0]), list(row[1] or ()))
 
@@ -209,7 +213,7 @@ _NUMBERS: Final = "SELECT DISTINCT substring(name FROM 6)::int AS number FROM ({
 # Locks are tried for materialised rows only: the planner may not move a function that locks in front of a condition.
 _ROUND: Final = """
     WITH busy AS MATERIALIZED ({numbers}),
-    left_behind AS MATERIALIZED (SELECT number FROM busy WHERE number <> %(mine)s AND number < %(slots)s),
+    left_behind AS MATERIALIZED (SELECT number FROM busy WHERE number <> %(mine)s AND number < %(most)s),
     tried AS MATERIALIZED (SELECT number, pg_try_advisory_lock(%(namespace)s, number) AS taken FROM left_behind)
     SELECT CASE WHEN %(leads)s THEN true ELSE pg_try_advisory_lock(%(namespace)s, %(leader)s) END,
         (SELECT array_agg(number ORDER BY number) FROM tried WHERE taken)"""

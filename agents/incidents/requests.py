@@ -1,4 +1,4 @@
-"""The front desk: all that a person can ask of the agent, whichever way the request came in.
+"""The front incident_service: all that a person can ask of the agent, whichever way the request came in.
 
 Handlers translate a mention, command or click into one call here. Each call checks the permission, writes the decision
 with its audit row in one transaction, then enqueues durable work under a deterministic id.
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.permission import Denied, Person
-from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_id
-from store.incidents import Ending, Incident, Sight
-from store.incidents.approvals import Approval, Decision
+from agents.permission import Person
+from store.ids import IncidentId, InvestigationId, TenantId, stable_id
+from store.incidents import Sight
+from store.incidents.approvals import Approval
 from store.secrets.redaction import Redacted
 
 
@@ -81,47 +81,3 @@ class Sees(Protocol):
     """
 
     async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight: ...
-
-
-class Desk(Protocol):
-    """Implemented by `agents/incidents/service.py`."""
-
-    async def investigate(self, person: Person, ask: Ask) -> Investigating | Denied: ...
-
-    async def steer(
-        self, person: Person, investigation: InvestigationId, *, text: Redacted, source_ts: str
-    ) -> Done | NothingToDo | Denied: ...
-
-    async def stop(self, person: Person, investigation: InvestigationId) -> Done | NothingToDo | Denied: ...
-
-    async def decide(
-        self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Decision, reason: str = ""
-    ) -> Done | AlreadyDecided | PlanChanged | Denied:
-        """`reason` is the person's own words, for `break_glass`."""
-
-    async def change_scope(
-        self, person: Person, approval: ApprovalId, *, arguments: dict[str, str]
-    ) -> Done | AlreadyDecided | NothingToDo | Denied: ...
-
-    async def undo(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied: ...
-
-    async def keep(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied: ...
-
-    async def correct_service(
-        self, person: Person, investigation: InvestigationId, *, service: str, source_ts: str
-    ) -> Done | NothingToDo | Denied: ...
-
-    async def feedback(
-        self, person: Person, investigation: InvestigationId, *, positive: bool, remark: Redacted | None = None
-    ) -> Done | Denied:
-        """`remark` is what the person said was wrong."""
-
-    async def end_incident(
-        self, person: Person, incident: IncidentId, *, ending: Ending
-    ) -> Done | NothingToDo | Denied: ...
-
-    async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
-        """An alert is over: its incident as it is now, None where nothing changed."""
-
-    async def alerts_ended(self, person: Person, incident: IncidentId) -> None:
-        """All alerts that it began with are over by themselves."""

@@ -1,4 +1,8 @@
-"""The desk's implementation: permission, then decision and audit in one transaction, then durable work."""
+"""All that a person can ask of the agent, whichever way the request came in.
+
+Handlers translate a mention, command or click into one call here. Each call checks the permission, writes the decision
+with its audit row in one transaction, then enqueues durable work under a deterministic id.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,8 @@ _SIGHT_S: Final = 3.0
 _LEAST_HASH: Final = 12  # hexadecimal characters of a plan's hash that a button must carry
 
 
-class FrontDesk:
-    """`agents.incidents.requests.Desk` over the store and the engine."""
+class IncidentService:
+    """Over the store and the engine."""
 
     def __init__(self, runtime: Runtime, *, sees: requests.Sees | None = None) -> None:
         """Without `sees` nobody sees anything outside of where they ask."""

@@ -1,4 +1,4 @@
-"""This host: the data folder and its keys, the databases, the engine's slot."""
+"""This host: the data folder and its keys, the databases, the process lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.durable.process_lock import SlotTaken, take_slot
+from agents.durable.process_lock import ProcessLockTaken, take_process_lock
 from bot.damage import damages
 from bot.doctor.finding import Finding, note, ok, problem
 from bot.master_keys import UNFIT, open_master_keys, read_engine_key
@@ -148,12 +148,12 @@ async def check_engine(settings: Settings) -> AsyncIterator[Finding]:
         yield ok(subject, "nothing runs here yet")
         return
     try:
-        slot = await take_slot(settings.engine_url, str(settings.data))
-    except SlotTaken:
+        lock = await take_process_lock(settings.engine_url, str(settings.data))
+    except ProcessLockTaken:
         yield note(subject, "`autoheal serve` is running here")
         return
     except (psycopg.Error, SQLAlchemyError, OSError) as exc:
         yield problem(subject, f"its database cannot be reached ({type(exc).__name__})", "see the database above")
         return
-    await slot.release()
-    yield ok(subject, "the slot is free: `autoheal serve` can start")
+    await lock.release()
+    yield ok(subject, "the process lock is free: `autoheal serve` can start")

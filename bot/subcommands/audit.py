@@ -21,4 +21,4 @@ def run(chosen: argparse.Namespace) -> int:
 
     if chosen.action == "key":
         return asyncio.run(print_public_key())
-    return asyncio.run(verify_audit(tenant=chosen.tenant, anchors=chosen.anchors))
+    return asyncio.run(verify_audit(tenant=chosen.tenant, checkpoints=chosen.anchors))

@@ -39,6 +39,6 @@ def run(chosen: argparse.Namespace) -> int:
         case "rotate-tenant":
             work = key_commands.rotate_tenant(settings, chosen.id, at_once=chosen.at_once)
         case _:
-            work = key_commands.show_ledger(settings, begin_anew=chosen.begin_anew, anchor_anew=chosen.anchor_anew)
+            work = key_commands.show_ledger(settings, begin_anew=chosen.begin_anew, write_mark_anew=chosen.anchor_anew)
     print("\n".join(asyncio.run(work)))
     return 0

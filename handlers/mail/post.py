@@ -41,7 +41,7 @@ class Line(Protocol):
         """Raises MailRefused, MailUnavailable."""
 
 
-class PostOffice:
+class Mailer:
     """One per process; several processes share the work."""
 
     def __init__(

@@ -22,7 +22,8 @@ from agents.reporter import Reporter
 from agents.verdict import Verdict
 from handlers.slack.blocks.card import Card
 from handlers.slack.blocks.outcome import outcome
-from handlers.slack.context import Mouth, SlackClients
+from handlers.slack.context import SlackClients
+from handlers.slack.delivery import Delivery
 from handlers.slack.notices import Notices
 from handlers.slack.visibility import members_alone
 from store import incidents
@@ -123,8 +124,8 @@ class MailedReporter:
 class MailedNotices(Notices):
     """Alerts to the admins, in Slack and by mail."""
 
-    def __init__(self, db: Database, mouth: Mouth) -> None:
-        super().__init__(db, mouth)
+    def __init__(self, db: Database, delivery: Delivery) -> None:
+        super().__init__(db, delivery)
         self._mailed_db = db
 
     async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from agents.alerting.rules import About, Policy, decide, read_policy
-from agents.incidents.requests import Ask, Desk, run_asked_for
+from agents.incidents.requests import Ask, run_asked_for
+from agents.incidents.service import IncidentService
 from agents.language.alerts import identity_of, read_alert
 from agents.permission import Denied, Person
 from agents.webhooks import Severity
@@ -57,12 +58,12 @@ class AlertGroups:
         db: Database,
         delivery: Delivery,
         callers: Callers,
-        desk: Desk,
+        incident_service: IncidentService,
         *,
         notices: TellsAdmins,
         clock: Callable[[], datetime],
     ) -> None:
-        self._db, self._delivery, self._callers, self._desk = db, delivery, callers, desk
+        self._db, self._delivery, self._callers, self._incident_service = db, delivery, callers, incident_service
         self._notices, self._clock = notices, clock
 
     async def settle(self, tenant: TenantId) -> int:
@@ -162,13 +163,13 @@ class AlertGroups:
         if incident is not None and incident.is_open and incident.status != "mitigated":
             return
         person = await self._callers.alert_source(workspace)
-        await investigate_group(self._db, self._desk, person, group)
+        await investigate_group(self._db, self._incident_service, person, group)
 
     async def _end_incident(self, workspace: Workspace, group: StoredGroup) -> None:
-        """The alerts are over, as one that a bot posts may be: the desk says what that means for the incident."""
+        """The alerts are over, as one that a bot posts may be: the incident service says what follows."""
         if group.status == "resolved" and group.incident_id is not None and group.merged_into is None:
             person = await self._callers.alert_source(workspace)
-            await self._desk.alerts_ended(person, group.incident_id)
+            await self._incident_service.alerts_ended(person, group.incident_id)
 
     async def _done(self, tenant: TenantId, group: StoredGroup) -> bool:
         async with self._db.tenant(tenant) as s:
@@ -176,7 +177,9 @@ class AlertGroups:
         return True
 
 
-async def investigate_group(db: Database, desk: Desk, person: Person, group: StoredGroup) -> Denied | None:
+async def investigate_group(
+    db: Database, incident_service: IncidentService, person: Person, group: StoredGroup
+) -> Denied | None:
     """In the group's thread. The same group and recurrence start once."""
     if group.channel_id is None or group.thread_ts is None:
         return Denied("This group of alerts is not shown in a channel.")
@@ -190,7 +193,7 @@ async def investigate_group(db: Database, desk: Desk, person: Person, group: Sto
         source_ts=_turn(group),
         alert=identity_of(read_alert(str(group.facts.get("title") or "")).name, group.service),
     )
-    answer = await desk.investigate(person, ask)
+    answer = await incident_service.investigate(person, ask)
     if isinstance(answer, Denied):
         return answer
     async with db.tenant(tenant) as s:

@@ -19,7 +19,7 @@ from handlers.slack import buttons
 from handlers.slack.context import open_modal
 
 if TYPE_CHECKING:
-    from handlers.slack.context import Office, Reply
+    from handlers.slack.context import HandlerContext, Reply
 
 LINK_PREFIX = "link"
 """Buttons that only open a web page; Slack reports the click, and there is nothing to answer."""
@@ -49,9 +49,9 @@ def read_value(value: str) -> tuple[str, str] | None:
 TOO_LATE: Final = "That took too long for Slack to open the form. Please click again."
 
 
-async def show_form(click: Click, view: dict[str, object], office: Office) -> None:
+async def show_form(click: Click, view: dict[str, object], context: HandlerContext) -> None:
     """Opens a modal, or says that the click is older than Slack allows."""
-    client = await office.clients.client_for(click.person.tenant_id)
+    client = await context.clients.client_for(click.person.tenant_id)
     if not await open_modal(client, click.trigger_id, view):
         await click.reply.privately(TOO_LATE)
 
@@ -62,7 +62,7 @@ class Button:
     name: ClassVar[str]
     permission: ClassVar[Permission]
 
-    async def press(self, click: Click, office: Office) -> None:
+    async def press(self, click: Click, context: HandlerContext) -> None:
         """Do it, and answer somebody. May run again after a crash."""
         raise NotImplementedError
 

@@ -17,7 +17,7 @@ from handlers.slack import commands
 from store.people.users import Role
 
 if TYPE_CHECKING:
-    from handlers.slack.context import Office, Reply
+    from handlers.slack.context import HandlerContext, Reply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Command:
     summary: ClassVar[str]
     permission: ClassVar[Permission]
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         """Do it and answer. May run again after a crash."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What handlers are given: the office they work in, and the way back to the person who asked.
+"""What handlers are given: their context, and the way back to the person who asked.
 
 A refusal, a help text or a status is said privately, so that a channel hears only what concerns everybody. Whatever
 is said aloud goes out under a key, so that handling the same arrival twice says it once.
@@ -18,8 +18,9 @@ from agents.alerting.absorber import Absorber
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Consent
 from agents.connecting.toolbox import ToolboxFor
-from agents.incidents.requests import Desk
+from agents.incidents.service import IncidentService
 from handlers.slack.blocks.message import Message, said
+from handlers.slack.delivery import Delivery
 from handlers.slack.visibility import Visibility
 from store.database.session import Database
 from store.ids import TenantId
@@ -32,30 +33,13 @@ class SlackClients(Protocol):
         """Raises NotFound when the tenant has no working install."""
 
 
-class Mouth(Protocol):
-    """What handlers need of delivery."""
-
-    async def post(
-        self, tenant: TenantId, *, key: str, channel: str, thread_ts: str | None, message: Message
-    ) -> str | None:
-        """Post once per key; the message's ts, or None when Slack refused it."""
-
-    async def ephemeral(
-        self, tenant: TenantId, *, channel: str, user: str, thread_ts: str | None, message: Message
-    ) -> bool:
-        """Show it to one person. False when Slack refused it."""
-
-    async def respond(self, response_url: str, message: Message) -> bool:
-        """Answer a command or click privately by its response address. False when that failed."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Office:
+class HandlerContext:
     """Everything a handler may use; joined once in `bot/assemble.py`."""
 
     db: Database
-    desk: Desk
-    mouth: Mouth
+    incident_service: IncidentService
+    delivery: Delivery
     clients: SlackClients
     toolbox_for: ToolboxFor
     connecting: Connecting
@@ -74,7 +58,7 @@ class Office:
 class Reply:
     """The way back to whoever caused one arrival. `key` is that arrival's inbox id."""
 
-    mouth: Mouth
+    delivery: Delivery
     tenant: TenantId
     key: str
     slack_user_id: str
@@ -91,10 +75,10 @@ class Reply:
         message.
         """
         message = said(answer) if isinstance(answer, str) else answer
-        if self.response_url and await self.mouth.respond(self.response_url, message):
+        if self.response_url and await self.delivery.respond(self.response_url, message):
             return
         if self.channel_id is None or self.is_direct:
-            await self.mouth.post(
+            await self.delivery.post(
                 self.tenant,
                 key=f"reply:{self.key}",
                 channel=self.channel_id or self.slack_user_id,
@@ -102,11 +86,11 @@ class Reply:
                 message=message,
             )
             return
-        shown = await self.mouth.ephemeral(
+        shown = await self.delivery.ephemeral(
             self.tenant, channel=self.channel_id, user=self.slack_user_id, thread_ts=self.thread_ts, message=message
         )
         if not shown:  # not a member of the channel, for example: nobody is left without an answer
-            await self.mouth.post(
+            await self.delivery.post(
                 self.tenant, key=f"reply:{self.key}", channel=self.slack_user_id, thread_ts=None, message=message
             )
 
@@ -115,7 +99,7 @@ class Reply:
         if self.channel_id is None:
             return None
         message = said(answer) if isinstance(answer, str) else answer
-        return await self.mouth.post(
+        return await self.delivery.post(
             self.tenant, key=f"aloud:{self.key}", channel=self.channel_id, thread_ts=thread_ts, message=message
         )
 

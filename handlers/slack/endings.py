@@ -9,7 +9,7 @@ from agents.incidents.requests import Done, NothingToDo
 from agents.permission import Denied, Person
 from handlers.slack.button import Click
 from handlers.slack.command import CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import Ending, Incident, incident, visible_incidents
@@ -18,35 +18,35 @@ WORDS: Final[dict[Ending, str]] = {"resolved": "resolved", "false_alarm": "a fal
 _NUMBER: Final = re.compile(r"#?(\d{1,9})")
 
 
-async def end(person: Person, found: Incident, ending: Ending, office: Office) -> str:
+async def end(person: Person, found: Incident, ending: Ending, context: HandlerContext) -> str:
     """Ends it, and says so."""
-    match await office.desk.end_incident(person, found.id, ending=ending):
+    match await context.incident_service.end_incident(person, found.id, ending=ending):
         case Done():
             return f"#{found.number} is {WORDS[ending]}. If it comes back, it is opened again."
         case NothingToDo(reason=reason) | Denied(reason=reason):
             return reason
 
 
-async def end_by_click(click: Click, ending: Ending, office: Office) -> None:
+async def end_by_click(click: Click, ending: Ending, context: HandlerContext) -> None:
     """The value is the id of an investigation of the incident."""
-    run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
+    run = await read_run(click.person, click.value, context, here=click.reply.channel_id)
     if run is None:
         await click.reply.privately(UNKNOWN)
         return
-    async with office.db.tenant(click.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(click.person.tenant_id, readonly=True) as s:
         found = await incident(s, run.incident_id)
-    await click.reply.privately(await end(click.person, found, ending, office) if found else UNKNOWN)
+    await click.reply.privately(await end(click.person, found, ending, context) if found else UNKNOWN)
 
 
-async def end_by_command(call: CommandCall, ending: Ending, office: Office) -> None:
+async def end_by_command(call: CommandCall, ending: Ending, context: HandlerContext) -> None:
     """By its number, else the only one that is open in this channel."""
     example = f"`/autoheal {ending.replace('_', ' ').replace('resolved', 'resolve')} 12`"
     wanted = _NUMBER.fullmatch(call.rest)
     if call.rest and wanted is None:
         await call.reply.privately(f"Give the number of an incident, for example {example}.")
         return
-    sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    sight = await context.visibility.of_open_incidents(call.person, here=call.channel_id)
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         seen = await visible_incidents(s, sight)
     if wanted is not None:
         chosen = [one for one in seen if one.number == int(wanted[1])]
@@ -56,7 +56,7 @@ async def end_by_command(call: CommandCall, ending: Ending, office: Office) -> N
         numbers = ", ".join(f"#{one.number}" for one in chosen[:10])
         await call.reply.privately(f"Several are open here: {numbers}. Say which, for example {example}.")
     elif chosen:
-        await call.reply.privately(await end(call.person, chosen[0], ending, office))
+        await call.reply.privately(await end(call.person, chosen[0], ending, context))
     elif sight.asked_in_vain:
         await call.reply.privately(ASKED_IN_VAIN)
     else:

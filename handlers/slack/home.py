@@ -21,7 +21,7 @@ from agents.processes.evidence_worker import Overran, WorkerDied
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.home import Home, Integration, home
 from handlers.slack.blocks.message import sections
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store.database.session import TenantSession
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 from store.inbox.deliveries import refused
@@ -35,15 +35,15 @@ _CHECK_PATIENCE_S: Final = 5.0
 _KEPT: Final = timedelta(days=7)
 
 
-async def show_home(person: Person, office: Office) -> None:
+async def show_home(person: Person, context: HandlerContext) -> None:
     """Publish the tab for one person."""
     if isinstance(denied := check(person.role, Permission.READ), Denied):
-        await show_refusal(person.tenant_id, person.slack_user_id, denied, office)
+        await show_refusal(person.tenant_id, person.slack_user_id, denied, context)
         return
     may_connect = not isinstance(check(person.role, Permission.CONNECT), Denied)
-    integrations = await check_all((await office.toolbox_for(person.tenant_id)).connectors)
-    sight = await office.visibility.of_open_incidents(person)
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+    integrations = await check_all((await context.toolbox_for(person.tenant_id)).connectors)
+    sight = await context.visibility.of_open_incidents(person)
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         incidents = await visible_incidents(s, sight)
         approvals = await open_approvals(s, of=[one.id for one in incidents])
         undelivered = await read_undelivered(s, {one.id: one for one in incidents})
@@ -59,10 +59,10 @@ async def show_home(person: Person, office: Office) -> None:
             questions=questions if may_connect else 0,
             undelivered=undelivered,
             asked_in_vain=sight.asked_in_vain,
-            now=office.clock(),
+            now=context.clock(),
         )
     )
-    await _publish(person.tenant_id, person.slack_user_id, view, office)
+    await _publish(person.tenant_id, person.slack_user_id, view, context)
 
 
 async def read_undelivered(s: TenantSession, seen: Mapping[IncidentId, Incident]) -> list[str]:
@@ -84,12 +84,12 @@ async def read_undelivered(s: TenantSession, seen: Mapping[IncidentId, Incident]
     return lines
 
 
-async def show_refusal(tenant: TenantId, slack_user_id: str, denied: Denied, office: Office) -> None:
-    await _publish(tenant, slack_user_id, {"type": "home", "blocks": sections(denied.reason)}, office)
+async def show_refusal(tenant: TenantId, slack_user_id: str, denied: Denied, context: HandlerContext) -> None:
+    await _publish(tenant, slack_user_id, {"type": "home", "blocks": sections(denied.reason)}, context)
 
 
-async def _publish(tenant: TenantId, slack_user_id: str, view: Mapping[str, Any], office: Office) -> None:
-    client = await office.clients.client_for(tenant)
+async def _publish(tenant: TenantId, slack_user_id: str, view: Mapping[str, Any], context: HandlerContext) -> None:
+    client = await context.clients.client_for(tenant)
     await client.views_publish(user_id=slack_user_id, view=dict(view))
 
 

@@ -22,7 +22,7 @@ from agents.permission import Denied, Permission, Person, check
 from agents.webhooks import Part, Status
 from handlers.slack.blocks.message import said
 from handlers.slack.commands.help import help_text
-from handlers.slack.context import Office, Reply, thread_link
+from handlers.slack.context import HandlerContext, Reply, thread_link
 from handlers.slack.endings import end
 from handlers.slack.inbound.arrival import ChannelMessage, Message
 from handlers.slack.inbound.intent import read_intent
@@ -47,58 +47,58 @@ def without_mention(text: str, bot_user_id: str) -> str:
     return _ADDRESS.sub(lambda m: "" if m[0].startswith(f"<@{bot_user_id}") else m[0], text).strip()
 
 
-async def answer_message(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
+async def answer_message(person: Person, message: Message, words: str, reply: Reply, context: HandlerContext) -> None:
     """A mention, a direct message, or a reply in a thread whose channel opted in. `words` are without the mention."""
     match read_intent(words):
         case "help":
             await reply.privately(help_text(person.role))
         case "status":
-            await _tell_status(person, message, reply, office)
+            await _tell_status(person, message, reply, context)
         case "stop":
-            await _stop(person, message, reply, office)
+            await _stop(person, message, reply, context)
         case "resolve":
-            await _end(person, message, "resolved", reply, office)
+            await _end(person, message, "resolved", reply, context)
         case "false_alarm":
-            await _end(person, message, "false_alarm", reply, office)
+            await _end(person, message, "false_alarm", reply, context)
         case "nothing":
             return  # thanks and emoji need no answer
         case "ask":
-            await _ask(person, message, words, reply, office)
+            await _ask(person, message, words, reply, context)
 
 
-async def triage_alert(person: Person, message: ChannelMessage, office: Office) -> None:
+async def triage_alert(person: Person, message: ChannelMessage, context: HandlerContext) -> None:
     """An alert by another bot in a triage channel starts an investigation under it, or joins its incident and is told
     so in its own thread. One that is over mitigates its incident, or ends it where a person closed it.
 
     What is acknowledged, a digest, a sign of life or other news starts nothing. A refusal has no reader.
     """
-    question = await _redacted(person, message.text, office)
-    toolbox = await office.toolbox_for(person.tenant_id)
+    question = await _redacted(person, message.text, context)
+    toolbox = await context.toolbox_for(person.tenant_id)
     alert = read_alert(str(question), toolbox.service_names(), toolbox.spellings())
     if not question.strip():
         return
-    await _keep(person, message, question, "alert", office)
-    group = await _grouped(person, message, question, alert, office)
+    await _keep(person, message, question, "alert", context)
+    group = await _grouped(person, message, question, alert, context)
     ask = replace(_ask_for(message, question), alert=alert.identity)
     if alert.kind == "firing":
-        answer = await office.desk.investigate(person, ask)
+        answer = await context.incident_service.investigate(person, ask)
         if isinstance(answer, Investigating) and group is not None:
-            async with office.db.tenant(person.tenant_id) as s:
+            async with context.db.tenant(person.tenant_id) as s:
                 await note_decision(s, group.id, "investigate")
                 await note_incident(s, group.id, answer.incident_id)
         if isinstance(answer, Investigating) and not _stands_in(answer.channel_id, answer.thread_ts, message):
-            where = await _link_to(person, answer.channel_id, answer.thread_ts, f"#{answer.number}", office)
-            await _under(message, f"This belongs to {where}, which is looked into there.", office, person)
+            where = await _link_to(person, answer.channel_id, answer.thread_ts, f"#{answer.number}", context)
+            await _under(message, f"This belongs to {where}, which is looked into there.", context, person)
     elif alert.kind == "resolved":
-        ended = await office.desk.alert_ended(person, ask, by_person=alert.closed_by_person)
+        ended = await context.incident_service.alert_ended(person, ask, by_person=alert.closed_by_person)
         if ended is not None:
-            await _tell_ended(person, message, ended, office)
+            await _tell_ended(person, message, ended, context)
 
 
-async def _tell_ended(person: Person, message: ChannelMessage, ended: Incident, office: Office) -> None:
+async def _tell_ended(person: Person, message: ChannelMessage, ended: Incident, context: HandlerContext) -> None:
     """In the incident's thread, and in the alert's own where that is another."""
     how = "was closed" if ended.status == "resolved" else "has recovered"
-    await office.mouth.post(
+    await context.delivery.post(
         person.tenant_id,
         key=f"alert_ended:{message.channel_id}:{message.ts}",
         channel=ended.channel_id,
@@ -106,22 +106,22 @@ async def _tell_ended(person: Person, message: ChannelMessage, ended: Incident, 
         message=said(f"The alert {how}: this incident is *{ended.status}*."),
     )
     if not _stands_in(ended.channel_id, ended.thread_ts, message):
-        where = await _link_to(person, ended.channel_id, ended.thread_ts, f"#{ended.number}", office)
-        await _under(message, f"This belongs to {where}, which is {ended.status} now.", office, person)
+        where = await _link_to(person, ended.channel_id, ended.thread_ts, f"#{ended.number}", context)
+        await _under(message, f"This belongs to {where}, which is {ended.status} now.", context, person)
 
 
 def _stands_in(channel_id: str, thread_ts: str, message: Message) -> bool:
     return (channel_id, thread_ts) == (message.channel_id, message.thread)
 
 
-async def _link_to(person: Person, channel_id: str, ts: str, label: str, office: Office) -> str:
-    client = await office.clients.client_for(person.tenant_id)
+async def _link_to(person: Person, channel_id: str, ts: str, label: str, context: HandlerContext) -> str:
+    client = await context.clients.client_for(person.tenant_id)
     return await thread_link(client, channel_id=channel_id, ts=ts, label=label)
 
 
-async def _under(message: Message, words: str, office: Office, person: Person) -> None:
+async def _under(message: Message, words: str, context: HandlerContext, person: Person) -> None:
     """In the thread of the message itself, once."""
-    await office.mouth.post(
+    await context.delivery.post(
         person.tenant_id,
         key=f"joined:{message.channel_id}:{message.ts}",
         channel=message.channel_id,
@@ -131,11 +131,11 @@ async def _under(message: Message, words: str, office: Office, person: Person) -
 
 
 async def _grouped(
-    person: Person, message: ChannelMessage, question: Redacted, alert: Alert, office: Office
+    person: Person, message: ChannelMessage, question: Redacted, alert: Alert, context: HandlerContext
 ) -> StoredGroup | None:
     """An alert that another bot posted goes the way of all; one that begins a group is told under that message."""
     states: dict[str, Status] = {"firing": "firing", "resolved": "resolved", "acknowledged": "acknowledged"}
-    if office.absorber is None or alert.kind not in states:
+    if context.absorber is None or alert.kind not in states:
         return None
     part = Part(
         kind="alert",
@@ -145,39 +145,39 @@ async def _grouped(
         service=alert.service,
         key=f"slack:{message.channel_id}:{alert.identity}:{alert.name}",
     )
-    return await office.absorber.take_part(
+    return await context.absorber.take_part(
         person.tenant_id, "slack", part, channel_id=message.channel_id, thread_ts=message.thread
     )
 
 
-async def thread_is_ours(person: Person, message: Message, office: Office) -> bool:
+async def thread_is_ours(person: Person, message: Message, context: HandlerContext) -> bool:
     """Whether the message stands in a thread of an incident: only there may an opted-in channel be answered unasked."""
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         return await incident_for_thread(s, message.channel_id, message.thread) is not None
 
 
-async def _ask(person: Person, message: Message, words: str, reply: Reply, office: Office) -> None:
-    run = await run_of_thread(person, office, channel_id=message.channel_id, thread_ts=message.thread)
-    text = await _redacted(person, words, office)
+async def _ask(person: Person, message: Message, words: str, reply: Reply, context: HandlerContext) -> None:
+    run = await run_of_thread(person, context, channel_id=message.channel_id, thread_ts=message.thread)
+    text = await _redacted(person, words, context)
     is_own = run is not None and run.id == run_asked_for(person.tenant_id, message.channel_id, message.ts)
     if run is not None and run.status in ("queued", "running") and not is_own:
-        steered = await office.desk.steer(person, run.id, text=text, source_ts=message.ts)
+        steered = await context.incident_service.steer(person, run.id, text=text, source_ts=message.ts)
         if isinstance(steered, Denied):
             await reply.privately(steered.reason)
         if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
-            await _keep(person, message, text, "steering", office)
+            await _keep(person, message, text, "steering", context)
             return
-    if clear := told_in_utc(str(text), office.clock(), person.timezone):
-        text = await _redacted(person, f"{text}\n\n{clear}", office)
-    question = text if run is not None and not is_own else await _with_thread(person, message, text, office)
-    answer = await office.desk.investigate(person, _ask_for(message, question))
+    if clear := told_in_utc(str(text), context.clock(), person.timezone):
+        text = await _redacted(person, f"{text}\n\n{clear}", context)
+    question = text if run is not None and not is_own else await _with_thread(person, message, text, context)
+    answer = await context.incident_service.investigate(person, _ask_for(message, question))
     if isinstance(answer, Denied):
         await reply.privately(answer.reason)
         return
-    await _keep(person, message, text, "mention", office)
+    await _keep(person, message, text, "mention", context)
     if not _stands_in(answer.channel_id, answer.thread_ts, message):
         label = f"in the thread of #{answer.number}"
-        link = await _link_to(person, answer.channel_id, answer.thread_ts, label, office)
+        link = await _link_to(person, answer.channel_id, answer.thread_ts, label, context)
         lead = "I am looking into this already" if answer.joined else "This incident is open, so I look again there"
         await reply.aloud(f"{lead}: follow it {link}.", thread_ts=message.thread)
 
@@ -186,51 +186,51 @@ def _ask_for(message: Message, question: Redacted) -> Ask:
     return Ask(question=question, channel_id=message.channel_id, thread_ts=message.thread, source_ts=message.ts)
 
 
-async def _stop(person: Person, message: Message, reply: Reply, office: Office) -> None:
+async def _stop(person: Person, message: Message, reply: Reply, context: HandlerContext) -> None:
     run: Investigation | None = await run_of_thread(
-        person, office, channel_id=message.channel_id, thread_ts=message.thread
+        person, context, channel_id=message.channel_id, thread_ts=message.thread
     )
     if run is None:
         await reply.privately("Nothing is running in this thread.")
         return
-    match await office.desk.stop(person, run.id):
+    match await context.incident_service.stop(person, run.id):
         case Done():
             await reply.privately("Stopping. What was found so far stays here.")
         case NothingToDo(reason=reason) | Denied(reason=reason):
             await reply.privately(reason)
 
 
-async def _end(person: Person, message: Message, ending: Ending, reply: Reply, office: Office) -> None:
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+async def _end(person: Person, message: Message, ending: Ending, reply: Reply, context: HandlerContext) -> None:
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         found = await incident_for_thread(s, message.channel_id, message.thread)
     if found is None:
         await reply.privately("No incident is handled in this thread. `/autoheal resolve <number>` ends another.")
     else:
-        await reply.privately(await end(person, found, ending, office))
+        await reply.privately(await end(person, found, ending, context))
 
 
-async def _tell_status(person: Person, message: Message, reply: Reply, office: Office) -> None:
+async def _tell_status(person: Person, message: Message, reply: Reply, context: HandlerContext) -> None:
     if isinstance(denied := check(person.role, Permission.READ), Denied):
         await reply.privately(denied.reason)
         return
     sight = Sight(channels=frozenset({message.channel_id}))
     if reply.is_direct:
-        sight = await office.visibility.of_open_incidents(person, here=message.channel_id)
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        sight = await context.visibility.of_open_incidents(person, here=message.channel_id)
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         incident = await incident_for_thread(s, message.channel_id, message.thread)
         incident = incident or next(iter(await visible_incidents(s, sight)), None)
-        view = await read_status(s, incident, office.clock()) if incident else None
+        view = await read_status(s, incident, context.clock()) if incident else None
     if view is not None:
         await reply.privately(summary(view))
     else:
         await reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open here.")
 
 
-async def _with_thread(person: Person, message: Message, text: Redacted, office: Office) -> Redacted:
+async def _with_thread(person: Person, message: Message, text: Redacted, context: HandlerContext) -> Redacted:
     """A mention under other messages is about them, often an alert without any `text` and what people said of it."""
     if message.thread_ts in (None, message.ts):
         return text
-    client = await office.clients.client_for(person.tenant_id)
+    client = await context.clients.client_for(person.tenant_id)
     try:
         async with asyncio.timeout(_THREAD_PATIENCE_S):
             answer = await client.conversations_replies(channel=message.channel_id, ts=message.thread, limit=_MOST_READ)
@@ -245,7 +245,7 @@ async def _with_thread(person: Person, message: Message, text: Redacted, office:
     while sum(map(len, later)) > _MOST_OF_THREAD:
         later.pop(0)
     parts += [f"Then it was said there: {words}" for words in later]
-    return await _redacted(person, "\n\n".join(parts), office)
+    return await _redacted(person, "\n\n".join(parts), context)
 
 
 def _read(message: dict[str, Any]) -> str:
@@ -257,14 +257,14 @@ def _read(message: dict[str, Any]) -> str:
     )
 
 
-async def _redacted(person: Person, text: str, office: Office) -> Redacted:
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+async def _redacted(person: Person, text: str, context: HandlerContext) -> Redacted:
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         return s.redactor.redact(text)
 
 
-async def _keep(person: Person, message: Message, text: Redacted, kind: str, office: Office) -> None:
+async def _keep(person: Person, message: Message, text: Redacted, kind: str, context: HandlerContext) -> None:
     """Into the conversation's history, once per message."""
-    async with office.db.tenant(person.tenant_id) as s:
+    async with context.db.tenant(person.tenant_id) as s:
         thread = await conversation(s, channel_id=message.channel_id, thread_ts=message.thread)
         if thread is not None:
             await record_chat(

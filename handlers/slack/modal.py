@@ -21,7 +21,7 @@ from handlers.slack import modals
 from store.secrets.redaction import Secret
 
 if TYPE_CHECKING:
-    from handlers.slack.context import Office, Reply
+    from handlers.slack.context import HandlerContext, Reply
 
 
 class Metadata(BaseModel):
@@ -66,7 +66,7 @@ class Modal:
             "blocks": list(blocks),
         }
 
-    async def submit(self, submission: Submission, office: Office) -> None:
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
         """Do it, and answer somebody. May run again after a crash."""
         raise NotImplementedError
 

@@ -4,7 +4,7 @@ Each goes out under a key, so that saying it again says it once.
 """
 
 from handlers.slack.blocks.message import said
-from handlers.slack.context import Mouth
+from handlers.slack.delivery import Delivery
 from store.database.session import Database
 from store.ids import TenantId
 from store.people import users
@@ -13,16 +13,16 @@ from store.people import users
 class Notices:
     """Implements `store.upkeep.watch.TellsAdmins` and `store.upkeep.audit_heads.PostsHeads`."""
 
-    def __init__(self, db: Database, mouth: Mouth) -> None:
+    def __init__(self, db: Database, delivery: Delivery) -> None:
         self._db = db
-        self._mouth = mouth
+        self._delivery = delivery
 
     async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool:
         """A direct message to each admin who is in Slack. False when one of them could not be told."""
         async with self._db.tenant(tenant, readonly=True) as s:
             found = await users.admins(s)
         told = [
-            await self._mouth.post(
+            await self._delivery.post(
                 tenant, key=f"{key}:{admin.id}", channel=admin.slack_user_id, thread_ts=None, message=said(text)
             )
             for admin in found
@@ -31,4 +31,4 @@ class Notices:
         return None not in told
 
     async def post_head(self, tenant: TenantId, *, key: str, channel: str, text: str) -> None:
-        await self._mouth.post(tenant, key=key, channel=channel, thread_ts=None, message=said(text))
+        await self._delivery.post(tenant, key=key, channel=channel, thread_ts=None, message=said(text))

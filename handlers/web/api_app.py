@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agents.permission import Permission
 from handlers.web.api_guard import guarded, say
-from handlers.web.api_resource import PUBLIC, ApiOffice, Operation, Problem, Resource, discover_resources
+from handlers.web.api_resource import PUBLIC, ApiContext, Operation, Problem, Resource, discover_resources
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -49,7 +49,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def build_api(office: ApiOffice) -> ASGIApp:
+def build_api(context: ApiContext) -> ASGIApp:
     """Mount it at `/api`."""
     app = FastAPI(
         title="Autoheal",
@@ -60,11 +60,11 @@ def build_api(office: ApiOffice) -> ASGIApp:
         swagger_ui_oauth2_redirect_url=None,
         exception_handlers={HTTPException: _refuse},
     )
-    app.state.office = office
+    app.state.context = context
     for resource in discover_resources().values():
         for operation in resource.operations:
             _register(app, resource, operation)
-    is_https = office.public_url is not None and office.public_url.startswith("https://")
+    is_https = context.public_url is not None and context.public_url.startswith("https://")
     return SecurityHeaders(app, _HEADERS | ({"Strict-Transport-Security": HSTS} if is_https else {}))
 
 

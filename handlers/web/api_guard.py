@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from agents.failure import log_failure
 from agents.permission import Denied, Permission, check
-from handlers.web.api_resource import PUBLIC, ApiCall, ApiOffice, Missing, Operation, Problem
+from handlers.web.api_resource import PUBLIC, ApiCall, ApiContext, Missing, Operation, Problem
 from handlers.web.credential import COOKIE, Bearer, by_cookie, by_token
 from store import audit
 from store.database.session import Database
@@ -106,20 +106,20 @@ async def _admit(request: Request, operation: Operation) -> None:
     """Leaves the call in the request's state, or raises Problem. The body is here already: whoever holds it back could
     else act with rights that were taken meanwhile.
     """
-    office: ApiOffice = request.app.state.office
+    context: ApiContext = request.app.state.context
     origin = Origin(ip=request.client.host if request.client else "", user_agent=request.headers.get("user-agent", ""))
     if operation.access == PUBLIC:
-        if operation.method not in _READING and _is_foreign(request, office.public_url):
+        if operation.method not in _READING and _is_foreign(request, context.public_url):
             raise _FOREIGN_PAGE
         request.state.call = ApiCall(origin=origin)
         return
-    bearer = await _bearer(request, office.db)
+    bearer = await _bearer(request, context.db)
     if bearer is None:
         raise _UNKNOWN_CALLER
     request.state.call = ApiCall(
         origin=origin, caller=bearer.person, session_id=bearer.session_id, token_id=bearer.token_id
     )
-    if bearer.session_id and operation.method not in _READING and not _is_own(request, office.public_url):
+    if bearer.session_id and operation.method not in _READING and not _is_own(request, context.public_url):
         raise _FOREIGN_PAGE
     if isinstance(denied := check(bearer.person.role, Permission(operation.access)), Denied):
         await _record_refusal(request, operation, "role")
@@ -188,8 +188,8 @@ async def _record_refusal(request: Request, operation: Operation, reason: str) -
     call: ApiCall = request.state.call
     if call.caller is None:
         return
-    office: ApiOffice = request.app.state.office
-    async with office.db.tenant(call.caller.tenant_id) as s:
+    context: ApiContext = request.app.state.context
+    async with context.db.tenant(call.caller.tenant_id) as s:
         await audit.record(
             s,
             actor=audit.Actor(type="user", id=call.caller.user_id),

@@ -32,7 +32,7 @@ PUBLIC: Final = "public"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiOffice:
+class ApiContext:
     """Everything a resource may use; joined once in `bot/assemble.py`. `public_url` has no slash at its end."""
 
     db: Database
@@ -141,10 +141,10 @@ def _call(request: Request) -> ApiCall:
     return call
 
 
-def _office(request: Request) -> ApiOffice:
-    office: ApiOffice = request.app.state.office
-    return office
+def _context(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
 
 
 Call = Annotated[ApiCall, Depends(_call)]
-Office = Annotated[ApiOffice, Depends(_office)]
+Context = Annotated[ApiContext, Depends(_context)]

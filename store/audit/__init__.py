@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from store.audit.signed_checkpoints import Anchor, contradictions
+from store.audit.signed_checkpoints import SignedCheckpoint, contradictions
 from store.audit.vocabulary import check_action
 from store.database.schema import AuditRow, TenantHeadRow
 from store.database.session import TenantSession
@@ -53,7 +53,7 @@ class AuditEntry:
 class ChainReport:
     """`problem` says in one sentence what is wrong with the first bad entry, `at_sequence` which one it is.
 
-    `anchored`: against how many signed heads the chain was held.
+    `held_against`: against how many signed heads the chain was held.
     """
 
     ok: bool
@@ -61,7 +61,7 @@ class ChainReport:
     head: str
     problem: str | None = None
     at_sequence: int | None = None
-    anchored: int = 0
+    held_against: int = 0
 
 
 async def record(
@@ -104,17 +104,17 @@ async def recent(
     return [_entry(s, row) for row in reversed(await s.all(newest)) if row.at >= since]
 
 
-async def verify(s: TenantSession, *, anchors: Sequence[Anchor] = ()) -> ChainReport:
+async def verify(s: TenantSession, *, checkpoints: Sequence[SignedCheckpoint] = ()) -> ChainReport:
     """Recomputes the whole chain. By itself it finds edits, gaps, reorders, entries of others, and a head that does not
-    fit. A chain that was cut off together with its head, or rewritten, shows only against `anchors`: signed heads of
-    this tenant, whose signatures the caller has checked.
+    fit. A chain that was cut off together with its head, or rewritten, shows only against `checkpoints`: signed heads
+    of this tenant, whose signatures the caller has checked.
     """
     head = await s.one(TenantHeadRow, TenantHeadRow.id == s.tenant_id)
     if head is None:
         return ChainReport(ok=False, length=0, head=EMPTY_CHAIN.hex(), problem="the head is missing", at_sequence=1)
-    chain = _Chain(head, anchors)
+    chain = _Chain(head, checkpoints)
     try:
-        chain.begin(anchors)
+        chain.begin(checkpoints)
         while rows := await s.all(
             select(AuditRow).where(AuditRow.sequence > chain.length).order_by(AuditRow.sequence).limit(_PAGE)
         ):
@@ -135,17 +135,21 @@ class _Broken(Exception):
 class _Chain:
     """How far the chain was followed. Each method raises _Broken at the first thing that is wrong."""
 
-    def __init__(self, head: TenantHeadRow, anchors: Sequence[Anchor]) -> None:
+    def __init__(self, head: TenantHeadRow, checkpoints: Sequence[SignedCheckpoint]) -> None:
         self.previous = head.audit_base_hash or EMPTY_CHAIN
         self.length = head.audit_base_sequence
-        self._signed = {anchor.sequence: anchor for anchor in anchors if anchor.sequence >= self.length}
+        self._signed = {
+            checkpoint.sequence: checkpoint for checkpoint in checkpoints if checkpoint.sequence >= self.length
+        }
 
-    def begin(self, anchors: Sequence[Anchor]) -> None:
-        for other in contradictions(anchors):
+    def begin(self, checkpoints: Sequence[SignedCheckpoint]) -> None:
+        for other in contradictions(checkpoints):
             twice = f"the chain was rewritten: entry {other.sequence} was signed with two different hashes"
             raise _Broken(twice, other.sequence)
         base = ("base", self.length, self.previous.hex())
-        if self.length and base not in [(anchor.kind, anchor.sequence, anchor.hash) for anchor in anchors]:
+        if self.length and base not in [
+            (checkpoint.kind, checkpoint.sequence, checkpoint.hash) for checkpoint in checkpoints
+        ]:
             raise _Broken(f"entries 1 to {self.length} were removed, and no signed note says so", 1)
 
     def follow(self, row: AuditRow) -> None:
@@ -175,7 +179,7 @@ class _Chain:
             head=self.previous.hex(),
             problem=problem,
             at_sequence=at_sequence,
-            anchored=len(self._signed),
+            held_against=len(self._signed),
         )
 
 

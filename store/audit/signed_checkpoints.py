@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from store.errors import CorruptAnchors
+from store.errors import CorruptCheckpoints
 from store.ids import TenantId
 
 _TAG: Final = b"AHANCHOR1"
@@ -29,7 +29,7 @@ Kind = Literal["head", "base"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anchor:
+class SignedCheckpoint:
     """The hash of a tenant's entry `sequence` at that time. `signature` is base64."""
 
     tenant_id: TenantId
@@ -65,20 +65,24 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         return self._key.sign(message)
 
-    def anchor(self, tenant_id: TenantId, sequence: int, digest: bytes, at: datetime, kind: Kind = "head") -> Anchor:
-        unsigned = Anchor(tenant_id=tenant_id, sequence=sequence, hash=digest.hex(), at=at.isoformat(), kind=kind)
+    def checkpoint(
+        self, tenant_id: TenantId, sequence: int, digest: bytes, at: datetime, kind: Kind = "head"
+    ) -> SignedCheckpoint:
+        unsigned = SignedCheckpoint(
+            tenant_id=tenant_id, sequence=sequence, hash=digest.hex(), at=at.isoformat(), kind=kind
+        )
         return replace(unsigned, signature=base64.b64encode(self.sign(unsigned.message)).decode())
 
 
-class AnchorFile:
+class CheckpointFile:
     """Blocks on the disk for a moment; call it off the loop."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, anchors: Iterable[Anchor]) -> None:
+    def append(self, checkpoints: Iterable[SignedCheckpoint]) -> None:
         """On disk when it returns. A line that a crash cut off is closed first, so that it spoils no other."""
-        lines = b"".join(_canonical(asdict(anchor)) + b"\n" for anchor in anchors)
+        lines = b"".join(_canonical(asdict(checkpoint)) + b"\n" for checkpoint in checkpoints)
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -89,8 +93,8 @@ class AnchorFile:
         finally:
             os.close(descriptor)
 
-    def read(self) -> list[Anchor]:
-        """In the order in which they were made; empty where there is no file. Raises CorruptAnchors.
+    def read(self) -> list[SignedCheckpoint]:
+        """In the order in which they were made; empty where there is no file. Raises CorruptCheckpoints.
 
         A line that a crash cut off is passed over: it says nothing, and the next head says more.
         """
@@ -98,67 +102,69 @@ class AnchorFile:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        return [anchor for number, line in enumerate(lines, 1) if (anchor := self._parse(number, line)) is not None]
+        return [
+            checkpoint for number, line in enumerate(lines, 1) if (checkpoint := self._parse(number, line)) is not None
+        ]
 
-    def _parse(self, number: int, line: bytes) -> Anchor | None:
+    def _parse(self, number: int, line: bytes) -> SignedCheckpoint | None:
         if not line.endswith(b"}"):
             return None
         try:
-            return _anchor(json.loads(line))
+            return _checkpoint(json.loads(line))
         except (ValueError, TypeError) as exc:
-            raise CorruptAnchors(f"line {number} of {self.path} is not a signed head: it was changed") from exc
+            raise CorruptCheckpoints(f"line {number} of {self.path} is not a signed head: it was changed") from exc
 
 
-def forged(anchors: Sequence[Anchor], public_pem: bytes) -> list[Anchor]:
-    """Those that the key did not sign. Raises CorruptAnchors for what is not an Ed25519 public key."""
+def forged(checkpoints: Sequence[SignedCheckpoint], public_pem: bytes) -> list[SignedCheckpoint]:
+    """Those that the key did not sign. Raises CorruptCheckpoints for what is not an Ed25519 public key."""
     try:
         key = load_pem_public_key(public_pem)
     except ValueError as exc:
-        raise CorruptAnchors("this is not a public key in PEM: `autoheal audit key` prints it") from exc
+        raise CorruptCheckpoints("this is not a public key in PEM: `autoheal audit key` prints it") from exc
     if not isinstance(key, Ed25519PublicKey):
-        raise CorruptAnchors("this is not an Ed25519 public key: `autoheal audit key` prints it")
-    return [anchor for anchor in anchors if not _signed_by(key, anchor)]
+        raise CorruptCheckpoints("this is not an Ed25519 public key: `autoheal audit key` prints it")
+    return [checkpoint for checkpoint in checkpoints if not _signed_by(key, checkpoint)]
 
 
-def contradictions(anchors: Sequence[Anchor]) -> list[Anchor]:
+def contradictions(checkpoints: Sequence[SignedCheckpoint]) -> list[SignedCheckpoint]:
     """Those that sign another hash than an earlier line, for the same entry. Of one history there are none, whatever
     was lost or copied.
     """
     first: dict[tuple[TenantId, int], str] = {}
     return [
-        anchor
-        for anchor in anchors
-        if first.setdefault((anchor.tenant_id, anchor.sequence), anchor.hash) != anchor.hash
+        checkpoint
+        for checkpoint in checkpoints
+        if first.setdefault((checkpoint.tenant_id, checkpoint.sequence), checkpoint.hash) != checkpoint.hash
     ]
 
 
-def newest(anchors: Sequence[Anchor]) -> dict[TenantId, Anchor]:
+def newest(checkpoints: Sequence[SignedCheckpoint]) -> dict[TenantId, SignedCheckpoint]:
     """Of each tenant the one of the highest sequence, wherever it stands: lines may have been copied to the end."""
-    found: dict[TenantId, Anchor] = {}
-    for anchor in anchors:
-        known = found.get(anchor.tenant_id)
-        if known is None or anchor.sequence > known.sequence:
-            found[anchor.tenant_id] = anchor
+    found: dict[TenantId, SignedCheckpoint] = {}
+    for checkpoint in checkpoints:
+        known = found.get(checkpoint.tenant_id)
+        if known is None or checkpoint.sequence > known.sequence:
+            found[checkpoint.tenant_id] = checkpoint
     return found
 
 
-def _signed_by(key: Ed25519PublicKey, anchor: Anchor) -> bool:
+def _signed_by(key: Ed25519PublicKey, checkpoint: SignedCheckpoint) -> bool:
     try:
-        key.verify(base64.b64decode(anchor.signature), anchor.message)
+        key.verify(base64.b64decode(checkpoint.signature), checkpoint.message)
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
-def _anchor(line: dict[str, Any]) -> Anchor:
-    anchor = Anchor(**line)
-    if not isinstance(anchor.tenant_id, str) or not isinstance(anchor.signature, str):
+def _checkpoint(line: dict[str, Any]) -> SignedCheckpoint:
+    checkpoint = SignedCheckpoint(**line)
+    if not isinstance(checkpoint.tenant_id, str) or not isinstance(checkpoint.signature, str):
         raise TypeError("not a signed head")
-    bytes.fromhex(anchor.hash)
-    datetime.fromisoformat(anchor.at)
-    if anchor.kind not in get_args(Kind) or not isinstance(anchor.sequence, int):
+    bytes.fromhex(checkpoint.hash)
+    datetime.fromisoformat(checkpoint.at)
+    if checkpoint.kind not in get_args(Kind) or not isinstance(checkpoint.sequence, int):
         raise ValueError("unknown kind")
-    return anchor
+    return checkpoint
 
 
 def _canonical(value: dict[str, Any]) -> bytes:

@@ -122,7 +122,7 @@ class Keyring:
             ledger = await self._read_ledger()
             gone = 0
             if ledger is not None:
-                await self._anchor(ledger)
+                await self._write_mark(ledger)
                 gone = await self._apply(ledger, frozenset(ledger.tenants))
             self._admitted = True
             return gone
@@ -144,10 +144,10 @@ class Keyring:
         async with AsyncSession(self._engine) as session, session.begin():
             await session.execute(delete(ShredMarkRow))
             await _set_mark(session, begun.mark)
-        await self._anchor(begun, anew=True)
+        await self._write_mark(begun, anew=True)
         return begun
 
-    async def anchor_anew(self) -> Ledger:
+    async def write_mark_anew(self) -> Ledger:
         """After the mark that is kept elsewhere was lost for good: it is written from the ledger that is here. An
         operator's decision, never taken here. Where no place is named for one, none is kept from now on. Raises
         NoShredLedger where the ledger is not the one that the keyring knows, or a mark is there.
@@ -164,14 +164,14 @@ class Keyring:
             raise NoShredLedger(f"the shred ledger {self._ledger.path} is missing: there is nothing to write of")
         async with AsyncSession(self._engine) as session, session.begin():
             await session.execute(delete(ShredMarkRow).where(ShredMarkRow.id == _ELSEWHERE))
-        await self._anchor(found, anew=True)
+        await self._write_mark(found, anew=True)
         return found
 
-    async def _anchor(self, ledger: Ledger, *, anew: bool = False) -> None:
+    async def _write_mark(self, ledger: Ledger, *, anew: bool = False) -> None:
         """The mark elsewhere, then a row that says that there is one."""
         if self._ledger is None or self._ledger.mark_path is None:
             return
-        await asyncio.to_thread(self._ledger.anchor, ledger, anew=anew)
+        await asyncio.to_thread(self._ledger.write_mark, ledger, anew=anew)
         async with AsyncSession(self._engine) as session:
             known = await _mark(session, row=_ELSEWHERE)
         if known is None or known.length < ledger.mark.length:
@@ -194,14 +194,14 @@ class Keyring:
         at = self._clock()
         entries = [Shredded(tenant_id=tenant_id, dek_id=dek_id, shredded_at=at) for dek_id in named]
         ledger = await asyncio.to_thread(self._ledger.append, entries, known=known)
-        await self._anchor(ledger)
+        await self._write_mark(ledger)
         gone = await self._apply(ledger, frozenset({str(tenant_id)} if named else ()))
         self.forget(tenant_id)
         return gone
 
     async def _read_ledger(self) -> Ledger | None:
         async with AsyncSession(self._engine) as session:
-            known, anchored = await _mark(session), await _mark(session, row=_ELSEWHERE)
+            known, marked = await _mark(session), await _mark(session, row=_ELSEWHERE)
         if self._ledger is None:
             if known is not None:
                 raise NoShredLedger(
@@ -210,7 +210,7 @@ class Keyring:
                 )
             return None
         found = await asyncio.to_thread(self._ledger.read)
-        await asyncio.to_thread(self._ledger.check, found, known, anchored=anchored is not None)
+        await asyncio.to_thread(self._ledger.check, found, known, marked=marked is not None)
         return found or await asyncio.to_thread(self._ledger.begin, self._clock())
 
     async def _apply(self, ledger: Ledger, tenants: frozenset[str]) -> int:

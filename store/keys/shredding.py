@@ -117,24 +117,24 @@ class ShredLedger:
             self._keep_elsewhere(grown)
         return grown
 
-    def anchor(self, ledger: Ledger, *, anew: bool = False) -> None:
+    def write_mark(self, ledger: Ledger, *, anew: bool = False) -> None:
         """Keeps the mark elsewhere, where a place is named; `anew` also where it goes backwards."""
         with self._locked():
             self._keep_elsewhere(ledger, anew=anew)
 
-    def check(self, ledger: Ledger | None, known: Mark | None, *, anchored: bool = False) -> None:
+    def check(self, ledger: Ledger | None, known: Mark | None, *, marked: bool = False) -> None:
         """Raises NoShredLedger unless this is the ledger that the keyring knows and the mark elsewhere names, or a
-        longer one. `anchored`: there is such a mark, so one that is missing was lost.
+        longer one. `marked`: there is such a mark, so one that is missing was lost.
         """
         self._check(ledger, known, "this keyring has seen")
-        if anchored and self.mark_path is None:
+        if marked and self.mark_path is None:
             raise NoShredLedger(
                 "no mark, no start: the high-water mark of this keyring's shred ledger is kept in a file elsewhere, "
                 "but none is configured here: set AUTOHEAL_SHRED_MARK to it, or run `autoheal keys shred-ledger "
                 "--anchor-anew` once without it to keep none from now on. Nothing was loaded or changed"
             )
         elsewhere = self._elsewhere()
-        if elsewhere is None and anchored:
+        if elsewhere is None and marked:
             raise NoShredLedger(
                 f"no mark, no start: {self.mark_path}, the high-water mark of the shred ledger, is missing, and it was "
                 "there before. Mount its disk or put its newest copy there; if it is lost for good and "

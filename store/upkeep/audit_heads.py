@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from sqlalchemy import select
 
 from store import audit
-from store.audit.signed_checkpoints import Anchor, AnchorFile, Signer, contradictions, forged, newest
+from store.audit.signed_checkpoints import CheckpointFile, SignedCheckpoint, Signer, contradictions, forged, newest
 from store.database.schema import TenantHeadRow
 from store.database.session import Database
 from store.errors import StoreError, UnknownTenant
@@ -54,52 +54,52 @@ class PostsHeads(Protocol):
         """Once per key, however often it is called."""
 
 
-class Anchoring:
+class AuditCheckpoints:
     """Signs heads that moved and appends them to the file. One a process."""
 
-    def __init__(self, db: Database, signer: Signer, file: AnchorFile) -> None:
+    def __init__(self, db: Database, signer: Signer, file: CheckpointFile) -> None:
         self._db = db
         self.signer = signer
         self.file = file
-        self.latest: dict[TenantId, Anchor] = {}
+        self.latest: dict[TenantId, SignedCheckpoint] = {}
         self._was_read = False
         self._posted: dict[TenantId, date] = {}
 
-    async def anchor(self) -> list[Anchor]:
+    async def sign(self) -> list[SignedCheckpoint]:
         """The heads that were signed now. A head that does not continue the signed one is reported, not signed."""
         if not self._was_read:
             ours, _ = await self.signed()
             self.latest, self._was_read = newest(ours), True
         at = self._db.now()
         moved = [
-            self.signer.anchor(head.tenant_id, head.sequence, head.hash, at)
+            self.signer.checkpoint(head.tenant_id, head.sequence, head.hash, at)
             for head in await heads(self._db)
             if self._moved(head)
         ]
         if moved:
             await asyncio.to_thread(self.file.append, moved)
-            self.latest |= {anchor.tenant_id: anchor for anchor in moved}
+            self.latest |= {checkpoint.tenant_id: checkpoint for checkpoint in moved}
         return moved
 
-    async def signed(self) -> tuple[list[Anchor], frozenset[TenantId]]:
-        """The file's lines that we signed, and the tenants of which there are others too. Raises CorruptAnchors.
+    async def signed(self) -> tuple[list[SignedCheckpoint], frozenset[TenantId]]:
+        """The file's lines that we signed, and the tenants of which there are others too. Raises CorruptCheckpoints.
 
         Who can write to the file may forge, copy and mix lines: one counts by its signature, never by its place.
         """
         lines = await asyncio.to_thread(self.file.read)
         foreign = frozenset(await asyncio.to_thread(forged, lines, self.signer.public_pem))
-        ours = [anchor for anchor in lines if anchor not in foreign]
-        suspects = frozenset(anchor.tenant_id for anchor in foreign)
+        ours = [checkpoint for checkpoint in lines if checkpoint not in foreign]
+        suspects = frozenset(checkpoint.tenant_id for checkpoint in foreign)
         for tenant_id in suspects:
             _log.error("action=audit.head.forged tenant=%s: run `autoheal audit verify`", tenant_id)
-        for tenant_id in {anchor.tenant_id for anchor in contradictions(ours)}:
+        for tenant_id in {checkpoint.tenant_id for checkpoint in contradictions(ours)}:
             _log.error("action=audit.head.contradicted tenant=%s: run `autoheal audit verify`", tenant_id)
         return ours, suspects
 
     async def post(self, posts: PostsHeads) -> int:
         """Posts the newest signed head of each tenant that named a channel for it, once a day. Returns how many."""
         today, posted = self._db.now().date(), 0
-        for tenant_id, anchor in list(self.latest.items()):
+        for tenant_id, last in list(self.latest.items()):
             if self._posted.get(tenant_id) == today:
                 continue
             try:
@@ -109,7 +109,7 @@ class Anchoring:
                 _log.info("action=audit.head.not_posted tenant=%s kind=%s", tenant_id, type(exc).__name__)
                 channel = None
             if channel is not None:
-                head = f"entry {anchor.sequence}, hash `{anchor.hash}`, signed at {anchor.at}: `{anchor.signature}`"
+                head = f"entry {last.sequence}, hash `{last.hash}`, signed at {last.at}: `{last.signature}`"
                 await posts.post_head(tenant_id, key=f"audit-head:{today}", channel=channel, text=f"Audit log: {head}")
                 posted += 1
             self._posted[tenant_id] = today
@@ -126,21 +126,21 @@ class Anchoring:
 
 async def verify_chains(
     db: Database,
-    anchors: Sequence[Anchor],
+    checkpoints: Sequence[SignedCheckpoint],
     public_pem: bytes,
     *,
     only: TenantId | None = None,
     shredded: Collection[str] = (),
 ) -> list[Finding]:
-    """One finding a tenant, of all that are in the database or in the anchors. `shredded`: tenants in the ledger of
-    destroyed keys; those that have no key left are not expected. Raises CorruptAnchors.
+    """One finding a tenant, of all that are in the database or in the checkpoints. `shredded`: tenants in the ledger of
+    destroyed keys; those that have no key left are not expected. Raises CorruptCheckpoints.
     """
-    unsigned = {anchor.tenant_id for anchor in forged(anchors, public_pem)}
+    unsigned = {checkpoint.tenant_id for checkpoint in forged(checkpoints, public_pem)}
     present = {head.tenant_id for head in await heads(db)}
-    tenants = sorted(present | {anchor.tenant_id for anchor in anchors}) if only is None else [only]
+    tenants = sorted(present | {checkpoint.tenant_id for checkpoint in checkpoints}) if only is None else [only]
     findings = []
     for tenant_id in tenants:
-        own = [anchor for anchor in anchors if anchor.tenant_id == tenant_id]
+        own = [checkpoint for checkpoint in checkpoints if checkpoint.tenant_id == tenant_id]
         if tenant_id in unsigned:
             findings.append(_bad(tenant_id, "a signed head was forged or changed: its signature is not ours"))
         elif tenant_id in shredded and not await _has_keys(db, tenant_id):
@@ -160,15 +160,19 @@ async def _has_keys(db: Database, tenant_id: TenantId) -> bool:
     return True
 
 
-async def _verify(db: Database, tenant_id: TenantId, anchors: Sequence[Anchor]) -> Finding:
+async def _verify(db: Database, tenant_id: TenantId, checkpoints: Sequence[SignedCheckpoint]) -> Finding:
     try:
         async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
-            report = await audit.verify(s, anchors=anchors)
+            report = await audit.verify(s, checkpoints=checkpoints)
     except UnknownTenant:
         return _bad(tenant_id, "there is no such tenant, or its keys are missing")
     if report.problem is not None:
         return _bad(tenant_id, report.problem)
-    held = f"held against {report.anchored} signed heads" if report.anchored else "no signed head to hold it against"
+    held = (
+        f"held against {report.held_against} signed heads"
+        if report.held_against
+        else "no signed head to hold it against"
+    )
     return Finding(tenant_id=tenant_id, ok=True, sentence=f"{report.length} entries, unbroken; {held}")
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from store import audit
 from store.audit.event_days import DAYS_AHEAD, EventDays
 from store.audit.event_relay import relay
-from store.audit.signed_checkpoints import Anchor
+from store.audit.signed_checkpoints import SignedCheckpoint
 from store.database.schema import AuditRow, InboxRow, TenantHeadRow
 from store.database.session import Database
 from store.database.walls.acting import owning
@@ -26,7 +26,7 @@ from store.errors import StoreError, UnknownTenant
 from store.ids import TenantId
 from store.incidents import alerts
 from store.tenancy.tenants import list_tenants
-from store.upkeep.audit_heads import Anchoring, heads
+from store.upkeep.audit_heads import AuditCheckpoints, heads
 
 _log: Final = logging.getLogger(__name__)
 _ENDED: Final = ("done", "failed")
@@ -90,37 +90,37 @@ class AuditRetention:
 
     db: Database
     owner: AsyncEngine
-    anchoring: Anchoring
+    checkpoints: AuditCheckpoints
 
     async def prune(self, kept: timedelta) -> int:
         """Returns of how many tenants something was removed. A chain that does not verify is left as it is, for
         whoever has to find out why.
         """
-        anchors, suspects = await self.anchoring.signed()
+        checkpoints, suspects = await self.checkpoints.signed()
         pruned = 0
         for head in await heads(self.db):
             if head.tenant_id in suspects:
                 _log.error("action=audit.not_pruned tenant=%s problem=a signed head was forged", head.tenant_id)
                 continue
             try:
-                own = [anchor for anchor in anchors if anchor.tenant_id == head.tenant_id]
+                own = [checkpoint for checkpoint in checkpoints if checkpoint.tenant_id == head.tenant_id]
                 pruned += await self._prune(head.tenant_id, self.db.now() - kept, own)
             except StoreError as exc:
                 _log.warning("action=audit.not_pruned tenant=%s kind=%s", head.tenant_id, type(exc).__name__)
         return pruned
 
-    async def _prune(self, tenant_id: TenantId, before: datetime, anchors: Sequence[Anchor]) -> bool:
+    async def _prune(self, tenant_id: TenantId, before: datetime, checkpoints: Sequence[SignedCheckpoint]) -> bool:
         async with self.db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
             old = select(AuditRow).where(AuditRow.at < before).order_by(AuditRow.sequence.desc()).limit(1)
             last = next(iter(await s.all(old)), None)
             if last is None:
                 return False
-            report = await audit.verify(s, anchors=anchors)
+            report = await audit.verify(s, checkpoints=checkpoints)
             if not report.ok:
                 _log.error("action=audit.not_pruned tenant=%s problem=%s", tenant_id, report.problem)
                 return False
-        note = self.anchoring.signer.anchor(tenant_id, last.sequence, last.hash, self.db.now(), "base")
-        await asyncio.to_thread(self.anchoring.file.append, [note])
+        note = self.checkpoints.signer.checkpoint(tenant_id, last.sequence, last.hash, self.db.now(), "base")
+        await asyncio.to_thread(self.checkpoints.file.append, [note])
         async with owning(self.owner, erasing=True).begin() as connection:
             await connection.execute(
                 delete(AuditRow).where(AuditRow.tenant_id == tenant_id, AuditRow.sequence <= last.sequence)

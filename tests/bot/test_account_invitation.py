@@ -14,7 +14,7 @@ from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
 from bot.cli import main
 from handlers.web.api_app import build_api
-from handlers.web.api_resource import ApiOffice
+from handlers.web.api_resource import ApiContext
 from store import audit
 from store.database.migrations import migrate, migrate_keyring
 from store.database.session import Database
@@ -65,7 +65,7 @@ async def _accept(data: Path, token: str) -> list[int]:
     settings = Settings(data=data)
     keys: AccountKeys = await open_account_keys(settings, MasterKeys(LocalFileKeys(data / "master.key")))
     passwords = Passwords(keys.pepper, cost=4)
-    office = ApiOffice(
+    context = ApiContext(
         db=db,
         days=NoDays(),  # type: ignore[arg-type] # no event is read
         keys=keys,
@@ -76,7 +76,7 @@ async def _accept(data: Path, token: str) -> list[int]:
         disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
-    transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(office))]))
+    transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(context))]))
     async with httpx2.AsyncClient(transport=transport, base_url=f"{URL}/api", headers=OWN_PAGE) as client:
         statuses = [(await client.post("/invitations/accept", json={**NEW, "token": token})).status_code]
         signed_in = await client.post("/session", json={"email": "ada@acme.example", "password": NEW["password"]})

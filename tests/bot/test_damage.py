@@ -15,9 +15,9 @@ from bot.settings import Settings, load_settings
 from bot.upkeep import open_signer
 from bot.web_side import open_account_keys
 from store import audit
-from store.audit.signed_checkpoints import AnchorFile
+from store.audit.signed_checkpoints import CheckpointFile
 from store.tenancy.tenants import create_tenant
-from store.upkeep.audit_heads import Anchoring
+from store.upkeep.audit_heads import AuditCheckpoints
 from store.upkeep.backups import restore_marker
 from tests.conftest import Clock, StorePlace, open_store, past_the_walls
 from tests.store.accounts import make_account
@@ -32,7 +32,7 @@ async def _begin(settings: Settings) -> None:
         async with db.tenant(tenant) as s:
             await audit.record(s, actor=audit.SYSTEM, action="system.app.installed", target="slack")
         await engine_settings(settings, keys)
-        await Anchoring(db, await open_signer(settings, keys), AnchorFile(settings.anchor_path)).anchor()
+        await AuditCheckpoints(db, await open_signer(settings, keys), CheckpointFile(settings.checkpoint_path)).sign()
     with sqlite3.connect(settings.data / "engine.db") as engine:
         engine.execute("CREATE TABLE workflow_status (id TEXT)")
         engine.execute("INSERT INTO workflow_status VALUES ('t:1')")

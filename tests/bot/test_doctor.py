@@ -338,8 +338,8 @@ async def test_a_database_that_does_not_answer_is_a_problem_without_its_password
 
 HOLD_THE_SLOT = """
 import asyncio, sys
-from agents.durable.process_lock import take_slot
-slot = asyncio.run(take_slot("sqlite:///unused", sys.argv[1]))
+from agents.durable.process_lock import take_process_lock
+slot = asyncio.run(take_process_lock("sqlite:///unused", sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()
 """

@@ -49,7 +49,7 @@ async def test_a_workspace_that_cannot_be_listed_is_served_and_its_admin_found_l
         adopted = await _adopt(slack, slack.db)
     assert (adopted.tenant_id, await _admins(slack.db, slack.tenant)) == (slack.tenant, [])
     assert f"did not list the workspace's people ({code})" in caplog.text
-    client = await slack.office.clients.client_for(slack.tenant)
+    client = await slack.context.clients.client_for(slack.tenant)
     assert await name_first_admin(slack.db, slack.tenant, client)
     assert await _admins(slack.db, slack.tenant) == ["U0OLGA"]
     assert await name_first_admin(slack.db, slack.tenant, client)
@@ -61,7 +61,7 @@ async def test_a_workspace_that_cannot_be_listed_is_served_and_its_admin_found_l
 async def test_a_slow_list_holds_up_no_start(slack: Slack) -> None:
     await _dismiss(slack)
     slack.workspace.faults.slow("users.list", 60)
-    client = await slack.office.clients.client_for(slack.tenant)
+    client = await slack.context.clients.client_for(slack.tenant)
     assert not await name_first_admin(slack.db, slack.tenant, client, patience_s=0.05)
 
 

@@ -26,7 +26,7 @@ from store.tenancy.tenants import create_tenant
 Said = pytest.CaptureFixture[str]
 
 
-class Mouth:
+class Delivery:
     """Remembers what was posted, once per key."""
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ async def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TenantId:
     return made
 
 
-async def _upkeep(mouth: Mouth, *calls: str) -> None:
+async def _upkeep(delivery: Delivery, *calls: str) -> None:
     settings = load_settings()
     async with open_database(settings) as (db, keys):
-        notices = Notices(db, mouth)  # type: ignore[arg-type] # it speaks this one word
+        notices = Notices(db, delivery)  # type: ignore[arg-type] # it speaks this one word
         async with open_upkeep(settings, db, keys, notices, refused=dict) as upkeep:
             for call in calls:
                 await getattr(Upkeep, call)(upkeep)
@@ -69,7 +69,7 @@ async def _call(*words: str) -> int:
 async def test_an_untouched_log_verifies_and_a_changed_one_ends_with_1(tenant: TenantId, capsys: Said) -> None:
     assert await _call("audit", "verify") == 0
     assert "no signed head to hold it against" in capsys.readouterr().out
-    await _upkeep(Mouth(), "anchor")
+    await _upkeep(Delivery(), "sign_heads")
     assert await _call("audit", "verify", "--tenant", tenant) == 0
     assert "2 entries, unbroken; held against 1 signed heads" in capsys.readouterr().out
     with sqlite3.connect(load_settings().data / "autoheal.db") as attacker:
@@ -82,10 +82,10 @@ async def test_an_untouched_log_verifies_and_a_changed_one_ends_with_1(tenant: T
 
 
 async def test_heads_are_checked_against_a_copy(tenant: TenantId, tmp_path: Path, capsys: Said) -> None:
-    await _upkeep(Mouth(), "anchor")
+    await _upkeep(Delivery(), "sign_heads")
     copy = tmp_path / "copy.jsonl"
-    copy.write_bytes(load_settings().anchor_path.read_bytes())
-    load_settings().anchor_path.unlink()
+    copy.write_bytes(load_settings().checkpoint_path.read_bytes())
+    load_settings().checkpoint_path.unlink()
     assert await _call("audit", "verify", "--anchors", str(copy)) == 0
     assert "held against 1" in capsys.readouterr().out
     copy.write_text(copy.read_text().replace(tenant, tenant[::-1]))
@@ -126,29 +126,29 @@ async def test_a_wrong_call_says_what_is_meant(words: list[str], capsys: Said) -
 
 
 async def test_the_signed_head_is_posted_once_a_day_where_the_tenant_wants_it(tenant: TenantId) -> None:
-    mouth = Mouth()
-    await _upkeep(mouth, "anchor")
-    assert mouth.posted == {}
+    delivery = Delivery()
+    await _upkeep(delivery, "sign_heads")
+    assert delivery.posted == {}
     async with open_database(load_settings()) as (db, _), db.tenant(tenant) as s:
         await tenants.update_settings(s, audit_channel="C0AUDIT")
-    await _upkeep(mouth, "anchor", "anchor")
+    await _upkeep(delivery, "sign_heads", "sign_heads")
     today = datetime.now(UTC).date()
-    assert list(mouth.posted) == [f"audit-head:{today}"]
-    assert mouth.posted[f"audit-head:{today}"][0] == "C0AUDIT"
-    assert "entry 2, hash" in mouth.posted[f"audit-head:{today}"][1]
+    assert list(delivery.posted) == [f"audit-head:{today}"]
+    assert delivery.posted[f"audit-head:{today}"][0] == "C0AUDIT"
+    assert "entry 2, hash" in delivery.posted[f"audit-head:{today}"][1]
 
 
 async def test_admins_are_told_in_person(tenant: TenantId) -> None:
-    mouth = Mouth()
+    delivery = Delivery()
     async with open_database(load_settings()) as (db, _):
-        await Notices(db, mouth).tell_admins(tenant, key="alert:x", text="Something.")  # type: ignore[arg-type] # as above
-    assert [channel for channel, _ in mouth.posted.values()] == ["U0ADMIN"]
+        await Notices(db, delivery).tell_admins(tenant, key="alert:x", text="Something.")  # type: ignore[arg-type] # as above
+    assert [channel for channel, _ in delivery.posted.values()] == ["U0ADMIN"]
 
 
 @pytest.mark.usefixtures("tenant")
 async def test_upkeep_forgets_by_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOHEAL_AUDIT_DAYS", "365")
     monkeypatch.setenv("AUTOHEAL_EVENT_DAYS", "30")
-    await _upkeep(Mouth(), "retire")
+    await _upkeep(Delivery(), "retire")
     async with event_days(load_settings()) as days:
         assert len(await days.inventory()) == 15  # today and what stands ready

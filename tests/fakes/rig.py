@@ -12,7 +12,7 @@ from fakes.scripted_model import Script, ScriptedModel, call, results
 
 from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.investigation.case import Case, load_case
 from agents.models.budget import Budget
 from agents.models.model import Block, ChatModel, TurnRequest
@@ -101,7 +101,7 @@ class Rig:
     engine: InlineEngine
     notes: Notes
     runtime: Runtime
-    desk: FrontDesk
+    incident_service: IncidentService
 
     @property
     def effects(self) -> int:
@@ -128,7 +128,7 @@ class Rig:
     ) -> InvestigationId:
         """Starts a run and goes on at once."""
         ask = Ask(question=Redacted.ours(question), channel_id="C1", thread_ts=ts, source_ts=ts)
-        asked = await self.desk.investigate(await self.person(who), ask)
+        asked = await self.incident_service.investigate(await self.person(who), ask)
         if not isinstance(asked, Investigating):
             raise TypeError(asked)
         return asked.investigation_id
@@ -165,7 +165,7 @@ class Rig:
         self, found: Approval, decision: Any = "approved", who: str = "U0MEMBER", *, reason: str = ""
     ) -> Any:
         """One click, and everything that follows from it."""
-        answer = await self.desk.decide(
+        answer = await self.incident_service.decide(
             await self.person(who), found.id, plan_hash=found.plan_hash[:16], decision=decision, reason=reason
         )
         await self.engine.settle()
@@ -226,5 +226,5 @@ def make_rig(
         engine=engine,
         notes=notes,
         runtime=runtime,
-        desk=FrontDesk(runtime),
+        incident_service=IncidentService(runtime),
     )

@@ -1,4 +1,4 @@
-"""The whole inbound side on real parts: a local workspace, Socket Mode, the store, the desk; only the engine is
+"""The whole inbound side on real parts: a local workspace, Socket Mode, the store, the service; only the engine is
 small.
 """
 
@@ -20,7 +20,7 @@ from agents.connecting.disconnecting import Consent
 from agents.connecting.toolbox import Toolbox, always
 from agents.connecting.toolboxes import Toolboxes
 from agents.incidents.requests import Ask, Investigating
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.permission import Person
 from agents.processes.evidence_pool import EvidencePool
 from agents.remediation import Plan
@@ -32,7 +32,7 @@ from bot.slack_app import SocketMode, build_app
 from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
 from handlers.slack.blocks.card import Card, card
 from handlers.slack.blocks.message import Message
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.arrival import Actor
 from handlers.slack.inbound.caller import Caller
@@ -151,7 +151,7 @@ class Slack:
     intake: Intake
     receiver: Receiver
     caller: Caller
-    office: Office
+    context: HandlerContext
     engine: SmallEngine
     heard: Heard
     runtime: Runtime
@@ -211,18 +211,18 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
         clock=clock,
     )
     toolboxes = Toolboxes(db, file=permitting_loopback(), bound=lambda _: True, now=clock)
-    office = Office(
+    context = HandlerContext(
         db=db,
         connecting=Connecting(db, toolboxes, now=clock),
         consent=Consent(db=db, egress_of=toolboxes.egress_of, now=clock),
-        desk=FrontDesk(runtime, sees=Visibility(db, clients)),
-        mouth=delivery,
+        incident_service=IncidentService(runtime, sees=Visibility(db, clients)),
+        delivery=delivery,
         clients=clients,
         toolbox_for=always(toolbox),
         clock=clock,
     )
     receiver = Receiver(
-        office=office, caller=caller, uninstall=Uninstall(db=db, queue=engine, forget=lambda _: caller.forget())
+        context=context, caller=caller, uninstall=Uninstall(db=db, queue=engine, forget=lambda _: caller.forget())
     )
     engine.receive = receiver.receive
     intake = Intake(db=db, workspaces=caller, queue=engine)
@@ -237,7 +237,7 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
         intake=intake,
         receiver=receiver,
         caller=caller,
-        office=office,
+        context=context,
         engine=engine,
         heard=heard,
         runtime=runtime,
@@ -252,7 +252,7 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
 
 
 class _Nobody:
-    """The desk never asks the runtime for its receiver."""
+    """The incident service never asks the runtime for its receiver."""
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
         raise AssertionError((tenant, inbox_id))
@@ -295,7 +295,7 @@ async def stored_run(slack: Slack, *, asked_by: str = "raj") -> InvestigationId:
     )
     assert isinstance(person, Person)
     ask = Ask(question=Redacted.ours("checkout is failing"), channel_id="C0INCIDENTS", thread_ts=ts, source_ts=ts)
-    started = await slack.office.desk.investigate(person, ask)
+    started = await slack.context.incident_service.investigate(person, ask)
     assert isinstance(started, Investigating)
     return started.investigation_id
 
@@ -339,7 +339,7 @@ def a_plan(now: datetime, **changes: Any) -> Plan:
 async def stored_card(slack: Slack, plan: Plan | None = None) -> tuple[Approval, str]:
     """A proposal and its card, shown in the thread of its investigation; the card's ts."""
     run_id = await stored_run(slack)
-    plan = plan or a_plan(slack.office.clock())
+    plan = plan or a_plan(slack.context.clock())
     async with slack.db.tenant(slack.tenant) as s:
         run = await investigation(s, run_id)
         assert run is not None
@@ -366,7 +366,7 @@ async def stored_card(slack: Slack, plan: Plan | None = None) -> tuple[Approval,
 
 async def show(slack: Slack, message: Message, thread_ts: str | None = None) -> str:
     """Post a message as the app in #incidents."""
-    ts = await slack.office.mouth.post(
+    ts = await slack.context.delivery.post(
         slack.tenant,
         key=f"test:{message.body_hash}:{thread_ts}",
         channel="C0INCIDENTS",

@@ -64,7 +64,7 @@ async def person(slack: Slack, name: str) -> Person:
 def a_rollback(slack: Slack, **changes: Any) -> Plan:
     """A stored medium plan to the version that runs now."""
     binding = {"from_version": BEFORE, "to_version": RUNS, "target_version": f"checkout@{RUNS}"}
-    return a_plan(slack.office.clock(), **binding, **changes)
+    return a_plan(slack.context.clock(), **binding, **changes)
 
 
 async def healed(slack: Slack, plan: Plan) -> Approval:
@@ -89,13 +89,17 @@ async def test_an_undo_of_high_risk_is_not_decided_by_its_click(
         for name in ("mia", "olga"):
             await set_person(slack, name, Role.ADMIN)
         clicker, second = await person(slack, "mia"), await person(slack, "olga")
-        answer = await slack.office.desk.undo(clicker, approval.id)
+        answer = await slack.context.incident_service.undo(clicker, approval.id)
         assert isinstance(answer, Denied)
         undo = await undo_of(slack, approval)
         assert (undo.state, undo.risk) == (ApprovalState.PROPOSED, "high")
-        own = await slack.office.desk.decide(clicker, undo.id, plan_hash=undo.plan_hash, decision="approved")
+        own = await slack.context.incident_service.decide(
+            clicker, undo.id, plan_hash=undo.plan_hash, decision="approved"
+        )
         assert isinstance(own, Denied)
-        other = await slack.office.desk.decide(second, undo.id, plan_hash=undo.plan_hash, decision="approved")
+        other = await slack.context.incident_service.decide(
+            second, undo.id, plan_hash=undo.plan_hash, decision="approved"
+        )
         assert isinstance(other, Done)
 
 
@@ -104,7 +108,7 @@ async def test_an_undo_of_medium_risk_is_decided_by_its_click(
 ) -> None:
     async with run_slack(sqlite_database, clock, with_risk(Risk.MEDIUM)) as slack:
         approval = await healed(slack, a_rollback(slack))
-        assert isinstance(await slack.office.desk.undo(await person(slack, "mia"), approval.id), Done)
+        assert isinstance(await slack.context.incident_service.undo(await person(slack, "mia"), approval.id), Done)
         assert (await undo_of(slack, approval)).state is ApprovalState.APPROVED
 
 
@@ -116,14 +120,18 @@ async def test_whoever_changed_the_scope_of_a_high_risk_plan_cannot_approve_it(
         for name in ("mia", "olga"):
             await set_person(slack, name, Role.ADMIN)
         changer, second = await person(slack, "mia"), await person(slack, "olga")
-        changed = await slack.office.desk.change_scope(changer, approval.id, arguments={"to_version": BEFORE})
+        changed = await slack.context.incident_service.change_scope(
+            changer, approval.id, arguments={"to_version": BEFORE}
+        )
         assert isinstance(changed, Done)
         new = await reread(slack, approval)
         assert Plan.model_validate(new.plan).requested_by == changer.slack_user_id
-        own = await slack.office.desk.decide(changer, new.id, plan_hash=new.plan_hash, decision="approved")
+        own = await slack.context.incident_service.decide(changer, new.id, plan_hash=new.plan_hash, decision="approved")
         assert isinstance(own, Denied)
         assert "second person" in own.reason
-        other = await slack.office.desk.decide(second, new.id, plan_hash=new.plan_hash, decision="approved")
+        other = await slack.context.incident_service.decide(
+            second, new.id, plan_hash=new.plan_hash, decision="approved"
+        )
         # Its migrations cannot be read here, so nobody can; the point is that the second person is not refused as one.
         assert isinstance(other, Denied)
         assert "precondition" in other.reason
@@ -136,16 +144,16 @@ async def test_a_new_plan_that_is_riskier_is_approved_by_who_may_approve_that_ri
 ) -> None:
     """The operator rated the action higher after the card was shown: the rating of the new plan counts."""
     async with run_slack(sqlite_database, clock, with_risk(Risk.HIGH)) as slack:
-        plan = a_plan(slack.office.clock(), from_version=RUNS, to_version=BEFORE, target_version=f"checkout@{RUNS}")
+        plan = a_plan(slack.context.clock(), from_version=RUNS, to_version=BEFORE, target_version=f"checkout@{RUNS}")
         approval, _ = await stored_card(slack, plan)
         assert approval.risk == "medium"
         clock.advance(timedelta(minutes=16))
-        await slack.office.desk.decide(
+        await slack.context.incident_service.decide(
             await person(slack, "mia"), approval.id, plan_hash=approval.plan_hash, decision="approved"
         )
         new = await reread(slack, approval)
         assert (new.state, new.risk, new.plan["risk"]) == (ApprovalState.PROPOSED, "high", "high")
-        again = await slack.office.desk.decide(
+        again = await slack.context.incident_service.decide(
             await person(slack, "mia"), new.id, plan_hash=new.plan_hash, decision="approved"
         )
         assert isinstance(again, Denied)

@@ -39,7 +39,7 @@ def estate(
 async def approved(slack: Slack, folder: Path) -> Any:
     argv = (sys.executable, str(folder / "control.py"), "--gently", BEFORE)
     plan = a_plan(
-        slack.office.clock(),
+        slack.context.clock(),
         argv=argv,
         parameters={"service": "checkout", "version": BEFORE},
         from_version=RUNS,

@@ -73,7 +73,7 @@ async def test_the_home_tab_quotes_a_failed_check_without_its_secret(talking: Sl
 async def test_a_files_name_in_a_precondition_is_no_link(talking: Slack) -> None:
     text = "No migrations would be lost, but migrations/<https:evil|Approve>.sql was refused"
     unmet = Precondition(text=text, holds=False, read_at=datetime(2026, 11, 5, tzinfo=UTC))
-    _, ts = await stored_card(talking, a_plan(talking.office.clock(), preconditions=(unmet,)))
+    _, ts = await stored_card(talking, a_plan(talking.context.clock(), preconditions=(unmet,)))
     await talking.workspace.click("mia", ts, "approve")
     await talking.handled(1)
     told = talking.private("incidents", "mia")[-1]

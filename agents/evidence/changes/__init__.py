@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from agents.evidence.changes.change_evidence import cannot_have_done_it, change_fits
+from agents.evidence.changes.change_evidence import cannot_have_done_it, weigh_changes
 from agents.evidence.types import Anomaly, Change, ChangeFinding, Edge, Family, Onset, Verdict
 
 FRESH_S = 180.0  # a fault shows within minutes of the change that brought it; then the score halves every HALF_LIFE_S
 HALF_LIFE_S = 1800.0
 CANDIDATE_MATCH = 0.4
 PROVEN_GOOD_SHARE = 0.2  # of its score is left to a change with which all was well in between
-FITS = 0.5
+LEAST_EVIDENCE = 0.5
 LONG_S = 600.0  # what a change breaks mostly shows sooner
-UNFIT_SHARE = 0.4  # of its score is left to a change that shares no word with what broke
+NO_EVIDENCE_SHARE = 0.4  # of its score is left to a change that shares no word with what broke
 STRONG_SCORE = 10.0  # an anomaly this strong is a full match
 
 # What a code or configuration change is known to break, as opposed to what merely flows through a service.
@@ -49,7 +49,7 @@ def correlate_changes(
     failed_in: Collection[str] = (),
 ) -> list[ChangeFinding]:
     """Each change with its verdict, best first. `good_since` (epoch seconds): when an earlier incident had healed.
-    `failed_in` as for `change_fits`.
+    `failed_in` as for `weigh_changes`.
 
     Pass only the anomalies that are a service's *own*: those it merely inherits from a callee would make an innocent
     change look guilty. Without a symptom service, a change reaches the symptom where its service has own anomalies.
@@ -57,14 +57,16 @@ def correlate_changes(
     distances = call_distances(symptom_service, edges) if symptom_service else {}
     strongest = _strongest(anomalies)
     findings = [_find(change, onset, symptom_service, distances, strongest) for change in changes]
-    findings = _by_fit(findings, change_fits(changes, anomalies, failed_in), cannot_have_done_it(changes, anomalies))
+    findings = _by_evidence(
+        findings, weigh_changes(changes, anomalies, failed_in), cannot_have_done_it(changes, anomalies)
+    )
     undone = {id(change) for change in changes if is_undone(change, changes)}
     findings = [_later_thought(f, undone=id(f.change) in undone, good_since=good_since) for f in findings]
     return sorted(findings, key=lambda f: (-f.score, -f.change.at.timestamp(), f.change.id))
 
 
-def _by_fit(
-    findings: Sequence[ChangeFinding], fits: Sequence[float | None], contradicted: Sequence[bool]
+def _by_evidence(
+    findings: Sequence[ChangeFinding], weights: Sequence[float | None], contradicted: Sequence[bool]
 ) -> list[ChangeFinding]:
     """Of several that may be to blame those that fit what broke: nearness alone chooses a decoy as often.
 
@@ -72,19 +74,21 @@ def _by_fit(
     word while it is fresh; what worked for long needs a reason.
     """
     several = sum(f.verdict == "cause_candidate" for f in findings) > 1
-    fitting = any((fit or 0.0) >= FITS and f.precedes_onset for f, fit in zip(findings, fits, strict=True))
+    fitting = any(
+        (evidence or 0.0) >= LEAST_EVIDENCE and f.precedes_onset for f, evidence in zip(findings, weights, strict=True)
+    )
     return [
-        _weighed(finding, 0.0 if fit is None and fitting else fit, several=several or out)
-        for finding, fit, out in zip(findings, fits, contradicted, strict=True)
+        _weighed(finding, 0.0 if evidence is None and fitting else evidence, several=several or out)
+        for finding, evidence, out in zip(findings, weights, contradicted, strict=True)
     ]
 
 
-def _weighed(finding: ChangeFinding, fit: float | None, *, several: bool) -> ChangeFinding:
-    if fit is None or not finding.precedes_onset:
+def _weighed(finding: ChangeFinding, evidence: float | None, *, several: bool) -> ChangeFinding:
+    if evidence is None or not finding.precedes_onset:
         return finding
-    score = round(finding.score * (UNFIT_SHARE + (1 - UNFIT_SHARE) * fit), 3)
+    score = round(finding.score * (NO_EVIDENCE_SHARE + (1 - NO_EVIDENCE_SHARE) * evidence), 3)
     late = finding.seconds_before_onset > LONG_S
-    innocent = fit == 0.0 and (several or late) and finding.verdict == "cause_candidate"
+    innocent = evidence == 0.0 and (several or late) and finding.verdict == "cause_candidate"
     return replace(finding, score=score, verdict="coincides" if innocent else finding.verdict)
 
 

@@ -49,7 +49,7 @@ _PLAIN_TEXT = (
 _PLAIN = frozenset(_PLAIN_TEXT.split())
 
 
-def change_fits(
+def weigh_changes(
     changes: Sequence[Change], anomalies: Iterable[Anomaly], failed_in: Collection[str] = ()
 ) -> list[float | None]:
     """Per change 0..1; None where too little is known of the change or of what broke to tell.

@@ -1,9 +1,9 @@
 """What an incident costs: extra seconds waited, or requests failed, per interval. Along the calls this adds up.
 
 If a service is slow because of one that it calls, then the callee's extra seconds times its calls are about the extra
-seconds times the calls of the caller, interval by interval. So the burden of the alarm is followed from caller to
-callee as long as one callee accounts for most of it; where that ends, the cause is. It needs no thresholds on levels,
-and a callee that merely wavers, or wavers at another time, accounts for nothing.
+seconds times the calls of the caller, interval by interval. So the excess latency of the alarm is followed from caller
+to callee as long as one callee accounts for most of it; where that ends, the cause is. It needs no thresholds on
+levels, and a callee that merely wavers, or wavers at another time, accounts for nothing.
 """
 
 from collections import defaultdict
@@ -16,8 +16,8 @@ from agents.evidence.levels import Levels, Matrix
 from agents.evidence.names import words
 from agents.evidence.types import BoolArray, Edge, Family, FloatArray
 
-MOSTLY = 0.5  # share of the caller's burden from which a callee accounts for it
-EXCESS_COST = 0.25  # a callee may have other callers, but what it has beyond this caller's burden speaks against it
+MOSTLY = 0.5  # share of the caller's excess from which a callee accounts for it
+EXCESS_COST = 0.25  # a callee may have other callers, but what it has beyond this caller's excess speaks against it
 PLAIN = 3.0  # noise units; less counts in proportion
 PASSING = 0.5  # what a callee counts that accounts for a part only, as a share of that part
 AVERAGED = frozenset(("average", "mean", "avg", "ratio"))
@@ -27,9 +27,9 @@ DEEPEST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
-    """`share` of the alarm's burden for which a service itself answers; `row` of the matrix shows it.
+    """`share` of the alarm's excess for which a service itself answers; `row` of the matrix shows it.
 
-    `unseen` are services that it calls and whose own burden was not measured when it mattered: they may answer for it.
+    `unseen` are services that it calls and whose own excess was not measured when it mattered: they may answer for it.
     """
 
     service: str
@@ -40,7 +40,7 @@ class Portion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Burden:
+class _Excess:
     """`most` is what `extra` may be at each moment: infinite where it was not measured."""
 
     row: int
@@ -49,26 +49,26 @@ class _Burden:
     most: FloatArray
 
 
-def divide_burden(
+def divide_excess(
     matrix: Matrix, levels: Levels, after: BoolArray, edges: Iterable[Edge], symptom: tuple[str, Family]
 ) -> list[Portion]:
-    """Who answers for how much of the burden that `symptom` shows, most first. Empty where it cannot be measured.
+    """Who answers for how much of the excess that `symptom` shows, most first. Empty where it cannot be measured.
 
     It takes a mean latency or a share of errors, and a count of requests, for the alarming service at least.
     """
     service, family = symptom
     rows = _find_rows(matrix, levels, family)
-    burdens = _burdens(matrix, levels, after, rows)
-    if service not in burdens or burdens[service].extra.sum() <= 0:
+    excesses = _excesses(matrix, levels, after, rows)
+    if service not in excesses or excesses[service].extra.sum() <= 0:
         return []
     callees: dict[str, list[str]] = defaultdict(list)
     for edge in sorted(edges, key=lambda e: (e.caller, e.callee)):
         if edge.callee != edge.caller:
             callees[edge.caller].append(edge.callee)
 
-    def may_answer(caller: _Burden, callee: str) -> bool:
-        """Whether the callee would account for the caller's burden if its own were as much as it may be."""
-        measured = burdens.get(callee)
+    def may_answer(caller: _Excess, callee: str) -> bool:
+        """Whether the callee would account for the caller's excess if its own were as much as it may be."""
+        measured = excesses.get(callee)
         if measured is None:
             known, hidden = 0.0, _bound(matrix, levels, after, *rows.get(callee, (None, None)))
         else:
@@ -77,20 +77,20 @@ def divide_burden(
         return known < MOSTLY <= possible
 
     return [
-        replace(p, unseen=tuple(c for c in callees[p.service] if may_answer(burdens[p.service], c)))
-        for p in _divide(service, burdens, callees)
+        replace(p, unseen=tuple(c for c in callees[p.service] if may_answer(excesses[p.service], c)))
+        for p in _divide(service, excesses, callees)
     ]
 
 
-def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, list[str]]) -> list[Portion]:
+def _divide(start: str, excesses: Mapping[str, _Excess], callees: Mapping[str, list[str]]) -> list[Portion]:
     shares = {start: 1.0}
     above: dict[str, tuple[str, ...]] = {start: ()}
     here = start
     for _ in range(DEEPEST):
         parts = {
-            c: _accounts_for(burdens[here], burdens[c])
+            c: _accounts_for(excesses[here], excesses[c])
             for c in callees.get(here, ())
-            if c in burdens and c not in above
+            if c in excesses and c not in above
         }
         best = max(sorted(parts), key=lambda c: parts[c], default=None)
         held = shares[here]
@@ -106,16 +106,16 @@ def _divide(start: str, burdens: Mapping[str, _Burden], callees: Mapping[str, li
         above[best] = (*above[here], here)
         here = best
     found = [
-        Portion(service=s, share=round(share, 4), row=burdens[s].row, explains=above.get(s, ()))
+        Portion(service=s, share=round(share, 4), row=excesses[s].row, explains=above.get(s, ()))
         for s, share in shares.items()
     ]
     return sorted(found, key=lambda p: (-p.share, -len(p.explains), p.service))
 
 
-def _accounts_for(caller: _Burden, callee: _Burden) -> float:
-    """Share of the caller's burden that the callee's own burden at the same times accounts for.
+def _accounts_for(caller: _Excess, callee: _Excess) -> float:
+    """Share of the caller's excess that the callee's own excess at the same times accounts for.
 
-    Times at which the callee was not measured are left out, as long as the rest holds most of the caller's burden.
+    Times at which the callee was not measured are left out, as long as the rest holds most of the caller's excess.
     """
     wanted, offered, seen = caller.extra, callee.extra, np.isfinite(callee.most)
     if wanted[seen].sum() > MOSTLY * wanted.sum():
@@ -142,9 +142,9 @@ def _find_rows(matrix: Matrix, levels: Levels, family: Family) -> dict[str, tupl
     return {service: (means.get(service), counts.get(service)) for service in sorted({*means, *counts})}
 
 
-def _burdens(
+def _excesses(
     matrix: Matrix, levels: Levels, after: BoolArray, rows: Mapping[str, tuple[int | None, int | None]]
-) -> dict[str, _Burden]:
+) -> dict[str, _Excess]:
     found = {}
     for service, (mean, count) in rows.items():
         if mean is None or count is None or not levels.known[mean] or not levels.known[count]:
@@ -153,12 +153,12 @@ def _burdens(
         calls = np.nan_to_num(matrix.values[count, after])
         plain = float((rise / levels.up_noise[mean]).max(initial=0.0))
         most = _bound(matrix, levels, after, mean, count)
-        found[service] = _Burden(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain, most=most)
+        found[service] = _Excess(row=mean, extra=np.clip(rise * calls, 0.0, None), plain=plain, most=most)
     return found
 
 
 def _bound(matrix: Matrix, levels: Levels, after: BoolArray, mean: int | None, count: int | None) -> FloatArray:
-    """The most that a burden may be at each moment: infinite where it was not measured and is not usually idle."""
+    """The most that an excess may be at each moment: infinite where it was not measured and is not usually idle."""
     steps = int(after.sum())
     value = np.full(steps, np.nan) if mean is None else matrix.values[mean, after]
     calls = np.full(steps, np.nan) if count is None else matrix.values[count, after]

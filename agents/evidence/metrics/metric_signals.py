@@ -1,6 +1,6 @@
 """Metrics to suspicions: which arbitrary indicators left their usual level at the onset, and whose fault that is.
 
-Where the alarm is about a mean latency or a share of errors and calls are counted, the burden is followed along the
+Where the alarm is about a mean latency or a share of errors and calls are counted, the excess is followed along the
 call graph, and no other service's latency or errors count beside that: they are either part of it or do not matter.
 """
 
@@ -24,7 +24,7 @@ from agents.evidence.levels import (
     usual_levels,
     within,
 )
-from agents.evidence.metrics.excess_latency import divide_burden
+from agents.evidence.metrics.excess_latency import divide_excess
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import BoolArray, Direction, Edge, Family, FloatArray, Onset, Series, Stretch, Window
@@ -37,15 +37,15 @@ LATELY_S = 120.0  # at the end of the window,
 LAST = 3  # and samples at least, in most of which something must be abnormal to be still wrong
 COMPARABLE = 12  # samples of a recording from which its beginning and what follows can be told apart
 KEPT = 400  # suspicions handed over at most
-BURDENED: tuple[Family, ...] = ("errors", "latency")
-FELT: frozenset[Family] = frozenset((*BURDENED, "dependency_errors", "dependency_latency"))
+FOLLOWED: tuple[Family, ...] = ("errors", "latency")
+FELT: frozenset[Family] = frozenset((*FOLLOWED, "dependency_errors", "dependency_latency"))
 GROWN = 1.5  # memory in use against before,
 COUNTS = 0.2  # and the growth as a share of what the fleet's services typically use
 
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """The alarm's burden, followed along the calls: each service's share of it, and how plain the alarm is.
+    """The alarm's excess, followed along the calls: each service's share of it, and how plain the alarm is.
 
     `plain` is in noise units; below 3 hardly anything is wrong. `unseen` are, by service, those that it calls and that
     may answer in its place because they were not measured when it mattered.
@@ -106,7 +106,7 @@ def _whole(matrix: Matrix, window: Window) -> BoolArray:
     return np.asarray((matrix.times >= start) & (matrix.times <= end))
 
 
-def follow_burden(
+def follow_excess(
     matrices: Sequence[Matrix],
     edges: Sequence[Edge],
     onset: Onset,
@@ -115,14 +115,14 @@ def follow_burden(
     symptom: tuple[str, Family],
     spliced: Sequence[Stretch] = (),
 ) -> Followed | None:
-    """Where the burden of the alarm leads; None where it is not about errors or latency, or cannot be measured."""
-    if symptom[1] not in BURDENED:
+    """Where the excess of the alarm leads; None where it is not about errors or latency, or cannot be measured."""
+    if symptom[1] not in FOLLOWED:
         return None
     for matrix in matrices:
         before, fresh, after = _columns(matrix, onset, window, spliced)
         if before.any() and after.any():
             with np.errstate(all="ignore"):
-                followed = _burdened(matrix, usual_levels(matrix, before, fresh), after, edges, symptom)
+                followed = _followed_excess(matrix, usual_levels(matrix, before, fresh), after, edges, symptom)
             if followed is not None:
                 return followed
     return None
@@ -139,10 +139,10 @@ def _columns(
     return before, fresh, horizon(matrix.times, matrix.step_s, start, end, onset.late_s)
 
 
-def _burdened(
+def _followed_excess(
     matrix: Matrix, levels: Levels, after: BoolArray, edges: Iterable[Edge], symptom: tuple[str, Family]
 ) -> Followed | None:
-    portions = divide_burden(matrix, levels, after, edges, symptom)
+    portions = divide_excess(matrix, levels, after, edges, symptom)
     if not portions:
         return None
     high = present_levels(matrix, after)[2]

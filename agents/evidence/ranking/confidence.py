@@ -18,7 +18,7 @@ CLEAR_LEAD = 2.0  # over the next service
 LEAD = 1.5
 SEVERAL = 2  # services that are compared, or kinds of plain evidence against one that has no rival
 DATED = 4.5  # noise units that something changed at the onset; nothing is named for an incident that nothing dates
-MOSTLY = 0.6  # of the alarm's burden
+MOSTLY = 0.6  # of the alarm's excess
 WAITING: tuple[Family, ...] = ("dependency_latency", "dependency_errors")
 _LOWER: Mapping[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
 ALARMING = 1.5  # noise units that the alarm's indicator has left its level, beside callees that account for it
@@ -28,7 +28,7 @@ ALARMING = 1.5  # noise units that the alarm's indicator has left its level, bes
 class Known:
     """What a ranking rests on. `blind` are services of which a signal is missing that others have.
 
-    `symptom` is the service for which the alarm was raised, and `followed` where its burden leads.
+    `symptom` is the service for which the alarm was raised, and `followed` where its excess leads.
     `measured` is how many services were looked at: where it is one, being the only suspect is no lead. `changed` is
     set where so many series stepped at the onset that a server's state changed then.
     """
@@ -71,7 +71,7 @@ def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
     first = ranked[0]
     lead = first.score / max(ranked[1].score, 1e-9) if len(ranked) > 1 else CLEAR_LEAD
     if known.followed is not None and first.service in known.followed.shares:
-        return _by_burden(known.followed, first.service, lead, known.symptom)
+        return _by_excess(known.followed, first.service, lead, known.symptom)
     if known.onset.score < DATED or first.score < NAMED or lead < LEAD:
         return "low"
     if first.family in WAITING or _only_waited_for(first):
@@ -84,8 +84,8 @@ def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
     return "high" if plain else "medium"
 
 
-def _by_burden(followed: Followed, service: str, lead: float, symptom: str | None) -> Confidence:
-    """Of a burden that stays where the alarm was raised only this is known: nobody who is measured answers for it."""
+def _by_excess(followed: Followed, service: str, lead: float, symptom: str | None) -> Confidence:
+    """Of an excess that stays where the alarm was raised only this is known: nobody who is measured answers for it."""
     share = followed.shares[service]
     if service == symptom or followed.plain < ALARMING or lead < LEAD:
         return "low"

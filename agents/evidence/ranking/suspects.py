@@ -17,7 +17,7 @@ from agents.evidence.metrics.metric_signals import (
     FELT,
     Followed,
     fills_memory,
-    follow_burden,
+    follow_excess,
     has_baseline,
     metric_suspicions,
 )
@@ -222,7 +222,7 @@ def _follow(read: _Read, onset: Onset) -> Followed | None:
     if read.symptom is None:
         return None
     edges, window, spliced = read.telemetry.edges, read.telemetry.window, read.telemetry.spliced
-    return follow_burden(read.matrices, edges, onset, window, symptom=read.symptom, spliced=spliced)
+    return follow_excess(read.matrices, edges, onset, window, symptom=read.symptom, spliced=spliced)
 
 
 def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Suspicion]:

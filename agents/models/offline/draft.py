@@ -12,8 +12,8 @@ from typing import Any, Final
 from agents.english import possessive
 from agents.gate import sentences
 from agents.gate.claims import bears
+from agents.models.offline.change_evidence import ChangeEvidence, FaultKind
 from agents.models.offline.findings import Change, Metric, Pattern, Suspect
-from agents.models.offline.fit import Fit, Nature
 from agents.models.offline.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
 from agents.models.offline.transcript import Result
 from agents.remediation import discover_remediations
@@ -21,7 +21,7 @@ from agents.rows import Spent
 from agents.verdict import Confidence, HypothesisState
 
 Claim = dict[str, Any]
-_EFFECTS: Final = {Nature.SLOW: "slow", Nature.POOL: "pool exhausted", Nature.LEAK: "memory leak"}
+_EFFECTS: Final = {FaultKind.SLOW: "slow", FaultKind.POOL: "pool exhausted", FaultKind.LEAK: "memory leak"}
 _FAMILIES: Final = {
     "latency": "slow answers",
     "dependency_latency": "slow calls",
@@ -29,15 +29,15 @@ _FAMILIES: Final = {
     "traffic": "more requests",
 }
 _DOES: Final = {
-    Nature.ROOM: "{service} hits a file or disk limit",
-    Nature.LEAK: "{service} leaks memory",
-    Nature.POOL: "A pool or queue of {service} is exhausted",
-    Nature.EXCEPTION: "{service} raises {exception}",
-    Nature.TIMEOUT: "Calls of {service} time out",
-    Nature.CALLS: "Calls of {service} fail",
-    Nature.SLOW: "{service} is slow",
-    Nature.RESTARTS: "{service} restarts again and again",
-    Nature.ERRORS: "{service} answers with errors",
+    FaultKind.ROOM: "{service} hits a file or disk limit",
+    FaultKind.LEAK: "{service} leaks memory",
+    FaultKind.POOL: "A pool or queue of {service} is exhausted",
+    FaultKind.EXCEPTION: "{service} raises {exception}",
+    FaultKind.TIMEOUT: "Calls of {service} time out",
+    FaultKind.CALLS: "Calls of {service} fail",
+    FaultKind.SLOW: "{service} is slow",
+    FaultKind.RESTARTS: "{service} restarts again and again",
+    FaultKind.ERRORS: "{service} answers with errors",
 }
 """What a service does, as a sentence, by the kind of its fault."""
 _HEADLINE: Final = 120
@@ -118,7 +118,11 @@ def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) 
     if explanation is not None and explanation.suspect.place == suspect.place:
         chosen = explanation
         text = f"{chosen.suspect.service}: {_what(chosen)}" if chosen.change or chosen.external else text
-        return text, "supported", _sentence(chosen.fit.why) if chosen.fit and chosen.change else _reason(chosen)
+        return (
+            text,
+            "supported",
+            _sentence(chosen.change_evidence.why) if chosen.change_evidence and chosen.change else _reason(chosen),
+        )
     if service in case.steering.cleared:
         return text, "refuted", "A person in the thread ruled it out."
     if explanation is None:
@@ -133,11 +137,11 @@ def _change_row(case: Case, change: Change, explanation: Explanation | None) -> 
     if explanation is None:
         return text, "open", ""
     if explanation.change is not None and explanation.change.id == change.id:
-        return text, "supported", _sentence(explanation.fit.why) if explanation.fit else ""
-    fit = next((f for c, f in explanation.beside if c.id == change.id), None)
-    if fit is not None and fit.grade:
+        return text, "supported", _sentence(explanation.change_evidence.why) if explanation.change_evidence else ""
+    change_evidence = next((f for c, f in explanation.beside if c.id == change.id), None)
+    if change_evidence is not None and change_evidence.grade:
         return text, "open", "It could do this, but nothing names it."
-    return text, "refuted", _sentence(fit.why) if fit else "Nothing of its own is abnormal."
+    return text, "refuted", _sentence(change_evidence.why) if change_evidence else "Nothing of its own is abnormal."
 
 
 def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
@@ -150,15 +154,19 @@ def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
     yield _time_claim(case, explanation.suspect.service)
     for pattern in explanation.evidence.patterns[:2]:
         yield _log_claim(case, pattern)
-    if explanation.change is not None and explanation.fit is not None:
-        yield _diff_claim(case, explanation.change, explanation.fit)
+    if explanation.change is not None and explanation.change_evidence is not None:
+        yield _diff_claim(case, explanation.change, explanation.change_evidence)
         yield _timing_claim(case, explanation.change)
     yield from _against(case, explanation)
-    if explanation.change is not None and explanation.fit is not None and explanation.fit.grade < 2:
+    if (
+        explanation.change is not None
+        and explanation.change_evidence is not None
+        and explanation.change_evidence.grade < 2
+    ):
         yield _unproven(
             f"The diff of {explanation.change.short} can cause this, but nothing names it.", "inferred", "context"
         )
-    if explanation.change is None and not explanation.external and explanation.evidence.nature is not Nature.SURGE:
+    if explanation.change is None and not explanation.external and explanation.evidence.fault is not FaultKind.SURGE:
         yield _unproven("No change that was read explains it.", "inferred", "context")
 
 
@@ -208,12 +216,14 @@ def _time_claim(case: Case, service: str) -> Claim | None:
     return _observed(found[-1], text, most.line, side=side)
 
 
-def _diff_claim(case: Case, change: Change, fit: Fit) -> Claim | None:
+def _diff_claim(case: Case, change: Change, change_evidence: ChangeEvidence) -> Claim | None:
     source = next(
         (r for r in reversed(case.transcript.of("read_diff")) if r.arguments.get("change") == change.id), None
     )
-    full = f"{change.short} {fit.did}: {fit.why}."
-    return _observed(source, full, fit.line) or _observed(source, f"The change {fit.did}.", fit.line)
+    full = f"{change.short} {change_evidence.did}: {change_evidence.why}."
+    return _observed(source, full, change_evidence.line) or _observed(
+        source, f"The change {change_evidence.did}.", change_evidence.line
+    )
 
 
 def _timing_claim(case: Case, change: Change) -> Claim | None:
@@ -255,17 +265,16 @@ def _moved(metric: Metric) -> str:
 
 def _what(explanation: Explanation) -> str:
     """What happened, in a few words."""
-    if explanation.change is not None and explanation.fit is not None:
-        effect = _EFFECTS.get(explanation.evidence.nature, explanation.evidence.nature.value)
-        if explanation.evidence.nature is Nature.EXCEPTION:
+    if explanation.change is not None and explanation.change_evidence is not None:
+        effect = _EFFECTS.get(explanation.evidence.fault, explanation.evidence.fault.value)
+        if explanation.evidence.fault is FaultKind.EXCEPTION:
             effect = explanation.evidence.exception or effect
-        did = f"{explanation.change.short} {explanation.fit.did}"
-        return did if explanation.fit.setting else f"{effect} since {did}"
+        did = f"{explanation.change.short} {explanation.change_evidence.did}"
+        return did if explanation.change_evidence.setting else f"{effect} since {did}"
     if explanation.external:
-        return (
-            f"{explanation.external} {'does not answer' if explanation.evidence.nature is Nature.TIMEOUT else 'fails'}"
-        )
-    if explanation.evidence.nature is Nature.SURGE:
+        silent = explanation.evidence.fault is FaultKind.TIMEOUT
+        return f"{explanation.external} {'does not answer' if silent else 'fails'}"
+    if explanation.evidence.fault is FaultKind.SURGE:
         rise = next((m for m in explanation.suspect.metrics if m.indicator == "requests rate" and m.rose), None)
         return f"far more requests than usual, {rise.before} -> {rise.now}" if rise else "far more requests than usual"
     return _kind(explanation)
@@ -273,32 +282,36 @@ def _what(explanation: Explanation) -> str:
 
 def _stated(explanation: Explanation) -> str:
     """What happened as a sentence, without its full stop."""
-    service, nature = explanation.suspect.service, explanation.evidence.nature
+    service, fault = explanation.suspect.service, explanation.evidence.fault
     if explanation.change is None and explanation.external:
-        silent = nature is Nature.TIMEOUT
+        silent = fault is FaultKind.TIMEOUT
         return f"{explanation.external} {'does not answer' if silent else 'fails'} when {service} calls it"
-    if explanation.change is None and nature is Nature.SURGE:
+    if explanation.change is None and fault is FaultKind.SURGE:
         rise = next((m for m in explanation.suspect.metrics if m.indicator == "requests rate" and m.rose), None)
         return f"{service} gets far more requests than usual{f', {rise.before} -> {rise.now}' if rise else ''}"
-    does = _DOES.get(nature, f"{service}: {nature.value}")
+    does = _DOES.get(fault, f"{service}: {fault.value}")
     does = does.format(service=service, exception=explanation.evidence.exception or "an exception")
-    if explanation.change is None or explanation.fit is None:
+    if explanation.change is None or explanation.change_evidence is None:
         return does
-    did = f"{explanation.change.short} {explanation.fit.did}"
-    if explanation.fit.setting:
+    did = f"{explanation.change.short} {explanation.change_evidence.did}"
+    if explanation.change_evidence.setting:
         return f"{did} of {service}" if " in " in did else f"{did} on {service}"
     return f"{does} since {did}"
 
 
 def _kind(explanation: Explanation) -> str:
-    nature = explanation.evidence.nature
+    fault = explanation.evidence.fault
     if explanation.external:
         return "outside provider down"
-    if nature is Nature.EXCEPTION and explanation.evidence.exception:
+    if fault is FaultKind.EXCEPTION and explanation.evidence.exception:
         return _clip(f"exception {explanation.evidence.exception}", 60)
-    if explanation.change is not None and explanation.fit is not None and "a query" in explanation.fit.did:
+    if (
+        explanation.change is not None
+        and explanation.change_evidence is not None
+        and "a query" in explanation.change_evidence.did
+    ):
         return "slow query"
-    return nature.value
+    return fault.value
 
 
 def _reason(explanation: Explanation) -> str:
@@ -315,7 +328,7 @@ def _headline(case: Case, explanation: Explanation, confidence: Confidence) -> s
         line = f"{service}: {what}.{tail}"
         if len(line) <= _HEADLINE and _borne(case, line, ""):
             return line
-    return _clip(f"{service}: {explanation.evidence.nature.value}.{tail}", _HEADLINE)
+    return _clip(f"{service}: {explanation.evidence.fault.value}.{tail}", _HEADLINE)
 
 
 def _impact(case: Case) -> str:
@@ -326,13 +339,13 @@ def _impact(case: Case) -> str:
 
 
 def _advice(case: Case, explanation: Explanation) -> str:
-    nature, service = explanation.evidence.nature, explanation.suspect.service
+    fault, service = explanation.evidence.fault, explanation.suspect.service
     if explanation.external:
         return (
             f"Call the operator of {explanation.external}; nothing here can mend it. "
             f"{service} could fail fast or queue until it is back."
         )
-    if nature is Nature.SURGE:
+    if fault is FaultKind.SURGE:
         limit = next(
             (
                 m
@@ -344,9 +357,9 @@ def _advice(case: Case, explanation: Explanation) -> str:
         )
         first = f" {limit.service} fills up first ({limit.indicator})." if limit else ""
         return f"More instances or workers of {service} would scale it; shedding requests would hold meanwhile.{first}"
-    if nature is Nature.ROOM:
+    if fault is FaultKind.ROOM:
         return f"A restart begins a new file; the limit is hit again until {service} rotates it or the limit is raised."
-    if nature is Nature.LEAK and explanation.change is None:
+    if fault is FaultKind.LEAK and explanation.change is None:
         return f"A restart frees the memory; it will grow again until the owner of {service} finds what is kept."
     if explanation.remedy is None:
         return f"No safe remedy is known here: ask the owner of {service}."

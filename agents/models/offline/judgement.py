@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agents import rows
+from agents.models.offline.change_evidence import ChangeEvidence, Evidence, FaultKind, judge_change, weigh_evidence
 from agents.models.offline.findings import (
     Change,
     Metric,
@@ -22,7 +23,6 @@ from agents.models.offline.findings import (
     patterns_of,
     ranking_of,
 )
-from agents.models.offline.fit import Evidence, Fit, Nature, fit_change, weigh_evidence
 from agents.models.offline.steering import Steering, tried_remedies
 from agents.models.offline.transcript import Transcript
 from agents.remediation import discover_remediations
@@ -33,7 +33,7 @@ _TIE: Final = 0.75  # of the first suspect's score
 _NEAR: Final = 0.4  # of it: a suspect with a mechanism may still overtake one without
 FRESH_S: Final = 1_800
 _HEAVY: Final = 0.6  # of it: a surge explains what load alone can do
-_LOAD_DOES: Final = (Nature.POOL, Nature.SLOW, Nature.ERRORS, Nature.RESTARTS)
+_LOAD_DOES: Final = (FaultKind.POOL, FaultKind.SLOW, FaultKind.ERRORS, FaultKind.RESTARTS)
 _LEAK_FRESH_S: Final = 300  # a leak that only coincides with a change is a matter of the process's state
 _DIFFS: Final = 3
 _OWN_STORE: Final = frozenset(("database", "dependency"))
@@ -60,8 +60,8 @@ class Explanation:
     evidence: Evidence
     external: str
     change: Change | None
-    fit: Fit | None
-    beside: tuple[tuple[Change, Fit | None], ...]
+    change_evidence: ChangeEvidence | None
+    beside: tuple[tuple[Change, ChangeEvidence | None], ...]
     confidence: Confidence
     remedy: str | None
 
@@ -130,12 +130,12 @@ def explain(case: Case) -> Explanation | None:
     if not explains_itself(chosen):
         better = [o for o in options[1:] if explains_itself(o) and o.suspect.score >= _NEAR * chosen.suspect.score]
         chosen = better[0] if better else chosen
-    if chosen.evidence.nature in _LOAD_DOES:
-        surges = [o for o in options if o.evidence.nature is Nature.SURGE]
+    if chosen.evidence.fault in _LOAD_DOES:
+        surges = [o for o in options if o.evidence.fault is FaultKind.SURGE]
         heavy = [o for o in surges if o.suspect.score >= _HEAVY * chosen.suspect.score]
         chosen = heavy[0] if heavy else chosen
     chosen = replace(chosen, confidence=_confidence(case, chosen, options))
-    return _at_the_entry(case, chosen) if chosen.evidence.nature is Nature.SURGE else chosen
+    return _at_the_entry(case, chosen) if chosen.evidence.fault is FaultKind.SURGE else chosen
 
 
 def _at_the_entry(case: Case, surge: Explanation) -> Explanation:
@@ -154,33 +154,33 @@ def explains_itself(option: Explanation | None) -> bool:
     """Whether the evidence shows how it broke, not only where: a diff that fits, an outside party, a limit, a leak."""
     if option is None:
         return False
-    if option.change is not None and option.fit is not None:
-        return option.fit.grade == 2
-    return bool(option.external) or option.evidence.nature in (Nature.ROOM, Nature.SURGE, Nature.LEAK)
+    if option.change is not None and option.change_evidence is not None:
+        return option.change_evidence.grade == 2
+    return bool(option.external) or option.evidence.fault in (FaultKind.ROOM, FaultKind.SURGE, FaultKind.LEAK)
 
 
 def _option(case: Case, suspect: Suspect) -> Explanation:
     evidence = weigh_evidence(suspect, case.patterns, case.stacks, case.transcript.calls)
     mine = [c for c in usable_changes(case) if c.service == suspect.service]
-    fits = [(c, fit_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
+    judged = [(c, judge_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
     external = suspect.external or _outside_peer(case, evidence)
-    change, fit = _guilty(fits, evidence, external)
+    change, change_evidence = _guilty(judged, evidence, external)
     failing = any(m.peer == external and "error" in m.indicator for m in evidence.metrics)
     accused = suspect.external or _calls_out(evidence) or (failing and suspect.service in _rolled_back(case))
     if change is not None or not accused:
         external = ""
-    overloaded = evidence.nature is Nature.POOL and change is None and load_metric(case.ranking) is not None
-    fault = Nature.SURGE if overloaded else evidence.nature  # under load a fresh process fills up again
+    overloaded = evidence.fault is FaultKind.POOL and change is None and load_metric(case.ranking) is not None
+    fault = FaultKind.SURGE if overloaded else evidence.fault  # under load a fresh process fills up again
     remedy = _remedy(case.transcript.remedies.get(suspect.service, ()), fault, change, external)
     if remedy and suspect.service in tried_remedies(case.steering).get(remedy, ()):
         remedy = None
-    beside = tuple((c, f) for c, f in fits if change is None or c.id != change.id)
+    beside = tuple((c, f) for c, f in judged if change is None or c.id != change.id)
     return Explanation(
         suspect=suspect,
         evidence=evidence,
         external=external,
         change=change,
-        fit=fit,
+        change_evidence=change_evidence,
         beside=beside,
         confidence="low",
         remedy=remedy,
@@ -188,24 +188,26 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
 
 
 def _guilty(
-    fits: Sequence[tuple[Change, Fit | None]], evidence: Evidence, external: str
-) -> tuple[Change | None, Fit | None]:
+    judged: Sequence[tuple[Change, ChangeEvidence | None]], evidence: Evidence, external: str
+) -> tuple[Change | None, ChangeEvidence | None]:
     """The change whose diff fits best. Where an outside party may fail by itself, it must set the call's limit."""
-    read = [(c, f) for c, f in fits if f is not None]
-    if not read or evidence.nature is Nature.SURGE:
+    read = [(c, f) for c, f in judged if f is not None]
+    if not read or evidence.fault is FaultKind.SURGE:
         return None, None
-    change, fit = max(read, key=lambda cf: (cf[1].grade if cf[1] else 0, cf[0].verdict == "cause_candidate"))
-    doubtful = change.verdict == "coincides" or change.seconds > (
-        _LEAK_FRESH_S if evidence.nature is Nature.LEAK else FRESH_S
+    change, change_evidence = max(
+        read, key=lambda cf: (cf[1].grade if cf[1] else 0, cf[0].verdict == "cause_candidate")
     )
-    least = 2 if doubtful or (external and evidence.nature is Nature.TIMEOUT) else 1
+    doubtful = change.verdict == "coincides" or change.seconds > (
+        _LEAK_FRESH_S if evidence.fault is FaultKind.LEAK else FRESH_S
+    )
+    least = 2 if doubtful or (external and evidence.fault is FaultKind.TIMEOUT) else 1
     if (
         external
-        and fit.grade < 2
+        and change_evidence.grade < 2
         and any(m.peer == external and "latency" in m.indicator and m.rose for m in evidence.metrics)
     ):
         least = 2
-    return (change, fit) if fit.grade >= least else (None, None)
+    return (change, change_evidence) if change_evidence.grade >= least else (None, None)
 
 
 def _outside_peer(case: Case, evidence: Evidence) -> str:
@@ -215,7 +217,7 @@ def _outside_peer(case: Case, evidence: Evidence) -> str:
 
 
 def _calls_out(evidence: Evidence) -> bool:
-    return evidence.nature in (Nature.CALLS, Nature.TIMEOUT)
+    return evidence.fault in (FaultKind.CALLS, FaultKind.TIMEOUT)
 
 
 def _rolled_back(case: Case) -> frozenset[str]:
@@ -224,7 +226,7 @@ def _rolled_back(case: Case) -> frozenset[str]:
     return case.steering.rolled_back | ({first} if first else frozenset())
 
 
-def _remedy(connected: Sequence[str], fault: Nature, change: Change | None, external: str) -> str | None:
+def _remedy(connected: Sequence[str], fault: FaultKind, change: Change | None, external: str) -> str | None:
     """What fits the cause, and can be carried out; else what would fit and is worth naming all the same."""
     fitting = [
         one
@@ -245,19 +247,23 @@ def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation])
         bound = lower(bound, "medium")
     kinds = bool(chosen.suspect.metrics) + bool(chosen.evidence.patterns)
     if chosen.change is not None:
-        fits = chosen.fit is not None and chosen.fit.grade == 2
-        return lower(bound, "high" if fits and kinds else "medium")
+        plain = chosen.change_evidence is not None and chosen.change_evidence.grade == 2
+        return lower(bound, "high" if plain and kinds else "medium")
     if any(f is None for _, f in chosen.beside) and not chosen.external:
         bound = lower(bound, "medium")
     if not explains_itself(chosen):
         return lower(bound, "low")
-    surge = chosen.evidence.nature is Nature.SURGE
+    surge = chosen.evidence.fault is FaultKind.SURGE
     return lower(bound, "high" if kinds == 2 or surge else "medium")
 
 
 def _settled(chosen: Explanation, rivals: Iterable[Explanation]) -> bool:
     """Whether the chosen one alone has a diff that fits to the letter."""
-    return chosen.fit is not None and chosen.fit.grade == 2 and not any(r.fit and r.fit.grade == 2 for r in rivals)
+    return (
+        chosen.change_evidence is not None
+        and chosen.change_evidence.grade == 2
+        and not any(r.change_evidence and r.change_evidence.grade == 2 for r in rivals)
+    )
 
 
 def _as_confidence(word: str) -> Confidence:

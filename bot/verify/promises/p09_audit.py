@@ -11,7 +11,7 @@ from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
 from store import audit
 from store.audit import Actor
-from store.audit.signed_checkpoints import AnchorFile
+from store.audit.signed_checkpoints import CheckpointFile
 from store.audit.suspicion import judge
 from store.database.engine import create_engine
 from store.database.walls.acting import owning
@@ -54,18 +54,18 @@ class Audit(Promise):
             observed=(looked, "an entry of a synthetic tenant, edited by raw SQL and put back"),
             not_observed=(
                 "the message about an alarm in Slack",
-                *(() if site.planted["anchors"] else ("signed heads: `autoheal serve` has signed none yet",)),
+                *(() if site.planted["checkpoints"] else ("signed heads: `autoheal serve` has signed none yet",)),
             ),
         )
 
     async def _all_chains(self, site: Site) -> int:
-        anchors = AnchorFile(site.settings.anchor_path).read()
+        checkpoints = CheckpointFile(site.settings.checkpoint_path).read()
         ledger = site.settings.ledger.read()
         shredded = frozenset() if ledger is None else ledger.tenants
-        findings = await verify_chains(site.db, anchors, site.signer.public_pem, shredded=shredded)
+        findings = await verify_chains(site.db, checkpoints, site.signer.public_pem, shredded=shredded)
         broken = [finding for finding in findings if not finding.ok]
         require(not broken, f"the audit log of {broken[0].tenant_id if broken else ''} was changed")
-        site.planted["anchors"] = len(anchors)
+        site.planted["checkpoints"] = len(checkpoints)
         return len(findings)
 
     async def _tampering_shows(self, site: Site) -> None:

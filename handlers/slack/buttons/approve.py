@@ -1,8 +1,8 @@
-"""Approve the plan on the card. High risk is checked again by the desk, with a second person."""
+"""Approve the plan on the card. High risk is checked again by the incident service, with a second person."""
 
 from agents.permission import Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import decide
 
 
@@ -10,8 +10,8 @@ class Approve(Button):
     name = "approve"
     permission = Permission.APPROVE_MEDIUM
 
-    async def press(self, click: Click, office: Office) -> None:
-        await decide(click, office, "approved")
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        await decide(click, context, "approved")
 
 
 BUTTON = Approve()

@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.button import Button, Click, show_form
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, read_approval
 from handlers.slack.modal import Metadata
 from handlers.slack.modals.break_glass import break_glass_view
@@ -13,8 +13,8 @@ class BreakGlass(Button):
     name = "break_glass"
     permission = Permission.APPROVE_HIGH
 
-    async def press(self, click: Click, office: Office) -> None:
-        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        found = await read_approval(click.person, click.value, context, here=click.reply.channel_id)
         if found is None:
             await click.reply.privately(UNKNOWN)
             return
@@ -27,7 +27,7 @@ class BreakGlass(Button):
             thread_ts=click.reply.thread_ts,
             fingerprint=click.value.partition(":")[2],
         )
-        await show_form(click, break_glass_view(metadata), office)
+        await show_form(click, break_glass_view(metadata), context)
 
 
 BUTTON = BreakGlass()

@@ -8,7 +8,7 @@ from agents.evidence.types import Window
 from agents.permission import Permission
 from agents.remediation import Plan
 from handlers.slack.button import Button, Click, show_form
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, read_approval
 from handlers.slack.modal import Metadata
 from handlers.slack.modals.change_scope import change_scope_view, changeable
@@ -23,8 +23,8 @@ class ChangeScope(Button):
     name = "change_scope"
     permission = Permission.APPROVE_MEDIUM
 
-    async def press(self, click: Click, office: Office) -> None:
-        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        found = await read_approval(click.person, click.value, context, here=click.reply.channel_id)
         if found is None:
             await click.reply.privately(UNKNOWN)
             return
@@ -37,23 +37,23 @@ class ChangeScope(Button):
                 "This plan has nothing to choose but its target. Reject it, or steer with a mention."
             )
             return
-        versions = await known_versions(click.person.tenant_id, plan, office)
+        versions = await known_versions(click.person.tenant_id, plan, context)
         metadata = Metadata(
             subject=found.id,
             channel_id=click.reply.channel_id,
             thread_ts=click.reply.thread_ts,
             fingerprint=click.value.partition(":")[2],
         )
-        await show_form(click, change_scope_view(metadata, plan, versions), office)
+        await show_form(click, change_scope_view(metadata, plan, versions), context)
 
 
-async def known_versions(tenant: TenantId, plan: Plan, office: Office) -> list[str]:
+async def known_versions(tenant: TenantId, plan: Plan, context: HandlerContext) -> list[str]:
     """Versions that the target ran, newest first, without the running one. Empty when no source answers in time."""
-    now = office.clock()
+    now = context.clock()
     found: dict[str, None] = {}
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            for source in (await office.toolbox_for(tenant)).changes:
+            for source in (await context.toolbox_for(tenant)).changes:
                 read = await source.read_changes(Window(start=now - _KNOWN_FOR, end=now))
                 mine = sorted((c for c in read.changes if c.service == plan.target), key=lambda c: c.at, reverse=True)
                 for change in mine:

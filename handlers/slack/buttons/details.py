@@ -11,7 +11,7 @@ from agents.verdict import Verdict
 from handlers.slack.blocks.details import details
 from handlers.slack.blocks.message import MOST_BLOCKS, Message
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office, open_modal
+from handlers.slack.context import HandlerContext, open_modal
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from store.incidents.artifacts import Artifact, artifacts
 from store.incidents.feedback import feedback
@@ -21,15 +21,15 @@ class Details(Button):
     name = "details"
     permission = Permission.READ
 
-    async def press(self, click: Click, office: Office) -> None:
-        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        run = await read_run(click.person, click.value, context, here=click.reply.channel_id)
         if run is None:
             await click.reply.privately(UNKNOWN)
             return
         if run.verdict is None:
             await click.reply.privately("This investigation has no verdict yet.")
             return
-        async with office.db.tenant(click.person.tenant_id, readonly=True) as s:
+        async with context.db.tenant(click.person.tenant_id, readonly=True) as s:
             read = await artifacts(s, run.id)
             remarks = [str(one.remark) for one in await feedback(s, run.id) if one.remark and not one.positive]
         place = click.value.partition(":")[2]
@@ -40,7 +40,7 @@ class Details(Button):
             "close": {"type": "plain_text", "text": "Close"},
             "blocks": blocks,
         }
-        client = await office.clients.client_for(click.person.tenant_id)
+        client = await context.clients.client_for(click.person.tenant_id)
         if not await open_modal(client, click.trigger_id, view):
             await click.reply.privately(Message(text="Details of the verdict", blocks=tuple(blocks[:MOST_BLOCKS])))
 

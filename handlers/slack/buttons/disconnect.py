@@ -3,7 +3,7 @@
 from agents.permission import Permission
 from handlers.slack.blocks import text as t
 from handlers.slack.button import Button, Click, read_value
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store.ids import ConnectionId
 
 
@@ -11,11 +11,11 @@ class Disconnect(Button):
     name = "disconnect"
     permission = Permission.CONNECT
 
-    async def press(self, click: Click, office: Office) -> None:
+    async def press(self, click: Click, context: HandlerContext) -> None:
         found = read_value(click.value)
         done = None
         if found is not None:
-            done = await office.consent.disconnect(click.person, ConnectionId(found[0]), source="slack")
+            done = await context.consent.disconnect(click.person, ConnectionId(found[0]), source="slack")
         await click.reply.privately("It is disconnected already." if done is None else t.prose(done.in_words(), 1_000))
 
 

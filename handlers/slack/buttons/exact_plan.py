@@ -7,7 +7,7 @@ from handlers.slack.blocks.exact_plan import exact_plan
 from handlers.slack.blocks.message import Message
 from handlers.slack.blocks.tasks import links
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office, open_modal
+from handlers.slack.context import HandlerContext, open_modal
 from handlers.slack.decision import UNKNOWN, read_approval
 from store.incidents.artifacts import artifacts
 
@@ -16,12 +16,12 @@ class ExactPlan(Button):
     name = "exact_plan"
     permission = Permission.READ
 
-    async def press(self, click: Click, office: Office) -> None:
-        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        found = await read_approval(click.person, click.value, context, here=click.reply.channel_id)
         if found is None:
             await click.reply.privately(UNKNOWN)
             return
-        async with office.db.tenant(click.person.tenant_id, readonly=True) as s:
+        async with context.db.tenant(click.person.tenant_id, readonly=True) as s:
             read = await artifacts(s, found.investigation_id) if found.investigation_id else []
         blocks = exact_plan(Card(approval=found, plan=Plan.model_validate(found.plan), links=links(read)))
         view: dict[str, object] = {
@@ -30,7 +30,7 @@ class ExactPlan(Button):
             "close": {"type": "plain_text", "text": "Close"},
             "blocks": blocks,
         }
-        client = await office.clients.client_for(click.person.tenant_id)
+        client = await context.clients.client_for(click.person.tenant_id)
         if not await open_modal(client, click.trigger_id, view):
             await click.reply.privately(Message(text="The whole plan", blocks=tuple(blocks)))
 

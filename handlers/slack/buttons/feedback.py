@@ -6,7 +6,7 @@ A thumb down is noted at once, and then asks what was wrong.
 from agents.incidents.requests import Done
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office, open_modal
+from handlers.slack.context import HandlerContext, open_modal
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from handlers.slack.modal import Metadata
 from handlers.slack.modals.feedback import feedback_view
@@ -16,8 +16,8 @@ class Feedback(Button):
     name = "feedback"
     permission = Permission.READ
 
-    async def press(self, click: Click, office: Office) -> None:
-        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        run = await read_run(click.person, click.value, context, here=click.reply.channel_id)
         word = click.value.partition(":")[2]
         if run is None or word not in ("good", "bad"):
             await click.reply.privately(UNKNOWN)
@@ -25,9 +25,9 @@ class Feedback(Button):
         asks = False
         if word == "bad":  # before the note: a form must be opened within three seconds of the click
             metadata = Metadata(subject=run.id, channel_id=click.reply.channel_id, thread_ts=click.reply.thread_ts)
-            client = await office.clients.client_for(click.person.tenant_id)
+            client = await context.clients.client_for(click.person.tenant_id)
             asks = await open_modal(client, click.trigger_id, feedback_view(metadata))
-        match await office.desk.feedback(click.person, run.id, positive=word == "good"):
+        match await context.incident_service.feedback(click.person, run.id, positive=word == "good"):
             case Done() if word == "good":
                 await click.reply.privately("Thank you, noted as right.")
             case Done():

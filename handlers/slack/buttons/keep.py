@@ -3,7 +3,7 @@
 from agents.incidents.requests import Done, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, in_words, read_approval
 
 
@@ -11,16 +11,16 @@ class Keep(Button):
     name = "keep"
     permission = Permission.APPROVE_MEDIUM
 
-    async def press(self, click: Click, office: Office) -> None:
-        found = await read_approval(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        found = await read_approval(click.person, click.value, context, here=click.reply.channel_id)
         if found is None:
             await click.reply.privately(UNKNOWN)
             return
-        match await office.desk.keep(click.person, found.id):
+        match await context.incident_service.keep(click.person, found.id):
             case Done():
                 await click.reply.privately("Kept. The change stays applied.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
-                await click.reply.privately(await in_words(click.person, reason, office))
+                await click.reply.privately(await in_words(click.person, reason, context))
 
 
 BUTTON = Keep()

@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import decide
 
 
@@ -10,8 +10,8 @@ class Reject(Button):
     name = "reject"
     permission = Permission.APPROVE_MEDIUM
 
-    async def press(self, click: Click, office: Office) -> None:
-        await decide(click, office, "rejected")
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        await decide(click, context, "rejected")
 
 
 BUTTON = Reject()

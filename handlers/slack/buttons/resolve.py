@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_click
 
 
@@ -10,8 +10,8 @@ class Resolve(Button):
     name = "resolve"
     permission = Permission.INVESTIGATE
 
-    async def press(self, click: Click, office: Office) -> None:
-        await end_by_click(click, "resolved", office)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        await end_by_click(click, "resolved", context)
 
 
 BUTTON = Resolve()

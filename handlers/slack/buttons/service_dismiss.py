@@ -3,7 +3,7 @@
 from agents.connecting.correcting import answer
 from agents.permission import Permission
 from handlers.slack.button import Button, Click, read_value
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store.ids import ServiceId
 
 
@@ -11,10 +11,10 @@ class ServiceDismiss(Button):
     name = "service_dismiss"
     permission = Permission.CONNECT
 
-    async def press(self, click: Click, office: Office) -> None:
+    async def press(self, click: Click, context: HandlerContext) -> None:
         found = read_value(click.value)
         service = ServiceId(found[0] if found else "")
-        await click.reply.privately(await answer(office.db, click.person, service, "dismiss", source="slack"))
+        await click.reply.privately(await answer(context.db, click.person, service, "dismiss", source="slack"))
 
 
 BUTTON = ServiceDismiss()

@@ -3,7 +3,7 @@
 from agents.incidents.requests import Done, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 
 
@@ -11,12 +11,12 @@ class Stop(Button):
     name = "stop"
     permission = Permission.INVESTIGATE
 
-    async def press(self, click: Click, office: Office) -> None:
-        run = await read_run(click.person, click.value, office, here=click.reply.channel_id)
+    async def press(self, click: Click, context: HandlerContext) -> None:
+        run = await read_run(click.person, click.value, context, here=click.reply.channel_id)
         if run is None:
             await click.reply.privately(UNKNOWN)
             return
-        match await office.desk.stop(click.person, run.id):
+        match await context.incident_service.stop(click.person, run.id):
             case Done():
                 await click.reply.privately("Stopping. What was found so far stays here.")
             case NothingToDo(reason=reason) | Denied(reason=reason):

@@ -12,7 +12,7 @@ from agents.alerting.rules import MOST_LABELS, MOST_RULES, BadRule, Policy, pars
 from agents.permission import Denied, Permission, check
 from handlers.slack.blocks import text as t
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store import audit, inbox
 from store.ids import UserId
 from store.incidents import alerts
@@ -34,27 +34,27 @@ class AlertsCommand(Command):
     summary = "which alerts are noise, and what is done about which"
     permission = Permission.READ
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         words = call.rest.split()
         match words:
             case []:
-                answer = await _hygiene(call, _USUAL, office)
+                answer = await _hygiene(call, _USUAL, context)
             case [one] if found := _PERIOD.fullmatch(one.lower()):
-                answer = await _hygiene(call, min(int(found[1]) * _UNITS[found[2]], _MOST), office)
+                answer = await _hygiene(call, min(int(found[1]) * _UNITS[found[2]], _MOST), context)
             case ["rules"]:
-                async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+                async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
                     answer = _rules(read_policy(await alerts.policy(s)))
             case ["rule" | "budget" | "labels" | "channel", *_]:
-                answer = await _change(call, words, office)
+                answer = await _change(call, words, context)
             case _:
                 answer = _HELP
         await call.reply.privately(answer)
 
 
-async def _hygiene(call: CommandCall, period: timedelta, office: Office) -> str:
-    toolbox = await office.toolbox_for(call.person.tenant_id)
-    since = office.clock() - period
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+async def _hygiene(call: CommandCall, period: timedelta, context: HandlerContext) -> str:
+    toolbox = await context.toolbox_for(call.person.tenant_id)
+    since = context.clock() - period
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         found, groups = await alerts.alerts_since(s, since), await alerts.groups_since(s, since)
         unknown = await inbox.count_notes(s, "webhook", "unknown shape", since=since)
     owned = {one.name for one in toolbox.services if one.owners}
@@ -98,10 +98,10 @@ def _rules(policy: Policy) -> str:
     return "\n".join(lines)
 
 
-async def _change(call: CommandCall, words: Sequence[str], office: Office) -> str:
+async def _change(call: CommandCall, words: Sequence[str], context: HandlerContext) -> str:
     if isinstance(denied := check(call.person.role, Permission.SET_POLICY), Denied):
         return denied.reason
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         try:
             policy = _changed(read_policy(await alerts.policy(s)), words, call.channel_id)
         except BadRule as exc:

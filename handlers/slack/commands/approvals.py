@@ -4,7 +4,7 @@ from agents.permission import Permission, who_may_approve
 from agents.tool import Risk
 from handlers.slack.blocks import text as t
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office, thread_link
+from handlers.slack.context import HandlerContext, thread_link
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import visible_incidents
 from store.incidents.approvals import Approval, ApprovalState, open_approvals
@@ -18,20 +18,20 @@ class Approvals(Command):
     summary = "what waits for a decision, with links"
     permission = Permission.READ
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         tenant = call.person.tenant_id
-        sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
-        async with office.db.tenant(tenant, readonly=True) as s:
+        sight = await context.visibility.of_open_incidents(call.person, here=call.channel_id)
+        async with context.db.tenant(tenant, readonly=True) as s:
             seen = [one.id for one in await visible_incidents(s, sight)]
             waiting = [
                 one
                 for one in await open_approvals(s, of=seen)
-                if one.state is ApprovalState.PROPOSED and one.expires_at > office.clock()
+                if one.state is ApprovalState.PROPOSED and one.expires_at > context.clock()
             ]
         if not waiting:
             await call.reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "Nothing waits for a decision.")
             return
-        client = await office.clients.client_for(tenant)
+        client = await context.clients.client_for(tenant)
         lines = ["Waiting for a decision:"]
         for one in waiting[:MOST_LISTED]:
             name = t.prose(str(one.plan.get("title") or one.remediation), 120)

@@ -5,7 +5,7 @@ from agents.permission import Permission
 from handlers.slack.blocks.integrations import choices
 from handlers.slack.blocks.message import Message, actions, button, sections
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office, open_modal
+from handlers.slack.context import HandlerContext, open_modal
 from handlers.slack.modal import Metadata
 from handlers.slack.modals.connect import connect_view
 
@@ -16,7 +16,7 @@ class Connect(Command):
     summary = "connect a tool, such as `github` or `prometheus`"
     permission = Permission.CONNECT
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         wanted = call.rest.split()[0].lower() if call.rest.split() else ""
         kind = connectable().get(wanted)
         if kind is None:
@@ -25,7 +25,7 @@ class Connect(Command):
             await call.reply.privately(Message(text=words, blocks=(*sections(words), *shown.blocks)))
             return
         metadata = Metadata(subject=kind.name, channel_id=call.channel_id)
-        client = await office.clients.client_for(call.person.tenant_id)
+        client = await context.clients.client_for(call.person.tenant_id)
         if not await open_modal(client, call.trigger_id, connect_view(metadata, kind)):
             late = "That took too long for Slack to open the form. Please click here instead:"
             again = actions(button(f"connect:{kind.name}", f"Connect {kind.title}", kind.name))

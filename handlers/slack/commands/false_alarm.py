@@ -4,7 +4,7 @@ stopped.
 
 from agents.permission import Permission
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_command
 
 
@@ -15,8 +15,8 @@ class FalseAlarm(Command):
     summary = "end an incident: there was none"
     permission = Permission.INVESTIGATE
 
-    async def run(self, call: CommandCall, office: Office) -> None:
-        await end_by_command(call, "false_alarm", office)
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
+        await end_by_command(call, "false_alarm", context)
 
 
 COMMAND = FalseAlarm()

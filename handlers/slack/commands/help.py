@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.command import Command, CommandCall, describe_commands
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store.people.users import Role
 
 
@@ -11,7 +11,7 @@ class Help(Command):
     summary = "this list"
     permission = Permission.READ
 
-    async def run(self, call: CommandCall, office: Office) -> None:  # noqa: ARG002 - the contract of all commands
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:  # noqa: ARG002 - the contract of all commands
         await call.reply.privately(help_text(call.person.role, not_understood=call.rest))
 
 

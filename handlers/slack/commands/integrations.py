@@ -4,7 +4,7 @@ from agents.permission import Denied, Permission, check
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.integrations import integrations
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.home import check_all
 
 
@@ -14,12 +14,12 @@ class Integrations(Command):
     summary = "what is connected and whether it works"
     permission = Permission.READ
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         tenant = call.person.tenant_id
-        stored = await office.connecting.look(tenant)
-        toolbox = await office.toolbox_for(tenant)
+        stored = await context.connecting.look(tenant)
+        toolbox = await context.toolbox_for(tenant)
         checked = await check_all(tuple(one for one in toolbox.connectors if not one.context.label))
-        async with office.db.tenant(tenant, readonly=True) as s:
+        async with context.db.tenant(tenant, readonly=True) as s:
             declared = [
                 f"*{t.prose(one.title, 40)}* {'works' if one.healthy else 'does not work'}"
                 f": {t.prose(s.redactor.redact(f'{one.detail} {one.next_action}'.strip()), 300)}"

@@ -8,7 +8,7 @@ from agents.incidents.requests import Ask
 from agents.permission import Denied, Permission
 from handlers.slack.blocks import text as t
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office, thread_link
+from handlers.slack.context import HandlerContext, thread_link
 
 
 class Investigate(Command):
@@ -17,11 +17,11 @@ class Investigate(Command):
     summary = "find out what broke, with proofs"
     permission = Permission.INVESTIGATE
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         if not call.rest:
             await call.reply.privately("Say what is wrong, for example `/autoheal investigate checkout is failing`.")
             return
-        async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+        async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
             question = s.redactor.redact(call.rest)
         asked = f"{t.mention(call.person.slack_user_id)} asks: {t.prose(question, 600)}"
         ts = await call.reply.aloud(asked, thread_ts=None)
@@ -31,11 +31,11 @@ class Investigate(Command):
             )
             return
         ask = Ask(question=question, channel_id=call.channel_id, thread_ts=ts, source_ts=ts)
-        answer = await office.desk.investigate(call.person, ask)
+        answer = await context.incident_service.investigate(call.person, ask)
         if isinstance(answer, Denied):
             await call.reply.privately(answer.reason)
         elif answer.joined and answer.thread_ts != ts:
-            client = await office.clients.client_for(call.person.tenant_id)
+            client = await context.clients.client_for(call.person.tenant_id)
             link = await thread_link(
                 client, channel_id=answer.channel_id, ts=answer.thread_ts, label="the thread where I am on it"
             )

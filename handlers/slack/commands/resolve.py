@@ -2,7 +2,7 @@
 
 from agents.permission import Permission
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_command
 
 
@@ -13,8 +13,8 @@ class Resolve(Command):
     summary = "end an incident: it is over"
     permission = Permission.INVESTIGATE
 
-    async def run(self, call: CommandCall, office: Office) -> None:
-        await end_by_command(call, "resolved", office)
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
+        await end_by_command(call, "resolved", context)
 
 
 COMMAND = Resolve()

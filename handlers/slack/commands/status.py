@@ -7,7 +7,7 @@ thread does know.
 
 from agents.permission import Permission
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.summary import read_status, summary
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import visible_incidents
@@ -18,12 +18,12 @@ class Status(Command):
     summary = "where the latest incident of this channel stands, for your eyes only"
     permission = Permission.READ
 
-    async def run(self, call: CommandCall, office: Office) -> None:
-        sight = await office.visibility.of_open_incidents(call.person, here=call.channel_id)
-        async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
+        sight = await context.visibility.of_open_incidents(call.person, here=call.channel_id)
+        async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
             everywhere = await visible_incidents(s, sight)
             here = next((one for one in everywhere if one.channel_id == call.channel_id), None)
-            view = await read_status(s, here, office.clock()) if here else None
+            view = await read_status(s, here, context.clock()) if here else None
         if view is not None:
             await call.reply.privately(summary(view))
         elif everywhere:

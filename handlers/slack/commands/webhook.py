@@ -10,7 +10,7 @@ from agents.webhooks import discover_providers
 from agents.webhooks.making import BadWebhook
 from handlers.slack.blocks import text as t
 from handlers.slack.command import Command, CommandCall
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from store import audit
 from store.errors import NotFound
 from store.ids import UserId, WebhookId
@@ -30,10 +30,10 @@ class WebhookCommand(Command):
     summary = "where other systems may send alerts and changes"
     permission = Permission.CONNECT
 
-    async def run(self, call: CommandCall, office: Office) -> None:
+    async def run(self, call: CommandCall, context: HandlerContext) -> None:
         words = call.rest.split()
         try:
-            answer = await _answer(call, words, office)
+            answer = await _answer(call, words, context)
         except BadWebhook as exc:
             answer = t.prose(str(exc), 600)
         except NotFound:
@@ -41,9 +41,9 @@ class WebhookCommand(Command):
         await call.reply.privately(answer)
 
 
-async def _answer(call: CommandCall, words: list[str], office: Office) -> str:
+async def _answer(call: CommandCall, words: list[str], context: HandlerContext) -> str:
     person, actor = call.person, audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(person.tenant_id) as s:
+    async with context.db.tenant(person.tenant_id) as s:
         match words:
             case []:
                 return _listed(await webhooks.webhooks(s))
@@ -60,10 +60,10 @@ async def _answer(call: CommandCall, words: list[str], office: Office) -> str:
                     source="slack",
                     by=UserId(person.user_id),
                 )
-                return _shown(made, office)
+                return _shown(made, context)
             case ["rotate", which]:
                 made = await rotate_webhook(s, WebhookId(which), secret=None, actor=actor, source="slack")
-                return _shown(made, office) + " The old secret counts for a day more."
+                return _shown(made, context) + " The old secret counts for a day more."
             case ["delete" | "remove", which]:
                 if not await remove_webhook(s, WebhookId(which), actor=actor, source="slack"):
                     raise NotFound("no such webhook")
@@ -77,8 +77,8 @@ def address(webhook: Webhook, public_url: str | None) -> str:
     return f"{public_url or 'https://<the address of this deployment>'}{webhook.path}"
 
 
-def _shown(made: Made, office: Office) -> str:
-    lines = [f"Address: {t.code(address(made.webhook, office.public_url), 400)}"]
+def _shown(made: Made, context: HandlerContext) -> str:
+    lines = [f"Address: {t.code(address(made.webhook, context.public_url), 400)}"]
     if made.secret is not None:
         lines.append(f"Secret, shown once: {t.code(made.secret.reveal(), 200)}")
     lines += [t.escape(made.setup), "Where the vendor makes the secret itself, give it by the API or the operator."]

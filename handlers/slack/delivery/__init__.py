@@ -40,9 +40,7 @@ _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_
 
 
 class Delivery:
-    """Implements `handlers.slack.context.Mouth`. `clock` is monotonic seconds, `sleep` waits seconds; both for pacing
-    only.
-    """
+    """`clock` is monotonic seconds, `sleep` waits seconds; both for pacing only."""
 
     def __init__(
         self,

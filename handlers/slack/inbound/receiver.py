@@ -1,9 +1,9 @@
 """What waits in the inbox is handled here: find the caller, check the permission, hand it to the one handler that it
 is for.
 
-It may run again after a crash, so everything below is idempotent: the desk by the message's own id, what is said
-aloud by a key. Nothing ends in silence: whoever asked hears a refusal with its reason, and of our own failure a
-reference that finds it in the log.
+It may run again after a crash, so everything below is idempotent: runs start by the message's own id, and
+what is said aloud goes by a key. Nothing ends in silence: whoever asked hears a refusal with its reason, and of our own
+failure a reference that finds it in the log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from handlers.slack import home, mentions
 from handlers.slack.button import LINK_PREFIX, Click, find_button
 from handlers.slack.command import CommandCall, find_command
 from handlers.slack.commands.help import help_text
-from handlers.slack.context import Office, Reply
+from handlers.slack.context import HandlerContext, Reply
 from handlers.slack.inbound.arrival import (
     ARRIVAL,
     SECRETS,
@@ -55,8 +55,8 @@ _OLD_BUTTON = "I do not know this button any more; it may belong to an earlier v
 class Receiver:
     """`agents.runtime.Receiver` for Slack."""
 
-    def __init__(self, *, office: Office, caller: Caller, uninstall: Uninstall) -> None:
-        self._office = office
+    def __init__(self, *, context: HandlerContext, caller: Caller, uninstall: Uninstall) -> None:
+        self._context = context
         self._caller = caller
         self._uninstall = uninstall
         self._leaving = False
@@ -67,7 +67,7 @@ class Receiver:
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
         """Handle one arrival and mark it. Never raises for a failed handling; raises when the store does not answer."""
-        async with self._office.db.tenant(tenant, readonly=True, frozen_too=True) as s:
+        async with self._context.db.tenant(tenant, readonly=True, frozen_too=True) as s:
             stored = await inbox.arrival(s, inbox_id)
         if stored is None or stored.state in ("done", "failed"):
             return
@@ -86,7 +86,7 @@ class Receiver:
                 extra={"action": "receiver.failed", "tenant": tenant, "inbox": inbox_id, "reference": reference},
             )
             await self._apologise(tenant, stored, arrival, reference)
-        async with self._office.db.tenant(tenant, frozen_too=True) as s:
+        async with self._context.db.tenant(tenant, frozen_too=True) as s:
             if hit_the_wall:
                 actor, details = audit.Actor(type="user", id=_sender(arrival)), {"reason": "wall"}
                 await audit.record(s, actor=actor, action="slack.access.refused", target=stored.kind, details=details)
@@ -117,7 +117,7 @@ class Receiver:
             await self._audit_refusal(workspace.tenant_id, message.actor, stored.kind)
             return
         alert = ChannelMessage.model_validate(message.model_dump(exclude={"kind"}))
-        await mentions.triage_alert(await self._caller.alert_source(workspace), alert, self._office)
+        await mentions.triage_alert(await self._caller.alert_source(workspace), alert, self._context)
 
     async def _handle_person(
         self,
@@ -134,15 +134,15 @@ class Receiver:
         match arrival:
             case ChannelMessage() if workspace.bot_user_id in arrival.addressed:
                 words = mentions.without_mention(arrival.text, workspace.bot_user_id)
-                await mentions.answer_message(person, arrival, words, reply, self._office)
+                await mentions.answer_message(person, arrival, words, reply, self._context)
             case ChannelMessage():
                 if arrival.channel_id in workspace.open_threads and await mentions.thread_is_ours(
-                    person, arrival, self._office
+                    person, arrival, self._context
                 ):
-                    await mentions.answer_message(person, arrival, arrival.text.strip(), reply, self._office)
+                    await mentions.answer_message(person, arrival, arrival.text.strip(), reply, self._context)
             case Message():
                 words = mentions.without_mention(arrival.text, workspace.bot_user_id)
-                await mentions.answer_message(person, arrival, words, reply, self._office)
+                await mentions.answer_message(person, arrival, words, reply, self._context)
             case Command():
                 await self._command(person, stored, arrival, reply)
             case ButtonClick():
@@ -150,7 +150,7 @@ class Receiver:
             case ModalSubmission():
                 await self._submission(person, stored, arrival, reply)
             case HomeOpened():
-                await home.show_home(person, self._office)
+                await home.show_home(person, self._context)
 
     async def _command(self, person: Person, stored: StoredArrival, arrival: Command, reply: Reply) -> None:
         found = find_command(arrival.text)
@@ -159,7 +159,7 @@ class Receiver:
             return
         command, rest = found
         if await self._may(person, command.permission, reply, f"command {command.name}"):
-            async with self._office.db.tenant(person.tenant_id) as s:
+            async with self._context.db.tenant(person.tenant_id) as s:
                 actor = audit.Actor(type="user", id=person.user_id)
                 await audit.record(s, actor=actor, action="slack.command.used", target=f"command:{command.name}")
             call = CommandCall(
@@ -170,7 +170,7 @@ class Receiver:
                 trigger_id=arrival.trigger_id,
                 source_id=stored.external_id,
             )
-            await command.run(call, self._office)
+            await command.run(call, self._context)
 
     async def _click(self, person: Person, stored: StoredArrival, arrival: ButtonClick, reply: Reply) -> None:
         if arrival.action_id.startswith(LINK_PREFIX):
@@ -186,7 +186,7 @@ class Receiver:
                 trigger_id=arrival.trigger_id,
                 source_id=stored.external_id,
             )
-            await button.press(click, self._office)
+            await button.press(click, self._context)
 
     async def _submission(self, person: Person, stored: StoredArrival, arrival: ModalSubmission, reply: Reply) -> None:
         modal, metadata = discover_modals().get(arrival.callback_id), read_metadata(arrival.metadata)
@@ -201,13 +201,13 @@ class Receiver:
                 source_id=stored.external_id,
                 secrets={name: Secret(value) for name, value in json.loads(arrival.secrets or "{}").items() if value},
             )
-            await modal.submit(submission, self._office)
+            await modal.submit(submission, self._context)
 
     async def _may(self, person: Person, permission: Permission, reply: Reply, what: str) -> bool:
         allowed = check(person.role, permission)
         if not isinstance(allowed, Denied):
             return True
-        async with self._office.db.tenant(person.tenant_id) as s:
+        async with self._context.db.tenant(person.tenant_id) as s:
             await audit.record(
                 s,
                 actor=audit.Actor(type="user", id=person.user_id),
@@ -228,12 +228,12 @@ class Receiver:
     ) -> None:
         await self._audit_refusal(tenant, arrival.actor, stored.kind)
         if isinstance(arrival, HomeOpened):
-            await home.show_refusal(tenant, arrival.actor.user_id, denied, self._office)
+            await home.show_refusal(tenant, arrival.actor.user_id, denied, self._context)
         elif not isinstance(arrival, ChannelMessage) and arrival.actor.user_id:
             await reply.privately(denied.reason)
 
     async def _audit_refusal(self, tenant: TenantId, actor: Actor, kind: str) -> None:
-        async with self._office.db.tenant(tenant) as s:
+        async with self._context.db.tenant(tenant) as s:
             await audit.record(
                 s,
                 actor=audit.Actor(type="user", id=actor.user_id or actor.bot_id or "unknown"),
@@ -249,7 +249,7 @@ class Receiver:
         inviter = Actor(user_id=arrival.inviter, shared_outside=arrival.actor.shared_outside)
         person = await self._caller.person(workspace, inviter, arrival.channel_id)
         reply = Reply(
-            mouth=self._office.mouth,
+            delivery=self._context.delivery,
             tenant=workspace.tenant_id,
             key=stored.id,
             slack_user_id=arrival.inviter,
@@ -288,7 +288,7 @@ class Receiver:
             case HomeOpened():
                 pass
         return Reply(
-            mouth=self._office.mouth,
+            delivery=self._context.delivery,
             tenant=tenant,
             key=inbox_id,
             slack_user_id=arrival.actor.user_id,

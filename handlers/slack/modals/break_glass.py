@@ -3,7 +3,7 @@ told, and the audit log keeps the words.
 """
 
 from agents.permission import LEAST_REASON, Permission
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, answer_decision, read_approval
 from handlers.slack.modal import Metadata, Modal, Submission
 
@@ -16,19 +16,19 @@ class BreakGlass(Modal):
     name = "break_glass"
     permission = Permission.APPROVE_HIGH
 
-    async def submit(self, submission: Submission, office: Office) -> None:
-        found = await read_approval(submission.person, submission.metadata.subject, office, here=None)
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
+        found = await read_approval(submission.person, submission.metadata.subject, context, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
             return
-        answer = await office.desk.decide(
+        answer = await context.incident_service.decide(
             submission.person,
             found.id,
             plan_hash=submission.metadata.fingerprint,
             decision="break_glass",
             reason=submission.values.get(FIELD, "")[:MOST_REASON],
         )
-        await answer_decision(submission.person, submission.reply, answer, office)
+        await answer_decision(submission.person, submission.reply, answer, context)
 
 
 def break_glass_view(metadata: Metadata) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agents.incidents.requests import AlreadyDecided, Done, NothingToDo
 from agents.permission import Denied, Permission
 from agents.remediation import Plan, discover_remediations
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import CHANGED, UNKNOWN, in_words, read_approval
 from handlers.slack.modal import Metadata, Modal, Submission
 from store.incidents.approvals import Approval
@@ -23,22 +23,22 @@ class ChangeScope(Modal):
     name = "change_scope"
     permission = Permission.APPROVE_MEDIUM
 
-    async def submit(self, submission: Submission, office: Office) -> None:
-        found = await read_approval(submission.person, submission.metadata.subject, office, here=None)
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
+        found = await read_approval(submission.person, submission.metadata.subject, context, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
         elif not _saw(found, submission.metadata):
             await submission.reply.privately(CHANGED)
         else:
-            await self._change(submission, found, office)
+            await self._change(submission, found, context)
 
-    async def _change(self, submission: Submission, found: Approval, office: Office) -> None:
+    async def _change(self, submission: Submission, found: Approval, context: HandlerContext) -> None:
         wanted = {
             name: submission.values[name]
             for name in changeable(Plan.model_validate(found.plan))
             if submission.values.get(name)
         }
-        match await office.desk.change_scope(submission.person, found.id, arguments=wanted):
+        match await context.incident_service.change_scope(submission.person, found.id, arguments=wanted):
             case Done():
                 await submission.reply.privately(
                     "The card shows the new plan. Nothing is applied until somebody approves it."
@@ -46,7 +46,7 @@ class ChangeScope(Modal):
             case AlreadyDecided(sentence=told):
                 await submission.reply.privately(told)
             case NothingToDo(reason=reason) | Denied(reason=reason):
-                await submission.reply.privately(await in_words(submission.person, reason, office))
+                await submission.reply.privately(await in_words(submission.person, reason, context))
 
 
 def _saw(found: Approval, metadata: Metadata) -> bool:

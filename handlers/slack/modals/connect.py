@@ -11,8 +11,9 @@ from agents.connecting.connecting import Consenting, NotConnected, connectable, 
 from agents.connecting.connector import Connector
 from agents.connecting.fields import Field
 from agents.permission import Permission
-from handlers.slack.blocks.message import Message, actions, button, context, said, sections
-from handlers.slack.context import Office
+from handlers.slack.blocks.message import Message, actions, button, said, sections
+from handlers.slack.blocks.message import context as small_print
+from handlers.slack.context import HandlerContext
 from handlers.slack.inbound.payload import SECRET_FIELD
 from handlers.slack.modal import Metadata, Modal, Submission
 
@@ -25,9 +26,9 @@ class Connect(Modal):
     name = "connect"
     permission = Permission.CONNECT
 
-    async def submit(self, submission: Submission, office: Office) -> None:
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
         person, connector = submission.person, submission.metadata.subject
-        result = await office.connecting.connect(
+        result = await context.connecting.connect(
             Consenting(tenant=person.tenant_id, user=person.user_id),
             connector=connector,
             values={name: value for name, value in submission.values.items() if name != LABEL},
@@ -51,9 +52,11 @@ def connect_view(metadata: Metadata, kind: type[Connector]) -> dict[str, object]
     blocks: list[Mapping[str, object]] = [*sections(intro)]
     if len(form.ways) > 1 or (form.ways and form.open):
         ways = " or ".join(way.title for way in form.ways)
-        blocks += context(f"To prove who asks: {ways}{', or nothing where it asks for nothing' if form.open else ''}.")
+        blocks += small_print(
+            f"To prove who asks: {ways}{', or nothing where it asks for nothing' if form.open else ''}."
+        )
     if kind.scopes:
-        blocks += context("Rights it needs: " + "; ".join(f"{s.name} (else {s.without})" for s in kind.scopes))
+        blocks += small_print("Rights it needs: " + "; ".join(f"{s.name} (else {s.without})" for s in kind.scopes))
     blocks += [_input(one) for one in form.fields]
     name = Field(
         name=LABEL,

@@ -2,8 +2,9 @@
 
 from agents.permission import Permission
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.message import Message, context, sections
-from handlers.slack.context import Office
+from handlers.slack.blocks.message import Message, sections
+from handlers.slack.blocks.message import context as small_print
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, read_approval
 from handlers.slack.modal import Metadata, Modal, Submission
 from handlers.slack.report import MOST
@@ -16,19 +17,19 @@ class DraftReport(Modal):
     name = "draft_report"
     permission = Permission.INVESTIGATE
 
-    async def submit(self, submission: Submission, office: Office) -> None:
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
         person = submission.person
-        found = await read_approval(person, submission.metadata.subject, office, here=None)
+        found = await read_approval(person, submission.metadata.subject, context, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
             return
-        async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        async with context.db.tenant(person.tenant_id, readonly=True) as s:
             about = await incident(s, found.incident_id)
             words = s.redactor.redact(submission.values.get(FIELD, "")[:MOST])
         if about is None or not words.strip():
             await submission.reply.privately("The report was empty, so nothing was posted.")
             return
-        posted = await office.mouth.post(
+        posted = await context.delivery.post(
             person.tenant_id,
             key=f"report:{submission.source_id}",
             channel=about.channel_id,
@@ -37,7 +38,7 @@ class DraftReport(Modal):
                 text=t.push(f"Report of incident #{about.number}"),
                 blocks=(
                     *sections(f"*Report of incident #{about.number}*\n{t.escape(words)}"),
-                    *context(f"Drafted by Autoheal, edited and posted by {t.mention(person.slack_user_id)}."),
+                    *small_print(f"Drafted by Autoheal, edited and posted by {t.mention(person.slack_user_id)}."),
                 ),
             ),
         )

@@ -2,7 +2,7 @@
 
 from agents.incidents.requests import Done
 from agents.permission import Denied, Permission
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from handlers.slack.modal import Metadata, Modal, Submission
 
@@ -14,15 +14,15 @@ class Feedback(Modal):
     name = "feedback"
     permission = Permission.READ
 
-    async def submit(self, submission: Submission, office: Office) -> None:
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
         person = submission.person
-        run = await read_run(person, submission.metadata.subject, office, here=None)
+        run = await read_run(person, submission.metadata.subject, context, here=None)
         if run is None:
             await submission.reply.privately(UNKNOWN)
             return
-        async with office.db.tenant(person.tenant_id, readonly=True) as s:
+        async with context.db.tenant(person.tenant_id, readonly=True) as s:
             remark = s.redactor.redact(submission.values.get(FIELD, "").strip()[:MOST_REMARK])
-        match await office.desk.feedback(person, run.id, positive=False, remark=remark):
+        match await context.incident_service.feedback(person, run.id, positive=False, remark=remark):
             case Done():
                 await submission.reply.privately(
                     "Thank you, kept with the verdict. Mention me in its thread and I look again with that in mind."

@@ -8,7 +8,7 @@ from typing import Final
 from agents.connecting.connector import Service
 from agents.connecting.correcting import Correction, correct
 from agents.permission import Permission
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.modal import Metadata, Modal, Submission
 
 _FIELDS: Final = (
@@ -31,10 +31,10 @@ class ServiceForm(Modal):
     name = "service"
     permission = Permission.CONNECT
 
-    async def submit(self, submission: Submission, office: Office) -> None:
-        toolbox = await office.toolbox_for(submission.person.tenant_id)
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
+        toolbox = await context.toolbox_for(submission.person.tenant_id)
         correction = Correction.read(submission.values)
-        told = await correct(office.db, submission.person, correction, toolbox.services, source="slack")
+        told = await correct(context.db, submission.person, correction, toolbox.services, source="slack")
         await submission.reply.privately(told)
 
 

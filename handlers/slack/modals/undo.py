@@ -4,7 +4,7 @@ whoever handed it in, applied once and measured.
 
 from agents.incidents.requests import Done, NothingToDo
 from agents.permission import Denied, Permission
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, in_words, read_approval
 from handlers.slack.modal import Metadata, Modal, Submission
 
@@ -13,17 +13,17 @@ class Undo(Modal):
     name = "undo"
     permission = Permission.APPROVE_MEDIUM
 
-    async def submit(self, submission: Submission, office: Office) -> None:
-        found = await read_approval(submission.person, submission.metadata.subject, office, here=None)
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
+        found = await read_approval(submission.person, submission.metadata.subject, context, here=None)
         if found is None:
             await submission.reply.privately(UNKNOWN)
             return
-        match await office.desk.undo(submission.person, found.id):
+        match await context.incident_service.undo(submission.person, found.id):
             case Done():
                 doing = "Re-applying it" if found.undo_of else "Undoing it"
                 await submission.reply.privately(f"{doing}. The thread shows what comes of it.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
-                await submission.reply.privately(await in_words(submission.person, reason, office))
+                await submission.reply.privately(await in_words(submission.person, reason, context))
 
 
 def undo_view(metadata: Metadata, words: str, *, again: bool) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agents.incidents.requests import Ask, Done, NothingToDo
 from agents.permission import Denied, Permission
-from handlers.slack.context import Office
+from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run, thread_of_run
 from handlers.slack.modal import Metadata, Modal, Submission
 from store.secrets.redaction import Redacted
@@ -19,22 +19,22 @@ class WrongService(Modal):
     name = "wrong_service"
     permission = Permission.INVESTIGATE
 
-    async def submit(self, submission: Submission, office: Office) -> None:
+    async def submit(self, submission: Submission, context: HandlerContext) -> None:
         person, reply = submission.person, submission.reply
-        run = await read_run(person, submission.metadata.subject, office, here=None)
+        run = await read_run(person, submission.metadata.subject, context, here=None)
         if run is None:
             await reply.privately(UNKNOWN)
             return
         service = submission.values.get(FIELD, "")
-        if service not in (await office.toolbox_for(person.tenant_id)).service_names():
+        if service not in (await context.toolbox_for(person.tenant_id)).service_names():
             await reply.privately("That is not a declared service.")
             return
         source = submission.source_id
-        match await office.desk.correct_service(person, run.id, service=service, source_ts=source):
+        match await context.incident_service.correct_service(person, run.id, service=service, source_ts=source):
             case Denied(reason=reason):
                 await reply.privately(reason)
             case NothingToDo():  # it has ended
-                thread = await thread_of_run(person, office, run)
+                thread = await thread_of_run(person, context, run)
                 if thread is None:
                     await reply.privately(UNKNOWN)
                     return
@@ -44,7 +44,7 @@ class WrongService(Modal):
                     thread_ts=thread.thread_ts,
                     source_ts=source,
                 )
-                answer = await office.desk.investigate(person, ask)
+                answer = await context.incident_service.investigate(person, ask)
                 await reply.privately(
                     answer.reason if isinstance(answer, Denied) else f"Looking at {service} now, in the thread."
                 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from agents.connecting.connecting import Consenting, NotConnected, connectable, in_words, silence
 from agents.permission import Permission
-from handlers.web.api_resource import Body, Call, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Missing, Operation, Problem, Resource
 from store.ids import ConnectionId
 from store.tenancy import connections
 from store.tenancy.connections import Connection
@@ -97,14 +97,14 @@ class Ended(BaseModel):
     told: str
 
 
-async def list_connections(call: Call, office: Office) -> Consents:
+async def list_connections(call: Call, context: Context) -> Consents:
     """All of the organisation's, oldest first, with what their last test found."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         known = await connections.connections(s)
     return Consents(connections=[_consent(one) for one in known])
 
 
-async def list_connectors(_call: Call, _office: Office) -> Connectables:
+async def list_connectors(_call: Call, _context: Context) -> Connectables:
     """What can be connected, by name."""
     return Connectables(
         connectors=[
@@ -132,9 +132,9 @@ async def list_connectors(_call: Call, _office: Office) -> Connectables:
     )
 
 
-async def connect(body: NewConnection, call: Call, office: Office) -> Made:
+async def connect(body: NewConnection, call: Call, context: Context) -> Made:
     """Tests it against the vendor, and stores it only where that works."""
-    result = await office.connecting.connect(
+    result = await context.connecting.connect(
         Consenting(tenant=call.person.tenant_id, user=call.person.user_id),
         connector=body.connector,
         values=body.values,
@@ -148,9 +148,9 @@ async def connect(body: NewConnection, call: Call, office: Office) -> Made:
     return Made(connection=_consent(result.connection), told=in_words(result), services=known)
 
 
-async def test_connection(connection_id: UUID, call: Call, office: Office) -> Tested:
+async def test_connection(connection_id: UUID, call: Call, context: Context) -> Tested:
     """Tests it now."""
-    found = await office.connecting.look(call.person.tenant_id, ConnectionId(str(connection_id)))
+    found = await context.connecting.look(call.person.tenant_id, ConnectionId(str(connection_id)))
     if not found:
         raise Missing
     one = found[0]
@@ -163,9 +163,9 @@ async def test_connection(connection_id: UUID, call: Call, office: Office) -> Te
     )
 
 
-async def disconnect(connection_id: UUID, call: Call, office: Office) -> Ended:
+async def disconnect(connection_id: UUID, call: Call, context: Context) -> Ended:
     """Withdraws the consent: the credentials are deleted and nothing uses them any more."""
-    gone = await office.disconnecting.disconnect(call.person, ConnectionId(str(connection_id)), source=call.source)
+    gone = await context.disconnecting.disconnect(call.person, ConnectionId(str(connection_id)), source=call.source)
     if gone is None:
         raise Missing
     return Ended(told=gone.in_words())

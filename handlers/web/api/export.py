@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from agents.failure import log_failure
 from agents.permission import Permission
-from handlers.web.api_resource import ApiCall, ApiOffice, Call, Office, Operation, Problem, Resource
+from handlers.web.api_resource import ApiCall, ApiContext, Call, Context, Operation, Problem, Resource
 from store import audit
 from store.audit import events
 from store.ids import TenantId, new_id
@@ -22,22 +22,22 @@ _running: set[TenantId] = set()
 _TYPES = {"json": ("application/json", "json"), "csv": ("application/zip", "zip")}
 
 
-async def export(call: Call, office: Office, format: Literal["json", "csv"] = "json") -> StreamingResponse:  # noqa: A002 -- the parameter's name
+async def export(call: Call, context: Context, format: Literal["json", "csv"] = "json") -> StreamingResponse:  # noqa: A002 -- the parameter's name
     """JSON, or CSV files in a zip. What is kept back is listed in it, with the reason."""
     tenant, export_id = call.person.tenant_id, new_id()
     if tenant in _running:
         raise Problem(409, "export_running", "An export of your organisation is being read already.")
     actor = audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(tenant) as s:
+    async with context.db.tenant(tenant) as s:
         words = {"format": format}
         await events.emit(s, "ai.autoheal.export.created.v1", export_id, words, actor=actor)
         await audit.record(s, actor=actor, action=f"{call.source}.export.requested", target=export_id, details=words)
     media_type, ending = _TYPES[format]
     headers = {"Content-Disposition": f'attachment; filename="autoheal-export.{ending}"'}
-    return StreamingResponse(_pieces(call, office, format, export_id), media_type=media_type, headers=headers)
+    return StreamingResponse(_pieces(call, context, format, export_id), media_type=media_type, headers=headers)
 
 
-async def _pieces(call: ApiCall, office: ApiOffice, form: str, export_id: str) -> AsyncIterator[bytes]:
+async def _pieces(call: ApiCall, context: ApiContext, form: str, export_id: str) -> AsyncIterator[bytes]:
     """A failure on the way ends the connection early, so that half an export is not taken for a whole one."""
     tenant = call.person.tenant_id
     if tenant in _running:  # another began between the answer and its first piece
@@ -45,9 +45,9 @@ async def _pieces(call: ApiCall, office: ApiOffice, form: str, export_id: str) -
     _running.add(tenant)
     try:
         whole = export_json if form == "json" else export_csv
-        async for piece in whole(office.db, tenant, days=office.days):
+        async for piece in whole(context.db, tenant, days=context.days):
             yield piece
-        async with office.db.tenant(tenant) as s:
+        async with context.db.tenant(tenant) as s:
             actor = audit.Actor(type="user", id=call.person.user_id)
             await events.emit(s, "ai.autoheal.export.downloaded.v1", export_id, actor=actor)
             await audit.record(s, actor=actor, action=f"{call.source}.export.downloaded", target=export_id)

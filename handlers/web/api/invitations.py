@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agents.permission import Permission
 from handlers.web.api.me import Name, Password, choose_password
-from handlers.web.api_resource import PUBLIC, Body, Call, Done, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import PUBLIC, Body, Call, Context, Done, Missing, Operation, Problem, Resource
 from store import audit
 from store.audit import events
 from store.errors import AddressTaken, NotFound, TenantFrozen, UnknownTenant
@@ -58,25 +58,25 @@ class Accepting(Body):
     password: Password
 
 
-async def list_invitations(call: Call, office: Office) -> Invitations:
+async def list_invitations(call: Call, context: Context) -> Invitations:
     """Those that can still be used."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         return Invitations(
             invitations=[Invited.model_validate(_fields(one)) for one in await invitations.open_invitations(s)]
         )
 
 
-async def invite(body: Inviting, call: Call, office: Office) -> NewInvitation:
+async def invite(body: Inviting, call: Call, context: Context) -> NewInvitation:
     """Replaces an earlier invitation of the same address."""
     email = read_email(body.email)
     if email is None:
         raise Problem(422, "unreadable", "This is not an e-mail address.")
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             token, made = await invitations.invite(
                 s,
-                office.keys,
+                context.keys,
                 email=email,
                 role=body.role,
                 invited_by=call.person.user_id,
@@ -94,10 +94,10 @@ async def invite(body: Inviting, call: Call, office: Office) -> NewInvitation:
     return NewInvitation(token=token.reveal(), **_fields(made))
 
 
-async def revoke_invitation(invitation_id: UUID, call: Call, office: Office) -> Done:
+async def revoke_invitation(invitation_id: UUID, call: Call, context: Context) -> Done:
     """It can no longer be used."""
     actor = audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         if not await invitations.revoke_invitation(s, str(invitation_id)):
             raise Missing
         await events.emit(s, "ai.autoheal.invitation.revoked.v1", str(invitation_id), actor=actor)
@@ -105,14 +105,14 @@ async def revoke_invitation(invitation_id: UUID, call: Call, office: Office) -> 
     return Done()
 
 
-async def accept_invitation(body: Accepting, office: Office) -> Done:
+async def accept_invitation(body: Accepting, context: Context) -> Done:
     """Makes the account. Sign in afterwards."""
     ended = Problem(404, "invitation_ended", "This invitation was used, taken back, or is too old. Ask for another.")
-    found = await invitations.find_invitation(office.db, Secret(body.token))
+    found = await invitations.find_invitation(context.db, Secret(body.token))
     if found is None:
         raise ended
     try:
-        async with office.db.tenant(found.tenant_id, readonly=True) as s:
+        async with context.db.tenant(found.tenant_id, readonly=True) as s:
             invitation = await invitations.open_invitation(s, found.row_id)
     except (UnknownTenant, TenantFrozen):
         raise ended from None
@@ -121,12 +121,12 @@ async def accept_invitation(body: Accepting, office: Office) -> Done:
     first, last = read_name(body.first_name), read_name(body.last_name)
     if first is None or last is None:
         raise Problem(422, "unreadable", "A name cannot be used.")
-    known_words = [invitation.email, first, last, await organisation_name(office.db, found.tenant_id)]
-    hashed = await choose_password(office, body.password, known_words)
+    known_words = [invitation.email, first, last, await organisation_name(context.db, found.tenant_id)]
+    hashed = await choose_password(context, body.password, known_words)
     try:
-        async with office.db.tenant(found.tenant_id) as s:
+        async with context.db.tenant(found.tenant_id) as s:
             account = await invitations.accept(
-                s, office.keys, found.row_id, first_name=first, last_name=last, password_hash=hashed
+                s, context.keys, found.row_id, first_name=first, last_name=last, password_hash=hashed
             )
             if account is None:
                 raise ended

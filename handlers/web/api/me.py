@@ -12,12 +12,12 @@ from agents.permission import Permission, Person
 from handlers.web.api.session import forget_cookie, refusal
 from handlers.web.api_resource import (
     ApiCall,
-    ApiOffice,
+    ApiContext,
     Body,
     Call,
+    Context,
     Done,
     Missing,
-    Office,
     Operation,
     Problem,
     Resource,
@@ -72,13 +72,13 @@ class Farewell(Body):
     password: Password
 
 
-async def read_profile(call: Call, office: Office) -> Profile:
+async def read_profile(call: Call, context: Context) -> Profile:
     """All that is kept about the caller as a person."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         return _profile(call.person, await _own(s, call.person))
 
 
-async def rectify(body: Rectification, call: Call, office: Office) -> Profile:
+async def rectify(body: Rectification, call: Call, context: Context) -> Profile:
     """Corrects the caller's own data."""
     person = call.person
     email = None if body.email is None else read_email(body.email)
@@ -89,12 +89,12 @@ async def rectify(body: Rectification, call: Call, office: Office) -> Profile:
     ):
         raise Problem(422, "unreadable", "A name or the e-mail address cannot be used.")
     if email is not None:
-        await confirm(call, office, body.password)
+        await confirm(call, context, body.password)
     try:
-        async with office.db.tenant(person.tenant_id) as s:
+        async with context.db.tenant(person.tenant_id) as s:
             changed = await accounts.change_account(
                 s,
-                office.keys,
+                context.keys,
                 person.user_id,
                 email=email,
                 first_name=names[0],
@@ -110,28 +110,28 @@ async def rectify(body: Rectification, call: Call, office: Office) -> Profile:
     return _profile(person, changed)
 
 
-async def change_password(body: NewPassword, call: Call, office: Office) -> Done:
+async def change_password(body: NewPassword, call: Call, context: Context) -> Done:
     """Ends all other sessions and all tokens of the caller."""
     person = call.person
-    await confirm(call, office, body.password)
-    async with office.db.tenant(person.tenant_id, readonly=True) as s:
+    await confirm(call, context, body.password)
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
         own = await _own(s, person)
     hashed = await choose_password(
-        office,
+        context,
         body.new_password,
-        [own.email, own.first_name, own.last_name, await organisation_name(office.db, person.tenant_id)],
+        [own.email, own.first_name, own.last_name, await organisation_name(context.db, person.tenant_id)],
     )
-    async with office.db.tenant(person.tenant_id) as s:
+    async with context.db.tenant(person.tenant_id) as s:
         await accounts.set_password(s, person.user_id, hashed, keep_session=call.session_id)
         await _record(s, call, "account.password_changed", {})
     return Done()
 
 
-async def delete_me(body: Farewell, call: Call, office: Office, response: Response) -> Done:
+async def delete_me(body: Farewell, call: Call, context: Context, response: Response) -> Done:
     """Deletes the caller's account and personal data. What was recorded keeps an id that names nobody."""
-    await confirm(call, office, body.password)
+    await confirm(call, context, body.password)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             await remove_user(s, call.person.user_id)
             actor = audit.Actor(type="user", id=call.person.user_id)
             await events.emit(s, "ai.autoheal.account.deleted.v1", call.person.user_id, actor=actor)
@@ -142,24 +142,24 @@ async def delete_me(body: Farewell, call: Call, office: Office, response: Respon
     return Done()
 
 
-async def confirm(call: ApiCall, office: ApiOffice, password: SecretStr | None) -> None:
+async def confirm(call: ApiCall, context: ApiContext, password: SecretStr | None) -> None:
     """Raises Problem unless the caller knows the password still."""
     if password is None:
         raise Problem(403, "password_needed", "Send your password with this change.")
     secret = Secret(password.get_secret_value())
-    fits = await office.sign_in.confirm(call.person.tenant_id, call.person.user_id, secret, call.origin)
+    fits = await context.sign_in.confirm(call.person.tenant_id, call.person.user_id, secret, call.origin)
     if isinstance(fits, Refused):
         raise refusal(fits)
     if not fits:
         raise Problem(403, "password_wrong", "The password is wrong.")
 
 
-async def choose_password(office: ApiOffice, password: SecretStr, known_words: list[str]) -> Secret:
+async def choose_password(context: ApiContext, password: SecretStr, known_words: list[str]) -> Secret:
     """The hash of a password that may be chosen. Raises Problem with what to choose instead."""
     text = password.get_secret_value()
     if (reason := refuse_password(text, known_words)) is not None:
         raise Problem(422, "password_weak", reason)
-    return await office.passwords.hash(Secret(text))
+    return await context.passwords.hash(Secret(text))
 
 
 def last_admin() -> Problem:

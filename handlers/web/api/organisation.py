@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from agents.permission import Permission
-from handlers.web.api_resource import Body, Call, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Operation, Problem, Resource
 from store import audit
 from store.people.users import Role
 from store.secrets.redaction import ContactDetails
@@ -40,21 +40,21 @@ class Changes(Body):
     contact_details: ContactDetails | None = None
 
 
-async def read_organisation(call: Call, office: Office) -> Organisation:
+async def read_organisation(call: Call, context: Context) -> Organisation:
     """Name and settings."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         settings = asdict(await tenants.settings(s))
-    name = await organisation_name(office.db, call.person.tenant_id)
+    name = await organisation_name(context.db, call.person.tenant_id)
     return Organisation(id=call.person.tenant_id, name=name, settings=settings)
 
 
-async def change_settings(body: Changes, call: Call, office: Office) -> Organisation:
+async def change_settings(body: Changes, call: Call, context: Context) -> Organisation:
     """Holds for each request after half a minute at the latest."""
     wanted = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     if not wanted:
         raise Problem(422, "unreadable", "Nothing to change.")
     actor = audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         await tenants.update_settings(s, **wanted)
         await audit.record(
             s,
@@ -63,7 +63,7 @@ async def change_settings(body: Changes, call: Call, office: Office) -> Organisa
             target=call.person.tenant_id,
             details={name: str(value) for name, value in wanted.items()},
         )
-    return await read_organisation(call, office)
+    return await read_organisation(call, context)
 
 
 RESOURCE = Resource(

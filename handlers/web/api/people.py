@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from agents.permission import Permission
 from handlers.web.api.me import last_admin
-from handlers.web.api_resource import Body, Call, Done, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Done, Missing, Operation, Problem, Resource
 from store import audit
 from store.audit import events
 from store.errors import LastAdmin, NotFound
@@ -39,19 +39,19 @@ class NewRole(Body):
     role: Role
 
 
-async def list_people(call: Call, office: Office) -> People:
+async def list_people(call: Call, context: Context) -> People:
     """Everybody who was not deleted, oldest first."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         known = await accounts.accounts(s)
         return People(people=[_colleague(one, known.get(one.id)) for one in await users.people(s)])
 
 
-async def assign_role(user_id: UUID, body: NewRole, call: Call, office: Office) -> Colleague:
+async def assign_role(user_id: UUID, body: NewRole, call: Call, context: Context) -> Colleague:
     """Takes effect with the person's next request or click."""
     target = UserId(str(user_id))
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             before = await users.user(s, target)
             changed = await users.set_role(s, target, body.role)
             own = await accounts.account(s, target)
@@ -65,14 +65,14 @@ async def assign_role(user_id: UUID, body: NewRole, call: Call, office: Office) 
     return _colleague(changed, own)
 
 
-async def delete_person(user_id: UUID, call: Call, office: Office) -> Done:
+async def delete_person(user_id: UUID, call: Call, context: Context) -> Done:
     """Deletes account and personal data; what was recorded keeps an id that names nobody."""
     target = UserId(str(user_id))
     if target == call.person.user_id:
         raise Problem(409, "yourself", "Delete your own account under /me/deletion, with your password.")
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             await users.remove_user(s, target)
             await events.emit(s, "ai.autoheal.user.removed.v1", target, actor=actor)
             await audit.record(s, actor=actor, action=f"{call.source}.user.removed", target=target)

@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 
 from agents.permission import Permission
-from handlers.web.api_resource import Call, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Call, Context, Operation, Problem, Resource
 from store import audit
 from store.audit import events
 
@@ -47,9 +47,9 @@ class Events(BaseModel):
     events: list[dict[str, Any]]
 
 
-async def read_audit(call: Call, office: Office, after: Sequence = 0, limit: Limit = 200) -> Log:
+async def read_audit(call: Call, context: Context, after: Sequence = 0, limit: Limit = 200) -> Log:
     """From the first entry after `after`, oldest first."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         entries = await audit.trail(s, after=after, limit=limit)
     return Log(
         entries=[
@@ -67,12 +67,12 @@ async def read_audit(call: Call, office: Office, after: Sequence = 0, limit: Lim
     )
 
 
-async def read_events(call: Call, office: Office, since: Moment, until: Moment, limit: Limit = 200) -> Events:
+async def read_events(call: Call, context: Context, since: Moment, until: Moment, limit: Limit = 200) -> Events:
     """From `since` to `until`, at most 91 days, oldest first."""
     if not timedelta(0) < until - since <= _LONGEST:
         raise Problem(422, "unreadable", "Ask for a range of at most 91 days.")
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
-        found = await events.events(s, since, until, days=office.days, limit=limit)
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
+        found = await events.events(s, since, until, days=context.days, limit=limit)
     return Events(events=[json.loads(events.as_json(one)) for one in found])
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from agents.connecting.correcting import Correction, NotUsable, answer, correct
 from agents.permission import Permission
-from handlers.web.api_resource import Body, Call, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Missing, Operation, Problem, Resource
 from store.ids import ServiceId
 from store.incidents import catalog
 
@@ -59,10 +59,10 @@ class ToldInWords(BaseModel):
     told: str
 
 
-async def list_services(call: Call, office: Office) -> Catalog:
+async def list_services(call: Call, context: Context) -> Catalog:
     """What investigations look at, and what is asked about it."""
-    toolbox = await office.toolbox_for(call.person.tenant_id)
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    toolbox = await context.toolbox_for(call.person.tenant_id)
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         entries = await catalog.services(s)
     by_name = {entry.name: entry for entry in entries}
     return Catalog(
@@ -87,9 +87,9 @@ async def list_services(call: Call, office: Office) -> Catalog:
     )
 
 
-async def put_service(name: str, body: ServiceBody, call: Call, office: Office) -> ToldInWords:
+async def put_service(name: str, body: ServiceBody, call: Call, context: Context) -> ToldInWords:
     """Adds it or changes it to exactly this; it stays, whatever a source says later."""
-    toolbox = await office.toolbox_for(call.person.tenant_id)
+    toolbox = await context.toolbox_for(call.person.tenant_id)
     wanted = Correction(
         name=name,
         aliases=tuple(body.aliases),
@@ -103,15 +103,15 @@ async def put_service(name: str, body: ServiceBody, call: Call, office: Office) 
         wanted.checked(toolbox.services)
     except NotUsable as exc:
         raise Problem(422, "not_usable", str(exc)) from exc
-    return ToldInWords(told=await correct(office.db, call.person, wanted, toolbox.services, source=call.source))
+    return ToldInWords(told=await correct(context.db, call.person, wanted, toolbox.services, source=call.source))
 
 
-async def answer_question(service_id: UUID, body: AnswerBody, call: Call, office: Office) -> ToldInWords:
+async def answer_question(service_id: UUID, body: AnswerBody, call: Call, context: Context) -> ToldInWords:
     """Answers what is asked about a name."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         if await catalog.service_by_id(s, ServiceId(str(service_id))) is None:
             raise Missing
-    told = await answer(office.db, call.person, ServiceId(str(service_id)), body.answer, source=call.source)
+    told = await answer(context.db, call.person, ServiceId(str(service_id)), body.answer, source=call.source)
     return ToldInWords(told=told)
 
 

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field, SecretStr
 
 from agents.permission import GRANTS, Permission
-from handlers.web.api_resource import PUBLIC, Body, Call, Done, Office, Operation, Problem, Resource
+from handlers.web.api_resource import PUBLIC, Body, Call, Context, Done, Operation, Problem, Resource
 from handlers.web.credential import COOKIE, by_cookie
 from store import audit
 from store.audit import events
@@ -38,9 +38,9 @@ class Who(BaseModel):
     permissions: list[Permission]
 
 
-async def sign_in(body: SigningIn, call: Call, office: Office, request: Request, response: Response) -> Done:
+async def sign_in(body: SigningIn, call: Call, context: Context, request: Request, response: Response) -> Done:
     """Starts a new session and sets its cookie; the session that the browser had ends."""
-    done = await office.sign_in.sign_in(
+    done = await context.sign_in.sign_in(
         email=body.email,
         password=Secret(body.password.get_secret_value()),
         origin=call.origin,
@@ -49,9 +49,9 @@ async def sign_in(body: SigningIn, call: Call, office: Office, request: Request,
     if isinstance(done, Refused):
         raise refusal(done)
     before = request.cookies.get(COOKIE)
-    bearer = await by_cookie(office.db, Secret(before)) if before else None
+    bearer = await by_cookie(context.db, Secret(before)) if before else None
     if bearer is not None and bearer.session_id is not None:
-        async with office.db.tenant(bearer.person.tenant_id) as s:
+        async with context.db.tenant(bearer.person.tenant_id) as s:
             await web_sessions.end_session(s, bearer.person.user_id, bearer.session_id)
     response.set_cookie(
         COOKIE,
@@ -73,11 +73,11 @@ async def who_am_i(call: Call) -> Who:
     )
 
 
-async def sign_out(call: Call, office: Office, response: Response) -> Done:
+async def sign_out(call: Call, context: Context, response: Response) -> Done:
     """Ends this session."""
     person = call.person
     actor = audit.Actor(type="user", id=person.user_id)
-    async with office.db.tenant(person.tenant_id) as s:
+    async with context.db.tenant(person.tenant_id) as s:
         if call.session_id and await web_sessions.end_session(s, person.user_id, call.session_id):
             await events.emit(s, "ai.autoheal.session.ended.v1", call.session_id, actor=actor)
             await audit.record(s, actor=actor, action="web.session.ended", target=call.session_id)

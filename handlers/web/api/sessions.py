@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from agents.permission import Permission
-from handlers.web.api_resource import Call, Done, Missing, Office, Operation, Resource
+from handlers.web.api_resource import Call, Context, Done, Missing, Operation, Resource
 from store import audit
 from store.audit import events
 from store.people import web_sessions
@@ -30,9 +30,9 @@ class Devices(BaseModel):
     sessions: list[Device]
 
 
-async def list_sessions(call: Call, office: Office) -> Devices:
+async def list_sessions(call: Call, context: Context) -> Devices:
     """The caller's own living sessions, oldest first."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         own = await web_sessions.sessions_of(s, call.person.user_id)
     return Devices(
         sessions=[
@@ -50,11 +50,11 @@ async def list_sessions(call: Call, office: Office) -> Devices:
     )
 
 
-async def revoke_session(session_id: UUID, call: Call, office: Office) -> Done:
+async def revoke_session(session_id: UUID, call: Call, context: Context) -> Done:
     """Ends one of the caller's own sessions."""
     actor = audit.Actor(type="user", id=call.person.user_id)
     target = str(session_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         if not await web_sessions.end_session(s, call.person.user_id, target):
             raise Missing
         await events.emit(s, "ai.autoheal.session.revoked.v1", target, actor=actor)
@@ -62,10 +62,10 @@ async def revoke_session(session_id: UUID, call: Call, office: Office) -> Done:
     return Done()
 
 
-async def revoke_other_sessions(call: Call, office: Office) -> Done:
+async def revoke_other_sessions(call: Call, context: Context) -> Done:
     """Ends all of the caller's sessions but the one that asks."""
     actor = audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         ended = await web_sessions.end_sessions(s, call.person.user_id, but=call.session_id)
         await audit.record(
             s,

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from agents.permission import Denied, Permission, check
-from handlers.web.api_resource import Body, Call, Done, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Done, Missing, Operation, Problem, Resource
 from store import audit
 from store.audit import events
 from store.errors import NotFound
@@ -45,14 +45,14 @@ class Tokens(BaseModel):
     tokens: list[Token]
 
 
-async def list_tokens(call: Call, office: Office) -> Tokens:
+async def list_tokens(call: Call, context: Context) -> Tokens:
     """The caller's own tokens, expired ones included."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         own = await api_tokens.tokens_of(s, call.person.user_id)
     return Tokens(tokens=[Token.model_validate(_fields(one)) for one in own])
 
 
-async def create_token(body: NewToken, call: Call, office: Office) -> ShownToken:
+async def create_token(body: NewToken, call: Call, context: Context) -> ShownToken:
     """A token for a program that acts as the caller."""
     name = read_name(body.name)
     if name is None:
@@ -63,7 +63,7 @@ async def create_token(body: NewToken, call: Call, office: Office) -> ShownToken
     scopes = sorted({scope.value for scope in body.scopes})
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             token, made = await api_tokens.create_token(
                 s, call.person.user_id, name=name, scopes=scopes, lifetime=timedelta(days=body.days)
             )
@@ -77,11 +77,11 @@ async def create_token(body: NewToken, call: Call, office: Office) -> ShownToken
     return ShownToken(token=token.reveal(), **_fields(made))
 
 
-async def revoke_token(token_id: UUID, call: Call, office: Office) -> Done:
+async def revoke_token(token_id: UUID, call: Call, context: Context) -> Done:
     """It stops working at once."""
     actor = audit.Actor(type="user", id=call.person.user_id)
     target = str(token_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         if not await api_tokens.revoke_token(s, call.person.user_id, target):
             raise Missing
         await events.emit(s, "ai.autoheal.token.revoked.v1", target, actor=actor)

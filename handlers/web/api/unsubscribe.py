@@ -7,23 +7,23 @@ from typing import Annotated
 from fastapi import Query
 
 from handlers.mail.ticket import read_ticket
-from handlers.web.api_resource import PUBLIC, Done, Office, Operation, Problem, Resource
+from handlers.web.api_resource import PUBLIC, Context, Done, Operation, Problem, Resource
 from store import audit
 from store.errors import NotFound, TenantFrozen, UnknownTenant
 from store.people import accounts
 
 
-async def unsubscribe(office: Office, ticket: Annotated[str, Query(max_length=200)]) -> Done:
+async def unsubscribe(context: Context, ticket: Annotated[str, Query(max_length=200)]) -> Done:
     """The ticket of a List-Unsubscribe header. Safe to repeat; a profile's `notify` brings the mail back."""
-    found = read_ticket(office.keys, ticket)
+    found = read_ticket(context.keys, ticket)
     if found is None:
         raise Problem(404, "no_such_ticket", "This link is not complete.")
     tenant, user = found
     try:
-        async with office.db.tenant(tenant) as s:
+        async with context.db.tenant(tenant) as s:
             known = await accounts.account(s, user)
             if known is not None and known.notify:
-                await accounts.change_account(s, office.keys, user, notify=False)
+                await accounts.change_account(s, context.keys, user, notify=False)
                 actor = audit.Actor(type="user", id=user)
                 await audit.record(s, actor=actor, action="mail.mail.opted_out", target=user)
     except (NotFound, UnknownTenant, TenantFrozen):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from agents.alerting import administering
 from agents.permission import Permission
 from agents.webhooks.making import BadWebhook
-from handlers.web.api_resource import Body, Call, Done, Missing, Office, Operation, Problem, Resource
+from handlers.web.api_resource import Body, Call, Context, Done, Missing, Operation, Problem, Resource
 from store import audit
 from store.errors import NotFound
 from store.ids import WebhookId
@@ -81,17 +81,17 @@ def _once(made: administering.Made) -> ShownOnce:
     return ShownOnce(webhook=_shown(made.webhook), secret=secret, setup=made.setup)
 
 
-async def list_webhooks(call: Call, office: Office) -> AllShown:
+async def list_webhooks(call: Call, context: Context) -> AllShown:
     """All of the organisation's, oldest first."""
-    async with office.db.tenant(call.person.tenant_id, readonly=True) as s:
+    async with context.db.tenant(call.person.tenant_id, readonly=True) as s:
         return AllShown(webhooks=[_shown(one) for one in await webhooks.webhooks(s)])
 
 
-async def make_webhook(given: NewWebhook, call: Call, office: Office) -> ShownOnce:
+async def make_webhook(given: NewWebhook, call: Call, context: Context) -> ShownOnce:
     """A new address for one provider; its secret is in this answer and nowhere else."""
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             made = await administering.make_webhook(
                 s,
                 provider=given.provider,
@@ -107,11 +107,11 @@ async def make_webhook(given: NewWebhook, call: Call, office: Office) -> ShownOn
     return _once(made)
 
 
-async def rotate_webhook(webhook_id: UUID, given: NewSecret, call: Call, office: Office) -> ShownOnce:
+async def rotate_webhook(webhook_id: UUID, given: NewSecret, call: Call, context: Context) -> ShownOnce:
     """A new secret; the old one counts for a day more."""
     actor = audit.Actor(type="user", id=call.person.user_id)
     try:
-        async with office.db.tenant(call.person.tenant_id) as s:
+        async with context.db.tenant(call.person.tenant_id) as s:
             made = await administering.rotate_webhook(
                 s, WebhookId(str(webhook_id)), secret=given.secret, actor=actor, source=call.source
             )
@@ -122,10 +122,10 @@ async def rotate_webhook(webhook_id: UUID, given: NewSecret, call: Call, office:
     return _once(made)
 
 
-async def delete_webhook(webhook_id: UUID, call: Call, office: Office) -> Done:
+async def delete_webhook(webhook_id: UUID, call: Call, context: Context) -> Done:
     """What is sent there is refused from now on."""
     actor = audit.Actor(type="user", id=call.person.user_id)
-    async with office.db.tenant(call.person.tenant_id) as s:
+    async with context.db.tenant(call.person.tenant_id) as s:
         gone = await administering.remove_webhook(s, WebhookId(str(webhook_id)), actor=actor, source=call.source)
     if not gone:
         raise Missing

@@ -42,7 +42,8 @@ async def test_fifty_parallel_clicks_decide_once_and_act_once(database: Database
     found = await rig.proposed()
     people = [await rig.person(who) for who in ("U0ADMIN", "U0MEMBER")]
     clicks = [
-        rig.desk.decide(people[n % 2], found.id, plan_hash=found.plan_hash, decision="approved") for n in range(50)
+        rig.incident_service.decide(people[n % 2], found.id, plan_hash=found.plan_hash, decision="approved")
+        for n in range(50)
     ]
     answers = await asyncio.gather(*clicks)
     await rig.engine.settle()
@@ -56,7 +57,7 @@ async def test_approving_and_rejecting_at_once_ends_in_exactly_one_of_them(datab
     person = await rig.person()
     answers = await asyncio.gather(
         *(
-            rig.desk.decide(person, found.id, plan_hash=found.plan_hash, decision=word)
+            rig.incident_service.decide(person, found.id, plan_hash=found.plan_hash, decision=word)
             for word in ("approved", "rejected") * 10
         )
     )
@@ -79,7 +80,7 @@ async def test_the_second_clicker_is_told_who_decided(rig: Rig) -> None:
 async def test_a_click_on_an_old_card_of_a_decided_proposal_is_told_who_decided(rig: Rig) -> None:
     found = await rig.proposed()
     await rig.decide(found, "rejected", who="U0ADMIN")
-    answer = await rig.desk.decide(await rig.person(), found.id, plan_hash="0" * 64, decision="approved")
+    answer = await rig.incident_service.decide(await rig.person(), found.id, plan_hash="0" * 64, decision="approved")
     assert isinstance(answer, AlreadyDecided)
     assert "<@U0ADMIN> rejected this" in answer.sentence
 
@@ -219,16 +220,16 @@ async def test_a_rejected_plan_is_never_applied(rig: Rig) -> None:
 async def test_another_scope_is_another_plan_to_decide_anew(rig: Rig) -> None:
     found = await rig.proposed()
     rig.clock.advance(timedelta(seconds=30))
-    assert isinstance(await rig.desk.change_scope(await rig.person(), found.id, arguments={}), Done)
+    assert isinstance(await rig.incident_service.change_scope(await rig.person(), found.id, arguments={}), Done)
     changed = await rig.approval(found.id)
     assert changed.plan_hash != found.plan_hash
     assert isinstance(await rig.decide(found), PlanChanged)
     viewer = await rig.person("U0VIEWER")
-    assert isinstance(await rig.desk.change_scope(viewer, found.id, arguments={}), Denied)
-    bad = await rig.desk.change_scope(await rig.person(), found.id, arguments={"flags": "--force"})
+    assert isinstance(await rig.incident_service.change_scope(viewer, found.id, arguments={}), Denied)
+    bad = await rig.incident_service.change_scope(await rig.person(), found.id, arguments={"flags": "--force"})
     assert isinstance(bad, NothingToDo)
     await rig.decide(changed)
-    late = await rig.desk.change_scope(await rig.person(), found.id, arguments={})
+    late = await rig.incident_service.change_scope(await rig.person(), found.id, arguments={})
     assert isinstance(late, AlreadyDecided)
     assert rig.effects == 1
 
@@ -236,7 +237,7 @@ async def test_another_scope_is_another_plan_to_decide_anew(rig: Rig) -> None:
 async def test_the_scope_cannot_move_the_plan_to_another_service(rig: Rig) -> None:
     found = await rig.proposed()
     rig.clock.advance(timedelta(seconds=30))
-    await rig.desk.change_scope(await rig.person(), found.id, arguments={"service": "payments"})
+    await rig.incident_service.change_scope(await rig.person(), found.id, arguments={"service": "payments"})
     assert (await rig.approval(found.id)).target == "checkout"
     assert Plan.model_validate((await rig.approval(found.id)).plan).target == "checkout"
 
@@ -352,13 +353,13 @@ async def test_a_precondition_that_does_not_hold_blocks_the_approval(rig: Rig) -
 async def test_another_tenants_proposal_is_refused_and_nothing_of_it_is_told(database: Database, rig: Rig) -> None:
     found = await rig.proposed()
     stranger = await rig.person("U0ADMIN", rig.other)
-    desk, unknown = rig.desk, ApprovalId(stable_id("approval", "nowhere"))
+    incident_service, unknown = rig.incident_service, ApprovalId(stable_id("approval", "nowhere"))
     answers = [
-        await desk.decide(stranger, found.id, plan_hash=found.plan_hash, decision="approved"),
-        await desk.change_scope(stranger, found.id, arguments={}),
-        await desk.undo(stranger, found.id),
-        await desk.keep(stranger, found.id),
-        await desk.decide(stranger, unknown, plan_hash=found.plan_hash, decision="approved"),
+        await incident_service.decide(stranger, found.id, plan_hash=found.plan_hash, decision="approved"),
+        await incident_service.change_scope(stranger, found.id, arguments={}),
+        await incident_service.undo(stranger, found.id),
+        await incident_service.keep(stranger, found.id),
+        await incident_service.decide(stranger, unknown, plan_hash=found.plan_hash, decision="approved"),
     ]
     assert answers == [Denied("This proposal does not exist in your workspace.")] * 5
     await rig.engine.settle()
@@ -372,7 +373,9 @@ async def test_an_edited_or_short_hash_is_refused(rig: Rig, shown: str) -> None:
     digits = found.plan_hash
     flipped = digits[:-1] + ("0" if digits[-1] != "0" else "1")
     hashes = {"": "", "0": "0", "first 11": digits[:11], "one digit off": flipped, "longer": digits + "0"}
-    answer = await rig.desk.decide(await rig.person(), found.id, plan_hash=hashes[shown], decision="approved")
+    answer = await rig.incident_service.decide(
+        await rig.person(), found.id, plan_hash=hashes[shown], decision="approved"
+    )
     assert isinstance(answer, PlanChanged)
     assert answer.approval.plan_hash == digits
     assert (rig.effects, await rig.state(found.id)) == (0, "proposed")
@@ -442,16 +445,16 @@ async def test_without_a_measurable_symptom_the_end_is_unknown_and_said(rig: Rig
 async def test_undo_of_what_cannot_be_undone_says_so(rig: Rig) -> None:
     found = await rig.proposed()
     person = await rig.person()
-    assert await rig.desk.undo(person, found.id) == NothingToDo(reason="There is nothing to undo here.")
+    assert await rig.incident_service.undo(person, found.id) == NothingToDo(reason="There is nothing to undo here.")
     await rig.decide(found)
-    assert await rig.desk.undo(person, found.id) == NothingToDo(reason="There is nothing to undo here.")
+    assert await rig.incident_service.undo(person, found.id) == NothingToDo(reason="There is nothing to undo here.")
     assert rig.effects == 1
 
 
 async def test_an_undo_is_a_stored_decision_and_clicking_it_often_does_one(database: Database, rig: Rig) -> None:
     applied = await applied_rollback(rig)
     person = await rig.person()
-    answers = await asyncio.gather(*(rig.desk.undo(person, applied) for _ in range(10)))
+    answers = await asyncio.gather(*(rig.incident_service.undo(person, applied) for _ in range(10)))
     await rig.engine.settle()
     assert Counter(type(answer) for answer in answers) == {Done: 1, NothingToDo: 9}
     assert (rig.folder / "effects.log").read_text() == f"deploy {'b' * 40}\n"
@@ -459,7 +462,7 @@ async def test_an_undo_is_a_stored_decision_and_clicking_it_often_does_one(datab
     assert (undo.undo_of, undo.decided_by) == (applied, person.user_id)
     actions = Counter(await rig.actions())
     assert actions["slack.undo.requested"] == actions["agent.effect.started"] == 1
-    assert isinstance(await rig.desk.undo(person, applied), NothingToDo)
+    assert isinstance(await rig.incident_service.undo(person, applied), NothingToDo)
 
 
 async def test_an_undo_whose_start_was_lost_is_carried_out_when_the_click_is_handled_again(
@@ -473,16 +476,16 @@ async def test_an_undo_whose_start_was_lost_is_carried_out_when_the_click_is_han
     with monkeypatch.context() as patched:
         patched.setattr(rig.engine, "enqueue", dies)
         with pytest.raises(ConnectionError):
-            await rig.desk.undo(await rig.person(), applied)
+            await rig.incident_service.undo(await rig.person(), applied)
     assert rig.effects == 0
-    await rig.desk.undo(await rig.person(), applied)
+    await rig.incident_service.undo(await rig.person(), applied)
     await rig.engine.settle()
     assert rig.effects == 1
 
 
 async def test_a_viewer_cannot_undo(rig: Rig) -> None:
     applied = await applied_rollback(rig)
-    assert isinstance(await rig.desk.undo(await rig.person("U0VIEWER"), applied), Denied)
+    assert isinstance(await rig.incident_service.undo(await rig.person("U0VIEWER"), applied), Denied)
     assert rig.effects == 0
 
 

@@ -62,7 +62,7 @@ async def _reversible(rig: Rig, found: Approval) -> Approval:
 async def test_who_broke_the_glass_may_take_it_back_alone(rig: Rig) -> None:
     applied = await applied_rollback(rig, risk=Risk.HIGH, alone="U0ADMIN")
     admin = await rig.person("U0ADMIN")
-    assert isinstance(await rig.desk.undo(admin, applied), Done)
+    assert isinstance(await rig.incident_service.undo(admin, applied), Done)
     await rig.engine.settle()
     assert rig.effects == 1
     undo = await rig.approval(ApprovalId(stable_id("undo", rig.tenant, applied)))
@@ -76,7 +76,7 @@ async def test_who_broke_the_glass_and_is_no_admin_any_more_takes_nothing_back(r
     applied = await applied_rollback(rig, risk=Risk.HIGH, alone="U0ADMIN")
     admin = await rig.person("U0ADMIN")
     demoted = dataclasses.replace(admin, role=Role.MEMBER)
-    assert isinstance(await rig.desk.undo(demoted, applied), Denied)
+    assert isinstance(await rig.incident_service.undo(demoted, applied), Denied)
     assert rig.effects == 0
 
 

@@ -53,7 +53,7 @@ async def admin(db: Database, tenant: TenantId) -> Person:
     return Person(tenant_id=tenant, user_id=user.id, slack_user_id="U0ADMIN", role=Role.ADMIN)
 
 
-class Desk:
+class Rig:
     """Connects Prometheus as one admin."""
 
     def __init__(self, db: Database, tenant: TenantId, toolboxes: Toolboxes) -> None:
@@ -80,63 +80,61 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sqlite_database: Database, two_tenants: Any, toolboxes: Toolboxes) -> Desk:
-    return Desk(sqlite_database, two_tenants[0], toolboxes)
+def rig(sqlite_database: Database, two_tenants: Any, toolboxes: Toolboxes) -> Rig:
+    return Rig(sqlite_database, two_tenants[0], toolboxes)
 
 
 async def test_a_tool_is_connected_with_its_consent_its_services_and_its_tools(
-    desk: Desk, prometheus: FakePrometheus, two_tenants: Any
+    rig: Rig, prometheus: FakePrometheus, two_tenants: Any
 ) -> None:
-    before = await desk.toolboxes.of(desk.tenant)
+    before = await rig.toolboxes.of(rig.tenant)
     assert before.connector_tools() == []
-    result = await desk.connect(prometheus.url, label="eu")
+    result = await rig.connect(prometheus.url, label="eu")
     assert isinstance(result, Connected), result
     assert "Prometheus is connected as *eu*" in in_words(result)
     assert "It knows checkout, payments" in in_words(result)
-    (stored,) = await desk.stored()
-    person = await admin(desk.db, desk.tenant)
+    (stored,) = await rig.stored()
+    person = await admin(rig.db, rig.tenant)
     assert (stored.label, stored.consented_by, stored.problem) == ("eu", person.user_id, None)
-    assert stored.worked_at == stored.checked_at == desk.db.now()
-    toolbox = await desk.toolboxes.of(desk.tenant)
+    assert stored.worked_at == stored.checked_at == rig.db.now()
+    toolbox = await rig.toolboxes.of(rig.tenant)
     assert toolbox.service_names() == ("checkout", "payments")
     assert {tool.name for tool in toolbox.connector_tools()} >= {"eu__query", "eu__query_range"}
     assert toolbox.sources() == ["Prometheus (eu)"]
-    async with desk.db.tenant(desk.tenant, readonly=True) as s:
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
         actions = [entry.action for entry in await audit.trail(s)]
         assert actions[-2:] == ["slack.connection.added", "system.service.discovered"]
         assert s.redactor.redact(f"token {TOKEN}") == "token [redacted:own_secret]"
-    assert (await desk.toolboxes.of(two_tenants[1])).connectors == ()
+    assert (await rig.toolboxes.of(two_tenants[1])).connectors == ()
 
 
-async def test_several_of_one_kind_are_told_apart(desk: Desk, prometheus: FakePrometheus) -> None:
+async def test_several_of_one_kind_are_told_apart(rig: Rig, prometheus: FakePrometheus) -> None:
     for number in range(3):
-        assert isinstance(await desk.connect(prometheus.url, source_id=f"T{number}"), Connected)
-    assert sorted(one.label for one in await desk.stored()) == ["prometheus", "prometheus-2", "prometheus-3"]
-    names = [tool.name for tool in (await desk.toolboxes.of(desk.tenant)).connector_tools()]
+        assert isinstance(await rig.connect(prometheus.url, source_id=f"T{number}"), Connected)
+    assert sorted(one.label for one in await rig.stored()) == ["prometheus", "prometheus-2", "prometheus-3"]
+    names = [tool.name for tool in (await rig.toolboxes.of(rig.tenant)).connector_tools()]
     assert len(names) == len(set(names))
     assert "prometheus-2__query" in names
 
 
-async def test_the_same_form_sent_twice_makes_one_connection(desk: Desk, prometheus: FakePrometheus) -> None:
-    first, second = await asyncio.gather(desk.connect(prometheus.url), desk.connect(prometheus.url))
+async def test_the_same_form_sent_twice_makes_one_connection(rig: Rig, prometheus: FakePrometheus) -> None:
+    first, second = await asyncio.gather(rig.connect(prometheus.url), rig.connect(prometheus.url))
     assert isinstance(first, Connected)
     assert isinstance(second, Connected)
     assert first.connection.id == second.connection.id
-    assert len(await desk.stored()) == 1
-    third = await desk.connect(prometheus.url)
+    assert len(await rig.stored()) == 1
+    third = await rig.connect(prometheus.url)
     assert "it was connected already" in in_words(third)
 
 
-async def test_two_that_want_one_name_at_once_get_one_each_or_a_sentence(
-    desk: Desk, prometheus: FakePrometheus
-) -> None:
+async def test_two_that_want_one_name_at_once_get_one_each_or_a_sentence(rig: Rig, prometheus: FakePrometheus) -> None:
     both = await asyncio.gather(
-        *(desk.connect(prometheus.url, label="eu", source_id=name) for name in ("one", "another"))
+        *(rig.connect(prometheus.url, label="eu", source_id=name) for name in ("one", "another"))
     )
     assert sorted(type(one).__name__ for one in both) == ["Connected", "NotConnected"]
     refused = next(one for one in both if isinstance(one, NotConnected))
     assert refused.reason.startswith("There is a connection called eu already: choose another name")
-    assert len(await desk.stored()) == 1
+    assert len(await rig.stored()) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,62 +156,62 @@ async def test_two_that_want_one_name_at_once_get_one_each_or_a_sentence(
     ],
 )
 async def test_what_does_not_work_is_a_sentence_and_nothing_is_stored(
-    desk: Desk, prometheus: FakePrometheus, changes: dict[str, str], told: str
+    rig: Rig, prometheus: FakePrometheus, changes: dict[str, str], told: str
 ) -> None:
-    result = await desk.connect(**{"url": prometheus.url, **changes})
+    result = await rig.connect(**{"url": prometheus.url, **changes})
     assert isinstance(result, NotConnected)
     assert told in result.reason
     assert TOKEN not in result.reason
-    assert await desk.stored() == []
-    async with desk.db.tenant(desk.tenant, readonly=True) as s:
+    assert await rig.stored() == []
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
         assert await catalog.services(s) == []
         assert not any("connection" in entry.action for entry in await audit.trail(s))
 
 
 @pytest.mark.parametrize("connector", ["commands", "logfiles", "git", "nonsense"])
-async def test_what_reads_this_machine_is_connected_by_the_operator_only(desk: Desk, connector: str) -> None:
-    result = await desk.connecting.connect(
-        Consenting(tenant=desk.tenant), connector=connector, values={}, source="api", source_id="x"
+async def test_what_reads_this_machine_is_connected_by_the_operator_only(rig: Rig, connector: str) -> None:
+    result = await rig.connecting.connect(
+        Consenting(tenant=rig.tenant), connector=connector, values={}, source="api", source_id="x"
     )
     assert isinstance(result, NotConnected)
     assert "jaeger, openmetrics, prometheus" in result.reason or "prometheus" in result.reason
 
 
-async def test_health_is_remembered_and_a_silent_connection_is_told(desk: Desk, prometheus: FakePrometheus) -> None:
-    await desk.connect(prometheus.url)
+async def test_health_is_remembered_and_a_silent_connection_is_told(rig: Rig, prometheus: FakePrometheus) -> None:
+    await rig.connect(prometheus.url)
     prometheus.silent = {"checkout", "payments"}
-    (silent,) = await desk.connecting.look(desk.tenant)
+    (silent,) = await rig.connecting.look(rig.tenant)
     assert silent.check is not None
     assert (silent.check.usable, silent.check.has_data) == (True, False)
     prometheus.token = "another-token-now"
-    (failing,) = await desk.connecting.look(desk.tenant)
+    (failing,) = await rig.connecting.look(rig.tenant)
     assert failing.connection.problem is not None
     assert "refused the credential" in failing.connection.problem
     assert failing.connection.worked_at is not None
     prometheus.token, prometheus.silent = TOKEN, set()
-    (well,) = await desk.connecting.look(desk.tenant)
+    (well,) = await rig.connecting.look(rig.tenant)
     assert (well.connection.problem, well.connection.lacks) == (None, None)
     assert well.connection.data_at is not None
 
 
-async def test_disconnecting_says_what_it_did_and_its_tools_are_gone(desk: Desk, prometheus: FakePrometheus) -> None:
-    made = await desk.connect(prometheus.url)
-    assert (await desk.toolboxes.of(desk.tenant)).connectors
-    consent = Consent(db=desk.db, egress_of=desk.toolboxes.egress_of, now=desk.db.now)
-    person = await admin(desk.db, desk.tenant)
+async def test_disconnecting_says_what_it_did_and_its_tools_are_gone(rig: Rig, prometheus: FakePrometheus) -> None:
+    made = await rig.connect(prometheus.url)
+    assert (await rig.toolboxes.of(rig.tenant)).connectors
+    consent = Consent(db=rig.db, egress_of=rig.toolboxes.egress_of, now=rig.db.now)
+    person = await admin(rig.db, rig.tenant)
     done = await consent.disconnect(person, made.connection.id, source="slack")
     assert done is not None
     assert done.in_words().startswith("prometheus is disconnected and what was stored of it is deleted. A token stays")
-    assert (await desk.toolboxes.of(desk.tenant)).connectors == ()
+    assert (await rig.toolboxes.of(rig.tenant)).connectors == ()
     assert await consent.disconnect(person, ConnectionId(made.connection.id), source="slack") is None
-    async with desk.db.tenant(desk.tenant, readonly=True) as s:
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
         assert s.redactor.redact(TOKEN) != "[redacted:own_secret]"
 
 
 async def test_a_vendor_that_cannot_list_its_services_is_connected_all_the_same(
-    desk: Desk, prometheus: FakePrometheus, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, prometheus: FakePrometheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prometheus.jobs = []
-    result = await desk.connect(prometheus.url)
+    result = await rig.connect(prometheus.url)
     assert isinstance(result, Connected)
     assert result.services == ()

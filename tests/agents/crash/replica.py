@@ -20,7 +20,7 @@ from victim import Log, now, script
 from agents.connecting.toolbox import Toolbox
 from agents.durable.engine import Engine, EngineSettings
 from agents.incidents.requests import Ask
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.models.budget import Budget
 from agents.permission import Person
 from agents.processes.evidence_pool import EvidencePool
@@ -38,15 +38,15 @@ from store.secrets.redaction import Redacted
 SWEEP = timedelta(seconds=1)
 
 
-class Desk:
-    """Stands where the handlers stand: an arrival is a call to the front desk."""
+class Arrivals:
+    """Stands where the handlers stand: an arrival is a call to the incident service."""
 
     def __init__(self) -> None:
-        self.front: FrontDesk | None = None
+        self.incidents: IncidentService | None = None
         self.db: Database | None = None
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
-        if self.front is None or self.db is None:
+        if self.incidents is None or self.db is None:
             raise RuntimeError("not joined yet")
         async with self.db.tenant(tenant) as s:
             arrival = await inbox.arrival(s, inbox_id)
@@ -58,12 +58,12 @@ class Desk:
         if arrival.kind == "ask":
             ts = str(said["ts"])
             question = Redacted.ours("checkout fails")
-            await self.front.investigate(
+            await self.incidents.investigate(
                 person, Ask(question=question, channel_id=f"C{ts}", thread_ts=ts, source_ts=ts)
             )
         else:
             approval = ApprovalId(str(said["approval"]))
-            await self.front.decide(person, approval, plan_hash=str(said["plan_hash"]), decision="approved")
+            await self.incidents.decide(person, approval, plan_hash=str(said["plan_hash"]), decision="approved")
         async with self.db.tenant(tenant) as s:
             await inbox.mark(s, inbox_id, "done")
 
@@ -71,7 +71,7 @@ class Desk:
 async def main(url: str, folder: Path) -> None:
     db = await Database.open(url, keyring_url=url, keys=LocalFileKeys(folder / "key"))
     engine = Engine(EngineSettings(url=url, key=b"k" * 32, lock_folder=str(folder)))
-    desk, toolboxes = Desk(), dict[TenantId, Toolbox]()
+    arrivals, toolboxes = Arrivals(), dict[TenantId, Toolbox]()
 
     async def toolbox_for(tenant: TenantId) -> Toolbox:
         if tenant not in toolboxes:
@@ -82,7 +82,7 @@ async def main(url: str, folder: Path) -> None:
         db=db,
         queue=engine,
         reporter=Log(folder),
-        receiver=desk,
+        receiver=arrivals,
         claude=None,
         offline=ScriptedModel(script=script),
         toolbox_for=toolbox_for,
@@ -95,7 +95,7 @@ async def main(url: str, folder: Path) -> None:
             healing_window=timedelta(seconds=3),
         ),
     )
-    desk.db, desk.front = db, FrontDesk(runtime)
+    arrivals.db, arrivals.incidents = db, IncidentService(runtime)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await engine.start(runtime, lost=lambda _lost: ended.set())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.durable.process_lock import take_slot
+from agents.durable.process_lock import take_process_lock
 
 VICTIM = Path(__file__).with_name("victim.py")
 
@@ -78,7 +78,7 @@ def test_a_kill_in_the_middle_of_the_effect_ends_as_unknown_after_a_read_and_is_
 
 @pytest.mark.slow
 async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    held = await take_slot("sqlite://", str(tmp_path))
+    held = await take_process_lock("sqlite://", str(tmp_path))
     try:
         second = await asyncio.to_thread(run, tmp_path)
     finally:

@@ -20,7 +20,7 @@ from fakes.scripted_model import ScriptedModel, call, results
 from agents.connecting.toolbox import always
 from agents.durable.engine import Engine, EngineSettings
 from agents.incidents.requests import Ask, Investigating
-from agents.incidents.service import FrontDesk
+from agents.incidents.service import IncidentService
 from agents.models.budget import Budget
 from agents.models.model import Block, TurnRequest
 from agents.permission import Person
@@ -140,9 +140,9 @@ async def main(folder: Path, kill: str | None) -> None:
     async with db.tenant(tenant) as s:
         user = await users.ensure_user(s, slack_user_id="U1", role=Role.MEMBER)
     await engine.start(runtime)
-    desk = FrontDesk(runtime)
+    incident_service = IncidentService(runtime)
     person = Person(tenant_id=tenant, user_id=user.id, slack_user_id="U1", role=Role.MEMBER)
-    asked = await desk.investigate(
+    asked = await incident_service.investigate(
         person, Ask(question=Redacted.ours("checkout fails"), channel_id="C1", thread_ts="1.0", source_ts="1.0")
     )
     if not isinstance(asked, Investigating):
@@ -157,7 +157,7 @@ async def main(folder: Path, kill: str | None) -> None:
         state = found.state.value if found else f"investigation {run.status if run else 'missing'}"
         # A click is durable work: one that died between its decision and its wake-up is handled again after a crash.
         if found and (state == "proposed" or (state == "approved" and not clicked)):
-            await desk.decide(person, approval_id, plan_hash=found.plan_hash, decision="approved")
+            await incident_service.decide(person, approval_id, plan_hash=found.plan_hash, decision="approved")
             clicked = True
         if state in ENDED and (folder / "told.log").read_text().count("outcome"):
             break

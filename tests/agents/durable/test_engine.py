@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from agents.durable import engine as engine_module
 from agents.durable import queue_workers
 from agents.durable.engine import Engine, EngineSettings
-from agents.durable.process_lock import SlotTaken, take_all_slots, take_slot
+from agents.durable.process_lock import ProcessLockTaken, take_all_process_locks, take_process_lock
 from agents.durable.sealed_words import SealedWords
 from agents.meter import Unmetered
 from agents.runtime import Runtime
@@ -334,9 +334,9 @@ async def test_a_workflow_that_should_run_here_and_does_not_goes_on(
 @module_loop
 async def test_a_second_engine_on_the_folder_is_refused(engine: Engine, folder: Path) -> None:
     code = (
-        "import asyncio, sys; from agents.durable.process_lock import SlotTaken, take_slot\n"
-        "try: asyncio.run(take_slot('sqlite:///x', sys.argv[1]))\n"
-        "except SlotTaken as exc: print(exc)\n"
+        "import asyncio, sys; from agents.durable.process_lock import ProcessLockTaken, take_process_lock\n"
+        "try: asyncio.run(take_process_lock('sqlite:///x', sys.argv[1]))\n"
+        "except ProcessLockTaken as exc: print(exc)\n"
     )
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
@@ -345,12 +345,12 @@ async def test_a_second_engine_on_the_folder_is_refused(engine: Engine, folder: 
 
 
 @module_loop
-async def test_replicas_on_postgres_get_slots_of_their_own(postgres_server: str, tmp_path: Path) -> None:
-    first = await take_slot(postgres_server, str(tmp_path))
-    second = await take_slot(postgres_server, str(tmp_path))
+async def test_replicas_on_postgres_get_locks_of_their_own(postgres_server: str, tmp_path: Path) -> None:
+    first = await take_process_lock(postgres_server, str(tmp_path))
+    second = await take_process_lock(postgres_server, str(tmp_path))
     assert [first.name, second.name] == ["slot-0", "slot-1"]
     await first.release()
-    third = await take_slot(postgres_server, str(tmp_path))
+    third = await take_process_lock(postgres_server, str(tmp_path))
     assert third.name == "slot-0"
     await second.release()
     await third.release()
@@ -360,22 +360,22 @@ async def test_replicas_on_postgres_get_slots_of_their_own(postgres_server: str,
 async def test_work_on_the_database_itself_waits_for_every_replica_to_stop(
     postgres_server: str, tmp_path: Path
 ) -> None:
-    first = await take_slot(postgres_server, str(tmp_path))
-    second = await take_slot(postgres_server, str(tmp_path))
+    first = await take_process_lock(postgres_server, str(tmp_path))
+    second = await take_process_lock(postgres_server, str(tmp_path))
     await first.release()
-    with pytest.raises(SlotTaken, match="Stop every replica"):
-        await take_all_slots(postgres_server, str(tmp_path))
+    with pytest.raises(ProcessLockTaken, match="Stop every replica"):
+        await take_all_process_locks(postgres_server, str(tmp_path))
     await second.release()
-    alone = await take_all_slots(postgres_server, str(tmp_path))
-    with pytest.raises(SlotTaken, match="slots are taken"):
-        await take_slot(postgres_server, str(tmp_path))
+    alone = await take_all_process_locks(postgres_server, str(tmp_path))
+    with pytest.raises(ProcessLockTaken, match="places are taken"):
+        await take_process_lock(postgres_server, str(tmp_path))
     await alone.release()
 
 
 @module_loop
-async def test_a_free_folder_gives_the_same_slot_each_time(tmp_path: Path) -> None:
+async def test_a_free_folder_gives_the_same_name_each_time(tmp_path: Path) -> None:
     for _ in range(2):
-        slot = await take_slot("sqlite:///x", str(tmp_path))
+        slot = await take_process_lock("sqlite:///x", str(tmp_path))
         assert slot.name == "slot-0"
         await slot.release()
 

@@ -1,4 +1,4 @@
-"""Slots of replicas on a real PostgreSQL: who leads, who takes over from whom, and what an outage does."""
+"""Locks of replicas on a real PostgreSQL: who leads, who takes over from whom, and what an outage does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -8,33 +8,33 @@ import psycopg
 import pytest
 
 from agents.durable import replica_lock
-from agents.durable.process_lock import SlotLost
-from agents.durable.replica_lock import ReplicaSlot, take_replica_slot
+from agents.durable.process_lock import ProcessLockLost
+from agents.durable.replica_lock import ReplicaLock, take_replica_lock
 
 SOON = 0.05
 
-Take = Callable[..., Awaitable[ReplicaSlot]]
+Take = Callable[..., Awaitable[ReplicaLock]]
 Server = psycopg.Connection[tuple[object, ...]]
 
 
 def work_of(*slots: str) -> str:
-    """As the engine says it: the names of slots with unfinished work."""
+    """As the engine says it: the names with unfinished work."""
     return " UNION ALL ".join(f"SELECT '{slot}'::text" for slot in slots)
 
 
 class Seen:
-    """What a slot reports."""
+    """What a lock reports."""
 
     def __init__(self) -> None:
         self.adopted: list[str] = []
-        self.lost: list[SlotLost] = []
+        self.lost: list[ProcessLockLost] = []
         self.happened = asyncio.Event()
 
     async def adopt(self, slot: str) -> None:
         self.adopted.append(slot)
         self.happened.set()
 
-    def lose(self, lost: SlotLost) -> None:
+    def lose(self, lost: ProcessLockLost) -> None:
         self.lost.append(lost)
         self.happened.set()
 
@@ -50,11 +50,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def take(postgres_server: str) -> AsyncIterator[Take]:
-    """Takes slots that are given back at the end."""
+    """Takes locks that are given back at the end."""
     async with AsyncExitStack() as stack:
 
-        async def take_one(work: str = "SELECT NULL::text WHERE false") -> ReplicaSlot:
-            slot = await take_replica_slot(postgres_server, work=work)
+        async def take_one(work: str = "SELECT NULL::text WHERE false") -> ReplicaLock:
+            slot = await take_replica_lock(postgres_server, work=work)
             stack.push_async_callback(slot.release)
             return slot
 
@@ -67,7 +67,7 @@ def server(postgres_server: str) -> Iterator[Server]:
         yield connection
 
 
-def end_session(server: Server, slot: ReplicaSlot) -> None:
+def end_session(server: Server, slot: ReplicaLock) -> None:
     """As a restart of the server does."""
     server.execute("SELECT pg_terminate_backend(%s)", (slot._connection.info.backend_pid,))
 
@@ -92,13 +92,13 @@ async def test_work_that_a_dead_replica_left_is_taken_over_and_what_lives_is_lef
     alive = await take()
     seen = Seen()
     taker = await take(work_of("slot-0", "slot-1", "slot-7", "slot-99999", "local"))
-    assert (alive.name, taker.name) == ("slot-0", "slot-1"), "a start takes the free slot that has work"
+    assert (alive.name, taker.name) == ("slot-0", "slot-1"), "a start takes the free name that has work"
     taker.keep(seen.adopt, seen.lose)
     await seen.wait()
     assert set(seen.adopted) == {"slot-7"}
 
 
-async def test_a_slot_whose_work_was_taken_over_can_be_taken_again(take: Take) -> None:
+async def test_a_name_whose_work_was_taken_over_can_be_taken_again(take: Take) -> None:
     await take()
     seen = Seen()
     taker = await take(work_of("slot-0"))
@@ -126,7 +126,7 @@ async def test_a_takeover_that_fails_is_tried_again(take: Take) -> None:
     await until(lambda: tried > 1)
 
 
-async def test_after_an_outage_the_slot_is_held_again(take: Take, server: Server) -> None:
+async def test_after_an_outage_the_lock_is_held_again(take: Take, server: Server) -> None:
     seen = Seen()
     slot = await take()
     slot.keep(seen.adopt, seen.lose)
@@ -147,7 +147,7 @@ async def test_whose_place_was_taken_while_the_server_was_away_is_told_to_end(
     async with await psycopg.AsyncConnection.connect(slot._url, autocommit=True) as another:
         waits = another.execute("SELECT pg_advisory_lock(%s, 0)", (replica_lock._NAMESPACE,))
         taking = asyncio.create_task(waits)
-        await asyncio.sleep(4 * SOON)  # it stands in line before the slot loses its lock
+        await asyncio.sleep(4 * SOON)  # it stands in line before the replica loses its lock
         end_session(server, slot)
         await taking
         await seen.wait()

@@ -114,7 +114,7 @@ async def test_a_run_that_no_longer_answers_a_stop_is_interrupted(rig: Rig) -> N
 
 async def test_stop_ends_a_run_whose_work_was_lost(rig: Rig) -> None:
     run = await written_only(rig)
-    await rig.desk.stop(await rig.person(), run)
+    await rig.incident_service.stop(await rig.person(), run)
     await rig.engine.settle()
     assert (await rig.case(run)).investigation.status == "stopped"
     assert rig.notes.count("concluded") == 1

@@ -32,7 +32,7 @@ def slow_stock(*, minutes: int, began: int) -> Gathered:
 
 
 @pytest.mark.parametrize(("minutes", "began"), [(10, 2), (10, 4), (30, 8)])
-def test_the_burden_of_the_alarm_is_followed_to_who_answers_for_it(minutes: int, began: int) -> None:
+def test_the_excess_of_the_alarm_is_followed_to_who_answers_for_it(minutes: int, began: int) -> None:
     found = rank(slow_stock(minutes=minutes, began=began), EDGES, Told(service="web", symptom="latency"))
     first = found.facts["causes"][0]
     assert (first["service"], first["family"], first["confidence"]) == ("stock", "latency", "high")

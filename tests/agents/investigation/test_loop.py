@@ -298,7 +298,9 @@ async def test_two_remarks_at_once_are_one_system_message(rig_of: RigOf, claude_
 
     async def remarks() -> None:
         for n, text in enumerate(("not payments", "we rolled search back")):
-            await rig.desk.steer(await rig.person(), rig.runs()[0], text=Redacted.ours(text), source_ts=f"9.{n}")
+            await rig.incident_service.steer(
+                await rig.person(), rig.runs()[0], text=Redacted.ours(text), source_ts=f"9.{n}"
+            )
 
     rig.engine.before["tools 0"] = remarks
     verdict = await rig.verdict(await rig.ask())
@@ -432,12 +434,12 @@ async def test_stop_during_a_long_model_call_ends_it(database: Database, rig_of:
     rig = rig_of(offline=Slow())
     run = await rig.begin()
     await asked.wait()
-    assert isinstance(await rig.desk.stop(await rig.person(), run), Done)
+    assert isinstance(await rig.incident_service.stop(await rig.person(), run), Done)
     await rig.engine.settle()
     assert cancelled.is_set()
     assert (await rig.case(run)).investigation.status == "stopped"
     assert rig.notes.count("concluded") == 1
-    assert isinstance(await rig.desk.stop(await rig.person(), run), NothingToDo)
+    assert isinstance(await rig.incident_service.stop(await rig.person(), run), NothingToDo)
 
 
 async def test_a_remark_reaches_the_next_turn_and_only_once(rig_of: RigOf, claude_of: ClaudeOf) -> None:
@@ -447,7 +449,9 @@ async def test_a_remark_reaches_the_next_turn_and_only_once(rig_of: RigOf, claud
     async def remark() -> None:
         run = rig.runs()[0]
         for _ in range(2):  # delivered twice
-            done = await rig.desk.steer(await rig.person(), run, text=Redacted.ours("not payments"), source_ts="9.9")
+            done = await rig.incident_service.steer(
+                await rig.person(), run, text=Redacted.ours("not payments"), source_ts="9.9"
+            )
             assert isinstance(done, Done)
 
     rig.engine.before["tools 0"] = remark
@@ -456,7 +460,7 @@ async def test_a_remark_reaches_the_next_turn_and_only_once(rig_of: RigOf, claud
     assert refused(api) == []
     counts = [str(body["messages"]).count("A person in the thread says: not payments") for body in api.requests]
     assert counts == [0, 1, 1]
-    late = await rig.desk.steer(await rig.person(), run, text=Redacted.ours("too late"), source_ts="10.0")
+    late = await rig.incident_service.steer(await rig.person(), run, text=Redacted.ours("too late"), source_ts="10.0")
     assert isinstance(late, NothingToDo)
 
 
@@ -465,7 +469,9 @@ async def test_a_remark_before_the_first_turn_is_in_it(rig_of: RigOf, claude_of:
     rig = rig_of(claude=claude_of(api))
 
     async def remark() -> None:
-        await rig.desk.steer(await rig.person(), rig.runs()[0], text=Redacted.ours("look at checkout"), source_ts="9.9")
+        await rig.incident_service.steer(
+            await rig.person(), rig.runs()[0], text=Redacted.ours("look at checkout"), source_ts="9.9"
+        )
 
     rig.engine.before["turn 0"] = remark
     await rig.ask()
@@ -540,7 +546,9 @@ async def test_what_people_say_while_the_model_concludes_is_read_before_it_may(
     rig = rig_of(claude=claude_of(api))
 
     async def remark() -> None:
-        await rig.desk.steer(await rig.person(), rig.runs()[0], text=Redacted.ours("look at payments"), source_ts="9.9")
+        await rig.incident_service.steer(
+            await rig.person(), rig.runs()[0], text=Redacted.ours("look at payments"), source_ts="9.9"
+        )
 
     rig.engine.before["tools 1"] = remark
     verdict = await rig.verdict(await rig.ask())
@@ -562,7 +570,7 @@ async def test_what_a_person_rules_out_is_not_proposed_until_somebody_allows_it(
 
     async def forbid() -> None:
         text = Redacted.ours("please do not restart checkout")
-        await rig.desk.steer(await rig.person(), rig.runs()[0], text=text, source_ts="9.9")
+        await rig.incident_service.steer(await rig.person(), rig.runs()[0], text=text, source_ts="9.9")
 
     if by != "question":
         rig.engine.before["tools 0" if by == "note" else "tools 1"] = forbid
@@ -606,7 +614,7 @@ async def test_a_follow_up_knows_the_verdict_and_what_became_of_the_remedy(rig_o
     assert "So far" not in str(api.requests[0]["messages"])
     asked = len(api.requests)
     thread = Ask(question=Redacted.ours("are you sure?"), channel_id="C1", thread_ts="1.0", source_ts="2.0")
-    await rig.desk.investigate(await rig.person(), thread)
+    await rig.incident_service.investigate(await rig.person(), thread)
     await rig.engine.settle()
     opening = api.requests[asked]["messages"][0]["content"][0]["text"]
     known = opening[opening.index("So far in this incident:") : opening.index("Declared services:")]

@@ -10,7 +10,7 @@ import pytest
 from agents.connecting.connector import ConnectorContext, Service
 from agents.connecting.connectors.commands import Commands, CommandsConfig
 from agents.connecting.outbound import EgressPolicy, Outbound
-from agents.models.offline.fit import Nature
+from agents.models.offline.change_evidence import FaultKind
 from agents.models.offline.judgement import _remedy
 from agents.remediation import (
     Impossible,
@@ -105,14 +105,14 @@ def test_the_model_is_told_of_what_can_be_done_here_and_of_nothing_else(commands
 
 
 def test_the_offline_investigator_proposes_it_for_a_surge_where_it_can_be_done() -> None:
-    assert _remedy(("scale_service",), Nature.SURGE, None, "") == "scale_service"
-    assert _remedy((), Nature.SURGE, None, "") is None
-    assert _remedy(("scale_service", "restart_service"), Nature.LEAK, None, "") == "restart_service"
-    assert _remedy(("scale_service",), Nature.SURGE, None, "a provider outside") is None
+    assert _remedy(("scale_service",), FaultKind.SURGE, None, "") == "scale_service"
+    assert _remedy((), FaultKind.SURGE, None, "") is None
+    assert _remedy(("scale_service", "restart_service"), FaultKind.LEAK, None, "") == "restart_service"
+    assert _remedy(("scale_service",), FaultKind.SURGE, None, "a provider outside") is None
 
 
 def test_every_remediation_says_what_it_is_for_in_words_that_the_investigator_uses() -> None:
-    kinds = {nature.value for nature in Nature}
+    kinds = {fault.value for fault in FaultKind}
     for one in discover_remediations().values():
         assert one.when
         assert one.ready.endswith(" ready.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.mail.post import PostOffice
+from handlers.mail.post import Mailer
 from handlers.mail.smtp import MailRefused, MailUnavailable
 from handlers.mail.ticket import make_ticket, read_ticket
 from store.database.schema import MailRow
@@ -30,8 +30,8 @@ class Outbox:
         self.sent.append((to, message))
 
 
-def office(db: Database, line: Outbox, url: str | None = "https://autoheal.example") -> PostOffice:
-    return PostOffice(db=db, line=line, sender="autoheal@acme.example", keys=KEYS, public_url=url)
+def mailer(db: Database, line: Outbox, url: str | None = "https://autoheal.example") -> Mailer:
+    return Mailer(db=db, line=line, sender="autoheal@acme.example", keys=KEYS, public_url=url)
 
 
 async def write(db: Database, tenant: TenantId, to: Account, key: str = "outcome:1") -> bool:
@@ -51,9 +51,9 @@ async def test_a_mail_is_written_once_and_sent_once_to_its_person(database: Data
     mia = await make_account(database, two_tenants[0])
     assert [await write(database, two_tenants[0], mia) for _ in range(3)] == [True, False, False]
     line = Outbox()
-    assert [await office(database, line).send_due() for _ in range(2)] == [1, 0]
+    assert [await mailer(database, line).send_due() for _ in range(2)] == [1, 0]
     assert not await write(database, two_tenants[0], mia)
-    assert await office(database, line).send_due() == 0
+    assert await mailer(database, line).send_due() == 0
     ((to, message),) = line.sent
     assert (to, message["To"], message["Subject"]) == (mia.email, mia.email, "[Autoheal] checkout: cut pool")
     assert message.get_content().startswith("The pool was cut.")
@@ -64,7 +64,7 @@ async def test_every_mail_offers_to_end_it_by_one_click(sqlite_database: Databas
     mia = await make_account(sqlite_database, two_tenants[0])
     line = Outbox()
     await write(sqlite_database, two_tenants[0], mia)
-    await office(sqlite_database, line).send_due()
+    await mailer(sqlite_database, line).send_due()
     (_, message) = line.sent[0]
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     ticket = message["List-Unsubscribe"].partition("ticket=")[2].rstrip(">")
@@ -78,7 +78,7 @@ async def test_who_opted_out_or_left_meanwhile_gets_nothing(sqlite_database: Dat
     async with sqlite_database.tenant(two_tenants[0]) as s:
         await accounts.change_account(s, KEYS, mia.user_id, notify=False)
     line = Outbox()
-    assert await office(sqlite_database, line).send_due() == 0
+    assert await mailer(sqlite_database, line).send_due() == 0
     assert line.sent == []
     assert (await state(sqlite_database, two_tenants[0]))[0] == "skipped"
 
@@ -90,10 +90,10 @@ async def test_a_server_that_is_away_is_tried_again_for_hours_and_then_no_more(
     await write(sqlite_database, two_tenants[0], mia)
     line = Outbox(*(MailUnavailable("away") for _ in range(20)))
     for delay in mails.RETRIES:
-        assert await office(sqlite_database, line).send_due() == 0
-        assert await office(sqlite_database, line).send_due() == 0  # not due yet
+        assert await mailer(sqlite_database, line).send_due() == 0
+        assert await mailer(sqlite_database, line).send_due() == 0  # not due yet
         clock.advance(delay)
-    await office(sqlite_database, line).send_due()
+    await mailer(sqlite_database, line).send_due()
     assert await state(sqlite_database, two_tenants[0]) == ("failed", len(mails.RETRIES) + 1)
     assert len(line.fates) == 20 - len(mails.RETRIES) - 1
 
@@ -104,7 +104,7 @@ async def test_a_refused_message_hinders_no_other(sqlite_database: Database, two
     await write(sqlite_database, two_tenants[0], mia)
     await write(sqlite_database, two_tenants[1], raj)
     line = Outbox(MailRefused("no"))
-    assert await office(sqlite_database, line).send_due() == 1
+    assert await mailer(sqlite_database, line).send_due() == 1
     assert {await state(sqlite_database, tenant) for tenant in two_tenants} == {("failed", 1), ("sent", 1)}
 
 
@@ -113,7 +113,7 @@ async def test_a_mail_that_cannot_be_built_is_given_up_and_hinders_no_other(
 ) -> None:
     await write(sqlite_database, two_tenants[0], await make_account(sqlite_database, two_tenants[0]))
     line = Outbox(IndexError("a header that the library chokes on"))
-    assert await office(sqlite_database, line).send_due() == 0
+    assert await mailer(sqlite_database, line).send_due() == 0
     assert (await state(sqlite_database, two_tenants[0]))[0] == "failed"
     assert accounts.read_email("=?x?q??=@b.cc") is None
 
@@ -127,9 +127,9 @@ async def test_a_sender_that_died_gives_the_mail_back(database: Database, two_te
         assert claimed is not None
         assert await mails.claim_mail(s, mail_id) is None
     line = Outbox()
-    assert await office(database, line).send_due() == 0
+    assert await mailer(database, line).send_due() == 0
     clock.advance(mails.LEASE)
-    assert await office(database, line).send_due() == 1
+    assert await mailer(database, line).send_due() == 1
     assert line.sent[0][1]["Message-ID"] == f"<{mail_id}@acme.example>"
     clock.advance(mails.KEPT + timedelta(seconds=1))
     async with database.tenant(two_tenants[0]) as s:

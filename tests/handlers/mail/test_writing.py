@@ -18,7 +18,7 @@ from store.people.users import Role, ensure_user
 from store.secrets.redaction import Secret
 from store.tenancy.connections import save_connection
 from tests.handlers.inbound import Slack
-from tests.handlers.mail.test_post import Outbox, office
+from tests.handlers.mail.test_post import Outbox, mailer
 from tests.handlers.slack.blocks.examples import a_plan, a_verdict
 from tests.store.accounts import GOOD, KEYS, cheap_passwords, make_account
 
@@ -61,7 +61,7 @@ async def test_a_mail_about_a_verdict_carries_its_chart(raj: UserId, slack: Slac
     run = await a_run(slack, PUBLIC, opened_by=raj)
     await reporter_of(slack).concluded(slack.tenant, run)
     line = Outbox()
-    assert await office(slack.db, line).send_due() > 0
+    assert await mailer(slack.db, line).send_due() > 0
     for _, message in line.sent:
         (picture,) = message.iter_attachments()
         assert (picture.get_content_type(), picture.get_filename()) == ("image/svg+xml", "chart.svg")
@@ -69,7 +69,7 @@ async def test_a_mail_about_a_verdict_carries_its_chart(raj: UserId, slack: Slac
 
 
 def reporter_of(slack: Slack, told: Told | None = None) -> MailedReporter:
-    return MailedReporter(slack.db, told or Told(), slack.office.clients)
+    return MailedReporter(slack.db, told or Told(), slack.context.clients)
 
 
 async def a_run(slack: Slack, channel: str, *, opened_by: UserId | None, concluded: bool = True) -> InvestigationId:

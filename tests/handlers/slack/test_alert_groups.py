@@ -188,7 +188,7 @@ async def test_what_another_bot_posts_goes_the_same_way(slack: Slack) -> None:
     async def fetch(_url: str) -> bytes:
         return b""
 
-    office = replace(slack.office, absorber=Absorber(slack.db, around, fetch=fetch))
+    context = replace(slack.context, absorber=Absorber(slack.db, around, fetch=fetch))
     workspace = await slack.caller.workspace_of(slack.tenant)
     assert workspace is not None
     person = await slack.caller.alert_source(workspace)
@@ -197,7 +197,7 @@ async def test_what_another_bot_posts_goes_the_same_way(slack: Slack) -> None:
     ):
         ts = await slack.workspace.post("mia", "incidents", words)
         message = ChannelMessage(actor=Actor(user_id="", bot_id=f"B{number}"), channel_id=CHANNEL, ts=ts, text=words)
-        await mentions.triage_alert(person, message, office)
+        await mentions.triage_alert(person, message, context)
     (group,) = await groups(slack)
     assert (group.service, group.status, group.facts["states"]["resolved"]) == ("checkout", "firing", 1)
     assert group.incident_id is not None

@@ -1,4 +1,4 @@
-"""Mentions, direct messages, replies and alerts, from Slack to the desk."""
+"""Mentions, direct messages, replies and alerts, from Slack to the incident service."""
 
 import pytest
 from sqlalchemy import select

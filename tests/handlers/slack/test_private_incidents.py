@@ -29,7 +29,7 @@ async def _begin(slack: Slack, who: str, channel: str, words: str = SECRET) -> I
     place = slack.workspace.channels[channel].id if channel in slack.workspace.channels else channel
     person = await _person(slack, who)
     ask = Ask(question=Redacted.ours(words), channel_id=place, thread_ts=ts, source_ts=ts)
-    begun = await slack.office.desk.investigate(person, ask)
+    begun = await slack.context.incident_service.investigate(person, ask)
     assert isinstance(begun, Investigating)
     return begun.investigation_id
 
@@ -128,7 +128,7 @@ async def test_a_button_of_a_hidden_run_does_nothing(slack: Slack) -> None:
             {"type": "button", "action_id": "stop", "value": run, "text": {"type": "plain_text", "text": "x"}}
         ],
     }
-    client = await slack.office.clients.client_for(slack.tenant)
+    client = await slack.context.clients.client_for(slack.tenant)
     posted = await client.chat_postMessage(channel="C0INCIDENTS", text="x", blocks=[block])
     await slack.workspace.click("raj", str(posted["ts"]), "stop")
     await slack.handled(1)

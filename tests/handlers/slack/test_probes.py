@@ -23,12 +23,12 @@ async def test_trying_out_ids_is_audited_and_told_to_the_admins(slack: Slack) ->
     assert [entry.target for entry in tries].count("approval") == 2
     told: dict[str, Any] = {}
 
-    class Mouth:
+    class Delivery:
         async def post(self, _tenant: object, *, key: str, channel: str, message: Message, **_: object) -> str:
             told[key] = (channel, message.text)
             return "1.0"
 
-    notices = Notices(slack.db, Mouth())  # type: ignore[arg-type]  # it speaks this one word
+    notices = Notices(slack.db, Delivery())  # type: ignore[arg-type]  # it speaks this one word
     assert await Watch(slack.db, notices).look() == 1
     assert slack.workspace.users["olga"].id in {channel for channel, _ in told.values()}
     assert all("Suspicious activity" in text for _, text in told.values())

@@ -87,9 +87,14 @@ async def open_hooks(
 
     told, refusals = Told(), Refusals(slack.db)
     absorber = Absorber(slack.db, around, fetch=fetch)
-    assert isinstance(slack.office.mouth, Delivery)
+    assert isinstance(slack.context.delivery, Delivery)
     groups = AlertGroups(
-        slack.db, slack.office.mouth, slack.caller, slack.office.desk, notices=told, clock=slack.office.clock
+        slack.db,
+        slack.context.delivery,
+        slack.caller,
+        slack.context.incident_service,
+        notices=told,
+        clock=slack.context.clock,
     )
     work = AlertWork(slack.db, slack.intake, absorber, groups)
 

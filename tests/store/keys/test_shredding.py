@@ -266,7 +266,7 @@ async def test_an_old_copy_of_keyring_and_ledger_is_refused_by_the_mark_elsewher
     unmarked = opened(None)
     with pytest.raises(NoShredLedger, match="set AUTOHEAL_SHRED_MARK to it"):
         await unmarked.data_keys(doomed)
-    await unmarked.anchor_anew()  # what the mark is for: without it the two old copies fit together
+    await unmarked.write_mark_anew()  # what the mark is for: without it the two old copies fit together
     await unmarked.data_keys(doomed)
     await unmarked.close()
     kept = mark.read_bytes()
@@ -286,9 +286,9 @@ async def test_an_old_copy_of_keyring_and_ledger_is_refused_by_the_mark_elsewher
     mark.write_bytes(kept)
     again = opened()
     with pytest.raises(NoShredLedger, match="exists: move it away"):
-        await again.anchor_anew()
+        await again.write_mark_anew()
     mark.unlink()
-    assert (await again.anchor_anew()).mark.length == 1
+    assert (await again.write_mark_anew()).mark.length == 1
     await again.data_keys(other)
     await again.shred(other)
     await again.close()

@@ -10,12 +10,12 @@ import pytest
 from store import audit, inbox
 from store.audit.event_days import DAYS_AHEAD, EventDays, open_event_days
 from store.audit.events import emit
-from store.audit.signed_checkpoints import SEED_LENGTH, AnchorFile, Signer
+from store.audit.signed_checkpoints import SEED_LENGTH, CheckpointFile, Signer
 from store.database.engine import create_engine
 from store.database.session import Database
 from store.ids import InboxId, TenantId
 from store.inbox import Arrival, Inbox
-from store.upkeep.audit_heads import Anchoring, verify_chains
+from store.upkeep.audit_heads import AuditCheckpoints, verify_chains
 from store.upkeep.retention import AuditRetention, retire_arrivals, retire_events
 
 
@@ -78,17 +78,17 @@ async def test_an_audit_log_whose_signed_heads_were_meddled_with_is_left_as_it_i
 ) -> None:
     a, _ = two_tenants
     signer = Signer(bytes(SEED_LENGTH))
-    anchoring = Anchoring(sqlite_database, signer, AnchorFile(tmp_path / "anchors.jsonl"))
+    checkpoints = AuditCheckpoints(sqlite_database, signer, CheckpointFile(tmp_path / "anchors.jsonl"))
     for tenant_id in two_tenants:
         async with sqlite_database.tenant(tenant_id) as s:
             for _n in range(3):
                 await audit.record(s, actor=audit.SYSTEM, action="slack.command.used", target="x")
-    await anchoring.anchor()
+    await checkpoints.sign()
     by = Signer(b"\x01" * SEED_LENGTH) if trick == "a forged line" else signer
-    anchoring.file.append([by.anchor(a, 3, bytes(32), clock())])
+    checkpoints.file.append([by.checkpoint(a, 3, bytes(32), clock())])
     clock.advance(timedelta(days=400))
     owner = create_engine(sqlite_place.url, pool_size=1)
-    retention = AuditRetention(db=sqlite_database, owner=owner, anchoring=anchoring)
+    retention = AuditRetention(db=sqlite_database, owner=owner, checkpoints=checkpoints)
     assert await retention.prune(timedelta(days=365)) == 1, "the other tenant's"
     await owner.dispose()
     async with sqlite_database.tenant(a) as s:
@@ -99,9 +99,9 @@ async def test_the_audit_log_is_shortened_only_by_setting_and_still_verifies(
     database: Database, two_tenants: Any, store_place: Any, clock: Any, tmp_path: Path
 ) -> None:
     a, b = two_tenants
-    anchoring = Anchoring(database, Signer(bytes(SEED_LENGTH)), AnchorFile(tmp_path / "anchors.jsonl"))
+    checkpoints = AuditCheckpoints(database, Signer(bytes(SEED_LENGTH)), CheckpointFile(tmp_path / "anchors.jsonl"))
     owner = create_engine(store_place.url, pool_size=1)
-    retention = AuditRetention(db=database, owner=owner, anchoring=anchoring)
+    retention = AuditRetention(db=database, owner=owner, checkpoints=checkpoints)
 
     async def act(tenant_id: TenantId, count: int) -> None:
         async with database.tenant(tenant_id) as s:
@@ -109,21 +109,21 @@ async def test_the_audit_log_is_shortened_only_by_setting_and_still_verifies(
                 await audit.record(s, actor=audit.SYSTEM, action="slack.command.used", target="x")
 
     await act(a, 4)
-    await anchoring.anchor()
+    await checkpoints.sign()
     clock.advance(timedelta(days=400))
     await act(a, 2)
     await act(b, 2)
-    await anchoring.anchor()
+    await checkpoints.sign()
     assert await retention.prune(timedelta(days=365)) == 1
     assert await retention.prune(timedelta(days=365)) == 0
     async with database.tenant(a) as s:
         assert [entry.sequence for entry in await audit.trail(s)] == [5, 6, 7]
         assert (await audit.trail(s))[-1].action == "system.audit.pruned"
     await act(a, 1)
-    findings = await verify_chains(database, anchoring.file.read(), anchoring.signer.public_pem)
+    findings = await verify_chains(database, checkpoints.file.read(), checkpoints.signer.public_pem)
     assert [finding.ok for finding in findings] == [True, True], findings
     clock.advance(timedelta(days=400))
     assert await retention.prune(timedelta(days=365)) == 2  # everything is old: only the note of that remains
-    findings = await verify_chains(database, anchoring.file.read(), anchoring.signer.public_pem)
+    findings = await verify_chains(database, checkpoints.file.read(), checkpoints.signer.public_pem)
     assert [finding.ok for finding in findings] == [True, True], findings
     await owner.dispose()

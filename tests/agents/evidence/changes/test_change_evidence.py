@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agents.evidence.changes import correlate_changes
-from agents.evidence.changes.change_evidence import change_fits, source_files
+from agents.evidence.changes.change_evidence import source_files, weigh_changes
 from agents.evidence.types import Anomaly, Change, Family, LogLine, Onset
 
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -58,12 +58,12 @@ def test_the_only_change_before_an_onset_needs_no_shared_word() -> None:
 
 def test_wording_and_style_fit_no_fault() -> None:
     styled = change("c", "Restyle barcode page", "web/barcode.css", "locales/de.po")
-    assert change_fits([styled], [anomaly("barcode errors")]) == [0.0]
+    assert weigh_changes([styled], [anomaly("barcode errors")]) == [0.0]
 
 
 def test_too_few_words_tell_nothing() -> None:
-    assert change_fits([change("d", "v2")], [anomaly("barcode errors")]) == [None]
-    assert change_fits([change("d", "Pack labels with a barcode")], []) == [None]
+    assert weigh_changes([change("d", "v2")], [anomaly("barcode errors")]) == [None]
+    assert weigh_changes([change("d", "Pack labels with a barcode")], []) == [None]
 
 
 def test_a_lone_change_that_cannot_have_done_it_merely_coincides() -> None:
@@ -94,11 +94,11 @@ def test_a_certificate_that_ran_out_was_ended_by_no_change_of_code() -> None:
     renewed = change("b", "Renew the certificate of the depot", "deploy/depot.pem")
     said = anomaly("log: new ERROR", "ERROR handshake: x509: certificate has expired or is not yet valid")
     left = anomaly("tls_certificate_seconds_until_expiry")
-    assert change_fits([tidy], [said]) == [0.0]
-    assert change_fits([renewed], [said]) != [0.0]
-    assert change_fits([tidy], [replace(left, current=-5.0, direction="down")]) == [0.0]
-    assert change_fits([tidy], [replace(left, current=9e6)]) != [0.0]
-    assert change_fits([tidy], [anomaly("tls handshakes failed")]) != [0.0]
+    assert weigh_changes([tidy], [said]) == [0.0]
+    assert weigh_changes([renewed], [said]) != [0.0]
+    assert weigh_changes([tidy], [replace(left, current=-5.0, direction="down")]) == [0.0]
+    assert weigh_changes([tidy], [replace(left, current=9e6)]) != [0.0]
+    assert weigh_changes([tidy], [anomaly("tls handshakes failed")]) != [0.0]
 
 
 def test_a_stack_trace_names_the_change_that_it_runs_through() -> None:
@@ -118,12 +118,12 @@ def test_a_stack_trace_names_the_change_that_it_runs_through() -> None:
     named = source_files(lines, AT)
     assert named == {"weigh.py", "Sizes.java"}
     guilty, other = change("a", "Small things", "labels/weigh.py"), change("b", "Sort the depots", "depots/list.py")
-    fits = change_fits([guilty, other], [anomaly("barcode encoder rejects")], named)
-    assert fits[0] == 1.0
-    assert fits[1] == 0.0
+    weights = weigh_changes([guilty, other], [anomaly("barcode encoder rejects")], named)
+    assert weights[0] == 1.0
+    assert weights[1] == 0.0
 
 
 def test_what_callers_ask_for_does_not_fit_a_change_of_the_service_they_call() -> None:
     mine, theirs = anomaly("log: new ERROR cannot encode barcode"), anomaly("log: new ERROR depots list unavailable")
     sorts = change("b", "Sort the depots of the list", "depots/listing.py")
-    assert change_fits([sorts], [mine, replace(theirs, service="shop")]) == [0.0]
+    assert weigh_changes([sorts], [mine, replace(theirs, service="shop")]) == [0.0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.evidence.levels import group_series, usual_levels
-from agents.evidence.metrics.excess_latency import Portion, divide_burden
+from agents.evidence.metrics.excess_latency import Portion, divide_excess
 from agents.evidence.types import Edge
 
 ROWS = 40
@@ -34,7 +34,7 @@ def system(made: Any, latency: dict[str, tuple[float, float]], calls: dict[str, 
 def portions(matrix: Any, edges: list[str], symptom: str) -> list[Portion]:
     after = np.arange(ROWS) >= BEFORE
     calls = [Edge(caller=a, callee=b) for a, b in (e.split(">") for e in edges)]
-    return divide_burden(matrix, usual_levels(matrix, ~after), after, calls, (symptom, "latency"))
+    return divide_excess(matrix, usual_levels(matrix, ~after), after, calls, (symptom, "latency"))
 
 
 def divided(matrix: Any, edges: list[str], symptom: str) -> dict[str, float]:
@@ -55,7 +55,7 @@ def with_values(matrix: Any, service: str, families: set[str], columns: Any, val
     return type(matrix)(**{**vars(matrix), "values": values})
 
 
-def test_the_burden_is_followed_to_the_deepest_service_that_accounts_for_it(made: Any) -> None:
+def test_the_excess_is_followed_to_the_deepest_service_that_accounts_for_it(made: Any) -> None:
     matrix = system(
         made,
         {"web": (0.1, 0.3), "orders": (0.05, 0.25), "stock": (0.01, 0.11), "mail": (0.02, 0.02)},

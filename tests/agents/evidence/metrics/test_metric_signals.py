@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 
 from agents.evidence.levels import group_series
-from agents.evidence.metrics.metric_signals import fills_memory, follow_burden, metric_suspicions
+from agents.evidence.metrics.metric_signals import fills_memory, follow_excess, metric_suspicions
 from agents.evidence.ranking.awaited import accuse_awaited, measures_waiting
 from agents.evidence.types import Edge, Onset, Window, as_utc
 
@@ -96,12 +96,12 @@ def test_the_alarm_is_followed_to_who_answers_for_it(made: Any) -> None:
     ]
     matrices = together(rows)
     edges = [Edge(caller="web", callee="stock")]
-    followed = follow_burden(matrices, edges, onset(made, made.ONSET), window(made), symptom=("web", "latency"))
+    followed = follow_excess(matrices, edges, onset(made, made.ONSET), window(made), symptom=("web", "latency"))
     assert followed is not None
     assert max(followed.suspicions, key=lambda s: s.score).service == "stock"
     assert followed.shares["stock"] > 0.8
     assert followed.plain > 3
-    assert follow_burden(matrices, edges, onset(made, made.ONSET), window(made), symptom=("web", "cpu")) is None
+    assert follow_excess(matrices, edges, onset(made, made.ONSET), window(made), symptom=("web", "cpu")) is None
 
 
 def test_a_longer_wait_accuses_the_callees_that_nobody_else_finds_well(made: Any) -> None:

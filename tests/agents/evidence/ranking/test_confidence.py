@@ -72,7 +72,7 @@ def test_a_service_that_is_not_seen_or_calls_one_that_is_not_cannot_be_certain()
     assert confidence([suspect("a", 20)], blind={"c"}, edges=edges) == "high"
 
 
-def test_a_burden_followed_to_a_callee_is_high_and_one_that_stays_is_not() -> None:
+def test_an_excess_followed_to_a_callee_is_high_and_one_that_stays_is_not() -> None:
     moved = Followed(suspicions=(), shares={"web": 0.1, "stock": 0.9}, plain=4.0)
     assert confidence([suspect("stock", 6), suspect("web", 1)], followed=moved, symptom="web") == "high"
     hidden = Followed(suspicions=(), shares={"web": 0.1, "stock": 0.9}, plain=4.0, unseen={"stock": ("disk",)})

@@ -55,7 +55,7 @@ async def test_a_viewers_click_is_told_who_may_and_decides_nothing(slack: Slack)
 
 
 async def test_high_risk_is_not_approved_by_a_member(slack: Slack) -> None:
-    approval, ts = await stored_card(slack, a_plan(slack.office.clock(), risk=Risk.HIGH))
+    approval, ts = await stored_card(slack, a_plan(slack.context.clock(), risk=Risk.HIGH))
     await slack.workspace.click("mia", ts, "approve")
     await slack.handled(1)
     assert "Admins, not the requester" in slack.private("incidents", "mia")[0]
@@ -96,7 +96,7 @@ async def test_the_card_of_another_tenant_cannot_be_decided(slack: Slack) -> Non
             preview_read_at=s.now(),
         )
     forged = replace(approval, id=theirs.id, plan_hash=theirs.plan_hash)
-    ts = await show(slack, card(Card(approval=forged, plan=a_plan(slack.office.clock()))))
+    ts = await show(slack, card(Card(approval=forged, plan=a_plan(slack.context.clock()))))
     await slack.workspace.click("olga", ts, "approve")
     await slack.handled(1)
     assert slack.private("incidents", "olga") == ["I do not know this proposal any more."]

@@ -10,7 +10,7 @@ from tests.handlers.inbound import Slack, a_plan, reread, set_person, stored_car
 
 
 async def test_an_admin_is_asked_why(slack: Slack) -> None:
-    approval, ts = await stored_card(slack, a_plan(slack.office.clock(), risk=Risk.HIGH))
+    approval, ts = await stored_card(slack, a_plan(slack.context.clock(), risk=Risk.HIGH))
     await set_person(slack, "olga", Role.ADMIN)
     await slack.workspace.click("olga", ts, "break_glass")
     await slack.handled(1)
@@ -20,7 +20,7 @@ async def test_an_admin_is_asked_why(slack: Slack) -> None:
 
 
 async def test_a_member_is_told_who_may(slack: Slack) -> None:
-    _, ts = await stored_card(slack, a_plan(slack.office.clock(), risk=Risk.HIGH))
+    _, ts = await stored_card(slack, a_plan(slack.context.clock(), risk=Risk.HIGH))
     await slack.workspace.click("mia", ts, "break_glass")
     await slack.handled(1)
     assert "an admin" in slack.private("incidents", "mia")[0]
@@ -28,7 +28,7 @@ async def test_a_member_is_told_who_may(slack: Slack) -> None:
 
 
 async def test_only_a_reversible_plan_of_high_risk_has_the_button(slack: Slack) -> None:
-    plan = a_plan(slack.office.clock(), risk=Risk.HIGH)
+    plan = a_plan(slack.context.clock(), risk=Risk.HIGH)
     approval, _ = await stored_card(slack, plan)
     shown = {
         (risk, reversible): "Break glass"

@@ -15,7 +15,7 @@ async def test_the_form_asks_for_the_plans_arguments_with_their_present_values(s
 
 
 async def test_a_plan_with_nothing_but_its_target_says_so(slack: Slack) -> None:
-    plan = a_plan(slack.office.clock(), remediation="restart_service", to_version=None)
+    plan = a_plan(slack.context.clock(), remediation="restart_service", to_version=None)
     _, ts = await stored_card(slack, plan)
     await slack.workspace.click("mia", ts, "change_scope")
     await slack.handled(1)
@@ -32,4 +32,4 @@ async def test_a_decided_plan_cannot_be_changed(slack: Slack) -> None:
 
 
 async def test_without_a_source_of_changes_no_version_is_known(slack: Slack) -> None:
-    assert await known_versions(slack.tenant, a_plan(slack.office.clock()), slack.office) == []
+    assert await known_versions(slack.tenant, a_plan(slack.context.clock()), slack.context) == []

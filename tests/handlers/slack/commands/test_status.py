@@ -32,7 +32,7 @@ async def test_the_draft_says_when_a_fix_is_coming_and_when_it_helped(slack: Sla
     approval, _ = await stored_card(slack)
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         (incident,) = await open_incidents(s)
-        view = await read_status(s, incident, slack.office.clock())
+        view = await read_status(s, incident, slack.context.clock())
     assert stakeholder_draft(view).endswith("A fix is being prepared.")
     healed = replace(view, approvals=[replace(approval, state=ApprovalState.HEALED)])
     assert "has recovered" in stakeholder_draft(healed)

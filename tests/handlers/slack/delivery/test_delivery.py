@@ -13,7 +13,6 @@ from bot.demo.workspace import Workspace
 from bot.demo.workspace.model import StoredMessage
 from handlers.slack.blocks.message import Message, said
 from handlers.slack.blocks.plan import HypothesisLine, PlanView, Task
-from handlers.slack.context import Mouth
 from handlers.slack.delivery import Delivery, marker
 from handlers.slack.delivery.pace import Bucket
 from handlers.slack.delivery.streams import Streams, Where
@@ -112,11 +111,6 @@ HELLO = said("hello")
 
 def own(slack: Workspace, root: str) -> list[str]:
     return [one.text for one in slack.messages("incidents", root) if one.bot_id]
-
-
-async def test_it_is_the_mouth_of_the_handlers(delivery: Delivery) -> None:
-    mouth: Mouth = delivery
-    assert mouth is delivery
 
 
 async def test_a_key_is_said_once(delivery: Delivery, slack: Workspace, tenant: TenantId, root: str) -> None:

@@ -57,9 +57,9 @@ async def test_what_a_crash_left_in_the_inbox_can_be_handled_later_and_only_once
     await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
     await slack.until(lambda: slack.intake.counts["enqueue_failed"] >= 1)
     slack.engine.failing = False
-    ((tenant, inbox_id),) = await pending(slack.db, older_than=slack.office.clock() - slack.office.clock())
+    ((tenant, inbox_id),) = await pending(slack.db, older_than=slack.context.clock() - slack.context.clock())
     for _ in range(2):
         await slack.receiver.receive(tenant, inbox_id)
     assert len(slack.engine.of("investigate")) == 1
-    assert await pending(slack.db, older_than=slack.office.clock() - slack.office.clock()) == []
+    assert await pending(slack.db, older_than=slack.context.clock() - slack.context.clock()) == []
     assert await kept(slack) == ["mention"]

@@ -50,7 +50,7 @@ async def test_what_breaks_because_the_process_stops_is_done_after_the_restart(s
         await slack.receiver.receive(slack.tenant, inbox_id)
     assert slack.private("incidents", "mia") == []
     again = Receiver(
-        office=slack.office,
+        context=slack.context,
         caller=slack.caller,
         uninstall=Uninstall(db=slack.db, queue=slack.engine, forget=lambda _: None),
     )

@@ -7,7 +7,7 @@ from tests.handlers.inbound import Slack, a_plan, reread, set_person, stored_car
 
 
 async def opened(slack: Slack) -> tuple[str, Approval]:
-    approval, ts = await stored_card(slack, a_plan(slack.office.clock(), risk=Risk.HIGH))
+    approval, ts = await stored_card(slack, a_plan(slack.context.clock(), risk=Risk.HIGH))
     await set_person(slack, "olga", Role.ADMIN)
     await slack.workspace.click("olga", ts, "break_glass")
     await slack.handled(1)

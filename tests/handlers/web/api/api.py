@@ -15,7 +15,7 @@ from agents.connecting.disconnecting import Consent
 from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
 from handlers.web.api_app import build_api
-from handlers.web.api_resource import ApiOffice
+from handlers.web.api_resource import ApiContext
 from handlers.web.credential import COOKIE
 from store.database.session import Database
 from store.ids import TenantId, UserId
@@ -84,7 +84,7 @@ async def make_people(db: Database, tenant: TenantId) -> tuple[UserId, UserId, U
 
 
 def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, UserId]) -> Api:
-    office = ApiOffice(
+    context = ApiContext(
         db=db,
         days=NoDays(),  # type: ignore[arg-type] # only the query is used
         keys=KEYS,
@@ -95,7 +95,7 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
-    app = Starlette(routes=[Mount("/api", build_api(office))])
+    app = Starlette(routes=[Mount("/api", build_api(context))])
     return Api(db=db, tenant=tenant, app=app, admin=people[0], member=people[1], viewer=people[2])
 
 

@@ -1,4 +1,4 @@
-"""Does what a change altered fit what the evidence shows? That separates a cause from a coincidence in time.
+"""Change evidence: does what a change altered explain what is shown? That separates a cause from a coincidence in time.
 
 Grade 2: the diff touches the very thing that the evidence names (a limit that the log quotes, the function in the
 stack, the query that became slow). Grade 1: such a change can do this. Grade 0: nothing links them.
@@ -39,7 +39,7 @@ _WAITING: Final = word_set("timeout deadline retry retries")
 _TIME: Final = word_set("timeout deadline interval delay wait ttl period retry retries backoff")
 
 
-class Nature(StrEnum):
+class FaultKind(StrEnum):
     """What kind of fault the evidence shows, in the words of the report."""
 
     SURGE = "surge"
@@ -59,7 +59,7 @@ class Evidence:
     """What is known of one suspect: its metrics and bad log patterns, and the stack frames of its errors."""
 
     service: str
-    nature: Nature
+    fault: FaultKind
     metrics: tuple[Metric, ...]
     patterns: tuple[Pattern, ...]
     frames: frozenset[str]
@@ -80,7 +80,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class ChangeEvidence:
     """`line` is the altered line that shows it, verbatim with its sign; `did` says what the change did."""
 
     grade: int
@@ -97,11 +97,11 @@ def weigh_evidence(
     others = [s for s in services if s != suspect.service]
     own = [p for p in bad if not relays(p.example, others)]
     frames = {name for text in stacks for match in _FRAME.finditer(text) for name in match.groups() if name}
-    nature = _nature(suspect, "\n".join(p.example for p in own), "\n".join(p.example for p in bad))
-    shown = own if own and nature not in (Nature.TIMEOUT, Nature.CALLS) else bad
+    fault = _fault_kind(suspect, "\n".join(p.example for p in own), "\n".join(p.example for p in bad))
+    shown = own if own and fault not in (FaultKind.TIMEOUT, FaultKind.CALLS) else bad
     return Evidence(
         service=suspect.service,
-        nature=nature,
+        fault=fault,
         metrics=suspect.metrics,
         patterns=tuple(shown),
         frames=frozenset(frames),
@@ -113,16 +113,18 @@ def relays(example: str, others: Iterable[str]) -> bool:
     return any(re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", example) for name in others)
 
 
-def fit_change(diff_text: str, evidence: Evidence) -> Fit:
+def judge_change(diff_text: str, evidence: Evidence) -> ChangeEvidence:
     """The best link between any altered file and the evidence."""
     hunks = sorted(read_diff(diff_text), key=lambda hunk: not hunk.inside)
-    fits = [fit for hunk in hunks for fit in _fits(hunk, evidence)]
+    found = [one for hunk in hunks for one in _change_evidence(hunk, evidence)]
     return max(
-        fits, key=lambda f: f.grade, default=Fit(grade=0, line="", did="", why="its diff could not be understood")
+        found,
+        key=lambda one: one.grade,
+        default=ChangeEvidence(grade=0, line="", did="", why="its diff could not be understood"),
     )
 
 
-def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
+def _fault_kind(suspect: Suspect, own: str, all_text: str) -> FaultKind:
     """The first that holds: what the log names outright counts before what a metric's family suggests."""
     family = suspect.family
     peers = {m.peer for m in suspect.metrics if m.peer}
@@ -132,41 +134,43 @@ def _nature(suspect: Suspect, own: str, all_text: str) -> Nature:
     grew = any(m.rose and {"memory", "heap", "rss"} & words_of(m.indicator) for m in suspect.metrics)
     timed_out = bool(_TIMED_OUT.search(all_text))
     rules = (
-        (family == "traffic", Nature.SURGE),
-        (bool(_OUT_OF_ROOM.search(own)), Nature.ROOM),
-        (family == "memory" or (ran_out and grew), Nature.LEAK),
-        (calling, Nature.TIMEOUT if timed_out else Nature.CALLS),
-        (bool(_EXHAUSTED.search(own)), Nature.POOL),
-        (ran_out, Nature.RESTARTS),
-        (bool(_RAISED.search(own)), Nature.EXCEPTION),
-        (family in ("latency", "cpu") or (family == "dependency_latency" and own_store), Nature.SLOW),
-        (family == "saturation", Nature.POOL),
-        (family == "restarts", Nature.RESTARTS),
-        (timed_out, Nature.TIMEOUT),
-        (bool(_UNREACHED.search(all_text)) or bool(all_text and not own), Nature.CALLS),
-        (any(m.peer and "error" in m.indicator for m in suspect.metrics), Nature.CALLS),
+        (family == "traffic", FaultKind.SURGE),
+        (bool(_OUT_OF_ROOM.search(own)), FaultKind.ROOM),
+        (family == "memory" or (ran_out and grew), FaultKind.LEAK),
+        (calling, FaultKind.TIMEOUT if timed_out else FaultKind.CALLS),
+        (bool(_EXHAUSTED.search(own)), FaultKind.POOL),
+        (ran_out, FaultKind.RESTARTS),
+        (bool(_RAISED.search(own)), FaultKind.EXCEPTION),
+        (family in ("latency", "cpu") or (family == "dependency_latency" and own_store), FaultKind.SLOW),
+        (family == "saturation", FaultKind.POOL),
+        (family == "restarts", FaultKind.RESTARTS),
+        (timed_out, FaultKind.TIMEOUT),
+        (bool(_UNREACHED.search(all_text)) or bool(all_text and not own), FaultKind.CALLS),
+        (any(m.peer and "error" in m.indicator for m in suspect.metrics), FaultKind.CALLS),
     )
-    return next((nature for holds, nature in rules if holds), Nature.ERRORS)
+    return next((fault for holds, fault in rules if holds), FaultKind.ERRORS)
 
 
-def _fits(hunk: Hunk, evidence: Evidence) -> list[Fit]:
-    found = [_fit_setting(setting, hunk, evidence) for setting in hunk.settings]
+def _change_evidence(hunk: Hunk, evidence: Evidence) -> list[ChangeEvidence]:
+    found = [_judge_setting(setting, hunk, evidence) for setting in hunk.settings]
     if hunk.is_code and (hunk.added or hunk.removed):
-        found.append(_fit_code(hunk, evidence))
+        found.append(_judge_code(hunk, evidence))
     if not found:
-        found.append(Fit(grade=0, line=hunk.telling, did=f"changed {hunk.name}", why=f"{hunk.name} is not involved"))
+        found.append(
+            ChangeEvidence(grade=0, line=hunk.telling, did=f"changed {hunk.name}", why=f"{hunk.name} is not involved")
+        )
     return found
 
 
-def _fit_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> Fit:
+def _judge_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> ChangeEvidence:
     verb = "cut" if setting.lowered else "set"
     did = f"{verb} {setting.key} from {setting.old} to {setting.new}"
     key, logs = words_of(setting.key), words_of(evidence.log_text)
     telling = key - _CAPACITY - _TIME
     plain = not telling or bool(telling & words_of(_metric_words(evidence)))
     quoted = re.search(rf"(?<![\d.]){re.escape(setting.new)}(?![\d]|\.\d)", evidence.log_text) is not None
-    limits = evidence.nature in (Nature.POOL, Nature.SLOW, Nature.ERRORS) and bool(key & _CAPACITY) and plain
-    waits = evidence.nature in (Nature.TIMEOUT, Nature.CALLS) and bool(key & _WAITING)
+    limits = evidence.fault in (FaultKind.POOL, FaultKind.SLOW, FaultKind.ERRORS) and bool(key & _CAPACITY) and plain
+    waits = evidence.fault in (FaultKind.TIMEOUT, FaultKind.CALLS) and bool(key & _WAITING)
     area = (words_of(setting.section) | key) - _CAPACITY - _TIME
     if (limits or waits) and quoted:
         grade, why = 2, f"the log names the new value {setting.new}"
@@ -178,40 +182,40 @@ def _fit_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> Fit:
         grade, why = 1, f"{setting.key} can do this"
     else:
         grade, why = 0, f"{setting.key} touches nothing that the evidence shows"
-    return Fit(
+    return ChangeEvidence(
         grade=grade, line=setting.line, did=f"{did} in {hunk.name}" if len(did) < 40 else did, why=why, setting=True
     )
 
 
-def _fit_code(hunk: Hunk, evidence: Evidence) -> Fit:
-    nature, altered = evidence.nature, words_of(" ".join([*hunk.added, *hunk.removed]))
+def _judge_code(hunk: Hunk, evidence: Evidence) -> ChangeEvidence:
+    fault, altered = evidence.fault, words_of(" ".join([*hunk.added, *hunk.removed]))
     shown = words_of(f"{evidence.log_text} {_metric_words(evidence)}")
     near = altered | words_of(" ".join([*hunk.functions, *hunk.around]))
     # Where a call fails or a limit is hit, the function that tells of it has not done it.
-    framed = sorted(evidence.frames & hunk.altered) if nature in (Nature.EXCEPTION, Nature.ERRORS) else []
+    framed = sorted(evidence.frames & hunk.altered) if fault in (FaultKind.EXCEPTION, FaultKind.ERRORS) else []
     line, did = hunk.telling, f"changed {hunk.place}"
     grade, why = 1, "it changes code of this service"
     if framed:
         grade, why = 2, f"the error is raised in {framed[0]}"
-    elif nature is Nature.LEAK:
+    elif fault is FaultKind.LEAK:
         grade, why = (2, "it keeps what it made") if hunk.kept else (1, why)
         line, did = (f"+{hunk.kept}", f"began to keep what it makes in {hunk.place}") if hunk.kept else (line, did)
-    elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql and hunk.only_columns:
+    elif fault in (FaultKind.SLOW, FaultKind.POOL) and hunk.sql and hunk.only_columns:
         grade, why = 0, "it only reads other columns"
-    elif nature in (Nature.SLOW, Nature.POOL) and hunk.sql:
+    elif fault in (FaultKind.SLOW, FaultKind.POOL) and hunk.sql:
         grade, why = (2, "this is what became slow") if near & shown else (1, "a query can become slow by this")
         did = f"changed a query in {hunk.place}"
-    elif nature is Nature.EXCEPTION:
+    elif fault is FaultKind.EXCEPTION:
         named = sorted(altered & words_of(evidence.log_text))
         grade, why = (2, f"the error speaks of {named[0]}") if named else (1, "changed code can fail like this")
-    elif nature is Nature.ROOM:
+    elif fault is FaultKind.ROOM:
         writes = _WRITES.search(" ".join(hunk.added)) and altered & words_of(evidence.log_text)
         grade, why = (1, "it writes there") if writes else (0, "it writes no more than before")
-    elif nature in (Nature.CALLS, Nature.TIMEOUT):
+    elif fault in (FaultKind.CALLS, FaultKind.TIMEOUT):
         grade, why = (1, "it changes what is sent") if _sends(hunk) else (0, "it does not touch the calls")
-    elif nature is Nature.SURGE:
+    elif fault is FaultKind.SURGE:
         grade, why = 0, "it cannot bring more requests"
-    return Fit(grade=grade, line=line, did=did, why=why)
+    return ChangeEvidence(grade=grade, line=line, did=did, why=why)
 
 
 def _sends(hunk: Hunk) -> bool:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from agents.models.offline.change_evidence import Evidence, FaultKind, judge_change, weigh_evidence
 from agents.models.offline.findings import Metric, Pattern, Suspect
-from agents.models.offline.fit import Evidence, Nature, fit_change, weigh_evidence
 
 BESIDE = """diff --git a/services/pay/app.py b/services/pay/app.py
 --- a/services/pay/app.py
@@ -33,32 +33,32 @@ def query(before: str, after: str) -> str:
     return f"{head}-        found = db.one({before!r})\n+        found = db.one({after!r})\n"
 
 
-def evidence(nature: Nature, line: str) -> Evidence:
+def evidence(fault: FaultKind, line: str) -> Evidence:
     pattern = Pattern(
         service="pay", kind="new", level="error", example=line, first="10:00:00", count=40, share=20.0, line=line
     )
-    return Evidence(service="pay", nature=nature, metrics=(), patterns=(pattern,), frames=frozenset({"charge"}))
+    return Evidence(service="pay", fault=fault, metrics=(), patterns=(pattern,), frames=frozenset({"charge"}))
 
 
 @pytest.mark.parametrize(("diff", "grade"), [(BESIDE, 1), (WITHIN, 2)], ids=["beside", "within"])
 def test_an_exception_is_raised_where_lines_changed_not_where_the_heading_says(diff: str, grade: int) -> None:
-    assert fit_change(diff, evidence(Nature.EXCEPTION, "POST /buy: KeyError: 'sum'")).grade == grade
+    assert judge_change(diff, evidence(FaultKind.EXCEPTION, "POST /buy: KeyError: 'sum'")).grade == grade
 
 
 @pytest.mark.parametrize(
-    ("nature", "line"),
+    ("fault", "line"),
     [
-        (Nature.ROOM, "POST /buy: OSError: [Errno 27] File too large: 'journal.ndjson'"),
-        (Nature.TIMEOUT, "POST /buy: POST api.paynorth.example/v1: timed out after 0.8 s"),
-        (Nature.CALLS, "POST /buy: POST api.paynorth.example/v1 answered 503"),
+        (FaultKind.ROOM, "POST /buy: OSError: [Errno 27] File too large: 'journal.ndjson'"),
+        (FaultKind.TIMEOUT, "POST /buy: POST api.paynorth.example/v1: timed out after 0.8 s"),
+        (FaultKind.CALLS, "POST /buy: POST api.paynorth.example/v1 answered 503"),
     ],
 )
-def test_the_function_that_tells_of_a_limit_or_a_failed_call_has_not_caused_it(nature: Nature, line: str) -> None:
-    assert fit_change(WITHIN, evidence(nature, line)).grade == 0
+def test_the_function_that_tells_of_a_limit_or_a_failed_call_has_not_caused_it(fault: FaultKind, line: str) -> None:
+    assert judge_change(WITHIN, evidence(fault, line)).grade == 0
 
 
 def test_what_writes_more_may_fill_a_file_but_is_not_proven_to() -> None:
-    found = fit_change(WRITES_MORE, evidence(Nature.ROOM, "OSError: [Errno 27] File too large: 'journal.ndjson'"))
+    found = judge_change(WRITES_MORE, evidence(FaultKind.ROOM, "OSError: [Errno 27] File too large: 'journal.ndjson'"))
     assert found.grade == 1
 
 
@@ -73,7 +73,7 @@ def test_what_writes_more_may_fill_a_file_but_is_not_proven_to() -> None:
 )
 def test_a_query_becomes_slow_by_where_it_looks_and_not_by_a_column_more(after: str, grade: int) -> None:
     diff = query("SELECT id, amount FROM charges WHERE id = ?", after)
-    assert fit_change(diff, evidence(Nature.SLOW, "slow answer of /charges")).grade == grade
+    assert judge_change(diff, evidence(FaultKind.SLOW, "slow answer of /charges")).grade == grade
 
 
 def test_slow_queries_to_its_own_store_are_the_service_s_own_slowness() -> None:
@@ -82,11 +82,11 @@ def test_slow_queries_to_its_own_store_are_the_service_s_own_slowness() -> None:
             service="pay", peer=peer, indicator="latency mean", before="1ms", now="200ms", ratio=200.0, z=30.0, line=""
         )
 
-    def nature(peer: str) -> Nature:
+    def fault(peer: str) -> FaultKind:
         suspect = Suspect(
             place=1, service="pay", family="dependency_latency", external="", score=1.2, confidence="high", line="",
             change=None, metrics=(metric(peer),), patterns=(),
         )  # fmt: skip
-        return weigh_evidence(suspect, [], [], ["pay"]).nature
+        return weigh_evidence(suspect, [], [], ["pay"]).fault
 
-    assert (nature("database"), nature("stock")) == (Nature.SLOW, Nature.CALLS)
+    assert (fault("database"), fault("stock")) == (FaultKind.SLOW, FaultKind.CALLS)
