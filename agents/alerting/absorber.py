@@ -90,6 +90,7 @@ class Absorber:
         around = await self._surroundings(tenant)
         async with self._db.tenant(tenant) as s:
             await s.head()
+            part = await _as_it_began(s, tenant, name, part, within=f"{name}:{channel_id}:")
             book = await self._absorb(s, tenant, [(name, part)], around, place=(channel_id, thread_ts))
             alert = book.alerts.get(alert_id(tenant, part))
             return None if alert is None else await alerts.group(s, alert.group_id)
@@ -178,6 +179,17 @@ def _known_as(part: Part, around: Surroundings) -> Part:
     return replace(part, service=service_of(words, around.services, around.spellings))
 
 
+async def _as_it_began(s: TenantSession, tenant: TenantId, name: str, part: Part, *, within: str) -> Part:
+    """An end in other words than the beginning ("checkout is back up") is that of the one alert of its service and
+    channel that fires; of several nobody can tell which.
+    """
+    if part.status != "resolved" or part.service is None or await alerts.alerts(s, [alert_id(tenant, part)]):
+        return part
+    firing = await alerts.firing_alerts(s, provider=name, service=part.service)
+    keys = [key for one in firing if (key := text(one.facts.get("key"))).startswith(within)]
+    return replace(part, key=keys[0]) if len(keys) == 1 else part
+
+
 async def _record(s: TenantSession, group: Group, before: str | None) -> None:
     """The life of a group in the audit log and the events."""
     if group.merged_into is not None or group.cluster.quiet:
@@ -206,6 +218,7 @@ def _alert(stored: StoredAlert) -> Alert:
         service=stored.service,
         environment=stored.environment,
         labels=dict(facts.get("labels") or {}),
+        key=str(facts.get("key") or ""),
         source_url=facts.get("source_url"),
         runbook_url=facts.get("runbook_url"),
         first_at=stored.first_at,
@@ -232,6 +245,7 @@ def _stored_alert(alert: Alert) -> StoredAlert:
             "title": alert.title,
             "text": alert.text[:_MOST_TEXT],
             "labels": alert.labels,
+            "key": alert.key,
             "source_url": alert.source_url,
             "runbook_url": alert.runbook_url,
             "fired": [at.isoformat() for at in alert.fired],

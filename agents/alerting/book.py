@@ -30,7 +30,7 @@ _TURNS_KEPT: Final = 10
 
 @dataclass(kw_only=True)
 class Alert:
-    """`fired` are the last times at which it began to fire."""
+    """`fired` are the last times at which it began to fire; `key` is the source's own, as in `Part`."""
 
     id: str
     group_id: str
@@ -43,6 +43,7 @@ class Alert:
     service: str | None
     environment: str | None
     labels: dict[str, str] = field(default_factory=dict)
+    key: str = ""
     source_url: str | None = None
     runbook_url: str | None = None
     first_at: datetime
@@ -186,6 +187,7 @@ class Book:
             service=part.service,
             environment=part.environment,
             labels=dict(part.labels),
+            key=part.key,
             source_url=part.source_url,
             runbook_url=part.runbook_url,
             first_at=at,

@@ -1,7 +1,8 @@
 """Nothing hangs: each investigation and proposal that is not at its end has live work, or gets some, or is ended aloud.
 
 It mends what a crash leaves between a row and its queue, what a restored backup, a stall of a database or a failed step
-leave, and it ends a run that is past its time and makes no progress. It looks at the start and every minute.
+leave, and it ends a run that is past its time and makes no progress. An incident whose alerts are over ends here when
+the last thing of it has ended. It looks at the start and every minute.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from agents.failure import log_failure
 from agents.runtime import Runtime
 from agents.workflow import Life, Queue, StepFailed, workflow_id
 from agents.workflows.investigate import end_broken
+from store import audit, incidents
+from store.audit import events
 from store.errors import TenantFrozen, UnknownTenant
-from store.ids import TenantId
-from store.incidents import approvals, investigations
+from store.ids import IncidentId, TenantId
+from store.incidents import alerts, approvals, investigations
 from store.incidents.approvals import Approval, ApprovalState
 from store.incidents.investigations import Investigation
 from store.tenancy.tenants import list_tenants
@@ -74,10 +77,41 @@ class Reconciler:
         async with self._rt.db.tenant(tenant, readonly=True) as s:
             runs = await investigations.running_investigations(s)
             cards = await approvals.open_approvals(s)
+            busy = {run.incident_id for run in runs} | {card.incident_id for card in cards}
+            idle = set(await incidents.open_ids(s)) - busy
+            recovered = await alerts.all_over(s, idle)
+        for incident in sorted(recovered):
+            await self._guarded("incident", self._end_recovered(tenant, incident), incident)
         for run in runs:
             await self._guarded("investigation", self._mend_run(tenant, run), run.id)
         for card in cards:
             await self._guarded("approval", self._mend_card(tenant, card), card.id)
+
+    async def _end_recovered(self, tenant: TenantId, incident: IncidentId) -> None:
+        """Its alerts are over and nothing of it is under way: it is resolved. A workflow that has concluded may
+        still be about to propose something, or to look again.
+        """
+        async with self._rt.db.tenant(tenant, readonly=True) as s:
+            run = await investigations.latest_investigation(s, incident)
+            cards = await approvals.approvals_of_incident(s, incident)
+        works = [workflow_id(tenant, "investigate", run.id)] if run else []
+        works += [workflow_id(tenant, "remediate", card.id) for card in cards]
+        for work in works:
+            if await self._engine.life(work) in ("live", "lost"):
+                return
+        async with self._rt.db.tenant(tenant) as s:
+            found = await incidents.incident(s, incident)
+            again = await investigations.running_investigations(s, of=[incident])
+            if found is None or again or incident in await alerts.not_over(s, [incident]):
+                return  # in this moment
+            if not await incidents.resolve_incident(s, incident, by=incidents.BY_ALERT):
+                return
+            details = {"number": found.number, "by": "alert"}
+            await events.emit(s, "ai.autoheal.incident.resolved.v1", incident, details)
+            await audit.record(
+                s, actor=audit.SYSTEM, action="system.incident.resolved", target=incident, details=details
+            )
+        await self._rt.reporter.ended(tenant, incident)
 
     async def _mend_run(self, tenant: TenantId, run: Investigation) -> None:
         now = self._rt.clock()

@@ -38,7 +38,7 @@ from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
 from store.ids import ApprovalId, IncidentId, InvestigationId, NoteId, stable_id
-from store.incidents import Ending, Incident, Sight, approvals, conversations, feedback, investigations
+from store.incidents import Ending, Incident, Sight, alerts, approvals, conversations, feedback, investigations
 from store.incidents.approvals import Approval, ApprovalState, Decision
 from store.people import users
 from store.secrets.redaction import Redacted
@@ -484,8 +484,8 @@ class IncidentService:
         return Done()
 
     async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
-        """An alert is over. Its incident is mitigated; it is resolved where a person closed the alert. None where there
-        is no such open incident.
+        """An alert is over, and with it all of its incident's: that is mitigated; it is resolved where a person closed
+        the alert. None where there is no such open incident, or another of its alerts is not over.
         """
         if isinstance(check(person.role, Permission.INVESTIGATE), Denied):
             return None
@@ -504,14 +504,18 @@ class IncidentService:
         return ended
 
     async def alerts_ended(self, person: Person, incident: IncidentId) -> None:
-        """All alerts that it began with are over by themselves: it is mitigated."""
+        """Alerts of it are over by themselves: it is mitigated when all are. The reconciler ends it when nothing of it
+        is under way any more.
+        """
         async with self._rt.db.tenant(person.tenant_id) as s:
             found = await incidents.incident(s, incident)
             if found is not None:
                 await self._alert_over(s, person, found, by_person=False)
 
     async def _alert_over(self, s: TenantSession, person: Person, incident: Incident, *, by_person: bool) -> bool:
-        """False where that changes nothing: it had ended, or was mitigated, already."""
+        """False where that changes nothing: others of its alerts are not over, it had ended, or was mitigated."""
+        if incident.id in await alerts.not_over(s, [incident.id]):
+            return False
         if by_person:
             moved = await incidents.resolve_incident(s, incident.id, by=incidents.BY_ALERT)
         else:

@@ -119,6 +119,11 @@ async def channels_of_incidents(s: TenantSession) -> frozenset[str]:
     return frozenset(row.channel_id for row in await s.all(_open()) if row.channel_id)
 
 
+async def open_ids(s: TenantSession) -> list[IncidentId]:
+    """Of those that have not ended, for the system itself."""
+    return [IncidentId(row.id) for row in await s.all(_open())]
+
+
 async def candidates(s: TenantSession, *, ended_since: datetime) -> list[Incident]:
     """Those that what is reported now may be: open ones, and those that ended since then. Newest first.
 

@@ -1,6 +1,6 @@
 """Alerts, their groups, changes, and a tenant's rules about alerts, as rows. What they mean is known above."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -83,6 +83,13 @@ async def quiet_news(s: TenantSession, groups: Sequence[str]) -> list[StoredAler
         return []
     fresh = AlertRow.fired_at > s.now() - _QUIET_NEWS
     return [_alert(s, row) for row in await s.all(select(AlertRow).where(AlertRow.group_id.in_(groups), fresh))]
+
+
+async def firing_alerts(s: TenantSession, *, provider: str, service: str) -> list[StoredAlert]:
+    """Of one source and service, those that are not over."""
+    of = (AlertRow.provider == provider, AlertRow.service == s.redactor.redact(service))
+    rows = await s.all(select(AlertRow).where(*of, AlertRow.status != "resolved"))
+    return [_alert(s, row) for row in rows]
 
 
 async def alerts_of_group(s: TenantSession, group: str, *, limit: int = 100) -> list[StoredAlert]:
@@ -217,6 +224,36 @@ async def note_shown(s: TenantSession, group_id: str, version: int) -> None:
 
 async def show_again(s: TenantSession, group_id: str) -> None:
     await s.update(AlertGroupRow, AlertGroupRow.id == group_id, values={"version": AlertGroupRow.version + 1})
+
+
+async def not_over(s: TenantSession, of: Collection[IncidentId]) -> frozenset[IncidentId]:
+    """Those of these incidents of which a group of alerts is not over; one that became part of another is as that."""
+    return frozenset(incident for incident, is_over in (await _groups_of(s, of)) if not is_over)
+
+
+async def all_over(s: TenantSession, of: Collection[IncidentId]) -> frozenset[IncidentId]:
+    """Those of these incidents that have groups of alerts, all of which are over."""
+    found = await _groups_of(s, of)
+    return frozenset(one for one, _ in found) - frozenset(one for one, is_over in found if not is_over)
+
+
+async def _groups_of(s: TenantSession, of: Collection[IncidentId]) -> list[tuple[IncidentId, bool]]:
+    if not of:
+        return []
+    own = await s.all(select(AlertGroupRow).where(AlertGroupRow.incident_id.in_(of)))
+    known = {row.id: row for row in own}
+    while missing := {row.merged_into for row in known.values() if row.merged_into} - known.keys():
+        further = await s.all(select(AlertGroupRow).where(AlertGroupRow.id.in_(missing)))
+        known |= {row.id: row for row in further}
+        if len(further) < len(missing):
+            break  # forgotten by age
+
+    def is_over(row: AlertGroupRow) -> bool:
+        while row.merged_into in known:
+            row = known[row.merged_into]
+        return row.status == "resolved"
+
+    return [(IncidentId(row.incident_id), is_over(row)) for row in own if row.incident_id is not None]
 
 
 async def count_decided(s: TenantSession, decision: str, since: datetime) -> int:

@@ -1,6 +1,7 @@
 """Every row that is not at its end has live work, or gets some, or is ended aloud."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ from fakes.scripted_model import call
 
 from agents.incidents.reconciler import Reconciler
 from agents.workflow import Life, workflow_id
+from store import incidents
 from store.ids import ApprovalId, InvestigationId
-from store.incidents import investigations
+from store.incidents import alerts, investigations
 from store.incidents.approvals import ApprovalState
+from tests.store.incidents.test_alerts import a_group
 
 RigOf = Callable[..., Rig]
 LONG = timedelta(minutes=2)
@@ -137,3 +140,47 @@ def _always(life: Life) -> Callable[..., Any]:
         return life
 
     return answer
+
+
+async def test_an_incident_whose_alerts_are_over_ends_with_the_last_that_is_under_way(rig: Rig) -> None:
+    card = await rig.proposed()
+    group = a_group(rig.db)
+    async with rig.db.tenant(rig.tenant) as s:
+        await alerts.save_groups(s, [group])
+        await alerts.note_incident(s, group.id, card.incident_id)
+
+    async def status() -> str:
+        await look(rig)
+        async with rig.db.tenant(rig.tenant, readonly=True) as s:
+            found = await incidents.incident(s, card.incident_id)
+        assert found is not None
+        return found.status
+
+    person = await rig.person()
+    await rig.incident_service.alerts_ended(person, card.incident_id)
+    assert await status() == "investigating", "it fires"
+    async with rig.db.tenant(rig.tenant) as s:
+        await alerts.save_groups(s, [replace(group, status="resolved")])
+    await rig.incident_service.alerts_ended(person, card.incident_id)
+    assert await status() == "mitigated", "a proposal waits for somebody"
+    await rig.decide(card)
+    assert await rig.state(card.id) is ApprovalState.HEALED
+    assert await status() == "resolved"
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
+        found = await incidents.incident(s, card.incident_id)
+    assert found is not None
+    assert found.ended_by == incidents.BY_ALERT
+    assert rig.notes.count("ended") == 1
+    assert await status() == "resolved"
+    assert rig.notes.count("ended") == 1
+
+
+async def test_an_incident_without_alerts_is_ended_by_people_only(rig: Rig) -> None:
+    card = await rig.proposed()
+    await rig.decide(card)
+    rig.clock.advance(LONG)
+    await look(rig)
+    async with rig.db.tenant(rig.tenant, readonly=True) as s:
+        found = await incidents.incident(s, card.incident_id)
+    assert found is not None
+    assert found.status == "mitigated"

@@ -175,7 +175,8 @@ async def test_a_deployment_goes_to_the_change_log(slack: Slack) -> None:
         assert "1 changes belong to no known service: orphan" in read.gaps[0]
 
 
-async def test_what_another_bot_posts_goes_the_same_way(slack: Slack) -> None:
+async def post_as_bots(slack: Slack, *posted: str, services: tuple[str, ...] = ("checkout", "payments")) -> None:
+    """Each by a bot of its own, in the channel and in this order."""
     from dataclasses import replace
 
     from agents.alerting.absorber import Absorber, Surroundings
@@ -183,7 +184,7 @@ async def test_what_another_bot_posts_goes_the_same_way(slack: Slack) -> None:
     from handlers.slack.inbound.arrival import Actor, ChannelMessage
 
     async def around(_tenant: str) -> Surroundings:
-        return Surroundings(services=("checkout", "payments"))
+        return Surroundings(services=services)
 
     async def fetch(_url: str) -> bytes:
         return b""
@@ -192,13 +193,40 @@ async def test_what_another_bot_posts_goes_the_same_way(slack: Slack) -> None:
     workspace = await slack.caller.workspace_of(slack.tenant)
     assert workspace is not None
     person = await slack.caller.alert_source(workspace)
-    for number, words in enumerate(
-        ("[FIRING:1] HighErrors checkout", "[FIRING:1] SlowCheckout checkout", "[RESOLVED] HighErrors checkout")
-    ):
+    for number, words in enumerate(posted):
         ts = await slack.workspace.post("mia", "incidents", words)
         message = ChannelMessage(actor=Actor(user_id="", bot_id=f"B{number}"), channel_id=CHANNEL, ts=ts, text=words)
         await mentions.triage_alert(person, message, context)
+
+
+async def status_of(slack: Slack, group: StoredGroup) -> str:
+    assert group.incident_id is not None
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        found = await incident(s, group.incident_id)
+    assert found is not None
+    return found.status
+
+
+async def test_what_another_bot_posts_goes_the_same_way_and_one_end_of_two_ends_nothing(slack: Slack) -> None:
+    first, second = "HighErrors checkout", "SlowCheckout checkout"
+    await post_as_bots(slack, f"[FIRING:1] {first}", f"[FIRING:1] {second}", f"[RESOLVED] {first}")
     (group,) = await groups(slack)
     assert (group.service, group.status, group.facts["states"]["resolved"]) == ("checkout", "firing", 1)
-    assert group.incident_id is not None
     assert await runs(slack) == 1
+    assert await status_of(slack, group) == "investigating"
+    await post_as_bots(slack, f"[RESOLVED] {second}")
+    (group,) = await groups(slack)
+    assert (group.status, await status_of(slack, group)) == ("resolved", "mitigated")
+
+
+async def test_an_end_in_other_words_is_that_of_the_one_alert_that_fires(slack: Slack) -> None:
+    await post_as_bots(slack, "checkout is down", "Recovered: checkout is back up")
+    (group,) = await groups(slack)
+    assert (group.status, await status_of(slack, group)) == ("resolved", "mitigated")
+
+
+async def test_whose_end_it_is_of_two_nobody_can_tell(slack: Slack) -> None:
+    await post_as_bots(slack, "[FIRING:1] HighErrors checkout", "[FIRING:1] Slow checkout", "checkout: is back up")
+    firing = [one for one in await groups(slack) if one.status == "firing"]
+    assert [one.facts["states"]["firing"] for one in firing] == [2]
+    assert await status_of(slack, firing[0]) == "investigating"

@@ -174,12 +174,14 @@ def test_one_function_lists_incidents() -> None:
         "store/incidents/__init__.py:visible_incidents",
         "store/incidents/__init__.py:channels_of_incidents",
         "store/incidents/__init__.py:candidates",
+        "store/incidents/__init__.py:open_ids",
     }
 
 
 def test_what_could_be_the_same_incident_is_read_by_the_one_function_that_decides_it() -> None:
     for called, callers in (
         ("candidates", {"agents/incidents/same_incident.py:read_known"}),
+        ("open_ids", {"agents/incidents/reconciler.py:_look_at"}),
         (
             "read_known",
             {

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from store import incidents
 from store.database.session import Database
-from store.ids import AlertGroupId, TenantId, new_id, stable_id
+from store.ids import AlertGroupId, IncidentId, TenantId, new_id, stable_id
 from store.incidents import alerts
 from store.incidents.alerts import StoredAlert, StoredChange, StoredGroup
+from store.secrets.redaction import Redacted
 from store.upkeep.retention import retire_alerts
 from tests.conftest import Clock
 
@@ -126,3 +128,31 @@ async def test_what_nobody_hears_of_any_more_is_forgotten(
     assert await retire_alerts(database) == 2
     async with database.tenant(mine, readonly=True) as s:
         assert [one.id for one in await alerts.groups_since(s, clock() - timedelta(days=365))] == [young.id]
+
+
+async def test_an_incidents_alerts_are_over_when_all_of_its_groups_are(
+    database: Database, two_tenants: tuple[TenantId, TenantId]
+) -> None:
+    mine, theirs = two_tenants
+    one, other = (IncidentId(stable_id("incident", str(n))) for n in range(2))
+    home = a_group(database)
+    firing = a_group(database)
+    over = a_group(database, status="resolved")
+    merged = a_group(database, status="resolved", merged_into=home.id)
+    async with database.tenant(mine) as s:
+        for incident in (one, other):
+            await incidents.open_incident(
+                s, id=incident, title=Redacted.ours("x"), channel_id="C1", thread_ts=incident, opened_by=None
+            )
+        await alerts.save_groups(s, [home, firing, over, merged])
+        for group, incident in ((firing, one), (over, one), (merged, other)):
+            await alerts.note_incident(s, group.id, incident)
+        assert await alerts.not_over(s, [one, other]) == {one, other}
+        assert await alerts.all_over(s, [one, other]) == frozenset()
+        await alerts.save_groups(s, [replace(firing, status="resolved")])
+        assert await alerts.not_over(s, [one, other]) == {other}, "it became part of one that fires"
+        await alerts.save_groups(s, [replace(home, status="resolved")])
+        assert await alerts.all_over(s, [one, other]) == {one, other}
+        assert await alerts.all_over(s, []) == frozenset()
+    async with database.tenant(theirs, readonly=True) as s:
+        assert await alerts.all_over(s, [one, other]) == frozenset()
