@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from agents.connecting.connecting import Connecting
 from agents.connecting.connector import Compute, Keeps
 from agents.connecting.disconnecting import Consent
+from agents.connecting.looking_after import LOOK_AFTER_EVERY, LooksAfter
 from agents.connecting.operator_file import load as load_operator_file
 from agents.connecting.operator_file import secrets_of
 from agents.connecting.toolbox import ToolboxFor
@@ -319,6 +320,8 @@ async def serving(
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(runtime, engine, upkeep, backup, mailing)
         plan_slack_work(timetable, db, clients, thread, adopted)
+        looks_after = LooksAfter(db, context.connecting, notices)
+        timetable.every(LOOK_AFTER_EVERY, looks_after.look, name="look after connections", at_start=True)
         webhooks.plan(timetable)
         DailyVerification(settings=settings, db=db, clock=now).plan(timetable)
         timetable.start()

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -81,6 +81,17 @@ class ConnectionHealth:
     check: Check | None
     reason: str = ""
 
+    @property
+    def works(self) -> bool:
+        return self.check is not None and self.check.usable
+
+    @property
+    def problem(self) -> str:
+        """Why it does not work and what to do; "" where it works."""
+        if self.check is None:
+            return self.reason
+        return "" if self.check.usable else _advice(self.check)
+
 
 class Connecting:
     """One a process, over its toolboxes."""
@@ -136,7 +147,25 @@ class Connecting:
         return Connected(connection=stored, title=kind.title, check=check, services=services, gaps=gaps)
 
     async def look(self, tenant: TenantId, only: ConnectionId | None = None) -> list[ConnectionHealth]:
-        """Test the stored connections now, all at once, and remember what was found."""
+        """As `test`, and remember what was found."""
+        found = await self.test(tenant, only)
+        if not found:
+            return []
+        async with self._db.tenant(tenant) as s:
+            for one in found:
+                await connections.note_health(
+                    s,
+                    one.connection.id,
+                    works=one.works,
+                    problem=one.problem,
+                    lacks="" if one.check is None else "; ".join(one.check.lacks),
+                    has_data=None if one.check is None else one.check.has_data,
+                )
+            known = {one.id: one for one in await connections.connections(s)}
+        return [replace(one, connection=known[one.connection.id]) for one in found if one.connection.id in known]
+
+    async def test(self, tenant: TenantId, only: ConnectionId | None = None) -> list[ConnectionHealth]:
+        """Test the stored connections now, all at once. Nothing is written."""
         async with self._db.tenant(tenant, readonly=True) as s:
             stored = [one for one in await connections.connections(s) if only in (None, one.id)]
             credentials: dict[ConnectionId, dict[str, Secret]] = {}
@@ -171,24 +200,7 @@ class Connecting:
             finally:
                 await opened.close()
 
-        found = await asyncio.gather(*(test(one) for one in stored))
-        async with self._db.tenant(tenant) as s:
-            for tested in found:
-                if tested.check is not None:
-                    await connections.note_health(
-                        s,
-                        tested.connection.id,
-                        works=tested.check.usable,
-                        problem="" if tested.check.usable else _advice(tested.check),
-                        lacks="; ".join(tested.check.lacks),
-                        has_data=tested.check.has_data,
-                    )
-            known = {one.id: one for one in await connections.connections(s)}
-        return [
-            ConnectionHealth(connection=known[one.connection.id], title=one.title, check=one.check, reason=one.reason)
-            for one in found
-            if one.connection.id in known
-        ]
+        return list(await asyncio.gather(*(test(one) for one in stored)))
 
     async def rediscover(self, tenant: TenantId, connection: ConnectionId) -> tuple[CatalogEntry, ...] | None:
         """What a connection knows of services now. None where there is no such connection. Raises AgentError."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
+from bot.doctor.connections import check_connections
 from bot.doctor.finding import Finding, Mark, ok, problem
 from bot.doctor.host import check_databases, check_engine, check_folder
 from bot.doctor.slack import check_slack
@@ -33,6 +34,7 @@ async def examine(*, check_s: float = CHECK_S) -> int:
         ("Slack", lambda: check_slack(settings)),
         ("Claude", lambda: check_claude(settings)),
         ("operator's file", lambda: check_operator_file(settings, check_s)),
+        ("connections", lambda: check_connections(settings)),
     ]
     for subject, check in checks:
         async for finding in _bounded(subject, check(), check_s):

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from fakes.messages_api import MessagesApi, serving
+from fakes.prometheus import fake_prometheus
 
+from bot.assemble import open_database
 from bot.demo.workspace import ManualClock, Workspace
 from bot.doctor import examine
 from bot.doctor.finding import Finding, Mark
@@ -20,6 +22,9 @@ from bot.manifest import load_manifest
 from bot.settings import Settings
 from store.database.migrations import migrate, migrate_keyring
 from store.keys.local_keys import LocalFileKeys
+from store.secrets.redaction import Secret
+from store.tenancy.connections import save_connection
+from store.tenancy.tenants import create_tenant
 
 Lines = list[str]
 Examine = Callable[..., Any]
@@ -395,6 +400,35 @@ async def test_each_connector_is_tested_and_a_missing_program_is_named(
     assert code == 0, lines
     assert line_of(lines, "Log files").startswith("ok")
     assert line_of(lines, "Commands").startswith("ok")
+
+
+async def test_what_people_connected_is_tested_and_named_without_its_secret(
+    connected: Callable[..., None], look: Examine, tmp_path: Path
+) -> None:
+    token, file = "glsa-3f9Kd82hQz71LmNb", tmp_path / "autoheal.toml"
+    file.write_text('tenant = "default"\n[egress.connections]\neu = ["127.0.0.0/8"]\n[[service]]\nname = "checkout"\n')
+    connected(AUTOHEAL_OPERATOR_FILE=str(file))
+    settings, _ = read_settings()
+    assert settings is not None
+    async with fake_prometheus(token=token) as prometheus:
+        async with open_database(settings) as (db, _):
+            tenant = await create_tenant(db, name="Acme")
+            async with db.tenant(tenant) as s:
+                await save_connection(
+                    s,
+                    connector="prometheus",
+                    label="eu",
+                    config={"url": prometheus.url},
+                    credentials={"token": Secret(token)},
+                )
+        code, lines = await look()
+        assert code == 0, lines
+        assert line_of(lines, "Prometheus (eu)").startswith("ok")
+        prometheus.token = "another"
+        code, lines = await look()
+    assert code == 1
+    assert "/autoheal integrations" in line_of(lines, "Prometheus (eu)")
+    assert not [line for line in lines if token in line]
 
 
 async def test_a_bug_in_a_connectors_test_is_a_line_and_the_others_are_tested(

@@ -17,7 +17,9 @@ from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import operator_file
 from bot.manifest import load_manifest
 from bot.stopping import FORCED
-from tests.bot.served import serving, settings_for, start
+from store.tenancy.connections import Connection, connections, save_connection
+from store.tenancy.tenants import list_tenants
+from tests.bot.served import serving, settings_for, start, store_of
 
 CHANNEL = "#incidents"
 
@@ -78,6 +80,26 @@ async def test_a_second_process_on_the_folder_is_refused(workspace: Workspace, t
         assert await second.ends() == 2
     assert "AUTOHEAL_DATA" in second.said
     assert "Traceback" not in second.said
+
+
+@pytest.mark.slow
+async def test_stored_connections_are_tested_from_the_start_on(workspace: Workspace, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with serving(tmp_path / "first", settings_for(workspace, data)):
+        pass
+    async with store_of(data) as store:
+        (tenant,) = await list_tenants(store)
+        async with store.tenant(tenant.id) as s:
+            await save_connection(s, connector="prometheus", config={"url": "http://127.0.0.1:9"}, credentials={})
+    async with serving(tmp_path / "second", settings_for(workspace, data)), store_of(data) as store:
+        stored: list[Connection] = []
+        async with asyncio.timeout(120):
+            while not stored or stored[0].checked_at is None:
+                await asyncio.sleep(0.2)
+                async with store.tenant(tenant.id, readonly=True) as s:
+                    stored = await connections(s)
+    assert stored[0].problem
+    assert stored[0].worked_at is None
 
 
 @pytest.mark.slow

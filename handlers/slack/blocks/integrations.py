@@ -26,13 +26,9 @@ def integrations(stored: Sequence[ConnectionHealth], declared: Sequence[str], *,
         blocks += sections("Nothing is connected, so I have nothing to look at.")
     if may_connect:
         blocks += actions(button("connect", "Connect a tool", "choose", style="primary"))
-    failing = sum(1 for one in stored if not works(one))
+    failing = sum(1 for one in stored if not one.works)
     head = f"{t.plural(len(stored) + len(declared), 'connection')}" + (f", {failing} failing" if failing else "")
     return Message(text=head, blocks=tuple(blocks))
-
-
-def works(one: ConnectionHealth) -> bool:
-    return one.check is not None and one.check.usable
 
 
 def health_line(one: ConnectionHealth) -> str:
