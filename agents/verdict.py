@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agents.tool import Arguments
+from agents.trace import Trace
 
 ClaimStatus = Literal["observed", "derived", "inferred", "unknown"]
 Side = Literal["for", "against", "rules_out", "context"]
@@ -72,6 +73,11 @@ def _texts(limit: int, most: int) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def _hypothesis_id(value: object) -> str | None:
+    """An id that cannot be one is left out rather than refused."""
+    return value.strip() if isinstance(value, str) and re.fullmatch(r"H\d{1,2}", value.strip()) else None
+
+
 class Drafted(Arguments):
     """Base of what a model hands in: unknown fields are ignored, nothing is refused for its form alone."""
 
@@ -113,6 +119,9 @@ class DraftClaim(Drafted):
     side: Side = Field(
         default="for",
         description="for the cause; against: the cause may be wrong; rules_out: clears another suspect; context.",
+    )
+    hypothesis: Annotated[str | None, BeforeValidator(_hypothesis_id)] = Field(
+        default=None, description="Id of the hypothesis that it speaks for or against, such as H2; else the cause's."
     )
 
     @property
@@ -238,6 +247,7 @@ class Claim(Stored):
     quote: str | None = None
     proofs: tuple[Proof, ...] = ()
     because: str | None = None
+    hypothesis: str | None = None
 
 
 class Dropped(Stored):
@@ -315,8 +325,8 @@ class Verdict(Stored):
     """The stored conclusion of one investigation.
 
     `answers` where it answers a question and diagnoses nothing: the claims are the answer. `asked` is what people said
-    meanwhile. `checked` are the sources that were read, successfully; `looked` is None in
-    what versions before it stored.
+    meanwhile. `checked` are the sources that were read, successfully; `looked` and `trace` are None in
+    what versions before them stored.
     """
 
     headline: str
@@ -341,3 +351,4 @@ class Verdict(Stored):
     seconds: float
     reads: int
     cost_usd: float
+    trace: Trace | None = None

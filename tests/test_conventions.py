@@ -12,6 +12,8 @@ from agents import remediations, workflows
 from agents.connecting import connectors
 from agents.connecting.connector import discover_connectors
 from agents.remediation import discover_remediations
+from agents.review import refuters
+from agents.review.refuter import discover_refuters
 from agents.webhooks import discover_providers, providers
 from agents.workflow import discover_workflows
 from handlers.slack import buttons, commands, modals
@@ -25,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
     (connectors, "CONNECTOR", discover_connectors),
     (remediations, "REMEDIATION", discover_remediations),
+    (refuters, "REFUTER", discover_refuters),
     (workflows, "WORKFLOW", discover_workflows),
     (commands, "COMMAND", discover_commands),
     (buttons, "BUTTON", discover_buttons),

@@ -88,13 +88,15 @@ class _Gate:
         return good
 
 
-def check_draft(draft: Draft, evidence: Sequence[Evidence], services: Iterable[str]) -> Checked:
-    """Apply every rule of the gate to one draft."""
+def check_draft(
+    draft: Draft, evidence: Sequence[Evidence], services: Iterable[str], *, at_most: Confidence = "high"
+) -> Checked:
+    """Apply every rule of the gate to one draft. `at_most` is the confidence that a review of it left."""
     run = Run(evidence={item.id: item for item in evidence}, services=tuple(services))
     gate = _Gate(run=run)
     claims = tuple(claim for drafted in draft.claims if (claim := _claim(gate, drafted)))
     cause = _cause(gate, draft.cause, claims)
-    confidence = _confidence(gate, draft, cause, claims)
+    confidence = _lower(_confidence(gate, draft, cause, claims), at_most)
     cause = None if confidence == "none" else cause
     proposal, refused = _proposal(gate, draft, cause)
     passed = Checked(
@@ -153,6 +155,7 @@ def _claim(gate: _Gate, drafted: DraftClaim) -> Claim | None:
         quote=first.quote if first else None,
         proofs=stored,
         because=judged.reason or None,
+        hypothesis=drafted.hypothesis,
     )
 
 

@@ -4,7 +4,7 @@ the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +14,14 @@ from agents.gate.draft import Checked, check_draft
 from agents.investigation.case import Case
 from agents.investigation.coverage import abstention, look_back
 from agents.investigation.investigation_tools import STRANGERS
+from agents.investigation.review import keep_review, review_draft
+from agents.investigation.tracing import trace_of
 from agents.models.claude_history import BY_OTHERS
 from agents.rows import Unread
 from agents.rows.stored import rows_of
 from agents.runtime import Runtime
-from agents.verdict import Chart, ChartSeries, Draft, DraftAnswer, Symptom, Verdict
+from agents.trace import Objection
+from agents.verdict import Chart, ChartSeries, Confidence, Draft, DraftAnswer, Symptom, Verdict
 from store import audit, incidents
 from store.audit import Actor, events
 from store.database.session import TenantSession
@@ -46,20 +49,27 @@ class Concluded:
 async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> Concluded:
     """Store the verdict, or answer what the model should mend first (once: `final` stores what is left).
 
-    Only what touches cause, confidence or proposal is worth a second draft.
+    Only what touches cause, confidence or proposal is worth a second draft, and a review that refutes the cause.
     """
     toolbox = await rt.toolbox_for(tenant)
-    checked = check_draft(draft, case.evidence(), toolbox.service_names())
-    if checked.problems and not final:
-        return Concluded(stored=False, told=(*checked.problems, *checked.notes))
+    evidence, services = case.evidence(), toolbox.service_names()
+    checked = check_draft(draft, evidence, services)
+    reviewed = review_draft(checked, evidence, {one.name: tuple(one.depends_on) for one in toolbox.services})
+    if (checked.problems or reviewed.refutations) and not final:
+        async with rt.db.tenant(tenant) as s:
+            await keep_review(s, case, reviewed.objections)
+        return Concluded(stored=False, told=(*checked.problems, *reviewed.told, *checked.notes))
+    if reviewed.left != checked.confidence:
+        checked = check_draft(draft, evidence, services, at_most=reviewed.left)
     async with rt.db.tenant(tenant) as s:
         if await investigations.waiting_notes(s, case.investigation.id):
             return Concluded(stored=False, told=(), heard_first=True)
         verdict = _verdict(rt, case, checked, toolbox, nothing_wrong=draft.nothing_wrong)
+        verdict = _traced(verdict, case, checked, drafted=draft.confidence, review=reviewed.objections)
         await store_verdict(s, case, verdict)
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
     await ask_about_strangers(rt, tenant, case, toolbox)
-    return Concluded(stored=True, told=checked.notes)
+    return Concluded(stored=True, told=(*checked.notes, *reviewed.doubts))
 
 
 async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer, *, final: bool) -> Concluded:
@@ -74,7 +84,7 @@ async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer
     async with rt.db.tenant(tenant) as s:
         if await investigations.waiting_notes(s, case.investigation.id):
             return Concluded(stored=False, told=(), heard_first=True)
-        verdict = _verdict(rt, case, checked, toolbox).model_copy(
+        verdict = _traced(_verdict(rt, case, checked, toolbox), case, checked).model_copy(
             update={
                 "answers": True,
                 "headline": checked.claims[0].text if checked.claims else NO_ANSWER,
@@ -93,7 +103,7 @@ async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
     toolbox = await rt.toolbox_for(tenant)
     checked = check_draft(draft, case.evidence(), toolbox.service_names())
     async with rt.db.tenant(tenant) as s:
-        await store_verdict(s, case, verdict := _verdict(rt, case, checked, toolbox))
+        await store_verdict(s, case, verdict := _traced(_verdict(rt, case, checked, toolbox), case, checked))
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
 
 
@@ -148,6 +158,18 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
         reads=len(case.artifacts),
         cost_usd=run.cost_usd,
     )
+
+
+def _traced(
+    verdict: Verdict,
+    case: Case,
+    checked: Checked,
+    *,
+    drafted: Confidence = "none",
+    review: Sequence[Objection] = (),
+) -> Verdict:
+    trace = trace_of(case, checked, drafted=drafted, review=review, seconds=verdict.seconds)
+    return verdict.model_copy(update={"trace": trace})
 
 
 def asked_meanwhile(case: Case) -> tuple[str, ...]:

@@ -27,7 +27,9 @@ _QUESTIONS: Final = """For people to fill in
 
 def draft_report(view: Status) -> str:
     """Plain text of at most `MOST` characters. The questions at its end are always whole."""
-    known = "\n\n".join(filter(None, (_head(view), _timeline(view), _cause(view.verdict), _gaps(view.verdict))))
+    known = "\n\n".join(
+        filter(None, (_head(view), _timeline(view), _cause(view.verdict), _decided(view.verdict), _gaps(view.verdict)))
+    )
     return f"{t.clamp(known, MOST - len(_QUESTIONS) - 2)}\n\n{_QUESTIONS}"
 
 
@@ -95,6 +97,29 @@ def _cause(verdict: Verdict | None) -> str:
 def _claims(title: str, claims: Iterable[Claim]) -> list[str]:
     observed = [claim for claim in claims if claim.status in ("observed", "derived")][:_CLAIMS]
     return [f"{title}:", *(f"- {t.one_line(claim.text)} ({claim.artifact})" for claim in observed)] if observed else []
+
+
+def _decided(verdict: Verdict | None) -> str:
+    """How the conclusion came about: what was considered, what spoke against it, what was dropped. Nobody is named."""
+    if verdict is None or verdict.trace is None:
+        return ""
+    trace = verdict.trace
+    lines = [f"- {one.id} {t.one_line(one.text)}: {one.state}{_because(one.reason)}" for one in trace.hypotheses]
+    against = [one for one in trace.review if one.outcome in ("refuted", "doubtful")]
+    lines += [f"- review: {t.one_line(one.reason)}" for one in against]
+    if trace.review and not against:
+        asked = sum(one.outcome == "held" for one in trace.review)
+        lines.append(f"- review: {t.plural(asked, 'attempt')} to refute the cause, nothing against it")
+    if trace.steered:
+        lines.append(f"- people steered it {t.plural(len(trace.steered), 'time')}")
+    if verdict.dropped:
+        lines.append(f"- {t.plural(len(verdict.dropped), 'statement')} dropped as not proven")
+    spent = f"{t.plural(len(trace.reads), 'read')}, {t.duration(verdict.seconds)}, {t.dollars(verdict.cost_usd)}"
+    return "\n".join(["How it was decided", *lines, f"- {spent}"])
+
+
+def _because(reason: str) -> str:
+    return f", {t.one_line(reason)}" if reason else ""
 
 
 def _gaps(verdict: Verdict | None) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "latest_investigation",
     "messages",
     "newest_investigations",
+    "note_authors",
     "request_stop",
     "running_investigations",
     "said_by_people",
@@ -297,6 +298,12 @@ async def waiting_notes(s: TenantSession, investigation_id: InvestigationId) -> 
     await _row(s, investigation_id, lock=True)
     waiting = NoteRow.investigation_id == investigation_id, NoteRow.taken_turn.is_(None)
     return int(await s.value(select(func.count(NoteRow.id)).where(*waiting)))
+
+
+async def note_authors(s: TenantSession, investigation_id: InvestigationId) -> dict[NoteId, UserId]:
+    """Who said what steered a run, by the note's id; without those who are no longer known."""
+    rows = await s.all(select(NoteRow).where(NoteRow.investigation_id == investigation_id))
+    return {NoteId(row.id): UserId(row.by_user_id) for row in rows if row.by_user_id is not None}
 
 
 async def said_by_people(s: TenantSession, incident_id: IncidentId) -> list[tuple[Redacted, datetime, UserId | None]]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from agents.verdict import Dropped, Verdict
 from handlers.slack.blocks import text as t
+from handlers.slack.blocks import trace
 from handlers.slack.blocks.message import Json, context, preformatted, sections
 from handlers.slack.blocks.verdict import claim_line, figures
 from store.incidents.artifacts import Artifact
@@ -22,20 +23,24 @@ def details(
     *,
     place: str = "",
     remarks: Sequence[str] = (),
+    speakers: Mapping[str, str] | None = None,
 ) -> list[Json]:
     """Blocks of a modal, at most 100. `place` is a result's number (`A3`), shown first and to the letter; `remarks` are
-    what people said was wrong.
+    what people said was wrong; `speakers` are Slack's user ids by the id of what they said meanwhile.
     """
     parts = [
         *(_place(verdict, one, links) for one in artifacts if f"A{one.number}" == place),
         _part("Said to be wrong", [t.prose(remark, 400) for remark in remarks]),
-        _part("Claims", [claim_line(claim, links) for claim in verdict.claims]),
+        _part("Claims", [claim_line(claim, links) for claim in verdict.claims], numbered=True),
         _part("Impact", [t.prose(verdict.impact, 300)] if verdict.impact.strip() else []),
-        _part("Explanations", [_explanation(h.id, h.text, h.state, h.reason) for h in verdict.hypotheses]),
+        _part("Explanations", trace.explanations(verdict)),
+        _part("Review", trace.reviewed(verdict)),
+        _part("Said meanwhile", trace.steered(verdict, speakers or {})),
         _part("Not known", [t.prose(item, 200) for item in verdict.not_known]),
         _part("Could not be read", [f"{t.prose(name, 80)}: {t.prose(why, 200)}" for name, why in _silent(verdict)]),
         _part("Dropped, not proven", [_dropped(d) for d in verdict.dropped]),
         _part("Read", [_read(artifact, links) for artifact in artifacts]),
+        _part("Spent", trace.costs(verdict)),
     ]
     blocks = [block for part in parts for block in part]
     return [*blocks[:98], *context(figures(verdict))]
@@ -63,18 +68,13 @@ def _dropped(dropped: Dropped) -> str:
     return f"{t.prose(dropped.text, 200)} ({reason})" if dropped.shown else f"({reason})"
 
 
-def _part(title: str, lines: Sequence[str]) -> list[Json]:
+def _part(title: str, lines: Sequence[str], *, numbered: bool = False) -> list[Json]:
     if not lines:
         return []
-    shown = [f"• {line}" for line in lines[:60]]
+    shown = [f"{f'{number}.' if numbered else '•'} {line}" for number, line in enumerate(lines[:60], start=1)]
     if len(lines) > 60:
         shown.append(f"• and {len(lines) - 60} more")
     return sections("\n".join([f"*{title}*", *shown]))
-
-
-def _explanation(name: str, text: str, state: str, reason: str) -> str:
-    said = f", {t.prose(reason, 200)}" if reason else ""
-    return f"{t.prose(name, 10)} {t.prose(text, 160)}: {state}{said}"
 
 
 def _read(artifact: Artifact, links: Mapping[str, str]) -> str:

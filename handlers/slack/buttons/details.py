@@ -15,6 +15,8 @@ from handlers.slack.context import HandlerContext, open_modal
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 from store.incidents.artifacts import Artifact, artifacts
 from store.incidents.feedback import feedback
+from store.incidents.investigations import note_authors
+from store.people.users import people
 
 
 class Details(Button):
@@ -31,9 +33,13 @@ class Details(Button):
             return
         async with context.db.tenant(click.person.tenant_id, readonly=True) as s:
             read = await artifacts(s, run.id)
+            authors = await note_authors(s, run.id)
+            known = {person.id: person.slack_user_id for person in await people(s)}
             remarks = [str(one.remark) for one in await feedback(s, run.id) if one.remark and not one.positive]
+        speakers = {str(note): slack for note, by in authors.items() if (slack := known.get(by))}
         place = click.value.partition(":")[2]
-        blocks = details(Verdict.model_validate(run.verdict), read, artifact_links(read), place=place, remarks=remarks)
+        verdict = Verdict.model_validate(run.verdict)
+        blocks = details(verdict, read, artifact_links(read), place=place, remarks=remarks, speakers=speakers)
         view: dict[str, object] = {
             "type": "modal",
             "title": {"type": "plain_text", "text": "Details"},

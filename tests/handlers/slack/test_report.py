@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from agents.trace import Costs, Objection, Steered, Trace, Weighed
 from handlers.slack.blocks.status import Status
 from handlers.slack.report import MOST, draft_report
 from store.ids import ApprovalId
@@ -38,6 +39,27 @@ def test_it_tells_cause_timeline_and_gaps_and_asks_what_only_people_know() -> No
     assert "traces not connected" in draft
     assert "&gt;" not in draft
     assert lines[-1] == "- Follow-ups, each with an owner and a date:"
+
+
+def test_it_tells_how_it_was_decided() -> None:
+    weighed = Weighed(id="H2", text="payments is slow", state="refuted", reason="p95 flat", opposing=(1,))
+    trace = Trace(
+        reads=(),
+        hypotheses=(weighed,),
+        review=(Objection(by="traffic", outcome="doubtful", reason="requests rose 2 times as it began"),),
+        steered=(Steered(note="n1", at="2026-11-12T02:49:10+00:00", text="look at payments"),),
+        drafted="high",
+        drafts=2,
+        costs=Costs(turns=4, tool_calls=6, input_tokens=1, output_tokens=1, cost_usd=0.05, seconds=20),
+    )
+    lines = draft_report(a_case(verdict=a_verdict(trace=trace))).splitlines()
+    decided = lines[lines.index("How it was decided") + 1 :]
+    assert decided[:3] == [
+        "- H2 payments is slow: refuted, p95 flat",
+        "- review: requests rose 2 times as it began",
+        "- people steered it 1 time",
+    ]
+    assert "How it was decided" not in draft_report(a_case())
 
 
 def test_nobody_is_named() -> None:

@@ -18,6 +18,7 @@ from agents.gate.evidence import Evidence
 from agents.gate.older import Older, read_older
 from agents.investigation import analysis
 from agents.investigation.calls import conclude_schema
+from agents.investigation.review import Reviewed, review_draft
 from agents.investigation.telemetry import Gathered
 from agents.models.model import Briefing, Note, Turn, TurnRequest
 from agents.models.offline import OfflineModel
@@ -62,6 +63,7 @@ class Stage:
     notes: dict[int, str] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     verdict: Checked | None = None
+    reviewed: Reviewed = field(default_factory=Reviewed)
     garbled: bool = False
 
     def request(self) -> TurnRequest:
@@ -136,13 +138,15 @@ class Stage:
 
     def _concluded(self, use: dict[str, Any]) -> dict[str, Any]:
         self.drafts.append(use["input"])
-        checked = check_draft(Draft.model_validate(use["input"]), self.evidence, self.services)
-        problems = [*checked.problems, *(self.refusals if len(self.drafts) == 1 else ())]
+        draft = Draft.model_validate(use["input"])
+        checked = check_draft(draft, self.evidence, self.services)
+        self.reviewed = review_draft(checked, self.evidence, self.services)
+        problems = [*checked.problems, *self.reviewed.told, *(self.refusals if len(self.drafts) == 1 else ())]
         block = {"type": "tool_result", "tool_use_id": use["id"], "content": "stored"}
         if problems and len(self.drafts) < 2:
             told = "not stored yet; mend these and call conclude once more:\n" + "\n".join(problems)
             return {**block, "content": told, "is_error": True}
-        self.verdict = checked
+        self.verdict = check_draft(draft, self.evidence, self.services, at_most=self.reviewed.left)
         return block
 
 

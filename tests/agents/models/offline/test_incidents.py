@@ -32,6 +32,7 @@ async def test_slow_query_that_came_with_a_deployment_is_rolled_back(stage_of: S
     assert verdict.cause.service == incident.culprit
     assert (verdict.cause.change, verdict.cause.change_verdict) == ("c-bad", "cause")
     assert verdict.proposal.remediation == "rollback_deployment"
+    assert stage.reviewed.doubts == ()
     assert verdict.proposal.arguments["service"] == incident.culprit
     assert not verdict.dropped
     assert len(stage.turns) <= 4
@@ -43,6 +44,7 @@ async def test_pool_that_a_deployment_cut_is_named_with_both_values(stage_of: St
     stage, incident = stage_of("pool", seed, diffs=diffs)
     verdict = await stage.play(OfflineModel())
     assert verdict.cause.service == incident.culprit
+    assert stage.reviewed.doubts == ()
     assert "4f2a91c cut pool_size from 16 to 2" in verdict.headline
     assert verdict.headline.endswith("Rollback ready.")
     assert any(claim.quote == "+pool_size = 2" for claim in verdict.claims)
@@ -73,6 +75,7 @@ async def test_leak_that_came_with_a_deployment_is_rolled_back_rather_than_resta
     assert verdict.cause.service == incident.culprit
     assert verdict.cause.kind == "memory leak"
     assert verdict.proposal.remediation == "rollback_deployment"
+    assert stage.reviewed.doubts == ()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

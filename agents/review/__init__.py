@@ -1,0 +1,1 @@
+"""The adversarial review of a cause: what tries to refute it."""
