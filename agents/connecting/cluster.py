@@ -6,17 +6,19 @@ matter, line by line verbatim. `read_of` and `call_of` translate between a tool 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.types import Read, What
 from agents.rows import Printed
-from agents.tool import Arguments, NoArguments, ToolOutput, tool
+from agents.tool import Arguments, NoArguments, Tool, ToolOutput, tool, tools_of
 
 _PREFIX: Final = "cluster_"
+_OF: Final = "__"  # between a stored connection's name and that of its tool
 # The arguments of each tool, by the field of a read that they fill.
 _FIELDS: Final[Mapping[What, Mapping[str, str]]] = {
     What.LIST: {"kind": "kind", "columns": "detail"},
@@ -34,11 +36,24 @@ _FIELDS: Final[Mapping[What, Mapping[str, str]]] = {
 _OF_ONE_SERVICE: Final = (What.MANIFEST, What.LOGS, What.ERRORS, What.CONNECT, What.DEPENDENCIES)
 
 
-class Cluster(Protocol):
-    """One namespace of one cluster, with its nodes."""
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a read answered, whole, as the cluster's own tools print it. `service` is the declared service that it is
+    about, "" where it is about several or none; `gap` says what of it could not be read.
+    """
 
-    async def read(self, read: Read) -> str:
-        """The whole output of a read, as the cluster's own tools print it. Raises AgentError when it cannot be read."""
+    text: str
+    service: str = ""
+    gap: str | None = None
+
+
+class Cluster(Protocol):
+    """Namespaces of one cluster, with its nodes."""
+
+    async def read(self, read: Read) -> Seen | str:
+        """Of the namespace that it names, else of the first; a text where there is nothing else to say of it. Raises
+        AgentError when it cannot be read.
+        """
 
 
 class ListArguments(Arguments):
@@ -121,19 +136,43 @@ class ClusterTools:
         """Whether a system component of a node runs."""
         return await self._read(What.COMPONENT, arguments)
 
+    def tools(self, source: str, offers: frozenset[What], namespaces: Sequence[str]) -> list[Tool]:
+        """Those that this cluster can answer; with several namespaces each takes the name of one."""
+        names = {tool_name(what) for what in offers}
+        found = [one for one in tools_of(self, source=source) if one.name in names]
+        return [_of_namespaces(one, namespaces) for one in found] if len(namespaces) > 1 else found
+
     async def _read(self, what: What, arguments: Arguments) -> ToolOutput:
         read = _read(what, arguments.model_dump())
-        shown = condense(read, await self._cluster.read(read))
-        row = Printed(service=read.name if what in _OF_ONE_SERVICE else "", program=f"cluster {what}", text=shown)
-        return ToolOutput(text=shown, rows=(row,), summary=shown.splitlines()[0][:80] if shown else "nothing")
+        answer = await self._cluster.read(read)
+        seen = Seen(text=answer) if isinstance(answer, str) else answer
+        shown = condense(read, seen.text)
+        about = seen.service or (read.name if what in _OF_ONE_SERVICE else "")
+        row = Printed(service=about, program=f"cluster {what}", text=shown)
+        summary = shown.splitlines()[0][:80] if shown else "nothing"
+        return ToolOutput(text=shown, rows=(row,), summary=summary, gap=seen.gap)
 
 
-def tool_name(what: What) -> str:
-    return f"{_PREFIX}{what}"
+def _of_namespaces(found: Tool, namespaces: Sequence[str]) -> Tool:
+    which = Literal[tuple(namespaces)]  # type: ignore[valid-type] # the names are known at run time only
+    described = Field(default=namespaces[0], description="Which namespace is meant.")
+    fields: dict[str, Any] = {"namespace": (which, described)}
+    return replace(found, arguments=create_model(found.arguments.__name__, __base__=found.arguments, **fields))
+
+
+def tool_name(what: What, connection: str = "") -> str:
+    """`connection` is the name of a stored one, whose tools begin with it."""
+    return f"{connection}{_OF}{_PREFIX}{what}" if connection else f"{_PREFIX}{what}"
+
+
+def connections_of(tools: Sequence[str]) -> list[str]:
+    """The connections whose tools list a cluster's objects; "" where the operator's file connects one."""
+    return [name.rpartition(_OF)[0] for name in tools if name.rpartition(_OF)[2] == tool_name(What.LIST)]
 
 
 def read_of(tool_called: str, arguments: Mapping[str, Any]) -> Read | None:
-    """The read that a tool call asks for, None for other tools."""
+    """The read that a tool call asks for, whichever connection it is of; None for other tools."""
+    tool_called = tool_called.rpartition(_OF)[2]
     word = tool_called.removeprefix(_PREFIX)
     return _read(What(word), arguments) if tool_called != word and word in set(What) else None
 
@@ -141,9 +180,11 @@ def read_of(tool_called: str, arguments: Mapping[str, Any]) -> Read | None:
 def call_of(read: Read) -> tuple[str, dict[str, str]]:
     """Tool and arguments of a read; what is empty is left out."""
     given = {argument: str(getattr(read, name)) for argument, name in _FIELDS[read.what].items()}
+    given["namespace"] = read.namespace
     return tool_name(read.what), {argument: value for argument, value in given.items() if value}
 
 
 def _read(what: What, arguments: Mapping[str, Any]) -> Read:
     fields = _FIELDS[what]
-    return Read(what=what, **{name: str(arguments.get(argument) or "") for argument, name in fields.items()})
+    given = {name: str(arguments.get(argument) or "") for argument, name in fields.items()}
+    return Read(what=what, namespace=str(arguments.get("namespace") or ""), **given)

@@ -146,15 +146,26 @@ def _trusted() -> ssl.SSLContext:
 class _PinningTransport(httpx2.AsyncHTTPTransport):
     """httpx2's transport over a pool that connects through the pinning backend."""
 
-    def __init__(self, backend: _PinningBackend) -> None:
+    def __init__(self, backend: _PinningBackend, trusted: ssl.SSLContext) -> None:
         # httpx2 offers no public way to hand a network backend to its transport.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusted(),
+            ssl_context=trusted,
             max_connections=50,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
             network_backend=backend,
         )
+
+
+class Untrusted(Unavailable):
+    """The server's certificate is signed by nobody whom this client trusts."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"{place}: its certificate is not trusted ({reason}); where a company's own authority signed it, "
+            "SSL_CERT_FILE names a file with the authorities to trust"
+        )
+        self.reason = reason
 
 
 class Outbound:
@@ -171,15 +182,21 @@ class Outbound:
         *,
         resolve: Resolve = resolve_by_system,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
+        """`trusted` replaces the authorities of this host, for servers that an authority of their own signed."""
         self.egress = egress
-        self._sleep = sleep
+        self._resolve, self._sleep = resolve, sleep
         self._client = httpx2.AsyncClient(
-            transport=_PinningTransport(_PinningBackend(egress, resolve)),
+            transport=_PinningTransport(_PinningBackend(egress, resolve), trusted or _trusted()),
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": "autoheal"},
         )
+
+    def trusting(self, trusted: ssl.SSLContext) -> Outbound:
+        """Another client under the same policy that trusts these authorities instead. Close it, too."""
+        return Outbound(self.egress, resolve=self._resolve, sleep=self._sleep, trusted=trusted)
 
     async def get(self, url: str, **options: Any) -> Answer:
         """`request` with GET."""
@@ -220,10 +237,7 @@ class Outbound:
                 raise BadArguments("the URL cannot be used") from exc
             except httpx2.TransportError as exc:
                 if reason := _distrusted(exc):
-                    raise Unavailable(
-                        f"{place}: its certificate is not trusted ({reason}); where a company's own authority signed "
-                        "it, SSL_CERT_FILE names a file with the authorities to trust"
-                    ) from exc
+                    raise Untrusted(place, reason) from exc
                 failure, cause = f"{place} cannot be reached ({type(exc).__name__})", exc
             else:
                 if 200 <= answer.status < 300 or answer.status in accept:

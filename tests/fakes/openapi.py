@@ -1,4 +1,4 @@
-"""A vendor's OpenAPI 3.0 description, as much of it as holds requests and answers of a client to what is documented."""
+"""A vendor's OpenAPI 3.0 or Swagger 2.0 description, as much of it as holds a client's requests and answers to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Description:
     """Loaded once; slow things are worked out when they are needed."""
 
     def __init__(self, file: Path) -> None:
-        self._document: dict[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
+        text = gzip.decompress(file.read_bytes()).decode()
+        self._document: dict[str, Any] = _from_swagger(text)
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], str]]:
@@ -54,6 +55,8 @@ class Description:
             return [f"{asked.method} {asked.path} is not documented"]
         operation, in_path = found
         known = [self._resolved(one) for one in operation.get("parameters", [])]
+        if "consumes" in operation and asked.body and asked.headers.get("content-type") not in operation["consumes"]:
+            return [f"{asked.method} {asked.path} does not take {asked.headers.get('content-type')}"]
         problems = []
         given = {("query", name): value for name, value in asked.query.items()}
         given |= {("path", name): value for name, value in in_path.items()}
@@ -106,6 +109,39 @@ class Description:
                 target = target[part]
             node = target
         return node
+
+
+def _from_swagger(text: str) -> dict[str, Any]:
+    """Swagger 2.0 in the shape of OpenAPI 3.0; a document that is none as it is."""
+    document: dict[str, Any] = json.loads(text)
+    if document.get("swagger") != "2.0":
+        return document
+    document = json.loads(text.replace('"#/definitions/', '"#/components/schemas/'))
+    for schema in document["definitions"].values():
+        for field in (schema, *schema.get("properties", {}).values()):
+            if field.get("format") == "int-or-string":
+                field.pop("type", None)
+    shared = document.get("parameters", {})
+    for item in document["paths"].values():
+        of_path = item.pop("parameters", [])
+        for operation in item.values():
+            given = [*of_path, *operation.get("parameters", [])]
+            whole = [shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one for one in given]
+            operation["parameters"] = [
+                {"in": one["in"], "name": one["name"], "required": one.get("required"), "schema": {"type": one["type"]}}
+                for one in whole
+                if one["in"] != "body"
+            ]
+            for one in whole:
+                if one["in"] == "body":
+                    content = {"application/json": {"schema": one["schema"]}}
+                    operation["requestBody"] = {"required": one.get("required", False), "content": content}
+            for answer in operation.get("responses", {}).values():
+                if "schema" in answer:
+                    answer["content"] = {"application/json": {"schema": answer.pop("schema")}}
+            if operation.get("consumes") == ["*/*"]:
+                operation.pop("consumes")
+    return {**document, "components": {"schemas": document.pop("definitions")}}
 
 
 def _typed(value: str, schema: Mapping[str, Any]) -> Any:

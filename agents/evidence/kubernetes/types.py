@@ -29,13 +29,14 @@ class What(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Read:
     """One read. `kind` is a plural resource type; `detail` is a port (connect), a component (component) or `labels` or
-    `wide` (list).
+    `wide` (list). `namespace` is empty where only one is connected.
     """
 
     what: What
     kind: str = ""
     name: str = ""
     detail: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ even if every letter were taken out of what it shows.
 import asyncio
 import json
 import random
+import re
 import string
 import subprocess
 import sys
@@ -233,18 +234,68 @@ def github_answer(path: str) -> object:
     return [commit]
 
 
+def kubernetes_answer(path: str) -> object:
+    """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    labels, kind = {"app": "checkout"}, re.sub(r"/(checkout[^/]*)$", "", path).rsplit("/", 1)[-1]
+    env = [{"name": "DB_PASSWORD", "value": PASSWORD}, {"name": "NOTE", "value": PLANTED}]
+    containers = [{"name": "main", "image": f"shop/checkout:{TOKEN}", "env": env, "args": [BLOCK]}]
+    meta = {"name": "checkout", "namespace": "shop", "uid": "u", "labels": labels, "creationTimestamp": at}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    said = {"reason": "Error", "message": f"{BLOCK} {PLANTED}", "exitCode": 1}
+    status = {"name": "main", "restartCount": 1, "state": {"waiting": said}, "lastState": {"terminated": said}}
+    made = {"selector": {"matchLabels": labels}, "template": template}
+    sets = [
+        {
+            "metadata": {
+                **meta,
+                "name": f"checkout-{number}",
+                "annotations": {"deployment.kubernetes.io/revision": str(number)},
+                "ownerReferences": [{"kind": "Deployment", "name": "checkout", "uid": "u", "controller": True}],
+            },
+            "spec": {**made, "template": {**template, "spec": {"containers": containers[number - 1 :]}}},
+        }
+        for number in (1, 2)
+    ]
+    objects: dict[str, list[dict[str, Any]]] = {
+        "deployments": [{"metadata": meta, "spec": made, "status": {"conditions": [{"type": "Progressing", **said}]}}],
+        "replicasets": sets,
+        "pods": [{"metadata": meta, "spec": template["spec"], "status": {"containerStatuses": [status]}}],
+        "services": [{"metadata": meta, "spec": {"selector": labels, "clusterIP": PLANTED}}],
+        "events": [
+            {"metadata": meta, "involvedObject": {"kind": "Pod", "name": "checkout"}, "lastTimestamp": at, **said}
+        ],
+    }
+    found = objects.get(kind, [])
+    return found[0] if path.endswith("/checkout") and found else {"metadata": {}, "items": found}
+
+
+def kubernetes_log(target: str) -> str:
+    stamp = f"{NOW - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ} " if "timestamps" in target else ""
+    return "".join(f"{stamp}{line}\n" for line in (*KEY_BLOCK, f"error: {PLANTED}", "password:", f"  {PASSWORD}"))
+
+
+def metrics_page(_target: str) -> str:
+    labels = ",".join(f'{name}="{value}"' for name, value in LABELS.items())
+    return f"requests_total{{{labels}}} 1\n"
+
+
+ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
+    (r".*/log", kubernetes_log),
+    (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
+    (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
+    (r"/metrics", metrics_page),
+    (r"/broken", lambda _: f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"),
+    (r"/api/v1/.*", lambda target: json.dumps(prometheus_answer(target.rsplit("/", 1)[-1]))),
+    (r".*", lambda target: json.dumps(jaeger_answer(target.removeprefix("/api/")))),
+)
+
+
 def answer_to(target: str) -> str:
-    path = target.split("?", 1)[0]
-    if path.startswith("/repos/"):
-        return json.dumps(github_answer(path))
-    if path == "/metrics":
-        labels = ",".join(f'{name}="{value}"' for name, value in LABELS.items())
-        return f"requests_total{{{labels}}} 1\n"
-    if path == "/broken":
-        return f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"
-    if path.startswith("/api/v1/"):
-        return json.dumps(prometheus_answer(path.rsplit("/", 1)[-1]))
-    return json.dumps(jaeger_answer(path.removeprefix("/api/")))
+    """By path; a log tells by its query whether stamps are wanted."""
+    path, _, query = target.partition("?")
+    told = next(told for pattern, told in ANSWERS if re.fullmatch(pattern, path))
+    return told(query if told is kubernetes_log else path)
 
 
 @pytest.fixture
@@ -277,6 +328,10 @@ def prometheus_of(site: Site) -> dict[str, Any]:
 
 def github_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}", "repositories": ["acme/shop"]}
+
+
+def kubernetes_of(site: Site) -> dict[str, Any]:
+    return {"api": f"http://127.0.0.1:{site.port}", "namespaces": ["shop"]}
 
 
 def openmetrics_of(site: Site) -> dict[str, Any]:
@@ -333,13 +388,21 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "git": git_of,
     "github": github_of,
     "jaeger": prometheus_of,
+    "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
     "openmetrics": openmetrics_of,
     "prometheus": prometheus_of,
 }
 SERVICE = st.fixed_dictionaries({"service": st.just("checkout")})
 CONTAINS = st.one_of(st.just(""), st.sampled_from(FRAGMENTS))
+NAMED = st.just({"name": "checkout"})
+KINDS = st.sampled_from(["pods", "deployments", "services"])
 ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "cluster_describe": st.fixed_dictionaries({"kind": KINDS, "name": st.just("checkout")}),
+    "cluster_errors": NAMED,
+    "cluster_list": st.fixed_dictionaries({"kind": st.one_of(KINDS, st.just("events"))}),
+    "cluster_logs": NAMED,
+    "cluster_manifest": NAMED,
     "compare_versions": st.fixed_dictionaries({"service": st.just("checkout"), "from_version": st.just("HEAD~1")}),
     "fail": SERVICE,
     "file_at": st.fixed_dictionaries({"path": st.just("settings.txt")}),
@@ -349,6 +412,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "github_deployments": SERVICE,
     "github_pull_requests": SERVICE,
     "github_workflow_runs": SERVICE,
+    "kubernetes_rollouts": SERVICE,
     "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
     "list_alerts": st.just({}),
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
@@ -427,7 +491,7 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
             if hasattr(connector, source):
                 answer = await getattr(connector, source)(window)
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
-    assert len(read) == 6
+    assert len(read) == 8
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 

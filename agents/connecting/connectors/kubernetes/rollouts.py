@@ -1,0 +1,112 @@
+"""Rollouts of Deployments as changes: each ReplicaSet is a revision of the pod template, with the time it was made.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#checking-rollout-history-of-a-deployment -- taking
+a rollout back reuses the older ReplicaSet under a new revision, so that its age no longer says when: then the event
+of its scaling does, as long as the cluster keeps it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import yaml
+
+from agents.connecting.connectors.kubernetes import answers
+from agents.connecting.connectors.kubernetes.answers import Event, Template, Workload
+
+REVISION: Final = "deployment.kubernetes.io/revision"
+_REUSED: Final = "deployment.kubernetes.io/revision-history"
+RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
+HASH: Final = "pod-template-hash"
+_SCALED: Final = re.compile(r"Scaled up replica set (\S+) (?:from \d+ )?to \d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """`version` is the hash of the pod template; `at` is None where nobody knows any more. `raw` is the template."""
+
+    number: int
+    version: str
+    at: datetime | None
+    template: Template
+    raw: Mapping[str, Any]
+    replica_set: str
+
+    @property
+    def images(self) -> dict[str, str]:
+        return {one.name: one.image for one in self.template.spec.containers}
+
+    @property
+    def restarted_at(self) -> str:
+        return self.template.metadata.annotations.get(RESTARTED, "")
+
+
+def revisions(deployment: Workload, replica_sets: Sequence[Any], events: Iterable[Event]) -> list[Revision]:
+    """Oldest first. `replica_sets` are the documents of all of the namespace."""
+    scaled: dict[str, datetime] = {}
+    for event in events:
+        found = _SCALED.search(event.message) if event.reason == "ScalingReplicaSet" else None
+        if found and event.last is not None:
+            scaled[found[1]] = max(event.last, scaled.get(found[1], event.last))
+    made = []
+    for raw in replica_sets:
+        one = answers.one(Workload, raw, "replicasets")
+        number = one.metadata.annotations.get(REVISION, "")
+        if one.metadata.owner is None or one.metadata.owner.uid != deployment.metadata.uid or not number.isdigit():
+            continue
+        at = scaled.get(one.name) if _REUSED in one.metadata.annotations else one.metadata.creation_timestamp
+        made.append(
+            Revision(
+                number=int(number),
+                version=one.metadata.labels.get(HASH) or one.name.rpartition("-")[2],
+                at=at.astimezone(UTC) if at else None,
+                template=one.spec.template,
+                raw=raw.get("spec", {}).get("template", {}),
+                replica_set=one.name,
+            )
+        )
+    return sorted(made, key=lambda r: r.number)
+
+
+def what_changed(before: Revision | None, after: Revision) -> str:
+    """In words: images from and to, a restart, or that something else of the template changed."""
+    if before is None:
+        return f"rolled out {', '.join(after.images.values())}"
+    old, new = before.images, after.images
+    moved = [f"{name}: {old.get(name, 'none')} -> {image}" for name, image in new.items() if old.get(name) != image]
+    moved += [f"{name} removed" for name in old if name not in new]
+    if moved:
+        return f"image of {', '.join(moved)}"
+    if _without_restart(before.raw) == _without_restart(after.raw):
+        return "restarted"
+    return "pod template changed, same images"
+
+
+def template_diff(before: Revision, after: Revision) -> str:
+    """Line by line as YAML, with all lines around, so that a secret is known by the words beside it."""
+    old, new = (yaml.safe_dump(_without_hash(r.raw), sort_keys=True, width=1_000).splitlines() for r in (before, after))
+    named = (f"a/{before.replica_set}", f"b/{after.replica_set}")
+    return "\n".join(difflib.unified_diff(old, new, *named, lineterm="", n=6))
+
+
+def as_template(revision: Revision) -> dict[str, Any]:
+    """The pod template as it was declared, to be declared again."""
+    return _without_hash(revision.raw)
+
+
+def _without_hash(raw: Mapping[str, Any]) -> dict[str, Any]:
+    meta = dict(raw.get("metadata") or {})
+    meta.pop("creationTimestamp", None)
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH}
+    return {**raw, "metadata": {**meta, "labels": labels}}
+
+
+def _without_restart(raw: Mapping[str, Any]) -> dict[str, Any]:
+    plain = _without_hash(raw)
+    noted = {k: v for k, v in (plain["metadata"].get("annotations") or {}).items() if k != RESTARTED}
+    return {**plain, "metadata": {**plain["metadata"], "annotations": noted}}
