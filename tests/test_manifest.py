@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,48 +36,56 @@ FAMILIES = frozenset(
     ]
 )
 
-# Bot scopes by method and kind of conversation in which it is called: https://docs.slack.dev/reference/methods
-METHOD_SCOPES: dict[str, set[str]] = {
-    "apps_connections_open": set(),  # an app-level token with connections:write, which no manifest grants
-    "auth_revoke": set(),
-    "auth_test": set(),
-    "users_conversations": {"channels:read", "groups:read"},
-    "chat_appendStream": {"chat:write"},
-    "chat_getPermalink": set(),
-    "chat_postEphemeral": {"chat:write"},
-    "chat_postMessage": {"chat:write"},
-    "chat_startStream": {"chat:write"},
-    "chat_stopStream": {"chat:write"},
-    "chat_update": {"chat:write"},
-    "conversations_history": {"channels:history", "groups:history", "im:history", "mpim:history"},
-    "conversations_info": {"channels:read", "groups:read"},  # never asked about a direct message
-    "conversations_members": {"channels:read", "groups:read"},  # nor this
-    "conversations_open": {"im:write"},
-    "conversations_replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
-    "users_info": {"users:read"},
-    "users_list": {"users:read"},
-    "views_open": set(),
-    "views_publish": set(),
-}
-# https://docs.slack.dev/reference/events
-EVENT_SCOPES: dict[str, set[str]] = {
-    "app_home_opened": set(),
-    "app_mention": {"app_mentions:read"},
-    "app_uninstalled": set(),
-    "member_joined_channel": {"channels:read", "groups:read"},
-    "message.channels": {"channels:history"},
-    "message.groups": {"groups:history"},
-    "message.im": {"im:history"},
-    "message.mpim": {"mpim:history"},
-    "tokens_revoked": set(),
-}
-FEATURE_SCOPES = {"agent_view": {"assistant:write"}, "slash_commands": {"commands"}}
+TABLE_ROW = re.compile(r"\| \[(?P<name>[a-zA-Z_.]+)\]\((?P<page>\S+)\) \|[^|]+\|(?: (?P<scopes>[^|]+) \|)?")
+# What is within another block, or no block at all.
+PARTS = frozenset(
+    [
+        "blocks",
+        "button",
+        "home",
+        "line",
+        "modal",
+        "mrkdwn",
+        "plain_text",
+        "plain_text_input",
+        "plan_update",
+        "rich_text_preformatted",
+        "rich_text_section",
+        "static_select",
+        "task_update",
+        "text",
+    ]
+)
+
+
+def used(chapter: str) -> dict[str, set[str]]:
+    """Rows of a table of docs/slack.md: the name, and the bot scopes that it takes."""
+    text = (ROOT / "docs" / "slack.md").read_text().partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
+    rows = [found for line in text.splitlines() if (found := TABLE_ROW.fullmatch(line))]
+    return {row["name"]: set(re.findall(r"`([^`]+)`", row["scopes"] or "")) for row in rows}
 
 
 def called_methods() -> set[str]:
-    """Web API methods that our own code calls, as slack_sdk names them."""
+    """Web API methods that our own code calls, as Slack names them."""
     known = {name for name in dir(AsyncWebClient) if name.partition("_")[0] in FAMILIES and "_" in name}
-    return {name for name in _attributes_called() if name in known}
+    return {name.replace("_", ".") for name in _attributes_called() if name in known}
+
+
+def shown_blocks() -> set[str]:
+    """Values of `type` in what our own code sends."""
+    found: set[str] = set()
+    for path in (ROOT / "handlers" / "slack").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                found |= {
+                    str(value.value)
+                    for key, value in pairs
+                    if isinstance(key, ast.Constant) and key.value == "type" and isinstance(value, ast.Constant)
+                }
+            elif isinstance(node, ast.Name) and node.id == "ContextActionsBlock":
+                found.add("context_actions")
+    return found
 
 
 def _attributes_called() -> Iterator[str]:
@@ -102,14 +111,15 @@ def test_it_subscribes_to_the_events_that_are_routed_and_no_other() -> None:
     assert bot_events() == set(EVENTS)
 
 
-def test_every_method_that_is_called_has_its_scopes_listed_here() -> None:
-    assert called_methods() <= set(METHOD_SCOPES)
+def test_what_is_used_of_slack_is_told_on_one_page_and_no_more() -> None:
+    assert set(used("Methods")) == called_methods()
+    assert set(used("Events")) == bot_events()
+    assert set(used("Features")) <= set(MANIFEST["features"])
+    assert set(used("Blocks")) == shown_blocks() - PARTS
 
 
 def test_it_asks_for_the_scopes_that_are_used_and_no_other() -> None:
-    needed = [METHOD_SCOPES[name] for name in called_methods()]
-    needed += [EVENT_SCOPES[name] for name in bot_events()]
-    needed += [scopes for feature, scopes in FEATURE_SCOPES.items() if feature in MANIFEST["features"]]
+    needed = [*used("Methods").values(), *used("Events").values(), *used("Features").values()]
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == set().union(*needed)
 
 

@@ -1,8 +1,10 @@
 """Messages that do not ring phones: started as a stream without text, then grown or edited in place.
 
-Slack ends a stream after about five minutes (https://github.com/slackapi/python-slack-sdk/issues/1859), so at four it
-is ended here and the same message goes on by `chat.update`. So it does when Slack ended the stream, and after a
-restart: there is always one message.
+In a channel a stream is reported to grow for its one recipient only, while the others see its beginning until it ends.
+So there it is ended at once and the message is edited, which all see; in direct messages it grows. Slack ends a stream
+after about five minutes (https://github.com/slackapi/python-slack-sdk/issues/1859), so at four it is ended here and the
+same message goes on by `chat.update`. So it does when Slack ended the stream, and after a restart: there is always one
+message.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +32,11 @@ class Where:
     channel: str
     thread_ts: str
     recipient: str | None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nobody but the recipient reads here."""
+        return self.channel.startswith("D")
 
 
 @dataclass(kw_only=True)
@@ -75,6 +82,10 @@ class Streams:
     async def show_plan(self, where: Where, view: PlanView) -> None:
         """Bring the plan message to this state: started, appended to, or edited."""
         delivery = self._delivery
+        if not where.is_direct:
+            await self.quiet(where, plan(view))
+            await delivery.update(where.tenant, where.key, plan(view))
+            return
         try:
             async with delivery.lock(where.tenant, where.key):
                 if await self._shown(where, view):
@@ -184,7 +195,7 @@ class Streams:
     async def _start(self, where: Where, chunks: list[dict[str, Any]], **mode: str) -> str | None:
         """The new stream's ts; None where Slack offers no stream here. Raises SlackFailure."""
         delivery = self._delivery
-        if where.recipient is None and not where.channel.startswith("D"):
+        if where.recipient is None and not where.is_direct:
             return None
         team = (await delivery.identity(where.tenant)).team_id
         try:

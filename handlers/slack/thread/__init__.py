@@ -36,6 +36,8 @@ from store.incidents.approvals import Approval
 _log = logging.getLogger(__name__)
 
 COALESCE_S: Final = 0.3
+EDIT_S: Final = 1.0
+"""In a channel the plan is edited, and of edits Slack lets fewer through than of what is added to a stream."""
 PATIENCE_S: Final = 2.0
 PARTING_S: Final = 1.0
 MANY: Final = 8
@@ -55,9 +57,10 @@ class Sources(Protocol):
 
 @dataclass(kw_only=True)
 class _Pump:
-    """Shows progress of one run, a few times a second at most."""
+    """Shows progress of one run, a few times a second at most. What it shows next waits while it is `pausing`."""
 
     dirty: bool = True
+    pausing: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -234,19 +237,24 @@ class SlackThread(Reporter):
         opened_with: Symptom | None = None
         if (opening := self._openings.get((tenant, investigation))) is not None:
             await asyncio.wait([opening])
+        pause = COALESCE_S
         while pump.dirty and not self._are_many(tenant):
             pump.dirty = False
             async with _guard("progressed", tenant, investigation):
                 with speaking(Urgency.COSMETIC):
                     run = await read_run_view(self._db, tenant, investigation)
+                    where = _where(tenant, run, plan_key(run))
+                    pause = COALESCE_S if where.is_direct else EDIT_S
                     if run.tasks or run.hypotheses:
-                        await self._streams.show_plan(_where(tenant, run, plan_key(run)), plan_view(run))
+                        await self._streams.show_plan(where, plan_view(run))
                     if run.symptom is not None and run.symptom != opened_with:
                         opened_with = run.symptom
                         await self._delivery.update(
                             tenant, f"opening:{investigation}", await self._opening(tenant, run)
                         )
-            await self._sleep(COALESCE_S)
+            pump.pausing = True
+            await self._sleep(pause)
+            pump.pausing = False
 
     def _are_many(self, tenant: TenantId) -> bool:
         """Whether so much is going on in a workspace that progress would hold up what counts."""
@@ -255,7 +263,8 @@ class SlackThread(Reporter):
     async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """Progress comes before the verdict, unless Slack holds the plan back: the verdict does not wait for that."""
         pump, opening = self._pumps.pop((tenant, investigation), None), self._openings.get((tenant, investigation))
-        before = [task for task in (opening, pump.task if pump else None) if task is not None]
+        showing = pump.task if pump is not None and not pump.pausing else None
+        before = [task for task in (opening, showing) if task is not None]
         if before and not self._are_many(tenant):
             await asyncio.wait(before, timeout=PATIENCE_S)
 

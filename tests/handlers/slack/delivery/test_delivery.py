@@ -314,47 +314,109 @@ def streams(delivery: Delivery) -> Streams:
     return Streams(delivery)
 
 
-def where(tenant: TenantId, root: str, key: str = "plan:1", recipient: str | None = "U0MIA") -> Where:
-    return Where(tenant=tenant, key=key, channel="C0INCIDENTS", thread_ts=root, recipient=recipient)
+@dataclass(frozen=True, kw_only=True)
+class Talk:
+    """A thread in a channel or in mia's direct message with the app, for one key."""
+
+    slack: Workspace
+    tenant: TenantId
+    channel: str
+    root: str
+
+    def where(self, key: str = "plan:1", recipient: str | None = "U0MIA") -> Where:
+        return Where(tenant=self.tenant, key=key, channel=self.channel, thread_ts=self.root, recipient=recipient)
+
+    def own(self) -> list[StoredMessage]:
+        return [one for one in self.slack.messages(self.channel, self.root) if one.bot_id]
+
+
+@pytest.fixture
+async def channel(slack: Workspace, tenant: TenantId, root: str) -> Talk:
+    return Talk(slack=slack, tenant=tenant, channel="C0INCIDENTS", root=root)
+
+
+@pytest.fixture
+async def direct(slack: Workspace, tenant: TenantId) -> Talk:
+    root = await slack.post("mia", "dm", "checkout is slow")
+    return Talk(slack=slack, tenant=tenant, channel=slack.channels["dm:mia"].id, root=root)
+
+
+@pytest.fixture
+def talks(channel: Talk, direct: Talk) -> dict[str, Talk]:
+    return {"channel": channel, "direct": direct}
 
 
 def view(*tasks: Task, key: str = "plan:1", title: str = "Investigating") -> PlanView:
     return PlanView(title=title, tasks=tasks, marker=marker(key))
 
 
-async def test_a_quiet_message_rings_no_phone_and_is_said_once(
-    streams: Streams, slack: Workspace, tenant: TenantId, root: str
-) -> None:
-    await streams.quiet(where(tenant, root, "opening:1"), said("Checking *checkout*."))
-    await streams.quiet(where(tenant, root, "opening:1"), said("Checking *checkout*."))
-    [message] = [one for one in slack.messages("incidents", root) if one.bot_id]
+async def test_a_quiet_message_rings_no_phone_and_is_said_once(streams: Streams, channel: Talk) -> None:
+    await streams.quiet(channel.where("opening:1"), said("Checking *checkout*."))
+    await streams.quiet(channel.where("opening:1"), said("Checking *checkout*."))
+    [message] = channel.own()
     assert message.streaming == "stopped"
-    assert slack.pushes("incidents", root) == 0
+    assert channel.slack.pushes(channel.channel, channel.root) == 0
     assert "Checking *checkout*." in str(message.all_blocks)
 
 
-async def test_a_plan_grows_in_one_message(streams: Streams, slack: Workspace, tenant: TenantId, root: str) -> None:
-    at = where(tenant, root)
+READING = Task(id="t2", title="Read diff", status="in_progress")
+READ = Task(id="t2", title="Read diff", status="complete", output="2 files")
+
+
+@pytest.mark.parametrize("kind", ["channel", "direct"])
+async def test_a_plan_grows_in_one_message(streams: Streams, kind: str, talks: dict[str, Talk]) -> None:
+    talk = talks[kind]
+    at = talk.where()
     await streams.show_plan(at, view(QUESTION))
-    await streams.show_plan(at, view(DONE, Task(id="t2", title="Read diff", status="in_progress")))
-    await streams.show_plan(at, view(DONE, Task(id="t2", title="Read diff", status="complete", output="2 files")))
-    [message] = [one for one in slack.messages("incidents", root) if one.bot_id]
+    await streams.show_plan(at, view(DONE, READING))
+    await streams.show_plan(at, view(DONE, READ))
+    [message] = talk.own()
     assert [(task["title"], task["status"]) for task in message.tasks] == [
         ("Rank causes", "complete"),
         ("Read diff", "complete"),
     ]
     await streams.finish_plan(at, view(DONE, title="Investigated"))
     assert message.streaming == "stopped"
-    assert message.plan_title == "Investigated"
     assert message.text == "Investigated"
-    assert slack.pushes("incidents", root) == 0
-    assert slack.violations == []
+    assert talk.slack.pushes(talk.channel, talk.root) == 0
+    assert talk.slack.violations == []
+
+
+async def test_everybody_in_a_channel_sees_a_plan_grow(streams: Streams, channel: Talk) -> None:
+    """A stream would be live for one of them."""
+    at = channel.where()
+    for shown in (view(QUESTION), view(DONE, READING), view(DONE, READ)):
+        await streams.show_plan(at, shown)
+        [message] = channel.own()
+        assert message.streaming == "stopped"
+        assert len(message.tasks) == len(shown.tasks)
+    assert channel.slack.calls("chat.appendStream") == []
+
+
+async def test_a_plan_that_an_older_version_streams_into_a_channel_goes_on_as_an_edit(
+    delivery: Delivery, streams: Streams, channel: Talk, session: aiohttp.ClientSession
+) -> None:
+    client = AsyncWebClient(token=channel.slack.bot_token, base_url=channel.slack.api_url, session=session)
+    answer = await client.chat_startStream(
+        channel=channel.channel,
+        thread_ts=channel.root,
+        recipient_team_id=channel.slack.team_id,
+        recipient_user_id="U0MIA",
+        task_display_mode="plan",
+        chunks=[{"type": "task_update", "id": "t1", "title": "Rank causes", "status": "in_progress"}],
+    )
+    await delivery.claim(channel.tenant, "plan:1", channel.channel)
+    await delivery.complete(channel.tenant, "plan:1", answer["ts"], "streaming")
+    await streams.show_plan(channel.where(), view(DONE, READ))
+    [message] = channel.own()
+    assert message.streaming == "stopped"
+    assert [task["status"] for task in message.tasks] == ["complete", "complete"]
 
 
 @pytest.mark.parametrize("how", ["expired by Slack", "four minutes old", "answer lost", "process restarted"])
-async def test_one_message_goes_on_when_its_stream_ends(bench: Bench, how: str) -> None:
+async def test_one_message_goes_on_when_its_stream_ends(bench: Bench, direct: Talk, how: str) -> None:
     streams = Streams(bench.restarted())
-    at = where(bench.tenant, bench.root)
+    at = direct.where()
     await streams.show_plan(at, view(QUESTION))
     match how:
         case "expired by Slack":
@@ -366,17 +428,21 @@ async def test_one_message_goes_on_when_its_stream_ends(bench: Bench, how: str) 
         case _:
             streams = Streams(bench.restarted())
     await streams.show_plan(at, view(DONE))
-    await streams.show_plan(at, view(DONE, Task(id="t2", title="Read diff", status="complete")))
-    await streams.finish_plan(at, view(DONE, Task(id="t2", title="Read diff", status="complete"), title="Investigated"))
-    [message] = bench.own()
+    await streams.show_plan(at, view(DONE, READ))
+    await streams.finish_plan(at, view(DONE, READ, title="Investigated"))
+    [message] = direct.own()
     assert [task["title"] for task in message.tasks] == ["Rank causes", "Read diff"]
     assert message.tasks[0]["output"]["elements"][0]["elements"][0]["text"] == "checkout first"
     assert message.streaming != "streaming"
 
 
+@pytest.mark.parametrize("kind", ["channel", "direct"])
 @pytest.mark.parametrize("key", ["plan:1", "opening:1"])
-async def test_a_stream_that_started_before_a_crash_is_found_again(bench: Bench, key: str) -> None:
-    at = where(bench.tenant, bench.root, key)
+async def test_a_stream_that_started_before_a_crash_is_found_again(
+    bench: Bench, key: str, kind: str, talks: dict[str, Talk]
+) -> None:
+    talk = talks[kind]
+    at = talk.where(key)
     bench.slack.faults.lose_response("chat.startStream")
     bench.slack.faults.fail("conversations.replies", "internal_error", times=5)
     for _ in range(2):
@@ -385,33 +451,29 @@ async def test_a_stream_that_started_before_a_crash_is_found_again(bench: Bench,
             await streams.show_plan(at, view(DONE, key=key))
         else:
             await streams.quiet(at, HELLO)
-    assert len(bench.own()) == 1
+    assert len(talk.own()) == 1
     async with bench.db.tenant(bench.tenant, readonly=True) as s:
         row = await deliveries.delivery(s, key)
     assert row is not None
     assert row.state == "sent"
 
 
-async def test_without_somebody_to_stream_for_it_is_posted(
-    streams: Streams, slack: Workspace, tenant: TenantId, root: str
-) -> None:
-    at = where(tenant, root, recipient=None)
+async def test_without_somebody_to_stream_for_it_is_posted(streams: Streams, channel: Talk) -> None:
+    at = channel.where(recipient=None)
     await streams.show_plan(at, view(QUESTION))
     await streams.show_plan(at, view(DONE))
-    await streams.quiet(where(tenant, root, "opening:1", recipient="U0EVE"), HELLO)
-    plan, opening = [one for one in slack.messages("incidents", root) if one.bot_id]
+    await streams.quiet(channel.where("opening:1", recipient="U0EVE"), HELLO)
+    plan, opening = channel.own()
     assert plan.tasks[0]["status"] == "complete"
     assert opening.text == "hello"
 
 
-async def test_tasks_that_vanish_make_it_an_edit(
-    streams: Streams, slack: Workspace, tenant: TenantId, root: str
-) -> None:
-    at = where(tenant, root)
+async def test_tasks_that_vanish_make_it_an_edit(streams: Streams, direct: Talk) -> None:
+    at = direct.where()
     await streams.show_plan(at, view(QUESTION))
     crowd = [Task(id=f"c{n}", title=f"Read {n}", status="complete") for n in range(60)]
     lines = [HypothesisLine(id="H1", text="deploy", state="open")]
     await streams.show_plan(at, PlanView(title="Crowded", tasks=crowd, hypotheses=lines, marker=marker("plan:1")))
-    [message] = [one for one in slack.messages("incidents", root) if one.bot_id]
+    [message] = direct.own()
     assert len(message.tasks) == 50
-    assert slack.violations == []
+    assert direct.slack.violations == []
