@@ -223,7 +223,7 @@ class Stored(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Proof(Stored):
+class StoredProof(Stored):
     """A verbatim stretch of a stored result. `source` and `taken_at` (ISO) are the artifact's."""
 
     artifact: str
@@ -245,7 +245,7 @@ class Claim(Stored):
     source: str | None = None
     taken_at: str | None = None
     quote: str | None = None
-    proofs: tuple[Proof, ...] = ()
+    proofs: tuple[StoredProof, ...] = ()
     because: str | None = None
     hypothesis: str | None = None
 

@@ -27,7 +27,7 @@ class Lane(StrEnum):
     DIRECT = "direct"
 
 
-class Run(Protocol):
+class WorkflowContext(Protocol):
     """What a body may do. Every method is a checkpoint."""
 
     @property

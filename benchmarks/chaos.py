@@ -46,7 +46,7 @@ sys.path.append(str(ROOT / "tests"))
 
 from agents.verdict import Verdict
 from bot.demo.workspace import StoredMessage, Workspace
-from bot.demo.workspace.interactions import Impossible
+from bot.demo.workspace.interactions import ImpossibleInSlack
 from bot.manifest import load_manifest
 from handlers.slack.blocks.verdict import headline
 from store import inbox
@@ -339,7 +339,7 @@ class Incident:
         if card is None or time.monotonic() - self._clicked < 5:
             return
         self._clicked = time.monotonic()
-        with suppress(Impossible):
+        with suppress(ImpossibleInSlack):
             await self._stage.workspace.click("mia", card.ts, "approve")
 
     def _said(self) -> list[StoredMessage]:

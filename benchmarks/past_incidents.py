@@ -100,7 +100,7 @@ async def measure(folder: Path, past: int, rounds: int) -> dict[str, float]:
             clients=cast("SlackClients", _Clients()),
             toolbox_for=_nothing,
             connecting=cast("Any", None),
-            consent=cast("Any", None),
+            disconnecting=cast("Any", None),
             clock=lambda: NOW,
         )
         people = {count: await fill(db, count) for count in (FEW, past)}

@@ -13,8 +13,8 @@ from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import IncidentService
 from agents.investigation import loop
-from agents.investigation.case import Case, load_case
-from agents.investigation.loop import Outcome
+from agents.investigation.case import InvestigationCase, load_case
+from agents.investigation.loop import TurnOutcome
 from agents.models.offline import OfflineModel
 from agents.permission import Person
 from agents.processes.evidence_pool import EvidencePool
@@ -62,7 +62,7 @@ class Bench:
     runtime: Runtime
     person: Person
 
-    async def investigate(self, case: Recorded) -> tuple[Case, RecordedSource]:
+    async def investigate(self, case: Recorded) -> tuple[InvestigationCase, RecordedSource]:
         """The whole run of one case: the agent loop with the offline model, over what was recorded."""
         source = source_of(case)
         toolbox = Toolbox(connectors=(source,), services=source.declared())
@@ -79,9 +79,9 @@ class Bench:
         await loop.begin(rt, tenant, run)
         for turn in range(_MOST_TURNS):
             outcome = await loop.take_turn(rt, tenant, run, turn)
-            if outcome is Outcome.TOOLS:
+            if outcome is TurnOutcome.TOOLS:
                 outcome = await loop.answer_calls(rt, tenant, run, turn)
-            if outcome is not Outcome.AGAIN:
+            if outcome is not TurnOutcome.AGAIN:
                 break
         return await load_case(rt.db, tenant, run), source
 

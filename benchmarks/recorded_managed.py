@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agents.evidence.database.types import Series
+from agents.evidence.database.types import DatabaseSeries
 from agents.evidence.kubernetes.types import Read, What
 
 Json = Any  # a document of the data
@@ -148,13 +148,13 @@ class DatabaseFiles:
         self._made = made
         self.instance = instance
 
-    async def read_metrics(self) -> list[Series]:
+    async def read_metrics(self) -> list[DatabaseSeries]:
         self._made.append(("query_grafana_metrics", {}))
         found = []
         for row in self._files.rows("query_grafana_metrics", ""):
             points = tuple((str(t)[11:16], float(v)) for t, v in row.get("values") or [] if v is not None)
             of = (row.get("dimensions") or {}).get("DBInstanceIdentifier") or self.instance
-            found.append(Series(name=str(row["metric"]), unit=str(row.get("unit")), instance=of, points=points))
+            found.append(DatabaseSeries(name=str(row["metric"]), unit=str(row.get("unit")), instance=of, points=points))
         return found
 
     async def read_events(self) -> list[str]:

@@ -26,7 +26,7 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose store.py is no package
 
 from bot.demo.shop import SCENARIOS, ShopError
-from bot.demonstration import Result, open_stage, run_scenario
+from bot.demonstration import DemonstrationResult, open_stage, run_scenario
 
 Line = dict[str, Any]
 
@@ -69,7 +69,7 @@ def summary(lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-async def play(name: str, seed: int) -> Result:
+async def play(name: str, seed: int) -> DemonstrationResult:
     with tempfile.TemporaryDirectory(prefix="autoheal-benchmark-") as folder:
         async with open_stage(Path(folder), seed, 0) as stage:
             return await run_scenario(stage, name, seed, seed)

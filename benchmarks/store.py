@@ -49,7 +49,7 @@ from store.database.session import Database
 from store.ids import TenantId, new_id, stable_id
 from store.keys import vault
 from store.keys.local_keys import LocalFileKeys
-from store.keys.vault import DataKey, DataKeys, Place
+from store.keys.vault import DataKey, DataKeys, SealedPlace
 from store.tenancy.tenants import create_tenant
 
 NOW: Final = datetime(2026, 1, 20, tzinfo=UTC)
@@ -95,7 +95,7 @@ def main() -> int:
 def sealing() -> Iterator[Result]:
     key = DataKey(dek_id=new_id(), secret=os.urandom(32))
     keys = DataKeys(current=key, by_id={key.dek_id: key})
-    place = Place(tenant_id=new_id(), table="chat_messages", column="text", row_id=new_id())
+    place = SealedPlace(tenant_id=new_id(), table="chat_messages", column="text", row_id=new_id())
     plain, bare = os.urandom(1024), AESGCM(key.secret)
     envelope = vault.seal(key, place, plain)
     nonce = os.urandom(12)

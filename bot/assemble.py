@@ -18,8 +18,8 @@ import aiohttp
 from starlette.routing import BaseRoute
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.connector import Compute, Keeps
-from agents.connecting.disconnecting import Consent
+from agents.connecting.connector import Compute, RecordKeeper
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.looking_after import LOOK_AFTER_EVERY, LooksAfter
 from agents.connecting.operator_file import load as load_operator_file
 from agents.connecting.operator_file import secrets_of
@@ -53,7 +53,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.caller import Caller
 from handlers.slack.inbound.intake import Intake
-from handlers.slack.inbound.receiver import Receiver
+from handlers.slack.inbound.receiver import SlackReceiver
 from handlers.slack.notices import Notices
 from handlers.slack.thread import SlackThread
 from handlers.slack.uninstall import Uninstall
@@ -89,7 +89,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Sources:
+class ToolboxSources:
     """`handlers.slack.thread.Sources` over the toolboxes."""
 
     def __init__(self, toolbox_for: ToolboxFor) -> None:
@@ -106,7 +106,7 @@ class LateReceiver:
     """Breaks the one circle: the runtime needs a receiver, whose context needs a service that needs the runtime."""
 
     def __init__(self) -> None:
-        self.receiver: Receiver | None = None
+        self.receiver: SlackReceiver | None = None
 
     async def receive(self, tenant: TenantId, inbox_id: InboxId) -> None:
         if self.receiver is None:
@@ -151,7 +151,7 @@ async def open_toolboxes(
     adopted: Adopted,
     *,
     compute: Compute = asyncio.to_thread,
-    kept: Keeps | None = None,
+    kept: RecordKeeper | None = None,
 ) -> AsyncIterator[Toolboxes]:
     """What each tenant connected, and what the operator's file connects for one of them. Raises OperatorFileError."""
     file = None if settings.operator_file is None else load_operator_file(settings.operator_file)
@@ -265,7 +265,7 @@ async def serving(
         alerting = await stack.enter_async_context(open_alerting(db, toolboxes.of))
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
-        thread = SlackThread(db, delivery, Sources(alerting.toolbox_of), visibility=Visibility(db, clients))
+        thread = SlackThread(db, delivery, ToolboxSources(alerting.toolbox_of), visibility=Visibility(db, clients))
         mailing = await open_mail(settings, db, keys, metrics)
         engine = Engine(await engine_settings(settings, keys))
         receiver = LateReceiver()
@@ -292,13 +292,13 @@ async def serving(
             clients=clients,
             toolbox_for=alerting.toolbox_of,
             connecting=Connecting(db, toolboxes, now=now),
-            consent=Consent(db=db, egress_of=toolboxes.egress_of, now=now),
+            disconnecting=Disconnecting(db=db, egress_of=toolboxes.egress_of, now=now),
             clock=now,
             public_url=settings.public_url,
             absorber=alerting.absorber,
         )
         uninstall = Uninstall(db=db, queue=engine, forget=forgetting(clients, caller))
-        receiver.receiver = Receiver(context=context, caller=caller, uninstall=uninstall)
+        receiver.receiver = SlackReceiver(context=context, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
         notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
         upkeep = await stack.enter_async_context(
@@ -440,7 +440,7 @@ async def open_mail(settings: Settings, db: Database, keys: MasterKeys, metrics:
     return await open_mailing(settings, db, keys, metrics)
 
 
-def leave(receiver: Receiver, warming: asyncio.Task[None]) -> None:
+def leave(receiver: SlackReceiver, warming: asyncio.Task[None]) -> None:
     """First of all that happens at a stop."""
     receiver.leave()
     warming.cancel()

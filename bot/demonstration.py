@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from bot.assemble import now
 from bot.demo.github import LocalGitHub
-from bot.demo.shop import SCENARIOS, Mention, Shop, ShopError
+from bot.demo.shop import SCENARIOS, Shop, ShopError, ShopMention
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import GITHUB_TOKEN, operator_file
 from bot.manifest import load_manifest
@@ -76,7 +76,7 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class DemonstrationResult:
     """One line of `--headless --json`. Times are seconds since the mention; null equals null is right."""
 
     scenario: str
@@ -267,7 +267,7 @@ async def _show(stage: Stage, name: str, seed: int) -> None:
     await asyncio.Event().wait()
 
 
-async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -> Result:
+async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -> DemonstrationResult:
     """Measure a baseline, break the shop, ask, approve what is proposed, let the referee judge, put it right again."""
     await stage.shop.baseline()
     mention = await stage.shop.begin(name, scenario_seed)
@@ -284,7 +284,7 @@ async def run_scenario(stage: Stage, name: str, scenario_seed: int, seed: int) -
     cause = (run.verdict or {}).get("cause") or {} if run else {}
     causal = cause.get("change") if cause.get("change_verdict") == "cause" else None
     found = await _artifacts(stage, run)
-    return Result(
+    return DemonstrationResult(
         scenario=name,
         seed=seed,
         root_cause_service=cause.get("service"),
@@ -437,7 +437,7 @@ async def _version_of(change: str | None, found: list[tuple[str, dict[str, Any]]
     return None
 
 
-def _sentence(result: Result) -> str:
+def _sentence(result: DemonstrationResult) -> str:
     right = result.root_cause_service == result.expected_service
     healed = {None: "nothing to heal here", True: "healed", False: "not healed"}[result.healed]
     return (
@@ -446,4 +446,4 @@ def _sentence(result: Result) -> str:
     )
 
 
-__all__ = ["Choice", "Mention", "Result", "Stage", "demonstrate", "open_stage", "run_scenario"]
+__all__ = ["Choice", "DemonstrationResult", "ShopMention", "Stage", "demonstrate", "open_stage", "run_scenario"]

@@ -34,7 +34,7 @@ _LONGEST: Final = 16_000_000
 
 
 class KeptRecords:
-    """`agents.connecting.connector.Keeps` for one tenant."""
+    """`agents.connecting.connector.RecordKeeper` for one tenant."""
 
     def __init__(self, db: Database, tenant: TenantId, data: Path) -> None:
         self._db, self._tenant = db, tenant

@@ -14,14 +14,14 @@ from typing import Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from agents.connecting.connector import discover_connectors
-from agents.investigation.loop import Outcome
+from agents.investigation.loop import TurnOutcome
 from agents.verdict import Confidence
 from agents.workflow import discover_workflows
 from store.incidents.approvals import ApprovalState
 
 _FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 _LONG: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
-_OUTCOMES: Final = frozenset({*Outcome, *ApprovalState, "done", "failed", "interrupted"})
+_OUTCOMES: Final = frozenset({*TurnOutcome, *ApprovalState, "done", "failed", "interrupted"})
 _CONFIDENCES: Final = frozenset(get_args(Confidence))
 _OWN_SOURCES: Final = ("evidence", "policy")
 

@@ -22,7 +22,7 @@ from store.database.session import Database
 from store.errors import StoreError, UnknownTenant
 from store.keys.key_provider import MasterKeys
 from store.tenancy.tenants import list_tenants
-from store.upkeep.backups import Backup, Backups, Place, restore
+from store.upkeep.backups import Backup, Backups, DeploymentData, restore
 
 log = logging.getLogger("autoheal.backups")
 
@@ -46,7 +46,7 @@ async def open_backups(settings: Settings) -> AsyncIterator[Backups]:
 async def backups_of(settings: Settings, keys: MasterKeys) -> Backups:
     data = settings.data
     known = (data / "audit.key").exists()
-    place = Place(
+    place = DeploymentData(
         content_url=settings.maintenance_url,
         keyring_url=settings.keys_url,
         ledger=settings.ledger,

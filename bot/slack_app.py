@@ -33,7 +33,7 @@ from starlette.routing import Route
 from agents.failure import log_failure
 from bot.slack_clients import SlackNotReady, guarded_session, make_client
 from bot.waiting import absence
-from handlers.slack.inbound.intake import Intake, Refused
+from handlers.slack.inbound.intake import ArrivalRefused, Intake
 from store.secrets.redaction import Secret
 
 EVENTS_PATH: Final = "/slack/events"
@@ -111,7 +111,7 @@ class HandOver(AsyncMiddleware):
             over_http=req.mode != "socket_mode",
             is_retry=bool(_header(req, "x-slack-retry-num")),
         )
-        if isinstance(taken, Refused):
+        if isinstance(taken, ArrivalRefused):
             if taken.reason == "replayed":
                 return BoltResponse(status=401, body="")
             if "command" in req.body:

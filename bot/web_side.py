@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolboxes import Toolboxes
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
@@ -54,7 +54,7 @@ async def build_web_side(
         keys=account_keys,
         passwords=passwords,
         sign_in=SignIn(db=db, keys=account_keys, passwords=passwords, throttle=Throttle(db.now)),
-        disconnecting=Consent(db=db, egress_of=toolboxes.egress_of, now=db.now),
+        disconnecting=Disconnecting(db=db, egress_of=toolboxes.egress_of, now=db.now),
         connecting=Connecting(db, toolboxes, now=db.now),
         toolbox_for=toolboxes.of,
         public_url=settings.public_url,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.alerting.administering import Made, make_webhook, remove_webhook, rotate_webhook
+from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
 from agents.webhooks.making import BadWebhook
 from bot.assemble import open_database
 from bot.settings import Settings, SettingsError
@@ -71,7 +71,7 @@ async def _act(
             raise BadWebhook("write: autoheal webhook TENANT [add PROVIDER [NAME=VALUE ...] | rotate ID | delete ID]")
 
 
-def _shown(made: Made, settings: Settings) -> list[str]:
+def _shown(made: MadeWebhook, settings: Settings) -> list[str]:
     lines = [f"id:      {made.webhook.id}", f"address: {address(made.webhook, settings.public_url)}"]
     if made.secret is not None:
         lines.append(f"secret:  {made.secret.reveal()}   (shown once)")

@@ -57,6 +57,20 @@ def test_every_function_of_the_store_has_a_caller_in_the_product() -> None:
     assert {name: within for name, within in uncalled.items() if name not in LEFT_OVER} == {}
 
 
+def test_a_class_name_means_one_class() -> None:
+    """Private names and the sample shop's own program aside, so that a search finds one place."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            within = path.relative_to(ROOT).as_posix()
+            if not within.startswith("bot/demo/shop/template/"):
+                for node in ast.walk(ast.parse(path.read_text())):
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                        places[node.name].append(within)
+    assert len(places) > 500
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}, "name each after its domain"
+
+
 def test_a_tool_name_means_one_tool() -> None:
     """The model, the gate and the offline investigator go by names."""
     places: dict[str, list[str]] = defaultdict(list)

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from agents.alerting.book import RECURS, Alert, Book, Group, alert_id
+from agents.alerting.book import RECURS, Book, BookedAlert, Group, alert_id
 from agents.alerting.changes import change_row
-from agents.alerting.grouping import Cluster
+from agents.alerting.grouping import AlertCluster
 from agents.alerting.topology import Topology
 from agents.errors import AgentError
 from agents.language.alerts import service_of
@@ -204,9 +204,9 @@ async def _record(s: TenantSession, group: Group, before: str | None) -> None:
     await audit.record(s, actor=audit.SYSTEM, action=f"system.alert_group.{verb}", target=group.id, details=details)
 
 
-def _alert(stored: StoredAlert) -> Alert:
+def _alert(stored: StoredAlert) -> BookedAlert:
     facts = stored.facts
-    return Alert(
+    return BookedAlert(
         id=stored.id,
         group_id=stored.group_id,
         provider=stored.provider,
@@ -231,7 +231,7 @@ def _alert(stored: StoredAlert) -> Alert:
     )
 
 
-def _stored_alert(alert: Alert) -> StoredAlert:
+def _stored_alert(alert: BookedAlert) -> StoredAlert:
     return StoredAlert(
         id=alert.id,
         group_id=alert.group_id,
@@ -260,7 +260,7 @@ def _stored_alert(alert: Alert) -> StoredAlert:
 
 
 def _group(stored: StoredGroup) -> Group:
-    cluster = Cluster(
+    cluster = AlertCluster(
         id=stored.id,
         root=stored.service,
         opened_at=stored.opened_at,

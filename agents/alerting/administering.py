@@ -17,7 +17,7 @@ from store.secrets.redaction import Secret
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class MadeWebhook:
     """`secret` is shown now and never again; None where the provider needs none."""
 
     webhook: Webhook
@@ -35,7 +35,7 @@ async def make_webhook(
     actor: Actor,
     source: str,
     by: UserId | None,
-) -> Made:
+) -> MadeWebhook:
     """Raises BadWebhook, ValueError."""
     of = known_provider(provider)
     checked, chosen = checked_config(of, config), checked_secret(of, secret)
@@ -43,12 +43,12 @@ async def make_webhook(
         s, provider=of.name, label=label or of.title, secret=chosen, config=checked, created_by=by
     )
     await _record(s, made, "created", actor, source)
-    return Made(webhook=made, secret=chosen if of.needs_secret else None, setup=of.setup)
+    return MadeWebhook(webhook=made, secret=chosen if of.needs_secret else None, setup=of.setup)
 
 
 async def rotate_webhook(
     s: TenantSession, webhook: WebhookId, *, secret: str | None, actor: Actor, source: str
-) -> Made:
+) -> MadeWebhook:
     """The old secret counts for a day more. Raises NotFound, BadWebhook."""
     known = next((one for one in await webhooks.webhooks(s) if one.id == webhook), None)
     if known is None:
@@ -57,7 +57,7 @@ async def rotate_webhook(
     chosen = checked_secret(of, secret)
     rotated = await webhooks.rotate_webhook(s, webhook, chosen)
     await _record(s, rotated, "rotated", actor, source)
-    return Made(webhook=rotated, secret=chosen if of.needs_secret else None, setup=of.setup)
+    return MadeWebhook(webhook=rotated, secret=chosen if of.needs_secret else None, setup=of.setup)
 
 
 async def remove_webhook(s: TenantSession, webhook: WebhookId, *, actor: Actor, source: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agents.alerting.grouping import Cluster, Signal, belongs_to, place, places_of
+from agents.alerting.grouping import AlertCluster, Signal, belongs_to, place, places_of
 from agents.alerting.topology import Topology
 from agents.language.alerts import read_alert
 from agents.webhooks import Part, Severity, Status
@@ -29,7 +29,7 @@ _TURNS_KEPT: Final = 10
 
 
 @dataclass(kw_only=True)
-class Alert:
+class BookedAlert:
     """`fired` are the last times at which it began to fire; `key` is the source's own, as in `Part`."""
 
     id: str
@@ -72,7 +72,7 @@ class Alert:
 class Group:
     """`states` counts its alerts, `sources` what they sent. `version` rises with each change that people should see."""
 
-    cluster: Cluster
+    cluster: AlertCluster
     status: Status = "firing"
     severity: Severity = "unknown"
     title: str = ""
@@ -150,7 +150,7 @@ class Book:
         *,
         topology: Topology,
         new_id: Callable[[], str],
-        alerts: Iterable[Alert] = (),
+        alerts: Iterable[BookedAlert] = (),
         groups: Iterable[Group] = (),
     ) -> None:
         self._tenant, self._topology, self._new_id = tenant, topology, new_id
@@ -173,9 +173,9 @@ class Book:
         self.changed_groups.add(group.id)
         return group
 
-    def _begin(self, provider: str, part: Part, now: datetime) -> Alert:
+    def _begin(self, provider: str, part: Part, now: datetime) -> BookedAlert:
         at = _moment(part, now)
-        alert = Alert(
+        alert = BookedAlert(
             id=alert_id(self._tenant, part),
             group_id="",
             provider=provider,
@@ -200,7 +200,7 @@ class Book:
         self._join(alert, now, is_new=True)
         return alert
 
-    def _go_on(self, alert: Alert, part: Part, now: datetime) -> Alert:
+    def _go_on(self, alert: BookedAlert, part: Part, now: datetime) -> BookedAlert:
         at = _moment(part, now)
         alert.occurrences += 1
         alert.last_at = max(alert.last_at, now)
@@ -227,11 +227,11 @@ class Book:
             self._settle(group, at)
         return alert
 
-    def _leave(self, alert: Alert, group: Group) -> None:
+    def _leave(self, alert: BookedAlert, group: Group) -> None:
         group.states[alert.status] -= 1
         self.changed_groups.add(group.id)
 
-    def _join(self, alert: Alert, now: datetime, *, is_new: bool) -> None:
+    def _join(self, alert: BookedAlert, now: datetime, *, is_new: bool) -> None:
         """Finds its group: the one it had, if that is open or ended a short while ago; else by what it is about."""
         old = self.groups.get(alert.group_id)
         while old is not None and old.merged_into is not None:
@@ -257,7 +257,7 @@ class Book:
     def _may_return(self, group: Group, now: datetime) -> bool:
         return group.resolved_at is not None and group.resolved_at > now - RECURS
 
-    def _placed(self, alert: Alert) -> Group:
+    def _placed(self, alert: BookedAlert) -> Group:
         open_groups = [one for one in self.groups.values() if one.is_open and not self._is_old_quiet(one, alert)]
         signal = alert.signal()
         if alert.status in ("resolved", "info"):  # nothing begins with it
@@ -277,11 +277,11 @@ class Book:
             self._merge(self.groups[other.id], group)
         return group
 
-    def _is_old_quiet(self, group: Group, alert: Alert) -> bool:
+    def _is_old_quiet(self, group: Group, alert: BookedAlert) -> bool:
         return group.cluster.quiet and group.cluster.opened_at < alert.fired_at - QUIET_FOR
 
-    def _new_group(self, alert: Alert, *, quiet: bool) -> Group:
-        cluster = Cluster(
+    def _new_group(self, alert: BookedAlert, *, quiet: bool) -> Group:
+        cluster = AlertCluster(
             id=self._new_id(),
             root=None if quiet else alert.service,
             opened_at=alert.fired_at,
@@ -323,7 +323,7 @@ class Book:
         self._show(other)
         self._show(into)
 
-    def _lead(self, group: Group, alert: Alert) -> None:
+    def _lead(self, group: Group, alert: BookedAlert) -> None:
         """What the group is called after: the worst alert of its root, else the worst and first."""
         leader = self.alerts.get(group.lead)
         if leader is not None and _importance(leader, group) <= _importance(alert, group):
@@ -353,11 +353,11 @@ def _moment(part: Part, now: datetime) -> datetime:
     return min(part.occurred_at, now) if part.occurred_at is not None else now
 
 
-def _importance(alert: Alert, group: Group) -> tuple[bool, int, datetime]:
+def _importance(alert: BookedAlert, group: Group) -> tuple[bool, int, datetime]:
     return (alert.service != group.cluster.root, SEVERITIES.index(alert.severity), alert.fired_at)
 
 
-def _seen(cluster: Cluster) -> Cluster:
+def _seen(cluster: AlertCluster) -> AlertCluster:
     """A new group knows its founder only; its service counts as failing since the beginning."""
     if cluster.root is not None and cluster.root not in cluster.services:
         cluster.services[cluster.root] = cluster.opened_at

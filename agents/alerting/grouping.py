@@ -44,7 +44,7 @@ class Signal:
 
 
 @dataclass(kw_only=True)
-class Cluster:
+class AlertCluster:
     """An open group. `services` and `places` hold when the last new alert of each came, `names` of which alerts."""
 
     id: str
@@ -77,7 +77,7 @@ class Cluster:
         if self.environment is not None and signal.environment not in (None, self.environment):
             self.environment = None
 
-    def take(self, other: Cluster) -> None:
+    def take(self, other: AlertCluster) -> None:
         """Another one that turned out to be of the same cause."""
         for mine, theirs in ((self.services, other.services), (self.places, other.places), (self.names, other.names)):
             mine.update(theirs)
@@ -113,10 +113,10 @@ class Placement:
     the same cause and become part of it.
     """
 
-    cluster: Cluster | None
+    cluster: AlertCluster | None
     quiet: bool = False
     deeper: bool = False
-    merged: tuple[Cluster, ...] = ()
+    merged: tuple[AlertCluster, ...] = ()
 
 
 def places_of(labels: Mapping[str, str]) -> frozenset[str]:
@@ -124,7 +124,7 @@ def places_of(labels: Mapping[str, str]) -> frozenset[str]:
     return frozenset(f"{name.lower()}={value}" for name, value in labels.items() if name.lower() in _PLACES)
 
 
-def place(signal: Signal, clusters: Iterable[Cluster], topology: Topology) -> Placement:
+def place(signal: Signal, clusters: Iterable[AlertCluster], topology: Topology) -> Placement:
     """The nearest group, by calls and then by time."""
     loud = [one for one in clusters if not one.quiet and _may_meet(signal, one)]
     deeper = [one for one in loud if _is_deeper(signal, one, topology)]
@@ -144,7 +144,7 @@ def place(signal: Signal, clusters: Iterable[Cluster], topology: Topology) -> Pl
     return Placement(cluster=None)
 
 
-def belongs_to(signal: Signal, cluster: Cluster, topology: Topology) -> bool:
+def belongs_to(signal: Signal, cluster: AlertCluster, topology: Topology) -> bool:
     """Whether what was quiet belongs to a group that has begun: it is about one of its services, or sits below its
     root, and came shortly before.
     """
@@ -155,7 +155,7 @@ def belongs_to(signal: Signal, cluster: Cluster, topology: Topology) -> bool:
     return _is_deeper(signal, cluster, topology) or any(cluster.is_at(one) for one in signal.places)
 
 
-def _may_meet(signal: Signal, cluster: Cluster) -> bool:
+def _may_meet(signal: Signal, cluster: AlertCluster) -> bool:
     """Near in time, not of another environment, and not said to be at another place than the group is about."""
     if not cluster.opened_at - WINDOW <= signal.at <= cluster.last_at + WINDOW:
         return False
@@ -166,7 +166,7 @@ def _may_meet(signal: Signal, cluster: Cluster) -> bool:
     return not elsewhere or not elsewhere.isdisjoint(cluster.ground)
 
 
-def _is_deeper(signal: Signal, cluster: Cluster, topology: Topology) -> bool:
+def _is_deeper(signal: Signal, cluster: AlertCluster, topology: Topology) -> bool:
     """Whether the root calls it, and it fails so soon after that the root may only be its first symptom."""
     if signal.service is None or cluster.root is None or signal.service in cluster.services:
         return False
@@ -175,7 +175,7 @@ def _is_deeper(signal: Signal, cluster: Cluster, topology: Topology) -> bool:
     return topology.hops(cluster.root, signal.service) in (1, 2)
 
 
-def _distance(signal: Signal, cluster: Cluster, topology: Topology) -> float | None:
+def _distance(signal: Signal, cluster: AlertCluster, topology: Topology) -> float | None:
     """0 and a bit for the same service or place, 1 and a bit for a caller; the bit is how long ago, so that of two the
     fresher one is nearer.
     """
@@ -197,6 +197,6 @@ def _ago(signal: Signal, at: datetime, scale: timedelta) -> float:
     return min(abs(signal.at - at) / scale, math.nextafter(1, 0))
 
 
-def move_quiet(signals: Sequence[tuple[str, Signal]], cluster: Cluster, topology: Topology) -> list[str]:
+def move_quiet(signals: Sequence[tuple[str, Signal]], cluster: AlertCluster, topology: Topology) -> list[str]:
     """The ids of quiet alerts that belong to a group that has just begun."""
     return [alert for alert, signal in signals if belongs_to(signal, cluster, topology)]

@@ -36,7 +36,7 @@ class BadRule(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AlertRule:
     """Empty fields fit everything. `hours` are from and until, in `zone`; a rule from 22 to 6 goes over midnight."""
 
     action: Action
@@ -73,7 +73,7 @@ class Rule:
 class Policy:
     """`channel`: where groups are told; "" for the first channel in which alerts are heard. `labels`: those shown."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[AlertRule, ...] = ()
     budget: int = BUDGET
     channel: str = ""
     labels: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def read_policy(stored: Mapping[str, Any]) -> Policy:
     )
 
 
-def parse_rule(words: Sequence[str]) -> Rule:
+def parse_rule(words: Sequence[str]) -> AlertRule:
     """`ignore severity=info,warning service=cart hours=22-06 days=sat,sun zone=Europe/Berlin`. Raises BadRule."""
     if not words or words[0] not in get_args(Action):
         raise BadRule(f"a rule begins with one of: {', '.join(get_args(Action))}")
@@ -129,7 +129,7 @@ def parse_rule(words: Sequence[str]) -> Rule:
     return _rule(given)
 
 
-def _rule(given: Mapping[str, Any]) -> Rule:
+def _rule(given: Mapping[str, Any]) -> AlertRule:
     lists = {name: tuple(given[name]) for name in ("service", "environment", "provider", "name") if name in given}
     severity, days = tuple(given.get("severity", ())), tuple(given.get("days", ()))
     if wrong := [one for one in severity if one not in SEVERITIES]:
@@ -144,7 +144,7 @@ def _rule(given: Mapping[str, Any]) -> Rule:
         ZoneInfo(zone)
     except (ValueError, OSError, LookupError) as exc:
         raise BadRule("the zone is a name such as Europe/Berlin") from exc
-    return Rule(
+    return AlertRule(
         action=given["action"],
         severity=severity,
         days=days,
@@ -162,7 +162,7 @@ def decide(policy: Policy, about: About, now: datetime, *, spent: int) -> Action
     return "offer" if action == "investigate" and spent >= policy.budget else action
 
 
-def _fits(rule: Rule, about: About, now: datetime) -> bool:
+def _fits(rule: AlertRule, about: About, now: datetime) -> bool:
     asked = (
         (rule.severity, frozenset({about.severity})),
         (rule.service, about.services),

@@ -14,7 +14,7 @@ from typing import Final
 
 from agents.connecting.connector import Discovered, Service
 from agents.language.service_names import belongs_to
-from store.incidents.catalog import CatalogEntry, Origin, Told
+from store.incidents.catalog import CatalogEntry, CatalogStatement, Origin
 
 _STRANGE: Final = re.compile(r"[^a-z0-9._-]+")
 _ALIKE: Final = 0.8
@@ -36,11 +36,13 @@ def merged_services(declared: Sequence[Service], entries: Iterable[CatalogEntry]
     )
 
 
-def told_by(found: Iterable[Discovered], services: Sequence[Service], *, connection: str, kind: str) -> list[Told]:
+def told_by(
+    found: Iterable[Discovered], services: Sequence[Service], *, connection: str, kind: str
+) -> list[CatalogStatement]:
     """What a connection discovered, as the catalog takes it in. `kind` is how its names are called: job, span,
     repository.
     """
-    told: dict[str, Told] = {}
+    told: dict[str, CatalogStatement] = {}
     for one in found:
         name = service_name(one.name)
         if not name:
@@ -53,7 +55,7 @@ def told_by(found: Iterable[Discovered], services: Sequence[Service], *, connect
         said = same is not None and (same in (one.name, name) or _is_alias(one.name, same, services, kind))
         is_instance = same is not None and not said
         taken = name if is_instance or same is None else same
-        told[taken] = Told(
+        told[taken] = CatalogStatement(
             name=taken,
             origin="connection",
             evidence=connection,
@@ -69,7 +71,7 @@ def told_by(found: Iterable[Discovered], services: Sequence[Service], *, connect
 
 def told_of_names(
     names: Iterable[str], services: Sequence[Service], *, origin: Origin, evidence: str, kind: str
-) -> list[Told]:
+) -> list[CatalogStatement]:
     """Names that an investigation came across and nobody declared, as questions to people."""
     told = []
     for recorded in dict.fromkeys(names):
@@ -78,7 +80,9 @@ def told_of_names(
             continue
         same = belongs_to(recorded, services, kind) or likely_same(name, services)
         aliases = () if recorded == name else (f"{kind}:{recorded}",)
-        told.append(Told(name=name, origin=origin, evidence=evidence, question=True, same_as=same, aliases=aliases))
+        told.append(
+            CatalogStatement(name=name, origin=origin, evidence=evidence, question=True, same_as=same, aliases=aliases)
+        )
     return told
 
 

@@ -37,7 +37,7 @@ _OF_ONE_SERVICE: Final = (What.MANIFEST, What.LOGS, What.ERRORS, What.CONNECT, W
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ClusterText:
     """What a read answered, whole, as the cluster's own tools print it. `service` is the declared service that it is
     about, "" where it is about several or none; `gap` says what of it could not be read.
     """
@@ -50,7 +50,7 @@ class Seen:
 class Cluster(Protocol):
     """Namespaces of one cluster, with its nodes."""
 
-    async def read(self, read: Read) -> Seen | str:
+    async def read(self, read: Read) -> ClusterText | str:
         """Of the namespace that it names, else of the first; a text where there is nothing else to say of it. Raises
         AgentError when it cannot be read.
         """
@@ -145,7 +145,7 @@ class ClusterTools:
     async def _read(self, what: What, arguments: Arguments) -> ToolOutput:
         read = _read(what, arguments.model_dump())
         answer = await self._cluster.read(read)
-        seen = Seen(text=answer) if isinstance(answer, str) else answer
+        seen = ClusterText(text=answer) if isinstance(answer, str) else answer
         shown = condense(read, seen.text)
         about = seen.service or (read.name if what in _OF_ONE_SERVICE else "")
         row = Printed(service=about, program=f"cluster {what}", text=shown)

@@ -77,7 +77,7 @@ class Compute(Protocol):
     def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
 
 
-class Keeps(Protocol):
+class RecordKeeper(Protocol):
     """Records that are there again after a restart; a convenience, so nothing of it raises."""
 
     async def recall(self, name: str) -> list[str]:
@@ -109,7 +109,7 @@ class ConnectorContext:
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     compute: Compute = asyncio.to_thread
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor
-    kept: Keeps = field(default_factory=ForgetsAll)
+    kept: RecordKeeper = field(default_factory=ForgetsAll)
     label: str = ""
     """What people call this connection; "" for one of the operator's file."""
 

@@ -127,7 +127,7 @@ async def _become(s: TenantSession, person: Person, service: str, entry: catalog
     there = next((one for one in await catalog.services(s, "known") if one.name == service), None)
     aliases = (*(there.aliases if there else ()), entry.name, *entry.aliases)
     if there is None or there.decided_at is None:
-        told = catalog.Told(name=service, origin="person", aliases=aliases)
+        told = catalog.CatalogStatement(name=service, origin="person", aliases=aliases)
         await catalog.take_in(s, [told])
         return
     await catalog.decide(

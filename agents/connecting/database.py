@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.english import counted
 from agents.evidence.database.digest import tell_events, tell_metrics
-from agents.evidence.database.types import Series, Shape
+from agents.evidence.database.types import DatabaseSeries, Shape
 from agents.rows import Logged, Moved, Searched
 from agents.tool import NoArguments, ToolOutput, tool
 
@@ -22,7 +22,7 @@ class ManagedDatabase(Protocol):
     @property
     def instance(self) -> str: ...
 
-    async def read_metrics(self) -> Sequence[Series]:
+    async def read_metrics(self) -> Sequence[DatabaseSeries]:
         """All metrics of the last minutes. Raises AgentError."""
 
     async def read_events(self) -> Sequence[str]:

@@ -69,7 +69,7 @@ class Disconnected:
         return f"{self.label} is disconnected and what was stored of it is deleted. {vendor}{work}"
 
 
-class Consent:
+class Disconnecting:
     """`egress_of` says where a connection of a tenant, by its label, may go: so it reaches its vendor to revoke."""
 
     def __init__(

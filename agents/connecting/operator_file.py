@@ -24,7 +24,7 @@ from agents.connecting.connector import (
     ConnectorConfig,
     ConnectorContext,
     ForgetsAll,
-    Keeps,
+    RecordKeeper,
     Service,
     discover_connectors,
     plain_redactor,
@@ -161,7 +161,7 @@ def build_connectors(
     environment: Mapping[str, str] = os.environ,
     compute: Compute = asyncio.to_thread,
     redactor: Callable[[], Awaitable[Redactor]] = plain_redactor,
-    kept: Keeps | None = None,
+    kept: RecordKeeper | None = None,
     services: Sequence[Service] | None = None,
 ) -> list[Connector]:
     """The declared connectors, not yet started, for the file's services or for `services`. `credentials` holds stored

@@ -26,7 +26,7 @@ from agents.connecting.connector import (
     Connector,
     ConnectorContext,
     ForgetsAll,
-    Keeps,
+    RecordKeeper,
     Service,
     discover_connectors,
 )
@@ -88,7 +88,7 @@ class Toolboxes:
         bound: Callable[[TenantId], bool] = lambda _tenant: False,
         compute: Compute = asyncio.to_thread,
         resolve: Resolve = resolve_by_system,
-        kept: Keeps | None = None,
+        kept: RecordKeeper | None = None,
     ) -> None:
         """`kept` is where connectors of the tenant that the file is bound to keep what a restart would cost them."""
         self._db, self._file, self._bound = db, file, bound

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agents.evidence.types import Anomaly, Cause, ChangeFinding, Ranking, Source, TemplateShift, Window
+from agents.evidence.types import Anomaly, CauseCandidate, ChangeFinding, Ranking, Source, TemplateShift, Window
 from agents.rows import Began, Changed, Logged, Moved, Role, Row, Searched, Suspect, Unread
 
 RANKING_TOKENS = 400
@@ -132,7 +132,7 @@ def _fit(head: Sequence[_Line], lines: Sequence[_Line], max_tokens: int, *, unsh
     return Digest(text="\n".join(kept), rows=(*rows, *(replace(row, line="") for row in unshown)))
 
 
-def _cause(place: int, cause: Cause) -> Iterable[_Line]:
+def _cause(place: int, cause: CauseCandidate) -> Iterable[_Line]:
     outside = f" external={cause.external}" if cause.external else ""
     also = f" explains={'+'.join(cause.explained_away[:5])}" if cause.explained_away else ""
     verdict = f"score={cause.score:.2f} confidence={cause.confidence}"

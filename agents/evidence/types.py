@@ -227,7 +227,7 @@ class Telemetry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cause:
+class CauseCandidate:
     """A suspect. `external` is set when a dependency outside the observed services is to blame, seen by `service`."""
 
     service: str
@@ -250,7 +250,7 @@ class Ranking:
 
     onset: Onset | None
     symptom: Anomaly | None
-    causes: tuple[Cause, ...]
+    causes: tuple[CauseCandidate, ...]
     quiet: bool
     gaps: tuple[str, ...]
     changes: tuple[ChangeFinding, ...] = ()

@@ -27,8 +27,8 @@ from agents.verdict import (
     Dropped,
     Hypothesis,
     Proposal,
+    StoredProof,
 )
-from agents.verdict import Proof as StoredProof
 
 _RANK: Final[Mapping[Confidence, int]] = {"none": 0, "low": 1, "medium": 2, "high": 3}
 _SURE: Final = re.compile(

@@ -49,7 +49,7 @@ class Investigating:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class DoneNow:
     """It was done now."""
 
 

@@ -51,7 +51,7 @@ class Reported:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownIncident:
     """An incident with its newest run."""
 
     incident: Incident
@@ -100,14 +100,16 @@ def read_report(
     )
 
 
-async def read_known(s: TenantSession, now: datetime) -> list[Known]:
+async def read_known(s: TenantSession, now: datetime) -> list[KnownIncident]:
     """The incidents that something reported now could be: open ones, and those that ended a short while ago."""
     found = await incidents.candidates(s, ended_since=now - _RECURS)
     runs = await investigations.newest_investigations(s, [one.id for one in found])
-    return [Known(incident=one, run=runs.get(one.id)) for one in found]
+    return [KnownIncident(incident=one, run=runs.get(one.id)) for one in found]
 
 
-def same_incident(reported: Reported, known: Sequence[Known], sight: Sight | None = None) -> Known | None:
+def same_incident(
+    reported: Reported, known: Sequence[KnownIncident], sight: Sight | None = None
+) -> KnownIncident | None:
     """The incident that is meant, or None for a new one. Without a `sight` all are seen, which is for code that asks
     Slack afterwards. One that is looked into now comes before others, and a newer one before an older.
     """
@@ -124,7 +126,7 @@ def _in_thread(reported: Reported, incident: Incident) -> bool:
     return (incident.channel_id, incident.thread_ts) == (reported.channel_id, reported.thread_ts)
 
 
-def _is_same(reported: Reported, one: Known) -> bool:
+def _is_same(reported: Reported, one: KnownIncident) -> bool:
     """Of the same thing, of a symptom that fits, and in time."""
     same_alert = _same_alert(reported, one.incident)
     if not (same_alert or _same_service(reported, one.incident)):

@@ -17,8 +17,8 @@ from agents.approvals import prohibitions
 from agents.approvals.healing import criteria_of_undo
 from agents.errors import AgentError
 from agents.incidents import requests
-from agents.incidents.requests import Ask, Done, Investigating, NothingToDo
-from agents.incidents.same_incident import Known, Reported, read_known, read_report, same_incident
+from agents.incidents.requests import Ask, DoneNow, Investigating, NothingToDo
+from agents.incidents.same_incident import KnownIncident, Reported, read_known, read_report, same_incident
 from agents.permission import (
     Allowed,
     Denied,
@@ -180,7 +180,7 @@ class IncidentService:
 
     async def steer(
         self, person: Person, investigation: InvestigationId, *, text: Redacted, source_ts: str
-    ) -> Done | NothingToDo | Denied:
+    ) -> DoneNow | NothingToDo | Denied:
         """A remark that the next model turn reads."""
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
@@ -193,17 +193,17 @@ class IncidentService:
                 await events.emit(s, "ai.autoheal.investigation.steered.v1", investigation)
                 await self._noted(s, person, "investigation.steered", investigation, {})
         await self._rt.reporter.progressed(person.tenant_id, investigation)
-        return Done()
+        return DoneNow()
 
     async def correct_service(
         self, person: Person, investigation: InvestigationId, *, service: str, source_ts: str
-    ) -> Done | NothingToDo | Denied:
+    ) -> DoneNow | NothingToDo | Denied:
         """`[Wrong service]`: names the right one and steers the run there."""
         if service not in (await self._rt.toolbox_for(person.tenant_id)).service_names():
             return NothingToDo(reason=f"{service} is not a declared service.")
         text = Redacted.ours(f"The affected service is {service}. Look there.")
         done = await self.steer(person, investigation, text=text, source_ts=source_ts)
-        if isinstance(done, Done):
+        if isinstance(done, DoneNow):
             async with self._rt.db.tenant(person.tenant_id) as s:
                 run = await investigations.investigation(s, investigation)
                 if run is not None:
@@ -211,7 +211,7 @@ class IncidentService:
                     await self._noted(s, person, "incident.retargeted", run.incident_id, {"service": service})
         return done
 
-    async def stop(self, person: Person, investigation: InvestigationId) -> Done | NothingToDo | Denied:
+    async def stop(self, person: Person, investigation: InvestigationId) -> DoneNow | NothingToDo | Denied:
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
         async with self._rt.db.tenant(person.tenant_id) as s:
@@ -223,11 +223,11 @@ class IncidentService:
             workflow_id=workflow_id(person.tenant_id, "investigate", investigation),
             arguments=(person.tenant_id, investigation),
         )
-        return Done()
+        return DoneNow()
 
     async def decide(
         self, person: Person, approval: ApprovalId, *, plan_hash: str, decision: Decision, reason: str = ""
-    ) -> Done | requests.AlreadyDecided | requests.PlanChanged | Denied:
+    ) -> DoneNow | requests.AlreadyDecided | requests.PlanChanged | Denied:
         """One UPDATE decides. `plan_hash` may be the first 12 or more characters that the card carried."""
         services = (await self._rt.toolbox_for(person.tenant_id)).service_names()
         async with self._rt.db.tenant(person.tenant_id) as s:
@@ -247,13 +247,13 @@ class IncidentService:
                 await self._noted(s, person, f"approval.{verb}", approval, {**details, **broken})
         if isinstance(result, Denied | requests.PlanChanged):
             return result
-        if isinstance(result, approvals.PlanChanged):
+        if isinstance(result, approvals.PlanDiffers):
             return await self._show_new_plan(person, found)
-        if isinstance(result, approvals.AlreadyDecided | approvals.Expired):
+        if isinstance(result, approvals.DecidedBefore | approvals.Expired):
             return await self._already(person, result.approval)
         await self._rt.reporter.approval_changed(person.tenant_id, approval)
         await self._wake(person, result.approval)
-        return Done()
+        return DoneNow()
 
     async def _decide(
         self,
@@ -266,16 +266,16 @@ class IncidentService:
         services: Sequence[str] = (),
     ) -> (
         approvals.Decided
-        | approvals.AlreadyDecided
+        | approvals.DecidedBefore
         | approvals.Expired
-        | approvals.PlanChanged
+        | approvals.PlanDiffers
         | requests.PlanChanged
         | Denied
     ):
         """What ended is said first; then the card must show this plan, its preconditions hold, its reads be fresh."""
         now = self._rt.clock()
         if found.state is not ApprovalState.PROPOSED:
-            return approvals.AlreadyDecided(approval=found)
+            return approvals.DecidedBefore(approval=found)
         if now >= found.expires_at:
             return approvals.Expired(approval=found)
         if len(plan_hash) < _LEAST_HASH or not found.plan_hash.startswith(plan_hash):
@@ -285,7 +285,7 @@ class IncidentService:
             if (denied := await self._stands_against(s, found, plan, services)) is not None:
                 return denied
             if now > plan.fresh_until:
-                return approvals.PlanChanged(approval=found)
+                return approvals.PlanDiffers(approval=found)
         return await approvals.decide(
             s,
             found.id,
@@ -342,7 +342,7 @@ class IncidentService:
 
     async def change_scope(
         self, person: Person, approval: ApprovalId, *, arguments: dict[str, str]
-    ) -> Done | requests.AlreadyDecided | NothingToDo | Denied:
+    ) -> DoneNow | requests.AlreadyDecided | NothingToDo | Denied:
         """Another plan for the same proposal, to be decided anew."""
         async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
             found = await approvals.approval(s, approval)
@@ -365,11 +365,11 @@ class IncidentService:
         if replaced is None:
             return await self._already(person, found)
         await self._rt.reporter.approval_changed(person.tenant_id, approval)
-        return Done()
+        return DoneNow()
 
     async def undo(  # noqa: PLR0911 - each return is another answer to the person
         self, person: Person, approval: ApprovalId
-    ) -> Done | NothingToDo | Denied:
+    ) -> DoneNow | NothingToDo | Denied:
         """The click is the decision: a stored, approved plan that takes the applied one back."""
         async with self._rt.db.tenant(person.tenant_id, readonly=True) as s:
             found = await approvals.approval(s, approval)
@@ -421,7 +421,7 @@ class IncidentService:
             arguments=(person.tenant_id, undo_id),
         )
         if isinstance(decided, approvals.Decided | Denied):
-            return Done() if isinstance(decided, approvals.Decided) else decided
+            return DoneNow() if isinstance(decided, approvals.Decided) else decided
         return NothingToDo(reason="The undo was asked for already.")
 
     async def _decide_undo(self, s: TenantSession, person: Person, undo: Approval, *, alone: bool) -> object:
@@ -436,7 +436,7 @@ class IncidentService:
             return Denied(f"{denied.reason} Who may: {who_may_approve(risk)}. The card of the undo waits for them.")
         return await self._decide(s, person, undo, undo.plan_hash, "approved")
 
-    async def keep(self, person: Person, approval: ApprovalId) -> Done | NothingToDo | Denied:
+    async def keep(self, person: Person, approval: ApprovalId) -> DoneNow | NothingToDo | Denied:
         """The applied change stays although it did not heal; noted, so that nobody wonders later."""
         async with self._rt.db.tenant(person.tenant_id) as s:
             found = await approvals.approval(s, approval)
@@ -447,11 +447,11 @@ class IncidentService:
             if found.state not in _UNDOABLE:
                 return NothingToDo(reason="There is nothing to keep here.")
             await self._noted(s, person, "effect.verified", approval, {"kept": True})
-        return Done()
+        return DoneNow()
 
     async def feedback(
         self, person: Person, investigation: InvestigationId, *, positive: bool, remark: Redacted | None = None
-    ) -> Done | Denied:
+    ) -> DoneNow | Denied:
         async with self._rt.db.tenant(person.tenant_id) as s:
             if await investigations.investigation(s, investigation) is None:
                 return Denied("This investigation does not exist in your workspace.")
@@ -463,11 +463,11 @@ class IncidentService:
                 await feedback.record_remark(s, investigation_id=investigation, by=person.user_id, remark=remark)
             await events.emit(s, "ai.autoheal.feedback.given.v1", investigation, {"positive": positive})
             await self._noted(s, person, "feedback.given", investigation, {"positive": positive})
-        return Done()
+        return DoneNow()
 
     async def end_incident(
         self, person: Person, incident: IncidentId, *, ending: Ending
-    ) -> Done | NothingToDo | Denied:
+    ) -> DoneNow | NothingToDo | Denied:
         """A person says that it is over. What still runs is stopped, and what waits for a decision is withdrawn."""
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
@@ -481,7 +481,7 @@ class IncidentService:
             await events.emit(s, "ai.autoheal.incident.resolved.v1", incident, details)
             await self._noted(s, person, "incident.resolved", incident, details)
         await self._close_down(person, incident)
-        return Done()
+        return DoneNow()
 
     async def alert_ended(self, person: Person, ask: Ask, *, by_person: bool) -> Incident | None:
         """An alert is over, and with it all of its incident's: that is mitigated; it is resolved where a person closed
@@ -577,7 +577,7 @@ class _Join:
     is_running: bool
 
 
-def _joins(ask: Ask, same: Known | None, now: datetime, *, but_not: Container[InvestigationId]) -> _Join | None:
+def _joins(ask: Ask, same: KnownIncident | None, now: datetime, *, but_not: Container[InvestigationId]) -> _Join | None:
     """The run that answers this already: one under way, or of an alert that fired again soon after the last run."""
     if same is None or same.run is None or same.run.id in but_not:
         return None

@@ -34,7 +34,7 @@ from agents.evidence.traces.breakdown_text import (
 )
 from agents.evidence.types import (
     Anomaly,
-    Cause,
+    CauseCandidate,
     ChangeFinding,
     Edge,
     Onset,
@@ -63,7 +63,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class AnalysisFinding:
     """Rows, the text printed from them for the model, further facts for code, one line for the thread."""
 
     text: str
@@ -72,7 +72,7 @@ class Finding:
     summary: str
 
 
-def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
+def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> AnalysisFinding:
     """Rank the causes of what is abnormal in the window."""
     series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
@@ -88,10 +88,10 @@ def rank(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
         facts["symptom"] = _symptom_facts(symptom, ranking.onset)
         facts["chart"] = _chart(ranking, series)
     digest = digest_ranking(ranking, gathered.window)
-    return Finding(text=digest.text, rows=digest.rows, facts=facts, summary=_ranking_line(ranking))
+    return AnalysisFinding(text=digest.text, rows=digest.rows, facts=facts, summary=_ranking_line(ranking))
 
 
-def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str | None) -> Finding:
+def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str | None) -> AnalysisFinding:
     """Log patterns that are new, grew or vanished since the onset; around the middle of the window without one."""
     series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
@@ -101,10 +101,10 @@ def log_shifts(gathered: Gathered, edges: Sequence[Edge], told: Told, service: s
     first = f"{shifts[0].service}: {shifts[0].kind} {shifts[0].exemplar[:80]}" if shifts else "no shifted log patterns"
     digest = digest_templates(shifts)
     rows = _within(digest.rows, gathered.window, service)
-    return Finding(text=digest.text, rows=rows, facts={"shifts": len(shifts)}, summary=first)
+    return AnalysisFinding(text=digest.text, rows=rows, facts={"shifts": len(shifts)}, summary=first)
 
 
-def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
+def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> AnalysisFinding:
     """What changed, each with its relation to the onset."""
     series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
@@ -114,7 +114,7 @@ def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
         findings = correlate_changes(gathered.changes, around, told.service, edges, [])
     near = sum(1 for finding in findings if finding.verdict == "cause_candidate")
     digest = digest_changes(findings)
-    return Finding(
+    return AnalysisFinding(
         text=digest.text,
         rows=_within(digest.rows, gathered.window, None),
         facts={"changes": [_change_facts(finding) for finding in findings]},
@@ -122,7 +122,9 @@ def changes(gathered: Gathered, edges: Sequence[Edge], told: Told) -> Finding:
     )
 
 
-def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str, operation: str | None) -> Finding:
+def breakdown(
+    gathered: Gathered, edges: Sequence[Edge], told: Told, service: str, operation: str | None
+) -> AnalysisFinding:
     """Where the time of a service's requests goes since the onset and before; since the window's middle without one."""
     series = _indicators(gathered)
     ranking = rank_causes(_telemetry(gathered, series, edges, told))
@@ -136,13 +138,13 @@ def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: st
         wanted = {"operation": operation} if operation else {}
         absent = Searched(service=service, what="recorded requests", found=0, wanted=wanted, line=none)
         rows = _within((absent,), gathered.window, service)
-        return Finding(text=none, rows=rows, facts={"requests": 0}, summary="no traces")
+        return AnalysisFinding(text=none, rows=rows, facts={"requests": 0}, summary="no traces")
     part = most_added(found)
     summary = (
         f"{service}: most of the added time is {part_name(found, part)}" if part else f"{service}: no time was added"
     )
     text = render_breakdown(found, f"{onset.at:%H:%M:%S} UTC")
-    return Finding(
+    return AnalysisFinding(
         text=text,
         rows=breakdown_rows(found, text),
         facts={"requests": found.requests_after, "traces": [*found.slow_trace_ids, *found.usual_trace_ids]},
@@ -150,7 +152,7 @@ def breakdown(gathered: Gathered, edges: Sequence[Edge], told: Told, service: st
     )
 
 
-def compare(then: Gathered, now: Gathered, service: str | None) -> Finding:
+def compare(then: Gathered, now: Gathered, service: str | None) -> AnalysisFinding:
     """What is worse in the later window, of one service or of all."""
     found = compare_windows(
         then.window,
@@ -170,7 +172,9 @@ def compare(then: Gathered, now: Gathered, service: str | None) -> Finding:
     text = "\n".join([head, worse.text, other.text, *(gap.line for gap in gaps)])
     rows = (*_within((*worse.rows, *other.rows), now.window, service), *gaps)
     summary = f"{first.service} {first.indicator} is worse" if first else "no indicator is worse"
-    return Finding(text=text, rows=rows, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary)
+    return AnalysisFinding(
+        text=text, rows=rows, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary
+    )
 
 
 def _within(rows: Sequence[Row], window: Window, service: str | None) -> tuple[Row, ...]:
@@ -243,7 +247,7 @@ def _middle(gathered: Gathered) -> Onset:
     return Onset(at=gathered.window.start + half, guard_s=0.0, score=0.0, direction="up")
 
 
-def _cause_facts(cause: Cause) -> dict[str, Any]:
+def _cause_facts(cause: CauseCandidate) -> dict[str, Any]:
     return {
         "service": cause.service,
         "family": cause.family,

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from agents.connecting.toolbox import Toolbox
 from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
-from agents.investigation.case import Case, read_case
+from agents.investigation.case import InvestigationCase, read_case
 from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
 from agents.rows import Unread
@@ -87,7 +87,12 @@ def answer_schema() -> dict[str, Any]:
 
 
 async def run_calls(
-    rt: Runtime, tenant: TenantId, case: Case, calls: Sequence[dict[str, Any]], *, cut_off: str | None = None
+    rt: Runtime,
+    tenant: TenantId,
+    case: InvestigationCase,
+    calls: Sequence[dict[str, Any]],
+    *,
+    cut_off: str | None = None,
 ) -> list[Result]:
     """A tool_result for every call, in order. Reads run together; `conclude` runs after them.
 
@@ -114,7 +119,9 @@ async def run_calls(
     return [answered[call["id"]] for call in calls]
 
 
-async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, Tool], call: dict[str, Any]) -> Result:
+async def _read(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, tools: Mapping[str, Tool], call: dict[str, Any]
+) -> Result:
     done = next((a for a in case.artifacts if a.tool_use_id == call["id"]), None)
     if done is not None:
         return _result(call, _shown(done), is_error=done.is_error)
@@ -135,7 +142,14 @@ async def _read(rt: Runtime, tenant: TenantId, case: Case, tools: Mapping[str, T
 
 
 async def _store(
-    rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any], output: ToolOutput, *, source: str, is_error: bool
+    rt: Runtime,
+    tenant: TenantId,
+    case: InvestigationCase,
+    call: dict[str, Any],
+    output: ToolOutput,
+    *,
+    source: str,
+    is_error: bool,
 ) -> Artifact:
     """The result as an artifact, redacted. Raises RedactionFailed: then nothing was stored."""
     run = case.investigation.id
@@ -163,7 +177,7 @@ def _facts(output: ToolOutput) -> dict[str, Any]:
     return {**kept, "gap": output.gap} if output.gap else kept
 
 
-def _times_asked(case: Case, call: dict[str, Any]) -> int:
+def _times_asked(case: InvestigationCase, call: dict[str, Any]) -> int:
     """How often this was asked up to this call, itself included."""
     count = 0
     for other in case.calls():
@@ -269,7 +283,7 @@ def _is_readable(call: dict[str, Any]) -> bool:
     return True
 
 
-async def _record_refusal(rt: Runtime, tenant: TenantId, case: Case, call: dict[str, Any]) -> None:
+async def _record_refusal(rt: Runtime, tenant: TenantId, case: InvestigationCase, call: dict[str, Any]) -> None:
     async with rt.db.tenant(tenant) as s:
         await audit.record(
             s,

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.gate.evidence import Evidence
 from agents.gate.older import Older, read_older
-from agents.models.budget import Spent
+from agents.models.budget import BudgetSpent
 from agents.models.model import Briefing, Note
 from agents.rows.stored import KEY, rows_of
 from store import incidents
@@ -21,7 +21,7 @@ from store.incidents.investigations import Investigation, ModelMessage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class InvestigationCase:
     """A snapshot; the store stays the truth."""
 
     investigation: Investigation
@@ -78,7 +78,7 @@ class Case:
             reads={artifact.tool_use_id: as_evidence(artifact) for artifact in self.artifacts},
         )
 
-    def spent(self, now: datetime) -> Spent:
+    def spent(self, now: datetime) -> BudgetSpent:
         """What the budget judges, from the stored counters and calls.
 
         After a takeover only what came since: the offline investigator does not inherit a used-up budget.
@@ -87,28 +87,30 @@ class Case:
         takeover = next((m for m in self.messages if m.meta.get("kind") == "offline"), None)
         if takeover is not None:
             answers = [m for m in self.messages if m.role == "assistant" and m.seq > takeover.seq]
-            since = Spent(turns=len(answers))
+            since = BudgetSpent(turns=len(answers))
             for call in (block for m in answers for block in tool_uses(m.content)):
                 since = since.after_call(str(call["name"]), call["input"])
             return since.at(now - takeover.created_at)
-        spent = Spent(input_tokens=run.input_tokens, output_tokens=run.output_tokens, usd=run.cost_usd, turns=run.turns)
+        spent = BudgetSpent(
+            input_tokens=run.input_tokens, output_tokens=run.output_tokens, usd=run.cost_usd, turns=run.turns
+        )
         for call in self.calls():
             spent = spent.after_call(str(call["name"]), call["input"])
         return spent.at(now - (run.started_at or now))
 
 
-async def load_case(db: Database, tenant: TenantId, investigation: InvestigationId) -> Case:
+async def load_case(db: Database, tenant: TenantId, investigation: InvestigationId) -> InvestigationCase:
     async with db.tenant(tenant, readonly=True) as s:
         return await read_case(s, investigation)
 
 
-async def read_case(s: TenantSession, investigation_id: InvestigationId) -> Case:
+async def read_case(s: TenantSession, investigation_id: InvestigationId) -> InvestigationCase:
     """As `load_case`, inside a transaction that is already open."""
     investigation = await investigations.investigation(s, investigation_id)
     incident = await incidents.incident(s, investigation.incident_id) if investigation else None
     if investigation is None or incident is None:
         raise LookupError(f"no investigation {investigation_id} in this tenant")
-    return Case(
+    return InvestigationCase(
         investigation=investigation,
         incident=incident,
         messages=tuple(await investigations.messages(s, investigation_id)),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from agents.connecting.catalog import told_of_names
 from agents.connecting.toolbox import Toolbox
 from agents.gate.draft import Checked, check_draft
-from agents.investigation.case import Case
+from agents.investigation.case import InvestigationCase
 from agents.investigation.coverage import abstention, look_back
 from agents.investigation.investigation_tools import STRANGERS
 from agents.investigation.review import keep_review, review_draft
@@ -46,7 +46,7 @@ class Concluded:
     heard_first: bool = False
 
 
-async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, final: bool) -> Concluded:
+async def conclude(rt: Runtime, tenant: TenantId, case: InvestigationCase, draft: Draft, *, final: bool) -> Concluded:
     """Store the verdict, or answer what the model should mend first (once: `final` stores what is left).
 
     Only what touches cause, confidence or proposal is worth a second draft, and a review that refutes the cause.
@@ -72,7 +72,9 @@ async def conclude(rt: Runtime, tenant: TenantId, case: Case, draft: Draft, *, f
     return Concluded(stored=True, told=(*checked.notes, *reviewed.doubts))
 
 
-async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer, *, final: bool) -> Concluded:
+async def answer(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, drafted: DraftAnswer, *, final: bool
+) -> Concluded:
     """Store the answer to a question: the claims that pass the gate, no cause, no confidence, no remedy.
 
     Where none passes, the model may mend them once; then it is said that nothing read answers the question.
@@ -97,7 +99,7 @@ async def answer(rt: Runtime, tenant: TenantId, case: Case, drafted: DraftAnswer
     return Concluded(stored=True, told=checked.notes)
 
 
-async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
+async def abstain(rt: Runtime, tenant: TenantId, case: InvestigationCase) -> None:
     """The verdict of a run that ended without a conclusion: what was read, what is missing, no cause."""
     draft = Draft(headline="No cause.", confidence="none", not_known=("The run ended before a conclusion.",))
     toolbox = await rt.toolbox_for(tenant)
@@ -107,7 +109,7 @@ async def abstain(rt: Runtime, tenant: TenantId, case: Case) -> None:
     rt.meter.verdict_stored(verdict.confidence, verdict.seconds)
 
 
-async def ask_about_strangers(rt: Runtime, tenant: TenantId, case: Case, toolbox: Toolbox) -> None:
+async def ask_about_strangers(rt: Runtime, tenant: TenantId, case: InvestigationCase, toolbox: Toolbox) -> None:
     """Names in traces that nobody declared become questions to people: whose are they? Asked once."""
     names = dict.fromkeys(name for a in case.artifacts for name in a.facts.get(STRANGERS, ()))
     run = case.investigation.id
@@ -117,7 +119,7 @@ async def ask_about_strangers(rt: Runtime, tenant: TenantId, case: Case, toolbox
             await catalog.take_in(s, told)
 
 
-async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:
+async def store_verdict(s: TenantSession, case: InvestigationCase, verdict: Verdict) -> None:
     """Verdict, status, incident, audit and event in one transaction."""
     run = case.investigation.id
     await investigations.save_verdict(s, run, verdict.model_dump(mode="json"))
@@ -131,7 +133,9 @@ async def store_verdict(s: TenantSession, case: Case, verdict: Verdict) -> None:
     await audit.record(s, actor=actor, action="agent.investigation.concluded", target=run, details=details)
 
 
-def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, nothing_wrong: bool = False) -> Verdict:
+def _verdict(
+    rt: Runtime, case: InvestigationCase, checked: Checked, toolbox: Toolbox, *, nothing_wrong: bool = False
+) -> Verdict:
     run = case.investigation
     facts = latest_ranking(case)
     looked = look_back(case.artifacts, toolbox, nothing_wrong=nothing_wrong)
@@ -162,7 +166,7 @@ def _verdict(rt: Runtime, case: Case, checked: Checked, toolbox: Toolbox, *, not
 
 def _traced(
     verdict: Verdict,
-    case: Case,
+    case: InvestigationCase,
     checked: Checked,
     *,
     drafted: Confidence = "none",
@@ -172,7 +176,7 @@ def _traced(
     return verdict.model_copy(update={"trace": trace})
 
 
-def asked_meanwhile(case: Case) -> tuple[str, ...]:
+def asked_meanwhile(case: InvestigationCase) -> tuple[str, ...]:
     """What people said while the run was going on, as they said it."""
     said = (" ".join(str(m.meta["text"]).split()) for m in case.messages if m.meta.get("kind") == "steering")
     return tuple(text if len(text) <= _ASKED else text[: _ASKED - 1].rsplit(" ", 1)[0] + "…" for text in said)
@@ -186,14 +190,14 @@ def _counted(found: Iterable[str]) -> tuple[str, ...]:
     return (*every[: _MAX_GAPS - 1], f"{len(every) - _MAX_GAPS + 1} more gaps")
 
 
-def latest_ranking(case: Case) -> Mapping[str, Any]:
+def latest_ranking(case: InvestigationCase) -> Mapping[str, Any]:
     """Facts of the newest ranking that saw a symptom, else of the newest ranking, else empty."""
     rankings = [a.facts for a in case.artifacts if a.tool == "rank_causes" and not a.is_error]
     seen = [facts for facts in rankings if facts.get("symptom")]
     return (seen or rankings or [{}])[-1]
 
 
-def gaps(case: Case, toolbox: Toolbox) -> list[str]:
+def gaps(case: InvestigationCase, toolbox: Toolbox) -> list[str]:
     """What could not be read: named whatever the model says."""
     found = [f"{kind} not connected" for kind in toolbox.missing()]
     for artifact in case.artifacts:
@@ -203,13 +207,13 @@ def gaps(case: Case, toolbox: Toolbox) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def concluded_by(case: Case) -> str:
+def concluded_by(case: InvestigationCase) -> str:
     """Whose conclusion it is: Claude's may be the offline investigator's after all, and the other way round."""
     last = next((m for m in reversed(case.messages) if m.role == "assistant"), None)
     return "offline" if last is not None and last.meta.get(BY_OTHERS) else case.investigation.model or "offline"
 
 
-def offline_because(case: Case) -> str | None:
+def offline_because(case: InvestigationCase) -> str | None:
     """Why the offline investigator answered where Claude was wanted."""
     reasons = [(m.meta or {}).get("because") or (m.meta or {}).get("offline_because") for m in case.messages]
     return next((str(reason) for reason in reversed(reasons) if reason), None)

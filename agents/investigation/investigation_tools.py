@@ -20,7 +20,7 @@ from agents.english import counted
 from agents.errors import BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.investigation import analysis
-from agents.investigation.analysis import Finding, Symptom, Told
+from agents.investigation.analysis import AnalysisFinding, Symptom, Told
 from agents.investigation.scope import rings, unread
 from agents.investigation.telemetry import Gathered, gather
 from agents.processes.evidence_pool import EvidencePool
@@ -267,7 +267,7 @@ class InvestigationTools:
 
     async def _weighed(
         self,
-        analyse: Callable[[Gathered, Sequence[Edge], Told], Finding],
+        analyse: Callable[[Gathered, Sequence[Edge], Told], AnalysisFinding],
         arguments: WindowArguments,
         gathered: Gathered,
     ) -> ToolOutput:
@@ -340,7 +340,7 @@ def _minutes(arguments: WindowArguments) -> int:
     return max(arguments.minutes, ago + usual)
 
 
-def _output(found: Finding, gathered: Gathered) -> ToolOutput:
+def _output(found: AnalysisFinding, gathered: Gathered) -> ToolOutput:
     gap = "; ".join(gathered.gaps) or None
     facts = {**found.facts, "looked": [look.as_fact() for look in gathered.looks]}
     return ToolOutput(text=found.text, rows=found.rows, facts=facts, summary=found.summary, gap=gap)
@@ -352,7 +352,7 @@ def _unread(what: str, gathered: Gathered) -> ToolOutput:
     reasons = [f"could not look: no {what} of {span} was read", *(f"gap: {gap}" for gap in gathered.gaps)]
     rows = tuple(Unread(reason=reason.removeprefix("gap: "), line=reason) for reason in reasons)
     summary = f"no {what} could be read"
-    return _output(Finding(text="\n".join(reasons), rows=rows, facts={}, summary=summary), gathered)
+    return _output(AnalysisFinding(text="\n".join(reasons), rows=rows, facts={}, summary=summary), gathered)
 
 
 def _matching(text: str, pattern: str) -> str:

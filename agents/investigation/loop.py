@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 from agents.connecting.toolbox import Toolbox
 from agents.investigation.calls import answer_schema, conclude_schema, run_calls, run_tools
-from agents.investigation.case import Case, load_case, read_case, tool_uses
+from agents.investigation.case import InvestigationCase, load_case, read_case, tool_uses
 from agents.investigation.so_far import so_far
 from agents.language.service_names import names_in
 from agents.models.budget import ConcludeNow, Exhausted, judge, remaining_today, run_budget
@@ -54,7 +54,7 @@ _NO_WAY_ON: Final = {
 }
 
 
-class Outcome(StrEnum):
+class TurnOutcome(StrEnum):
     """What a turn or its tools led to: the only words the workflow sees."""
 
     TOOLS = "tools"
@@ -113,7 +113,7 @@ async def note_end(s: TenantSession, investigation: InvestigationId, because: st
     await _append(s, investigation, role="system", content=f"The run broke off: {because}.", meta=meta)
 
 
-async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
+async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> TurnOutcome:
     """Ask the model once and commit its answer. Safe to run again."""
     case = await load_case(rt.db, tenant, investigation)
     if (answered := case.turn_message("assistant", turn)) is not None:
@@ -121,7 +121,7 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
         return await _after(rt, tenant, case, turn=turn, content=answered.content, reason=reason)
     async with rt.db.tenant(tenant, readonly=True) as s:
         if await investigations.stop_requested(s, investigation):
-            return Outcome.STOPPED
+            return TurnOutcome.STOPPED
         left = remaining_today(float((await tenants.settings(s)).daily_usd_cap), await investigations.spent_today(s))
     offline = case.investigation.model == "offline"
     # Offline turns cost nothing, so no amount of money ends them.
@@ -130,23 +130,23 @@ async def take_turn(rt: Runtime, tenant: TenantId, investigation: InvestigationI
     )
     judgement = judge(limits, case.spent(rt.clock()))
     if isinstance(judgement, Exhausted) and offline:
-        return Outcome.UNFINISHED
+        return TurnOutcome.UNFINISHED
     if isinstance(judgement, Exhausted):
         await _go_offline(rt, tenant, case, f"over budget: {judgement.reason}")
     if turn == 0 and rt.looks_first and not await _look_first(rt, tenant, case):
-        return Outcome.STOPPED
+        return TurnOutcome.STOPPED
     case = await load_case(rt.db, tenant, investigation)
     await _append_notes(rt, tenant, case, turn, judgement.reason if isinstance(judgement, ConcludeNow) else None)
     case = await load_case(rt.db, tenant, investigation)
     answer = await _until_stopped(rt, tenant, investigation, _ask(rt, tenant, case))
     if answer is None:
-        return Outcome.STOPPED
+        return TurnOutcome.STOPPED
     await _commit(rt, tenant, investigation, turn, answer)
     await rt.reporter.progressed(tenant, investigation)
     return await _after(rt, tenant, case, turn=turn, content=answer.content, reason=answer.stop_reason)
 
 
-async def _look_first(rt: Runtime, tenant: TenantId, case: Case) -> bool:
+async def _look_first(rt: Runtime, tenant: TenantId, case: InvestigationCase) -> bool:
     """Read before anybody is asked: what is abnormal, and what changed. False when somebody stopped the run."""
     if case.message_of("looked") is not None:
         return True
@@ -176,7 +176,7 @@ async def _look_first(rt: Runtime, tenant: TenantId, case: Case) -> bool:
     return True
 
 
-async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> Outcome:
+async def answer_calls(rt: Runtime, tenant: TenantId, investigation: InvestigationId, turn: int) -> TurnOutcome:
     """Run the tools that turn `turn` asked for and commit their results in one user message. Safe to run again."""
     case = await load_case(rt.db, tenant, investigation)
     asked = case.turn_message("assistant", turn)
@@ -187,14 +187,14 @@ async def answer_calls(rt: Runtime, tenant: TenantId, investigation: Investigati
         calls = run_calls(rt, tenant, case, tool_uses(asked.content), cut_off=_cut_off(asked.content, reason))
         results = await _until_stopped(rt, tenant, investigation, calls)
         if results is None:
-            return Outcome.STOPPED
+            return TurnOutcome.STOPPED
         async with rt.db.tenant(tenant) as s:
             await _append(s, investigation, role="user", content=results, meta={"kind": "results", "turn": turn})
         await rt.reporter.progressed(tenant, investigation)
     if reason in _NO_WAY_ON:
         await _go_offline(rt, tenant, case, _no_way_on(asked, reason))
     concluded = (await load_case(rt.db, tenant, investigation)).investigation.verdict is not None
-    return Outcome.CONCLUDED if concluded else Outcome.AGAIN
+    return TurnOutcome.CONCLUDED if concluded else TurnOutcome.AGAIN
 
 
 def _no_way_on(answer: ModelMessage | None, reason: str) -> str:
@@ -210,29 +210,31 @@ def _cut_off(content: Content, reason: str) -> str | None:
     return str(last["id"]) if unfinished else None
 
 
-async def _after(rt: Runtime, tenant: TenantId, case: Case, *, turn: int, content: Content, reason: str) -> Outcome:
+async def _after(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, *, turn: int, content: Content, reason: str
+) -> TurnOutcome:
     """What follows from a committed answer. Every stop reason has its own way on."""
     if tool_uses(content):
-        return Outcome.TOOLS
+        return TurnOutcome.TOOLS
     if reason in ("pause_turn", "compaction"):
-        return Outcome.AGAIN
+        return TurnOutcome.AGAIN
     if reason in _NO_WAY_ON or not content:
         given = (await load_case(rt.db, tenant, case.investigation.id)).turn_message("assistant", turn)
         await _go_offline(rt, tenant, case, _no_way_on(given, reason))
-        return Outcome.AGAIN
+        return TurnOutcome.AGAIN
     nudges = [m.meta.get("after") for m in case.messages if m.meta.get("kind") == "nudge"]
     if turn in nudges:
-        return Outcome.AGAIN
+        return TurnOutcome.AGAIN
     if len(nudges) >= _MAX_NUDGES:
-        return Outcome.UNFINISHED
+        return TurnOutcome.UNFINISHED
     # An assistant's words may only be followed by a user message, so this is none of the system notes.
     words: list[dict[str, Any]] = [{"type": "text", "text": _CUT if reason == "max_tokens" else _NUDGE}]
     async with rt.db.tenant(tenant) as s:
         await _append(s, case.investigation.id, role="user", content=words, meta={"kind": "nudge", "after": turn})
-    return Outcome.AGAIN
+    return TurnOutcome.AGAIN
 
 
-async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
+async def _ask(rt: Runtime, tenant: TenantId, case: InvestigationCase) -> Turn:
     """The chosen model, or the offline investigator when Claude cannot be asked; the thread says so.
 
     What passes by itself costs Claude this turn only: the next one asks it again, though without waiting for it.
@@ -267,7 +269,7 @@ async def _ask(rt: Runtime, tenant: TenantId, case: Case) -> Turn:
     return await rt.offline.ask(_request(toolbox, case))
 
 
-def _request(toolbox: Toolbox, case: Case, *, messages: list[dict[str, Any]] | None = None) -> TurnRequest:
+def _request(toolbox: Toolbox, case: InvestigationCase, *, messages: list[dict[str, Any]] | None = None) -> TurnRequest:
     first = case.messages[0].meta or {}
     cuts = sum(1 for m in case.messages if m.meta.get("stop_reason") == "max_tokens")
     return TurnRequest(
@@ -279,7 +281,7 @@ def _request(toolbox: Toolbox, case: Case, *, messages: list[dict[str, Any]] | N
     )
 
 
-async def _stand_in(rt: Runtime, tenant: TenantId, case: Case, because: str) -> None:
+async def _stand_in(rt: Runtime, tenant: TenantId, case: InvestigationCase, because: str) -> None:
     """The offline investigator takes one turn, and the history says why."""
     async with rt.db.tenant(tenant) as s:
         note = f"The offline investigator takes this turn: {because}."
@@ -288,11 +290,11 @@ async def _stand_in(rt: Runtime, tenant: TenantId, case: Case, because: str) -> 
         )
 
 
-def _model(rt: Runtime, case: Case) -> ChatModel:
+def _model(rt: Runtime, case: InvestigationCase) -> ChatModel:
     return rt.offline if case.investigation.model == "offline" or rt.claude is None else rt.claude
 
 
-async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -> None:
+async def _go_offline(rt: Runtime, tenant: TenantId, case: InvestigationCase, because: str) -> None:
     """From here on the offline investigator answers, and the history says why. Safe to repeat."""
     if case.investigation.model == "offline":
         return
@@ -308,7 +310,9 @@ async def _go_offline(rt: Runtime, tenant: TenantId, case: Case, because: str) -
         await audit.record(s, actor=actor, action="agent.model.fell_back", target=run, details={"because": because})
 
 
-async def _append_notes(rt: Runtime, tenant: TenantId, case: Case, turn: int, conclude_because: str | None) -> None:
+async def _append_notes(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, turn: int, conclude_because: str | None
+) -> None:
     """Steering by people and the budget's warning, as appended system messages."""
     if next((m.role for m in reversed(case.messages) if m.content), "") == "assistant":
         return  # a paused turn is continued as it stands; the notes wait for the next one

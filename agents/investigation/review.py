@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from agents.gate.claims import Run
 from agents.gate.draft import Checked
 from agents.gate.evidence import Evidence
-from agents.investigation.case import Case
+from agents.investigation.case import InvestigationCase
 from agents.investigation.tracing import REVIEW
 from agents.review.refuter import Subject, at_most, discover_refuters, review
 from agents.trace import Objection
@@ -64,7 +64,7 @@ def review_draft(checked: Checked, evidence: Sequence[Evidence], calls: Mapping[
     return Reviewed(objections=found, left=at_most(checked.confidence, found))
 
 
-async def keep_review(s: TenantSession, case: Case, objections: Sequence[Objection]) -> None:
+async def keep_review(s: TenantSession, case: InvestigationCase, objections: Sequence[Objection]) -> None:
     """What a returned draft met; once for each draft."""
     draft = sum(call["name"] == "conclude" for call in case.calls())
     if not objections or any(m.meta.get("draft") == draft for m in case.messages if m.meta.get("kind") == REVIEW):

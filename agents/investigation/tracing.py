@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.gate.draft import Checked
-from agents.investigation.case import Case
+from agents.investigation.case import InvestigationCase
 from agents.models.claude_history import BY_CODE
 from agents.models.offline.transcript import CALL_PREFIX
 from agents.trace import AskedBy, Costs, Objection, Steered, Trace, TracedRead, Weighed
@@ -22,7 +22,7 @@ _LINE: Final = 160
 
 
 def trace_of(
-    case: Case, checked: Checked, *, drafted: Confidence, review: Sequence[Objection], seconds: float
+    case: InvestigationCase, checked: Checked, *, drafted: Confidence, review: Sequence[Objection], seconds: float
 ) -> Trace:
     """`review` is what was found about the draft that is stored; what an earlier one met stands in the history."""
     run = case.investigation
@@ -49,7 +49,7 @@ def trace_of(
     )
 
 
-def earlier(case: Case) -> tuple[Objection, ...]:
+def earlier(case: InvestigationCase) -> tuple[Objection, ...]:
     """What reviews of this run kept: of a draft that was returned, and of the reviewer."""
     kept = [m.meta.get("objections", ()) for m in case.messages if m.meta.get("kind") == REVIEW]
     return tuple(Objection.model_validate(one) for found in kept for one in found)

@@ -37,7 +37,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spent:
+class BudgetSpent:
     """What a run has used so far; every method returns a new value. `calls` counts each tool with its arguments."""
 
     input_tokens: int = 0
@@ -47,7 +47,7 @@ class Spent:
     turns: int = 0
     calls: Mapping[str, int] = field(default_factory=dict)
 
-    def after_turn(self, turn: Turn) -> Spent:
+    def after_turn(self, turn: Turn) -> BudgetSpent:
         return replace(
             self,
             input_tokens=self.input_tokens + turn.usage.total_input,
@@ -56,11 +56,11 @@ class Spent:
             turns=self.turns + 1,
         )
 
-    def after_call(self, name: str, arguments: Mapping[str, JsonValue]) -> Spent:
+    def after_call(self, name: str, arguments: Mapping[str, JsonValue]) -> BudgetSpent:
         key = _call_key(name, arguments)
         return replace(self, calls={**self.calls, key: self.calls.get(key, 0) + 1})
 
-    def at(self, wall: timedelta) -> Spent:
+    def at(self, wall: timedelta) -> BudgetSpent:
         """`wall` is the working time so far, see `working_time`."""
         return replace(self, wall=wall)
 
@@ -117,7 +117,7 @@ class _Line:
         return self.used > 0 and self.used >= min(NEAR * self.limit, self.limit - self.step)
 
 
-def judge(budget: Budget, spent: Spent) -> Judgement:
+def judge(budget: Budget, spent: BudgetSpent) -> Judgement:
     """The most used limit decides. Near means 80 %, or one step before the end where a limit is a small count."""
     lines = _lines(budget, spent)
     fullest = max(lines, key=lambda line: line.share)
@@ -129,7 +129,7 @@ def judge(budget: Budget, spent: Spent) -> Judgement:
     return Within()
 
 
-def _lines(budget: Budget, spent: Spent) -> list[_Line]:
+def _lines(budget: Budget, spent: BudgetSpent) -> list[_Line]:
     tool, repeats = spent.most_repeated
     rest = " that were left of today's cap" if budget.usd_is_rest_of_day else ""
     return [

@@ -28,27 +28,27 @@ _ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class RefuterFinding:
     """`reason` is a sentence for people and for the model: what speaks against the cause, or why it was not tried."""
 
     outcome: Outcome
     reason: str
 
 
-def refuted(reason: str) -> Found:
-    return Found(outcome="refuted", reason=reason)
+def refuted(reason: str) -> RefuterFinding:
+    return RefuterFinding(outcome="refuted", reason=reason)
 
 
-def doubtful(reason: str) -> Found:
-    return Found(outcome="doubtful", reason=reason)
+def doubtful(reason: str) -> RefuterFinding:
+    return RefuterFinding(outcome="doubtful", reason=reason)
 
 
-def held(reason: str) -> Found:
-    return Found(outcome="held", reason=reason)
+def held(reason: str) -> RefuterFinding:
+    return RefuterFinding(outcome="held", reason=reason)
 
 
-def not_judged(reason: str) -> Found:
-    return Found(outcome="not_judged", reason=reason)
+def not_judged(reason: str) -> RefuterFinding:
+    return RefuterFinding(outcome="not_judged", reason=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ class Refuter:
     name: ClassVar[str]
     title: ClassVar[str]
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         raise NotImplementedError
 
 

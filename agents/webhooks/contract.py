@@ -42,7 +42,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class ReportedChange:
     """Something was changed: what the change log keeps of it."""
 
     kind: ChangeKind
@@ -73,7 +73,7 @@ class Part:
     scope: str = ""
     occurred_at: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    change: Change | None = None
+    change: ReportedChange | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

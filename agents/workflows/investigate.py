@@ -11,9 +11,9 @@ from typing import Final
 from agents.approvals import approval
 from agents.investigation import conclusion, loop
 from agents.investigation.case import load_case
-from agents.investigation.loop import Outcome
+from agents.investigation.loop import TurnOutcome
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
+from agents.workflow import Lane, StepFailed, Workflow, WorkflowContext, workflow_id
 from store import audit
 from store.audit import Actor, events
 from store.ids import InvestigationId, TenantId
@@ -22,7 +22,7 @@ from store.incidents import investigations
 _MAX_TURNS: Final = 60  # the budget ends a run long before; this bounds a broken model
 
 
-async def body(run: Run, rt: Runtime, tenant: str, investigation: str) -> str:
+async def body(run: WorkflowContext, rt: Runtime, tenant: str, investigation: str) -> str:
     """Answers `concluded`, `stopped` or `failed`."""
     t, i = TenantId(tenant), InvestigationId(investigation)
     try:
@@ -34,7 +34,7 @@ async def body(run: Run, rt: Runtime, tenant: str, investigation: str) -> str:
             return await end_broken(rt, t, i, failed)
 
         return await run.step("fail", fail)
-    if word != Outcome.CONCLUDED:
+    if word != TurnOutcome.CONCLUDED:
         return word
 
     async def report() -> str:
@@ -45,10 +45,10 @@ async def body(run: Run, rt: Runtime, tenant: str, investigation: str) -> str:
     await run.step("report", report)
     if proposed:
         await run.start("remediate", workflow_id(tenant, "remediate", proposed), tenant, proposed)
-    return Outcome.CONCLUDED
+    return TurnOutcome.CONCLUDED
 
 
-async def _investigate(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -> str:
+async def _investigate(run: WorkflowContext, rt: Runtime, t: TenantId, i: InvestigationId) -> str:
     async def open_run() -> str:
         await loop.begin(rt, t, i)
         await rt.reporter.opened(t, i)
@@ -57,16 +57,16 @@ async def _investigate(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -
     await run.step("open", open_run)
     for turn in range(_MAX_TURNS):
         outcome = await run.step(f"turn {turn}", partial(loop.take_turn, rt, t, i, turn), preemptible=True)
-        if outcome == Outcome.TOOLS:
+        if outcome == TurnOutcome.TOOLS:
             outcome = await run.step(f"tools {turn}", partial(loop.answer_calls, rt, t, i, turn))
-        if outcome == Outcome.CONCLUDED:
-            return Outcome.CONCLUDED
-        if outcome in (Outcome.STOPPED, Outcome.UNFINISHED):
+        if outcome == TurnOutcome.CONCLUDED:
+            return TurnOutcome.CONCLUDED
+        if outcome in (TurnOutcome.STOPPED, TurnOutcome.UNFINISHED):
             return await run.step("end", partial(_end, rt, t, i, outcome))
-    return await run.step("end", lambda: _end(rt, t, i, Outcome.UNFINISHED))
+    return await run.step("end", lambda: _end(rt, t, i, TurnOutcome.UNFINISHED))
 
 
-async def _propose(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -> str:
+async def _propose(run: WorkflowContext, rt: Runtime, t: TenantId, i: InvestigationId) -> str:
     """The id of the proposal, or nothing. A plan that cannot be made never costs the verdict."""
 
     async def propose() -> str:
@@ -86,13 +86,13 @@ async def _propose(run: Run, rt: Runtime, t: TenantId, i: InvestigationId) -> st
 
 async def _end(rt: Runtime, t: TenantId, i: InvestigationId, outcome: str) -> str:
     """A stop by a person, or a run that used up its budget without a conclusion."""
-    if outcome == Outcome.STOPPED:
+    if outcome == TurnOutcome.STOPPED:
         return await _stopped(rt, t, i)
     case = await load_case(rt.db, t, i)
     if case.investigation.verdict is not None:
-        return Outcome.CONCLUDED
+        return TurnOutcome.CONCLUDED
     await conclusion.abstain(rt, t, case)
-    return Outcome.CONCLUDED
+    return TurnOutcome.CONCLUDED
 
 
 async def _stopped(rt: Runtime, t: TenantId, i: InvestigationId) -> str:
@@ -101,7 +101,7 @@ async def _stopped(rt: Runtime, t: TenantId, i: InvestigationId) -> str:
             await events.emit(s, "ai.autoheal.investigation.stopped.v1", i)
             await audit.record(s, actor=Actor(type="agent", id=i), action="agent.investigation.stopped", target=i)
     await rt.reporter.concluded(t, i)
-    return Outcome.STOPPED
+    return TurnOutcome.STOPPED
 
 
 async def end_broken(rt: Runtime, t: TenantId, i: InvestigationId, failed: StepFailed) -> str:

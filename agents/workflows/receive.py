@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, Workflow
+from agents.workflow import Lane, Workflow, WorkflowContext
 from store.ids import InboxId, TenantId
 
 
-async def body(run: Run, rt: Runtime, tenant: str, inbox_id: str) -> str:
+async def body(run: WorkflowContext, rt: Runtime, tenant: str, inbox_id: str) -> str:
     """One step: the receiver is idempotent."""
 
     async def receive() -> str:

@@ -13,7 +13,7 @@ from agents.approvals import approval
 from agents.approvals.approval import Recheck
 from agents.approvals.healing import Healed
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, StepFailed, Workflow, workflow_id
+from agents.workflow import Lane, StepFailed, Workflow, WorkflowContext, workflow_id
 from store import audit, incidents
 from store.audit import events
 from store.ids import ApprovalId, InvestigationId, TenantId, stable_id
@@ -25,7 +25,7 @@ TOPIC: Final = "decision"
 _MAX_CHECKS: Final = 600
 
 
-async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
+async def body(run: WorkflowContext, rt: Runtime, tenant: str, approval_id: str) -> str:
     """Answers the approval's last state."""
     t, a = TenantId(tenant), ApprovalId(approval_id)
     try:
@@ -45,7 +45,7 @@ async def body(run: Run, rt: Runtime, tenant: str, approval_id: str) -> str:
     return word
 
 
-async def _remediate(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+async def _remediate(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     async def show() -> str:
         await rt.reporter.proposed(t, a)
         return "shown"
@@ -81,7 +81,7 @@ async def _remediate(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     return word
 
 
-async def _apply(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+async def _apply(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """The effect. If our own code fails in the middle, the fence turns the second arrival into a read."""
     try:
         return await run.step("apply", lambda: approval.apply_once(rt, t, a), effect=True)
@@ -90,7 +90,7 @@ async def _apply(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
         return await run.step("read target", lambda: approval.apply_once(rt, t, a, again_because=because))
 
 
-async def _decision(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+async def _decision(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """The stored decision; waits for it up to the proposal's expiry."""
     for _ in range(_MAX_CHECKS):
         state = await run.step("read decision", lambda: _state(rt, t, a))
@@ -115,7 +115,7 @@ async def _expire(rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     return await _state(rt, t, a)
 
 
-async def _verify(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
+async def _verify(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """Measure until healed, clearly not, or the window is over."""
     if await run.step("begin verifying", lambda: approval.begin_verifying(rt, t, a)) == "unverifiable":
         return await run.step("finish", lambda: approval.finish(rt, t, a, ApprovalState.UNKNOWN))
@@ -129,7 +129,7 @@ async def _verify(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     return await run.step("finish", lambda: approval.finish(rt, t, a, word))
 
 
-async def _go_on(run: Run, rt: Runtime, t: TenantId, a: ApprovalId) -> None:
+async def _go_on(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> None:
     """The fix was not the fix: the search goes on in the same thread, with what was learned."""
 
     async def next_run() -> str:

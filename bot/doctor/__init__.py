@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
 from bot.doctor.connections import check_connections
-from bot.doctor.finding import Finding, Mark, ok, problem
+from bot.doctor.finding import DoctorFinding, FindingMark, ok, problem
 from bot.doctor.host import check_databases, check_engine, check_folder
 from bot.doctor.slack import check_slack
 from bot.doctor.sources import check_claude, check_operator_file
@@ -23,10 +23,10 @@ _SETTINGS: Final = "settings"
 
 async def examine(*, check_s: float = CHECK_S) -> int:
     """Prints as it goes. Exit code 1 when there is a problem. `check_s` bounds each check."""
-    found: list[Finding] = []
+    found: list[DoctorFinding] = []
     settings, wrong = read_settings()
     mask = mask_of(settings)
-    checks: list[tuple[str, Callable[[], AsyncIterator[Finding]]]] = [
+    checks: list[tuple[str, Callable[[], AsyncIterator[DoctorFinding]]]] = [
         (_SETTINGS, lambda: _each(wrong or [ok(_SETTINGS, "complete and readable")])),
         ("data folder", lambda: check_folder(settings)),
         ("database", lambda: check_databases(settings)),
@@ -40,17 +40,19 @@ async def examine(*, check_s: float = CHECK_S) -> int:
         async for finding in _bounded(subject, check(), check_s):
             found.append(finding)
             print(mask(finding.line()), flush=True)
-    problems = sum(finding.mark is Mark.PROBLEM for finding in found)
+    problems = sum(finding.mark is FindingMark.PROBLEM for finding in found)
     print("Nothing to mend." if problems == 0 else f"{problems} to mend.")
     return 1 if problems else 0
 
 
-async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
+async def _each(findings: Iterable[DoctorFinding]) -> AsyncIterator[DoctorFinding]:
     for finding in findings:
         yield finding
 
 
-async def _bounded(subject: str, findings: AsyncIterator[Finding], seconds: float) -> AsyncIterator[Finding]:
+async def _bounded(
+    subject: str, findings: AsyncIterator[DoctorFinding], seconds: float
+) -> AsyncIterator[DoctorFinding]:
     """What a check finds. When its next finding takes longer than `seconds`, that is the problem, and it ends."""
     while True:
         try:

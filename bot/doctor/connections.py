@@ -12,7 +12,7 @@ from agents.connecting.connecting import Connecting, ConnectionHealth
 from agents.connecting.operator_file import OperatorFile, OperatorFileError, load
 from agents.connecting.toolboxes import Toolboxes
 from bot.assemble import now
-from bot.doctor.finding import Finding, ok, problem
+from bot.doctor.finding import DoctorFinding, ok, problem
 from bot.master_keys import open_master_keys
 from bot.settings import Settings, SettingsError
 from store.database.session import Database
@@ -21,7 +21,7 @@ from store.ids import TenantId
 from store.tenancy.tenants import Tenant, list_tenants
 
 
-async def check_connections(settings: Settings) -> AsyncIterator[Finding]:
+async def check_connections(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Nothing where there is no store yet, or where it cannot be opened: that is told with the databases."""
     if not _is_there(settings):
         return
@@ -60,7 +60,7 @@ def _is_there(settings: Settings) -> bool:
     return all((settings.data / name).exists() for name, is_needed in needed.items() if is_needed)
 
 
-def _finding(found: ConnectionHealth, said: str, tenant: Tenant | None) -> Finding:
+def _finding(found: ConnectionHealth, said: str, tenant: Tenant | None) -> DoctorFinding:
     label = found.connection.label
     subject = found.title if label == found.connection.connector else f"{found.title} ({label})"
     if tenant is not None:

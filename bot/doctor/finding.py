@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Mark(StrEnum):
+class FindingMark(StrEnum):
     """How a line begins. A note is something that was not tested, or that is fine to leave as it is."""
 
     OK = "ok"
@@ -15,10 +15,10 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class DoctorFinding:
     """One line. A problem has a next action."""
 
-    mark: Mark
+    mark: FindingMark
     subject: str
     detail: str
     next_action: str = ""
@@ -29,13 +29,13 @@ class Finding:
         return f"{self.mark:8} {' '.join(text.split())}"
 
 
-def ok(subject: str, detail: str) -> Finding:
-    return Finding(mark=Mark.OK, subject=subject, detail=detail)
+def ok(subject: str, detail: str) -> DoctorFinding:
+    return DoctorFinding(mark=FindingMark.OK, subject=subject, detail=detail)
 
 
-def note(subject: str, detail: str) -> Finding:
-    return Finding(mark=Mark.NOTE, subject=subject, detail=detail)
+def note(subject: str, detail: str) -> DoctorFinding:
+    return DoctorFinding(mark=FindingMark.NOTE, subject=subject, detail=detail)
 
 
-def problem(subject: str, detail: str, next_action: str) -> Finding:
-    return Finding(mark=Mark.PROBLEM, subject=subject, detail=detail, next_action=next_action)
+def problem(subject: str, detail: str, next_action: str) -> DoctorFinding:
+    return DoctorFinding(mark=FindingMark.PROBLEM, subject=subject, detail=detail, next_action=next_action)

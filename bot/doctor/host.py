@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.durable.process_lock import ProcessLockTaken, take_process_lock
 from bot.damage import damages
-from bot.doctor.finding import Finding, note, ok, problem
+from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.master_keys import UNFIT, open_master_keys, read_engine_key
 from bot.settings import APART, TOGETHER, Settings, SettingsError
 from store.database.engine import create_engine
@@ -24,7 +24,7 @@ from store.errors import StoreError
 from store.keys.local_keys import LocalFileKeys
 
 
-async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
+async def check_folder(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """The data folder can be written, and its keys are private and fit together."""
     subject, folder = "data folder", settings.data
     if not folder.exists():
@@ -51,7 +51,7 @@ async def check_folder(settings: Settings) -> AsyncIterator[Finding]:
         yield problem("P16", f"fails against a copy of {folder}: {TOGETHER}", APART)
 
 
-async def _key_service(settings: Settings) -> AsyncIterator[Finding]:
+async def _key_service(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Wraps and unwraps something, and opens what is wrapped in this folder."""
     subject = f"master key in {settings.keys}"
     try:
@@ -69,7 +69,7 @@ async def _key_service(settings: Settings) -> AsyncIterator[Finding]:
         yield note(subject, "master.key is still there: after `autoheal keys rewrap` it is not needed any more")
 
 
-async def _ledger(settings: Settings) -> Finding:
+async def _ledger(settings: Settings) -> DoctorFinding:
     """The shred ledger can be read and is unbroken; whether it is the keyring's own is seen at the start."""
     subject, path = "shred ledger", settings.ledger_path
     try:
@@ -84,7 +84,7 @@ async def _ledger(settings: Settings) -> Finding:
     return ok(subject, f"{path} is unbroken and names {len(found.entries)} destroyed keys; keep a copy elsewhere")
 
 
-async def _keys(folder: Path) -> AsyncIterator[Finding]:
+async def _keys(folder: Path) -> AsyncIterator[DoctorFinding]:
     subject, path, engine = "master key", folder / "master.key", folder / "engine.key"
     if not path.exists():
         if engine.exists() or (folder / "keyring.db").exists():
@@ -107,7 +107,7 @@ async def _keys(folder: Path) -> AsyncIterator[Finding]:
     yield note(subject, UNFIT)
 
 
-async def check_databases(settings: Settings) -> AsyncIterator[Finding]:
+async def check_databases(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Both databases can be reached and are at this version's schema."""
     both: tuple[tuple[str, str, str | None, Callable[[AsyncEngine], Awaitable[None]]], ...] = (
         ("database", settings.content_url, settings.database_url, require_current),
@@ -124,7 +124,7 @@ def _file_of(sqlite_url: str) -> Path:
     return Path(sqlite_url.partition(":///")[2])
 
 
-async def _database(subject: str, url: str, require: Callable[[AsyncEngine], Awaitable[None]]) -> Finding:
+async def _database(subject: str, url: str, require: Callable[[AsyncEngine], Awaitable[None]]) -> DoctorFinding:
     variable = "AUTOHEAL_DATABASE_URL" if subject == "database" else "AUTOHEAL_KEYRING_URL"
     try:
         engine = create_engine(url, pool_size=1)
@@ -141,7 +141,7 @@ async def _database(subject: str, url: str, require: Callable[[AsyncEngine], Awa
     return ok(subject, f"{engine.dialect.name}, at this version's schema")
 
 
-async def check_engine(settings: Settings) -> AsyncIterator[Finding]:
+async def check_engine(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Whether a process could start here now."""
     subject = "engine"
     if settings.database_url is None and not settings.data.exists():

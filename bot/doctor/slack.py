@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agents.connecting.operator_file import OperatorFileError, load
-from bot.doctor.finding import Finding, note, ok, problem
+from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.manifest import bot_scopes, load_manifest
 from bot.settings import Settings
 from bot.slack_clients import EgressRefused, guarded_session, make_client
@@ -21,7 +21,7 @@ _CHANNELS_SHOWN: Final = 10
 _UNREACHABLE: Final = (aiohttp.ClientError, OSError, EgressRefused)
 
 
-async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
+async def check_slack(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Token, scopes, channels, and the way by which events come."""
     async with guarded_session(settings.slack_api_url) as session:
         if settings.slack_bot_token is None:
@@ -34,7 +34,7 @@ async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
     yield note("Slack events", "cannot be tested from here: mention the bot in a channel and see that it answers")
 
 
-async def _bot_token(client: AsyncWebClient, settings: Settings) -> AsyncIterator[Finding]:
+async def _bot_token(client: AsyncWebClient, settings: Settings) -> AsyncIterator[DoctorFinding]:
     subject = "Slack bot token"
     try:
         answer = await client.auth_test()
@@ -57,7 +57,7 @@ def granted_scopes(headers: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(scope.strip() for scope in str(text).split(",") if scope.strip())
 
 
-def _scopes(granted: frozenset[str]) -> Finding:
+def _scopes(granted: frozenset[str]) -> DoctorFinding:
     wanted = bot_scopes(load_manifest())
     lacking, more = sorted(wanted - granted), sorted(granted - wanted)
     if lacking:
@@ -70,7 +70,7 @@ def _scopes(granted: frozenset[str]) -> Finding:
     return ok("Slack scopes", f"all {len(wanted)} of the manifest are granted{unused}")
 
 
-async def _channels(client: AsyncWebClient, bot: str) -> Finding:
+async def _channels(client: AsyncWebClient, bot: str) -> DoctorFinding:
     subject = "Slack channels"
     names: list[str] = []
     cursor = ""
@@ -99,7 +99,7 @@ def _channel(channel: Mapping[str, Any]) -> str:
     return f"#{channel.get('name')}{shared}"
 
 
-def _binding(settings: Settings, team_id: str) -> Finding:
+def _binding(settings: Settings, team_id: str) -> DoctorFinding:
     subject = "this host's sources"
     if settings.operator_file is None:
         return note(subject, "none are declared: AUTOHEAL_OPERATOR_FILE is not set")
@@ -116,7 +116,7 @@ def _binding(settings: Settings, team_id: str) -> Finding:
     return ok(subject, "bound to this workspace")
 
 
-async def _way_in(settings: Settings, client: AsyncWebClient) -> Finding:
+async def _way_in(settings: Settings, client: AsyncWebClient) -> DoctorFinding:
     """Socket Mode's token by asking for an address, which opens nothing; the signing secret can only be seen."""
     if settings.mode == "http":
         if settings.slack_signing_secret is None:
@@ -135,17 +135,17 @@ async def _way_in(settings: Settings, client: AsyncWebClient) -> Finding:
     return ok(subject, "Socket Mode can be opened")
 
 
-def _refused(subject: str, exc: SlackApiError, todo: str) -> Finding:
+def _refused(subject: str, exc: SlackApiError, todo: str) -> DoctorFinding:
     return _away(subject, exc) or problem(subject, f"refused by Slack ({exc.response.get('error')})", todo)
 
 
-def _away(subject: str, exc: SlackApiError) -> Finding | None:
+def _away(subject: str, exc: SlackApiError) -> DoctorFinding | None:
     """A limit, or a bad day of Slack's, says nothing of the token."""
     away = absence(exc)
     return None if away is None else problem(subject, f"not tested: {away}", "try again in a minute")
 
 
-def _unreachable(subject: str, exc: Exception) -> Finding:
+def _unreachable(subject: str, exc: Exception) -> DoctorFinding:
     return problem(
         subject,
         f"Slack cannot be reached ({type(exc).__name__})",

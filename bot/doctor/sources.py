@@ -15,12 +15,12 @@ from agents.errors import AgentError
 from agents.models.claude_model import BASE_URL, ClaudeModel, make_client
 from agents.models.model import ModelBug, ModelUnavailable
 from bot.assemble import egress_to, now
-from bot.doctor.finding import Finding, note, ok, problem
+from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.doctor.variables import mask
 from bot.settings import Settings
 
 
-async def check_claude(settings: Settings) -> AsyncIterator[Finding]:
+async def check_claude(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """The key and the model, at no cost."""
     subject, key = "Claude", settings.anthropic_api_key
     if key is None:
@@ -51,7 +51,7 @@ async def check_claude(settings: Settings) -> AsyncIterator[Finding]:
     yield ok(subject, f"{settings.model} answers to this key")
 
 
-async def check_operator_file(settings: Settings, check_s: float) -> AsyncIterator[Finding]:
+async def check_operator_file(settings: Settings, check_s: float) -> AsyncIterator[DoctorFinding]:
     """The file, and each connector's own test, within `check_s` each."""
     subject = "operator's file"
     if settings.operator_file is None:
@@ -75,7 +75,7 @@ async def check_operator_file(settings: Settings, check_s: float) -> AsyncIterat
             yield await _connector(connector, check_s, hide)
 
 
-async def _connector(connector: Connector, check_s: float, hide: Callable[[str], str]) -> Finding:
+async def _connector(connector: Connector, check_s: float, hide: Callable[[str], str]) -> DoctorFinding:
     try:
         async with asyncio.timeout(check_s * 0.9):
             checked = await connector.check()

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from bot.doctor.finding import Finding, problem
+from bot.doctor.finding import DoctorFinding, problem
 from bot.settings import Settings, SettingsError, load_settings
 
 _SHORTEST_SECRET: Final = 6
 
 
-def read_settings() -> tuple[Settings, list[Finding]]:
+def read_settings() -> tuple[Settings, list[DoctorFinding]]:
     """All that is wrong at once. What cannot be read counts as not set, so that everything else is tested all the
     same.
     """
@@ -43,7 +43,7 @@ def _without(cause: BaseException | None) -> Settings:
     return Settings(**{str(key): value for key, value in defaults.items()})
 
 
-def _of_line(line: str) -> Finding:
+def _of_line(line: str) -> DoctorFinding:
     what, _, advice = line.partition(": ")
     missing = what.endswith(" is not set")
     name = what.removesuffix(" is not set")

@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.verify.site import Site
 from store.database.engine import driverless
 from store.database.session import Database
-from store.upkeep.backups import Backup, Backups, Place, restore
+from store.upkeep.backups import Backup, Backups, DeploymentData, restore
 
 KEPT: Final = timedelta(days=30)
 _FOLDER: Final = "drill-"
@@ -75,7 +75,7 @@ async def restored(site: Site, drill: Drill) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _empty_place(site: Site, drill: Drill) -> AsyncIterator[Place]:
+async def _empty_place(site: Site, drill: Drill) -> AsyncIterator[DeploymentData]:
     work = drill.backups.folder / f"place-{secrets.token_hex(4)}"
     work.mkdir(mode=0o700)
     made: list[tuple[str, str]] = []

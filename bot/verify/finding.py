@@ -14,7 +14,7 @@ class Broken(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class VerifyFinding:
     """`observed` says what was looked at; `not_observed` what this outcome does not speak of."""
 
     promise: str

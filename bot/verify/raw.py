@@ -21,7 +21,7 @@ _TABLES: Final = """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class RawSearch:
     """How much was looked at: files and tables by name, and bytes. `skipped`: tables that no login may read."""
 
     places: tuple[str, ...]
@@ -34,7 +34,7 @@ def files_in(*folders: Path) -> list[Path]:
     return sorted({path for folder in folders if folder.exists() for path in folder.rglob("*") if path.is_file()})
 
 
-def look_at_files(lookout: Lookout, paths: Iterable[Path]) -> Looked:
+def look_at_files(lookout: Lookout, paths: Iterable[Path]) -> RawSearch:
     places, size = [], 0
     for path in paths:
         try:
@@ -42,20 +42,22 @@ def look_at_files(lookout: Lookout, paths: Iterable[Path]) -> Looked:
         except FileNotFoundError:
             continue  # a write-ahead log that was emptied in this moment
         places.append(path.name)
-    return Looked(places=tuple(places), size=size)
+    return RawSearch(places=tuple(places), size=size)
 
 
-async def look_at_postgres(lookout: Lookout, urls: Iterable[str]) -> Looked:
+async def look_at_postgres(lookout: Lookout, urls: Iterable[str]) -> RawSearch:
     """Every table that one of the logins can read, partitions and the engine's own included, as COPY writes it: byte
     strings come as hexadecimal digits, which the lookout knows.
     """
     looks = [await asyncio.to_thread(_look_at_postgres, lookout, url) for url in urls]
     places = {place for look in looks for place in look.places}
     skipped = {place for look in looks for place in look.skipped} - places
-    return Looked(places=tuple(sorted(places)), size=sum(look.size for look in looks), skipped=tuple(sorted(skipped)))
+    return RawSearch(
+        places=tuple(sorted(places)), size=sum(look.size for look in looks), skipped=tuple(sorted(skipped))
+    )
 
 
-def _look_at_postgres(lookout: Lookout, url: str) -> Looked:
+def _look_at_postgres(lookout: Lookout, url: str) -> RawSearch:
     places, skipped, size = [], [], 0
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('app.door', 'owner', true)")
@@ -69,7 +71,7 @@ def _look_at_postgres(lookout: Lookout, url: str) -> Looked:
                 skipped.append(f"{name}: {schema}.{table}")
                 continue
             places.append(f"{name}: {schema}.{table}")
-    return Looked(places=tuple(places), size=size, skipped=tuple(skipped))
+    return RawSearch(places=tuple(places), size=size, skipped=tuple(skipped))
 
 
 def _read(path: Path) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from bot.verify.finding import Finding, Outcome
+from bot.verify.finding import Outcome, VerifyFinding
 from store.audit.signed_checkpoints import Signer
 
 FORMAT: Final = "autoheal-verification-1"
@@ -31,7 +31,7 @@ class BadReport(Exception):
 
 
 def make_report(
-    findings: Sequence[Finding], *, at: datetime, identity: dict[str, Any], cleaned_up: bool
+    findings: Sequence[VerifyFinding], *, at: datetime, identity: dict[str, Any], cleaned_up: bool
 ) -> dict[str, Any]:
     """`identity` binds the report to code, deployment and configuration."""
     counts = {outcome: sum(f.outcome == outcome for f in findings) for outcome in get_args(Outcome)}

@@ -19,7 +19,7 @@ from bot.assemble import now
 from bot.settings import Settings
 from bot.verify.attestations import attested
 from bot.verify.drill import remove_left_over
-from bot.verify.finding import Broken, Finding
+from bot.verify.finding import Broken, VerifyFinding
 from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Proved, Seen, discover_promises
 from bot.verify.report import canonical, make_report, sign_report
 from bot.verify.reports import name_of, path_of
@@ -63,8 +63,8 @@ async def verify(settings: Settings, promises: Mapping[str, Promise]) -> dict[st
     return report
 
 
-async def judge(site: Site, promises: Mapping[str, Promise]) -> list[Finding]:
-    trouble: dict[str, Finding] = {}
+async def judge(site: Site, promises: Mapping[str, Promise]) -> list[VerifyFinding]:
+    trouble: dict[str, VerifyFinding] = {}
     for name, promise in promises.items():
         try:
             await promise.plant(site)
@@ -76,7 +76,7 @@ async def judge(site: Site, promises: Mapping[str, Promise]) -> list[Finding]:
     return [trouble.get(name) or await _judge(site, promise) for name, promise in promises.items()]
 
 
-async def _judge(site: Site, promise: Promise) -> Finding:
+async def _judge(site: Site, promise: Promise) -> VerifyFinding:
     try:
         seen = await promise.check(site)
     except (Broken, StoreError) as exc:  # a refusal of the store says what to do
@@ -86,10 +86,10 @@ async def _judge(site: Site, promise: Promise) -> Finding:
     return _conclude(site, promise, seen)
 
 
-def _conclude(site: Site, promise: Promise, seen: Seen) -> Finding:
+def _conclude(site: Site, promise: Promise, seen: Seen) -> VerifyFinding:
     match seen:
         case Proved():
-            return Finding(
+            return VerifyFinding(
                 promise=promise.id,
                 title=promise.title,
                 outcome="proved",
@@ -108,8 +108,8 @@ def _conclude(site: Site, promise: Promise, seen: Seen) -> Finding:
             return _finding(promise, "attested", f"{seen.sentence} {said}")
 
 
-def _finding(promise: Promise, outcome: Any, sentence: str) -> Finding:
-    return Finding(promise=promise.id, title=promise.title, outcome=outcome, sentence=sentence)
+def _finding(promise: Promise, outcome: Any, sentence: str) -> VerifyFinding:
+    return VerifyFinding(promise=promise.id, title=promise.title, outcome=outcome, sentence=sentence)
 
 
 def _unexpected(promise: Promise, exc: Exception) -> str:

@@ -23,7 +23,7 @@ from bot.settings import Settings
 from bot.upkeep import event_days, open_signer
 from bot.verify.canary import Lookout, Sighting, make_canary
 from bot.verify.finding import Broken
-from bot.verify.raw import Looked, files_in, look_at_files, look_at_postgres
+from bot.verify.raw import RawSearch, files_in, look_at_files, look_at_postgres
 from bot.web_side import open_account_keys
 from store.audit import SYSTEM
 from store.audit.event_days import EventDays
@@ -67,7 +67,7 @@ class Site:
     planted: dict[str, Any] = field(default_factory=dict)
     canaries: dict[str, str] = field(default_factory=dict)
     logged: io.StringIO = field(default_factory=io.StringIO)
-    looked: Looked | None = None
+    looked: RawSearch | None = None
     sightings: list[Sighting] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     at_end: list[Callable[[], object]] = field(default_factory=list)
@@ -129,7 +129,7 @@ class Site:
             places, size, skipped = places + tables.places, size + tables.size, tables.skipped
         log = self.logged.getvalue().encode()
         size += lookout.look("the log of this process", [log])
-        self.looked = Looked(places=(*places, "the log of this process"), size=size, skipped=skipped)
+        self.looked = RawSearch(places=(*places, "the log of this process"), size=size, skipped=skipped)
         self.sightings = lookout.sightings
 
     def require_unseen(self, *names: str) -> str:

@@ -21,7 +21,7 @@ from agents.permission import Denied, Person
 from agents.webhooks import Severity
 from handlers.slack.blocks.alert_group import GroupView, again, alert_group
 from handlers.slack.delivery import Delivery, SlackFailure
-from handlers.slack.inbound.caller import Workspace
+from handlers.slack.inbound.caller import KnownWorkspace
 from store import incidents
 from store.database.session import Database, TenantSession
 from store.errors import TenantFrozen, UnknownTenant
@@ -29,6 +29,7 @@ from store.ids import TenantId
 from store.incidents import alerts, investigations
 from store.incidents.alerts import StoredGroup
 from store.secrets.redaction import Redacted
+from store.upkeep.watch import TellsAdmins
 
 log = logging.getLogger("autoheal.alert_groups")
 
@@ -41,13 +42,9 @@ NO_CHANNEL: Final = (
 
 
 class Callers(Protocol):
-    async def workspace_of(self, tenant: TenantId) -> Workspace | None: ...
+    async def workspace_of(self, tenant: TenantId) -> KnownWorkspace | None: ...
 
-    async def alert_source(self, workspace: Workspace) -> Person: ...
-
-
-class TellsAdmins(Protocol):
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool: ...
+    async def alert_source(self, workspace: KnownWorkspace) -> Person: ...
 
 
 class AlertGroups:
@@ -82,7 +79,7 @@ class AlertGroups:
             settled += await self._settle(workspace, group, policy)
         return settled
 
-    async def _settle(self, workspace: Workspace, group: StoredGroup, policy: Policy) -> bool:
+    async def _settle(self, workspace: KnownWorkspace, group: StoredGroup, policy: Policy) -> bool:
         tenant = workspace.tenant_id
         group = await self._decided(tenant, group, policy)
         channel = group.channel_id or policy.channel or next(iter(workspace.triage_channels), "")
@@ -149,7 +146,7 @@ class AlertGroups:
             )
         return group
 
-    async def _look(self, workspace: Workspace, group: StoredGroup) -> None:
+    async def _look(self, workspace: KnownWorkspace, group: StoredGroup) -> None:
         """Once a group, and once each time that it comes back, unless it flaps."""
         if group.decision != "investigate" or group.status == "resolved" or group.merged_into is not None:
             return
@@ -165,7 +162,7 @@ class AlertGroups:
         person = await self._callers.alert_source(workspace)
         await investigate_group(self._db, self._incident_service, person, group)
 
-    async def _end_incident(self, workspace: Workspace, group: StoredGroup) -> None:
+    async def _end_incident(self, workspace: KnownWorkspace, group: StoredGroup) -> None:
         """The alerts are over, as one that a bot posts may be: the incident service says what follows."""
         if group.status == "resolved" and group.incident_id is not None and group.merged_into is None:
             person = await self._callers.alert_source(workspace)

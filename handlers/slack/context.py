@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agents.alerting.absorber import Absorber
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import ToolboxFor
 from agents.incidents.service import IncidentService
 from handlers.slack.blocks.message import Message, said
@@ -43,7 +43,7 @@ class HandlerContext:
     clients: SlackClients
     toolbox_for: ToolboxFor
     connecting: Connecting
-    consent: Consent
+    disconnecting: Disconnecting
     clock: Callable[[], datetime]
     public_url: str | None = None
     absorber: Absorber | None = None

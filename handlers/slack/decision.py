@@ -6,7 +6,7 @@ person's tenant, the digits only say which plan the person saw. What counts is d
 
 from __future__ import annotations
 
-from agents.incidents.requests import AlreadyDecided, Done, PlanChanged
+from agents.incidents.requests import AlreadyDecided, DoneNow, PlanChanged
 from agents.permission import Denied, Person
 from handlers.slack.blocks import text as t
 from handlers.slack.button import Click, read_value
@@ -58,10 +58,10 @@ async def decide(click: Click, context: HandlerContext, decision: Decision) -> N
 
 
 async def answer_decision(
-    person: Person, reply: Reply, answer: Done | AlreadyDecided | PlanChanged | Denied, context: HandlerContext
+    person: Person, reply: Reply, answer: DoneNow | AlreadyDecided | PlanChanged | Denied, context: HandlerContext
 ) -> None:
     match answer:
-        case Done():
+        case DoneNow():
             return
         case AlreadyDecided(sentence=sentence):
             await reply.privately(sentence)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from agents.failure import log_failure
-from handlers.slack.delivery import Delivery, Refused, SlackFailure
+from handlers.slack.delivery import Delivery, SlackFailure, SlackRefused
 from handlers.slack.delivery.pace import Sleep, Urgency, speaking
 from handlers.slack.elsewhere import Elsewhere, Letter, why
 from store.database.session import Database
@@ -154,4 +154,4 @@ class Due:
 
 def is_for_good(failure: SlackFailure) -> bool:
     """Whether Slack would refuse it tomorrow too: the channel is archived, we are not in it, posting is restricted."""
-    return isinstance(failure, Refused) and failure.code not in _MENDABLE
+    return isinstance(failure, SlackRefused) and failure.code not in _MENDABLE

@@ -13,7 +13,7 @@ from typing import Final
 
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Message, said, sections
-from handlers.slack.delivery import Delivery, Refused, SlackFailure
+from handlers.slack.delivery import Delivery, SlackFailure, SlackRefused
 from handlers.slack.visibility import Visibility
 from store.database.session import Database
 from store.ids import ApprovalId, TenantId, UserId
@@ -47,7 +47,7 @@ class Letter:
 
 
 def why(failure: SlackFailure) -> str:
-    if not isinstance(failure, Refused):
+    if not isinstance(failure, SlackRefused):
         return "Slack did not take it for a day"
     return _WORDS.get(failure.code, f"Slack refused it ({t.code(failure.code, 60)})")
 
@@ -95,7 +95,7 @@ class Elsewhere:
                 thread_ts=None,
                 message=_message(key, letter, reason, whole=whole),
             )
-        except Refused as refusal:
+        except SlackRefused as refusal:
             self._delivery.report("elsewhere", tenant, key, refusal)  # the Home tab keeps it
         except SlackFailure as failure:
             self._delivery.report("elsewhere", tenant, key, failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agents.incidents.requests import Done, NothingToDo
+from agents.incidents.requests import DoneNow, NothingToDo
 from agents.permission import Denied, Person
 from handlers.slack.button import Click
 from handlers.slack.command import CommandCall
@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"#?(\d{1,9})")
 async def end(person: Person, found: Incident, ending: Ending, context: HandlerContext) -> str:
     """Ends it, and says so."""
     match await context.incident_service.end_incident(person, found.id, ending=ending):
-        case Done():
+        case DoneNow():
             return f"#{found.number} is {WORDS[ending]}. If it comes back, it is opened again."
         case NothingToDo(reason=reason) | Denied(reason=reason):
             return reason

@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from agents.incidents.requests import Ask, Done, Investigating, NothingToDo, run_asked_for
+from agents.incidents.requests import Ask, DoneNow, Investigating, NothingToDo, run_asked_for
 from agents.language.alerts import Alert, read_alert
 from agents.language.spoken_time import told_in_utc
 from agents.permission import Denied, Permission, Person, check
@@ -24,7 +24,7 @@ from handlers.slack.blocks.message import said
 from handlers.slack.commands.help import help_text
 from handlers.slack.context import HandlerContext, Reply, thread_link
 from handlers.slack.endings import end
-from handlers.slack.inbound.arrival import ChannelMessage, Message
+from handlers.slack.inbound.arrival import ChannelMessage, SlackMessage
 from handlers.slack.inbound.intent import read_intent
 from handlers.slack.inbound.payload import read_text
 from handlers.slack.investigation_lookup import run_of_thread
@@ -47,7 +47,9 @@ def without_mention(text: str, bot_user_id: str) -> str:
     return _ADDRESS.sub(lambda m: "" if m[0].startswith(f"<@{bot_user_id}") else m[0], text).strip()
 
 
-async def answer_message(person: Person, message: Message, words: str, reply: Reply, context: HandlerContext) -> None:
+async def answer_message(
+    person: Person, message: SlackMessage, words: str, reply: Reply, context: HandlerContext
+) -> None:
     """A mention, a direct message, or a reply in a thread whose channel opted in. `words` are without the mention."""
     match read_intent(words):
         case "help":
@@ -110,7 +112,7 @@ async def _tell_ended(person: Person, message: ChannelMessage, ended: Incident, 
         await _under(message, f"This belongs to {where}, which is {ended.status} now.", context, person)
 
 
-def _stands_in(channel_id: str, thread_ts: str, message: Message) -> bool:
+def _stands_in(channel_id: str, thread_ts: str, message: SlackMessage) -> bool:
     return (channel_id, thread_ts) == (message.channel_id, message.thread)
 
 
@@ -119,7 +121,7 @@ async def _link_to(person: Person, channel_id: str, ts: str, label: str, context
     return await thread_link(client, channel_id=channel_id, ts=ts, label=label)
 
 
-async def _under(message: Message, words: str, context: HandlerContext, person: Person) -> None:
+async def _under(message: SlackMessage, words: str, context: HandlerContext, person: Person) -> None:
     """In the thread of the message itself, once."""
     await context.delivery.post(
         person.tenant_id,
@@ -150,13 +152,13 @@ async def _grouped(
     )
 
 
-async def thread_is_ours(person: Person, message: Message, context: HandlerContext) -> bool:
+async def thread_is_ours(person: Person, message: SlackMessage, context: HandlerContext) -> bool:
     """Whether the message stands in a thread of an incident: only there may an opted-in channel be answered unasked."""
     async with context.db.tenant(person.tenant_id, readonly=True) as s:
         return await incident_for_thread(s, message.channel_id, message.thread) is not None
 
 
-async def _ask(person: Person, message: Message, words: str, reply: Reply, context: HandlerContext) -> None:
+async def _ask(person: Person, message: SlackMessage, words: str, reply: Reply, context: HandlerContext) -> None:
     run = await run_of_thread(person, context, channel_id=message.channel_id, thread_ts=message.thread)
     text = await _redacted(person, words, context)
     is_own = run is not None and run.id == run_asked_for(person.tenant_id, message.channel_id, message.ts)
@@ -182,11 +184,11 @@ async def _ask(person: Person, message: Message, words: str, reply: Reply, conte
         await reply.aloud(f"{lead}: follow it {link}.", thread_ts=message.thread)
 
 
-def _ask_for(message: Message, question: Redacted) -> Ask:
+def _ask_for(message: SlackMessage, question: Redacted) -> Ask:
     return Ask(question=question, channel_id=message.channel_id, thread_ts=message.thread, source_ts=message.ts)
 
 
-async def _stop(person: Person, message: Message, reply: Reply, context: HandlerContext) -> None:
+async def _stop(person: Person, message: SlackMessage, reply: Reply, context: HandlerContext) -> None:
     run: Investigation | None = await run_of_thread(
         person, context, channel_id=message.channel_id, thread_ts=message.thread
     )
@@ -194,13 +196,13 @@ async def _stop(person: Person, message: Message, reply: Reply, context: Handler
         await reply.privately("Nothing is running in this thread.")
         return
     match await context.incident_service.stop(person, run.id):
-        case Done():
+        case DoneNow():
             await reply.privately("Stopping. What was found so far stays here.")
         case NothingToDo(reason=reason) | Denied(reason=reason):
             await reply.privately(reason)
 
 
-async def _end(person: Person, message: Message, ending: Ending, reply: Reply, context: HandlerContext) -> None:
+async def _end(person: Person, message: SlackMessage, ending: Ending, reply: Reply, context: HandlerContext) -> None:
     async with context.db.tenant(person.tenant_id, readonly=True) as s:
         found = await incident_for_thread(s, message.channel_id, message.thread)
     if found is None:
@@ -209,7 +211,7 @@ async def _end(person: Person, message: Message, ending: Ending, reply: Reply, c
         await reply.privately(await end(person, found, ending, context))
 
 
-async def _tell_status(person: Person, message: Message, reply: Reply, context: HandlerContext) -> None:
+async def _tell_status(person: Person, message: SlackMessage, reply: Reply, context: HandlerContext) -> None:
     if isinstance(denied := check(person.role, Permission.READ), Denied):
         await reply.privately(denied.reason)
         return
@@ -226,7 +228,7 @@ async def _tell_status(person: Person, message: Message, reply: Reply, context: 
         await reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open here.")
 
 
-async def _with_thread(person: Person, message: Message, text: Redacted, context: HandlerContext) -> Redacted:
+async def _with_thread(person: Person, message: SlackMessage, text: Redacted, context: HandlerContext) -> Redacted:
     """A mention under other messages is about them, often an alert without any `text` and what people said of it."""
     if message.thread_ts in (None, message.ts):
         return text
@@ -262,7 +264,7 @@ async def _redacted(person: Person, text: str, context: HandlerContext) -> Redac
         return s.redactor.redact(text)
 
 
-async def _keep(person: Person, message: Message, text: Redacted, kind: str, context: HandlerContext) -> None:
+async def _keep(person: Person, message: SlackMessage, text: Redacted, kind: str, context: HandlerContext) -> None:
     """Into the conversation's history, once per message."""
     async with context.db.tenant(person.tenant_id) as s:
         thread = await conversation(s, channel_id=message.channel_id, thread_ts=message.thread)

@@ -13,7 +13,7 @@ from agents.remediation import Plan
 from agents.verdict import Claim, Verdict
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.evidence import say_symptom
-from handlers.slack.blocks.status import Status, life_words
+from handlers.slack.blocks.status import StatusView, life_words
 from store.incidents.approvals import Approval, ApprovalState
 
 MOST: Final = 3_000
@@ -25,7 +25,7 @@ _QUESTIONS: Final = """For people to fill in
 - Follow-ups, each with an owner and a date:"""
 
 
-def draft_report(view: Status) -> str:
+def draft_report(view: StatusView) -> str:
     """Plain text of at most `MOST` characters. The questions at its end are always whole."""
     known = "\n\n".join(
         filter(None, (_head(view), _timeline(view), _cause(view.verdict), _decided(view.verdict), _gaps(view.verdict)))
@@ -33,7 +33,7 @@ def draft_report(view: Status) -> str:
     return f"{t.clamp(known, MOST - len(_QUESTIONS) - 2)}\n\n{_QUESTIONS}"
 
 
-def _head(view: Status) -> str:
+def _head(view: StatusView) -> str:
     incident, verdict = view.incident, view.verdict
     subject = t.one_line(incident.service or str(incident.title))
     lines = [f"Incident #{incident.number}: {subject}, {life_words(incident, view.now)}"]
@@ -44,14 +44,14 @@ def _head(view: Status) -> str:
     return "\n".join(lines)
 
 
-def _timeline(view: Status) -> str:
+def _timeline(view: StatusView) -> str:
     moments = sorted(_moments(view), key=lambda one: one[0])
     return "\n".join(
         ["Timeline (UTC)", *(f"{t.utc_day_minute(at).removesuffix(' UTC')} {what}" for at, what in moments)]
     )
 
 
-def _moments(view: Status) -> Iterator[tuple[datetime, str]]:
+def _moments(view: StatusView) -> Iterator[tuple[datetime, str]]:
     verdict, run = view.verdict, view.investigation
     if verdict is not None and verdict.symptom is not None:
         onset = t.moment(verdict.symptom.onset)

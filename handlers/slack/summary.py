@@ -9,18 +9,18 @@ from datetime import datetime
 from agents.verdict import Verdict
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Message, context, sections
-from handlers.slack.blocks.status import Status, status
+from handlers.slack.blocks.status import StatusView, status
 from store.database.session import TenantSession
 from store.incidents import Incident
 from store.incidents.approvals import OPEN_STATES, ApprovalState, approvals_of_incident
 from store.incidents.investigations import latest_investigation
 
 
-async def read_status(s: TenantSession, incident: Incident, now: datetime) -> Status:
+async def read_status(s: TenantSession, incident: Incident, now: datetime) -> StatusView:
     """What the store knows of an incident. `now` is aware UTC."""
     investigation = await latest_investigation(s, incident.id)
     stored = investigation.verdict if investigation else None
-    return Status(
+    return StatusView(
         incident=incident,
         investigation=investigation,
         verdict=Verdict.model_validate(stored) if stored else None,
@@ -29,7 +29,7 @@ async def read_status(s: TenantSession, incident: Incident, now: datetime) -> St
     )
 
 
-def summary(view: Status) -> Message:
+def summary(view: StatusView) -> Message:
     """The five lines and the draft."""
     lines = status(view)
     draft = [
@@ -39,7 +39,7 @@ def summary(view: Status) -> Message:
     return Message(text=lines.text, blocks=(*lines.blocks, *draft))
 
 
-def stakeholder_draft(view: Status) -> str:
+def stakeholder_draft(view: StatusView) -> str:
     """Two or three plain sentences, in mrkdwn, for people who do not run the service."""
     incident = view.incident
     service = t.prose(incident.service or "one of our services", 60)

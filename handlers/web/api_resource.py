@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import ToolboxFor
 from agents.permission import Permission, Person
 from handlers.web import api
@@ -40,7 +40,7 @@ class ApiContext:
     keys: AccountKeys
     passwords: Passwords
     sign_in: SignIn
-    disconnecting: Consent
+    disconnecting: Disconnecting
     connecting: Connecting
     toolbox_for: ToolboxFor
     public_url: str | None = None

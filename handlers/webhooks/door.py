@@ -30,7 +30,7 @@ from store import inbox
 from store.database.session import Database
 from store.errors import StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
-from store.inbox.webhooks import Known, find_webhook
+from store.inbox.webhooks import KnownWebhook, find_webhook
 from store.secrets.redaction import RedactionFailed
 
 log = logging.getLogger("autoheal.webhooks")
@@ -51,7 +51,7 @@ _KEPT_HEADERS: Final = (
 Fetch = Callable[[str], Awaitable[bytes]]
 
 
-class Keeps(Protocol):
+class ArrivalKeeper(Protocol):
     """What the door needs of the intake."""
 
     async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.Recorded: ...
@@ -65,7 +65,7 @@ class Door:
     def __init__(
         self,
         db: Database,
-        keeps: Keeps,
+        keeps: ArrivalKeeper,
         refusals: Refusals,
         *,
         arrived: Callable[[TenantId, inbox.Recorded], None],
@@ -74,7 +74,7 @@ class Door:
     ) -> None:
         self._db, self._keeps, self._refusals = db, keeps, refusals
         self._arrived, self._fetch, self._clock = arrived, fetch, clock
-        self._known: OrderedDict[str, tuple[float, Known | None]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, KnownWebhook | None]] = OrderedDict()
         self._certificates: dict[str, bytes] = {}
         self.counts: Counter[str] = Counter()
 
@@ -106,7 +106,7 @@ class Door:
             return await self._refuse(known, "unreadable", request, _say(400, "the body is not a JSON document"))
         return await self._keep(known, judged, raw, body, request)
 
-    async def _keep(self, known: Known, judged: Verified, raw: bytes, body: str, request: Request) -> Response:
+    async def _keep(self, known: KnownWebhook, judged: Verified, raw: bytes, body: str, request: Request) -> Response:
         arrival = inbox.Arrival(
             source=SOURCE,
             external_id=f"{known.webhook.id}:{self._digest(judged, raw)}",
@@ -144,7 +144,7 @@ class Door:
             signed = str(int(self._clock() // _SAME_NEWS_S)).encode() + b":" + raw
         return hashlib.sha256(signed).hexdigest()[:48]
 
-    async def _find(self, public_id: str) -> Known | None:
+    async def _find(self, public_id: str) -> KnownWebhook | None:
         """From memory for some seconds, what is unknown too."""
         at, found = self._known.get(public_id, (0.0, None))
         if at and self._clock() - at < FRESH_S:
@@ -159,7 +159,7 @@ class Door:
             self._known.popitem(last=False)
         return found
 
-    async def _verify(self, known: Known, raw: bytes, headers: Headers) -> Verified | Refusal:
+    async def _verify(self, known: KnownWebhook, raw: bytes, headers: Headers) -> Verified | Refusal:
         judge = provider(known.webhook.provider)
         if judge is None or any(not known.webhook.config.get(name) for name in judge.required):
             return Refusal("no_secret")
@@ -184,7 +184,7 @@ class Door:
                 return {}
         return {url: self._certificates[url]}
 
-    async def _refuse(self, known: Known, reason: str, request: Request, answer: Response) -> Response:
+    async def _refuse(self, known: KnownWebhook, reason: str, request: Request, answer: Response) -> Response:
         self.counts[f"refused_{reason}"] += 1
         ip = request.client.host if request.client else ""
         facts = {"action": "webhook.refused", "reason": reason, "webhook": known.webhook.id, "ip": ip}

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from agents.webhooks import provider
 from store import audit
 from store.audit import events
 from store.database.session import Database
 from store.errors import TenantFrozen, UnknownTenant
-from store.ids import TenantId
 from store.inbox import webhooks
-from store.inbox.webhooks import Known, Webhook
+from store.inbox.webhooks import KnownWebhook, Webhook
+from store.upkeep.watch import TellsAdmins
 
 WRITE_EVERY: Final = timedelta(seconds=30)
 TELL_AGAIN: Final = timedelta(hours=6)
@@ -36,13 +36,9 @@ _REASONS: Final = {
 }
 
 
-class TellsAdmins(Protocol):
-    async def tell_admins(self, tenant: TenantId, *, key: str, text: str) -> bool: ...
-
-
 @dataclass(kw_only=True)
 class _Waiting:
-    known: Known
+    known: KnownWebhook
     written_at: datetime | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     last_from: str = ""
@@ -55,7 +51,7 @@ class Refusals:
         self._db = db
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
 
-    async def note(self, known: Known, reason: str, *, ip: str) -> None:
+    async def note(self, known: KnownWebhook, reason: str, *, ip: str) -> None:
         """Counts it, and writes it down unless that was done a moment ago."""
         waiting = self._waiting.setdefault(known.webhook.id, _Waiting(known=known))
         waiting.reasons[reason] += 1

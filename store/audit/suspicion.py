@@ -46,7 +46,7 @@ DECISIONS: Final = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspicion:
+class SecuritySuspicion:
     """`about` is whom or what it concerns, as an id; `count` how often it happened; `which` tells two of one rule
     apart.
     """
@@ -77,63 +77,63 @@ _SENTENCES: Final[dict[Rule, str]] = {
 }
 
 
-def judge(entries: Sequence[AuditEntry], now: datetime) -> list[Suspicion]:
+def judge(entries: Sequence[AuditEntry], now: datetime) -> list[SecuritySuspicion]:
     """What the entries of the last hour, oldest first, show. Pure."""
     shortly = [entry for entry in entries if entry.at > now - SHORTLY]
     found = (rule(entries if rule is _mass_export else shortly) for rule in _RULES)
     return [suspicion for suspicion in found if suspicion is not None]
 
 
-def _bad_signatures(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _bad_signatures(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     bad = [e for e in entries if _is(e, {"request.refused"}) and e.details.get("reason") in _BAD_SIGNATURE]
     return _many("bad_signatures", (entry.target for entry in bad), MANY_BAD_SIGNATURES)
 
 
-def _bad_logins(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _bad_logins(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     bad = [entry for entry in entries if _is(entry, {"login.refused", "token.refused"})]
     return _many("bad_logins", (entry.target for entry in bad), MANY_BAD_LOGINS)
 
 
-def _probes(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _probes(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     """One write past the tenant wall is enough; an id that is nobody's may be an old link."""
     tries = [e for e in entries if _is(e, {"access.refused"}) and e.details.get("reason") in _PROBES]
     walls = [entry.actor.id for entry in tries if entry.details.get("reason") == "wall"]
     if walls:
-        return Suspicion(rule="probes", about=walls[0], count=len(walls))
+        return SecuritySuspicion(rule="probes", about=walls[0], count=len(walls))
     return _many_of_one("probes", (entry.actor.id for entry in tries), MANY_PROBES)
 
 
-def _mass_export(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _mass_export(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     return _many_of_one("mass_export", (entry.actor.id for entry in entries if _is(entry, _EXPORTS)), MANY_EXPORTS)
 
 
-def _role_used_at_once(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _role_used_at_once(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     """Roles that the system gives at an installation do not count: there, somebody must begin."""
     granted: set[str] = set()
     for entry in entries:
         _, subject, verb = entry.action.split(".")
         if entry.actor.id in granted and subject in _NEEDS_A_ROLE and verb not in _REFUSALS:
-            return Suspicion(rule="role_used_at_once", about=entry.actor.id, count=1)
+            return SecuritySuspicion(rule="role_used_at_once", about=entry.actor.id, count=1)
         if (subject, verb) == ("role", "granted") and entry.actor.type == "user":
             granted.add(entry.target)
     return None
 
 
-def _many_remediations(entries: Sequence[AuditEntry]) -> Suspicion | None:
+def _many_remediations(entries: Sequence[AuditEntry]) -> SecuritySuspicion | None:
     started = [entry.target for entry in entries if _is(entry, {"effect.started"})]
     return _many("many_remediations", started, MANY_REMEDIATIONS)
 
 
-def broken_glass(entries: Sequence[AuditEntry]) -> list[Suspicion]:
+def broken_glass(entries: Sequence[AuditEntry]) -> list[SecuritySuspicion]:
     """Of entries of the actions `DECISIONS`: each use is told by itself, however many there are. Pure."""
     return [
-        Suspicion(rule="break_glass", about=entry.actor.id, count=1, which=f"{entry.target}:{entry.sequence}")
+        SecuritySuspicion(rule="break_glass", about=entry.actor.id, count=1, which=f"{entry.target}:{entry.sequence}")
         for entry in entries
         if entry.action in DECISIONS and "break_glass" in entry.details
     ]
 
 
-_RULES: Final[tuple[Callable[[Sequence[AuditEntry]], Suspicion | None], ...]] = (
+_RULES: Final[tuple[Callable[[Sequence[AuditEntry]], SecuritySuspicion | None], ...]] = (
     _bad_signatures,
     _bad_logins,
     _probes,
@@ -147,14 +147,14 @@ def _is(entry: AuditEntry, actions: Iterable[str]) -> bool:
     return entry.action.partition(".")[2] in actions
 
 
-def _many(rule: Rule, abouts: Iterable[str], enough: int) -> Suspicion | None:
+def _many(rule: Rule, abouts: Iterable[str], enough: int) -> SecuritySuspicion | None:
     """Counts all of them, and names the most frequent."""
     counts = Counter(abouts)
     if counts.total() < enough:
         return None
-    return Suspicion(rule=rule, about=counts.most_common(1)[0][0], count=counts.total())
+    return SecuritySuspicion(rule=rule, about=counts.most_common(1)[0][0], count=counts.total())
 
 
-def _many_of_one(rule: Rule, abouts: Iterable[str], enough: int) -> Suspicion | None:
+def _many_of_one(rule: Rule, abouts: Iterable[str], enough: int) -> SecuritySuspicion | None:
     most = Counter(abouts).most_common(1)
-    return Suspicion(rule=rule, about=most[0][0], count=most[0][1]) if most and most[0][1] >= enough else None
+    return SecuritySuspicion(rule=rule, about=most[0][0], count=most[0][1]) if most and most[0][1] >= enough else None

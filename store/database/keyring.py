@@ -28,7 +28,7 @@ from store.database.schema.columns import UtcDateTime, Word
 from store.errors import NoShredLedger, UnknownTenant
 from store.ids import TenantId, new_id
 from store.keys.key_provider import KeyProvider, MasterKeys
-from store.keys.shredding import Ledger, Mark, Shredded, ShredLedger
+from store.keys.shredding import Ledger, LedgerMark, Shredded, ShredLedger
 from store.keys.vault import DataKey, DataKeys
 
 __all__ = ["CACHE_FOR", "KNOWN_AFTER", "DataKeyRow", "KeyProvider", "KeyVersion", "Keyring", "KeyringBase", "Rewrapped"]
@@ -363,12 +363,12 @@ _SEEN: Final = 1
 _ELSEWHERE: Final = 2
 
 
-async def _mark(session: AsyncSession, *, row: int = _SEEN) -> Mark | None:
+async def _mark(session: AsyncSession, *, row: int = _SEEN) -> LedgerMark | None:
     found = await session.get(ShredMarkRow, row)
-    return None if found is None else Mark(length=found.length, head=found.head)
+    return None if found is None else LedgerMark(length=found.length, head=found.head)
 
 
-async def _set_mark(session: AsyncSession, mark: Mark, *, row: int = _SEEN) -> None:
+async def _set_mark(session: AsyncSession, mark: LedgerMark, *, row: int = _SEEN) -> None:
     """Never backwards: two processes may shred at the same time."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     first = insert(ShredMarkRow).values(id=row, length=mark.length, head=mark.head)

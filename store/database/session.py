@@ -33,7 +33,7 @@ from store.database.schema import (
     TenantSettingsRow,
     WebhookRow,
 )
-from store.database.turn import Turn
+from store.database.turn import WriterTurn
 from store.database.walls.acting import DOOR_KEEPER, acting, for_tenant
 from store.errors import CorruptEnvelope, RefusedStatement, StoreBusy, TenantFrozen, UnknownTenant
 from store.ids import TenantId
@@ -202,7 +202,7 @@ class Database:
         self._clock = clock
         self._redactors: dict[TenantId, tuple[int, Redactor]] = {}
         self._kept_out: dict[TenantId | None, tuple[Secret, ...]] = {}
-        self._write_turn = Turn()
+        self._write_turn = WriterTurn()
         self.keyring = keyring
         self.arrivals = _arrivals(engine)
         """Where what arrives is written down first, on SQLite; None on PostgreSQL."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 
-class Turn:
+class WriterTurn:
     """A lock with two queues, each first come, first served."""
 
     def __init__(self) -> None:

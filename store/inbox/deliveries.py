@@ -20,7 +20,7 @@ DeliveryState = Literal["claimed", "sent", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
+class StoredDelivery:
     """Claimed without `ts`: the message may have gone out; look in the channel before posting again."""
 
     key: str
@@ -32,7 +32,7 @@ class Delivery:
     is_new: bool
 
 
-async def claim(s: TenantSession, key: str, channel_id: str) -> Delivery:
+async def claim(s: TenantSession, key: str, channel_id: str) -> StoredDelivery:
     """Creates the delivery, or returns the one that is there; `is_new` tells which."""
     row_id = stable_id("delivery", s.tenant_id, key)
     values = {"id": row_id, "key": key, "channel_id": channel_id, "state": "claimed", "claimed_at": s.now()}
@@ -48,7 +48,7 @@ async def complete(s: TenantSession, key: str, *, ts: str, body_hash: str, chann
     await s.save()
 
 
-async def delivery(s: TenantSession, key: str) -> Delivery | None:
+async def delivery(s: TenantSession, key: str) -> StoredDelivery | None:
     row = await s.one(DeliveryRow, DeliveryRow.key == key)
     return None if row is None else _delivery(row, is_new=False)
 
@@ -58,7 +58,7 @@ async def refuse(s: TenantSession, key: str) -> None:
     await s.update(DeliveryRow, DeliveryRow.key == key, DeliveryRow.ts.is_(None), values={"state": "refused"})
 
 
-async def refused(s: TenantSession, since: datetime) -> list[Delivery]:
+async def refused(s: TenantSession, since: datetime) -> list[StoredDelivery]:
     """What could not be said where it belongs, newest first."""
     rows = await s.all(
         select(DeliveryRow)
@@ -90,8 +90,8 @@ async def _row(s: TenantSession, key: str) -> DeliveryRow:
     return row
 
 
-def _delivery(row: DeliveryRow, *, is_new: bool) -> Delivery:
-    return Delivery(
+def _delivery(row: DeliveryRow, *, is_new: bool) -> StoredDelivery:
+    return StoredDelivery(
         key=row.key,
         channel_id=row.channel_id,
         ts=row.ts,

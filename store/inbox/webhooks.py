@@ -49,7 +49,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownWebhook:
     """What the door needs of a webhook: its tenant, and the secrets that count now."""
 
     tenant_id: TenantId
@@ -114,7 +114,7 @@ async def remove_webhook(s: TenantSession, webhook: WebhookId) -> bool:
     return gone == 1
 
 
-async def find_webhook(db: Database, public_id: str) -> Known | None:
+async def find_webhook(db: Database, public_id: str) -> KnownWebhook | None:
     """Of whichever tenant. Raises TenantFrozen, UnknownTenant."""
     async with db.across_tenants("route a webhook", readonly=True) as session:
         tenant = await session.scalar(select(WebhookRow.tenant_id).where(WebhookRow.public_id == public_id))
@@ -124,7 +124,7 @@ async def find_webhook(db: Database, public_id: str) -> Known | None:
         row = await s.one(WebhookRow, WebhookRow.public_id == public_id)
         if row is None:
             return None
-        return Known(tenant_id=TenantId(tenant), webhook=_webhook(s, row), secrets=_secrets(s, row))
+        return KnownWebhook(tenant_id=TenantId(tenant), webhook=_webhook(s, row), secrets=_secrets(s, row))
 
 
 async def note_accepted(s: TenantSession, webhook: WebhookId, at: datetime) -> None:

@@ -86,14 +86,14 @@ class Decided:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlreadyDecided:
+class DecidedBefore:
     """Somebody decided before, or the approval is past deciding; the approval says who and what."""
 
     approval: Approval
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanChanged:
+class PlanDiffers:
     """The plan is not the one that was shown: show it again."""
 
     approval: Approval
@@ -183,7 +183,7 @@ async def decide(
     decision: Decision,
     by: UserId,
     approved_until: datetime | None,
-) -> Decided | AlreadyDecided | PlanChanged | Expired:
+) -> Decided | DecidedBefore | PlanDiffers | Expired:
     """Exactly one of any number of parallel callers gets Decided. Raises NotFound."""
     now = s.now()
     decided = await s.update(
@@ -206,8 +206,8 @@ async def decide(
     if found.state is ApprovalState.EXPIRED or (found.state is ApprovalState.PROPOSED and found.expires_at <= now):
         return Expired(approval=found)
     if found.state is ApprovalState.PROPOSED:
-        return PlanChanged(approval=found)
-    return AlreadyDecided(approval=found)
+        return PlanDiffers(approval=found)
+    return DecidedBefore(approval=found)
 
 
 async def replace_plan(

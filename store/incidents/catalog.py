@@ -42,7 +42,7 @@ class CatalogEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class CatalogStatement:
     """What a source says of a service. A `question` is not used until somebody answers it: is this one of your
     services, or, with `same_as`, another name for that one?
     """
@@ -72,7 +72,7 @@ async def service_by_id(s: TenantSession, service: ServiceId) -> CatalogEntry | 
     return None if row is None else _entry(row)
 
 
-async def take_in(s: TenantSession, told: Sequence[Told]) -> list[CatalogEntry]:
+async def take_in(s: TenantSession, told: Sequence[CatalogStatement]) -> list[CatalogEntry]:
     """Adds what is new of it, and to entries that no person decided on what they lack. Returns those added.
 
     Two that come together keep one of each name. What is over `MOST` is left out.
@@ -127,7 +127,7 @@ async def count(s: TenantSession, state: ServiceState) -> int:
     return int(await s.value(select(func.count()).select_from(ServiceRow).where(ServiceRow.state == state)) or 0)
 
 
-def _values(s: TenantSession, told: Told) -> dict[str, object]:
+def _values(s: TenantSession, told: CatalogStatement) -> dict[str, object]:
     return {
         "id": new_id(),
         "name": told.name,

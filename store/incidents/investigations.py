@@ -19,7 +19,7 @@ __all__ = [
     "Investigation",
     "InvestigationStatus",
     "ModelMessage",
-    "Note",
+    "StoredNote",
     "add_note",
     "add_usage",
     "append_message",
@@ -72,7 +72,7 @@ class Investigation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class StoredNote:
     """What a person told a running investigation."""
 
     id: NoteId
@@ -263,7 +263,7 @@ async def add_note(
     return note_id in added
 
 
-async def take_notes(s: TenantSession, investigation_id: InvestigationId, *, turn: int) -> list[Note]:
+async def take_notes(s: TenantSession, investigation_id: InvestigationId, *, turn: int) -> list[StoredNote]:
     """The notes that nobody took before this turn, oldest first. A repeated turn gets exactly what it got at first:
     the model's history must not change when a step runs again.
     """
@@ -283,7 +283,7 @@ async def take_notes(s: TenantSession, investigation_id: InvestigationId, *, tur
         .order_by(NoteRow.created_at, NoteRow.id)
     )
     return [
-        Note(
+        StoredNote(
             id=NoteId(row.id),
             text=s.open("notes", "text", row.id, row.text),
             by=None if row.by_user_id is None else UserId(row.by_user_id),

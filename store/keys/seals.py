@@ -8,7 +8,7 @@ from typing import Any
 
 from store.ids import TenantId
 from store.keys import vault
-from store.keys.vault import DataKeys, Place
+from store.keys.vault import DataKeys, SealedPlace
 from store.secrets.redaction import VERBATIM_KEYS, Redacted, Redactor, Secret
 
 
@@ -51,11 +51,11 @@ class TenantSeals:
         return Secret(self._open(table, column, row_id, blob))
 
     def _seal(self, table: str, column: str, row_id: str, text: str) -> bytes:
-        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
+        place = SealedPlace(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
         return vault.seal(self._keys().current, place, text.encode("utf-8", "surrogatepass"))
 
     def _open(self, table: str, column: str, row_id: str, blob: bytes) -> str:
-        place = Place(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
+        place = SealedPlace(tenant_id=self.tenant_id, table=table, column=column, row_id=row_id)
         return vault.unseal(self._keys(), place, blob).decode("utf-8", "surrogatepass")
 
     def _keys(self) -> DataKeys:

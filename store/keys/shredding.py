@@ -42,7 +42,7 @@ class Shredded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class LedgerMark:
     """How many lines the ledger had, and the chain of the last one. The keyring keeps the newest mark that it saw."""
 
     length: int
@@ -57,8 +57,8 @@ class Ledger:
     chains: tuple[str, ...]
 
     @property
-    def mark(self) -> Mark:
-        return Mark(length=len(self.chains), head=self.chains[-1])
+    def mark(self) -> LedgerMark:
+        return LedgerMark(length=len(self.chains), head=self.chains[-1])
 
     @property
     def tenants(self) -> frozenset[str]:
@@ -91,7 +91,7 @@ class ShredLedger:
             raise NoShredLedger(f"the shred ledger {self.path} vanished while it was begun")
         return ledger
 
-    def append(self, entries: Sequence[Shredded], *, known: Mark | None) -> Ledger:
+    def append(self, entries: Sequence[Shredded], *, known: LedgerMark | None) -> Ledger:
         """On disk when it returns, the mark elsewhere too. Keys that the ledger names already are not named twice.
         Raises as `check` does.
         """
@@ -122,7 +122,7 @@ class ShredLedger:
         with self._locked():
             self._keep_elsewhere(ledger, anew=anew)
 
-    def check(self, ledger: Ledger | None, known: Mark | None, *, marked: bool = False) -> None:
+    def check(self, ledger: Ledger | None, known: LedgerMark | None, *, marked: bool = False) -> None:
         """Raises NoShredLedger unless this is the ledger that the keyring knows and the mark elsewhere names, or a
         longer one. `marked`: there is such a mark, so one that is missing was lost.
         """
@@ -143,7 +143,7 @@ class ShredLedger:
             )
         self._check(ledger, elsewhere, f"{self.mark_path} says")
 
-    def _check(self, ledger: Ledger | None, known: Mark | None, says: str) -> None:
+    def _check(self, ledger: Ledger | None, known: LedgerMark | None, says: str) -> None:
         if known is None:
             return
         advice = (
@@ -162,13 +162,13 @@ class ShredLedger:
                 f"no ledger, no restore: the shred ledger {self.path} is another keyring's, or was rewritten. {advice}"
             )
 
-    def _elsewhere(self) -> Mark | None:
+    def _elsewhere(self) -> LedgerMark | None:
         """The mark that is kept elsewhere. None where no place is named, or nothing is there yet."""
         if self.mark_path is None:
             return None
         try:
             fields = json.loads(self.mark_path.read_bytes())
-            return Mark(length=int(fields["length"]), head=str(fields["head"]))
+            return LedgerMark(length=int(fields["length"]), head=str(fields["head"]))
         except FileNotFoundError:
             if self.mark_path.parent.is_dir():
                 return None

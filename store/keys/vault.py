@@ -71,7 +71,7 @@ class DataKeys:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class SealedPlace:
     """Where a ciphertext lives."""
 
     tenant_id: str
@@ -83,14 +83,14 @@ class Place:
         return f"{self.table}.{self.column} of row {self.row_id}"
 
 
-def seal(key: DataKey, place: Place, plain: bytes) -> bytes:
+def seal(key: DataKey, place: SealedPlace, plain: bytes) -> bytes:
     salt = os.urandom(16)
     derived = key.derive(salt)
     body = AESGCM(derived[:32]).encrypt(_NONCE, plain, _associated(place, key.id_bytes))
     return b"".join((_MAGIC, key.id_bytes, salt, derived[32:], body))
 
 
-def unseal(keys: DataKeys, place: Place, envelope: bytes) -> bytes:
+def unseal(keys: DataKeys, place: SealedPlace, envelope: bytes) -> bytes:
     """Raises CorruptEnvelope, or UnknownKey when the keyring lacks the key that the envelope names."""
     key, nonce = keys.by_beginning.get(envelope[:_SALT_AT]), _NONCE
     if key is not None:
@@ -113,7 +113,7 @@ def key_of(envelope: bytes) -> str | None:
     return str(uuid.UUID(bytes=envelope[_ID_AT:_SALT_AT]))
 
 
-def _key_of_old(keys: DataKeys, place: Place, envelope: bytes) -> DataKey:
+def _key_of_old(keys: DataKeys, place: SealedPlace, envelope: bytes) -> DataKey:
     """For what does not begin as the envelopes that are made now. Raises as `unseal`."""
     named = key_of(envelope)
     if named is None:
@@ -129,7 +129,7 @@ def _derive_old(key: DataKey, salt: bytes) -> tuple[bytes, bytes]:
     return stream[:32] + stream[44:], stream[32:44]
 
 
-def _associated(place: Place, dek_id: bytes) -> bytes:
+def _associated(place: SealedPlace, dek_id: bytes) -> bytes:
     """Each part behind its length, so that none can be shifted into another."""
     row = place.row_id.encode()
     return _before_row(place.tenant_id, place.table, place.column, len(row)) + row + _ID_LENGTH + dek_id

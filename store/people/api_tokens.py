@@ -19,7 +19,7 @@ from store.database.schema import AccountRow, ApiTokenRow
 from store.database.session import Database, TenantSession
 from store.errors import NotFound
 from store.ids import TenantId, UserId, new_id
-from store.people.web_sessions import Found, token_hash
+from store.people.web_sessions import PresentedSecret, token_hash
 from store.secrets.redaction import Secret
 
 LONGEST: Final = timedelta(days=366)
@@ -66,7 +66,7 @@ async def create_token(
     return token, _token(s, row)
 
 
-async def find_token(db: Database, token: Secret) -> Found | None:
+async def find_token(db: Database, token: Secret) -> PresentedSecret | None:
     """By its hash; expired ones too. What is no token of ours is not looked up."""
     if not is_token(token.reveal()):
         return None
@@ -76,7 +76,7 @@ async def find_token(db: Database, token: Secret) -> Found | None:
                 select(ApiTokenRow.tenant_id, ApiTokenRow.id).where(ApiTokenRow.token_hash == token_hash(token))
             )
         ).first()
-    return None if found is None else Found(tenant_id=TenantId(found[0]), row_id=found[1])
+    return None if found is None else PresentedSecret(tenant_id=TenantId(found[0]), row_id=found[1])
 
 
 async def live_token(s: TenantSession, token_id: str) -> ApiToken | None:

@@ -17,7 +17,7 @@ from store.ids import TenantId, UserId, new_id
 from store.people.account_keys import AccountKeys, normal_email
 from store.people.accounts import Account, create_account
 from store.people.users import Role, add_web_user, user
-from store.people.web_sessions import Found, token_hash
+from store.people.web_sessions import PresentedSecret, token_hash
 from store.secrets.redaction import Secret
 
 LIFETIME: Final = timedelta(days=7)
@@ -76,7 +76,7 @@ async def invite(
     return token, _invitation(s, row)
 
 
-async def find_invitation(db: Database, token: Secret) -> Found | None:
+async def find_invitation(db: Database, token: Secret) -> PresentedSecret | None:
     """By the hash of the link's secret; used and expired ones too."""
     async with db.across_tenants("find an invitation", readonly=True) as session:
         found = (
@@ -84,7 +84,7 @@ async def find_invitation(db: Database, token: Secret) -> Found | None:
                 select(InvitationRow.tenant_id, InvitationRow.id).where(InvitationRow.token_hash == token_hash(token))
             )
         ).first()
-    return None if found is None else Found(tenant_id=TenantId(found[0]), row_id=found[1])
+    return None if found is None else PresentedSecret(tenant_id=TenantId(found[0]), row_id=found[1])
 
 
 async def open_invitation(s: TenantSession, invitation_id: str) -> Invitation | None:

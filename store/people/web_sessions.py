@@ -38,7 +38,7 @@ class WebSession:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class PresentedSecret:
     """A row that a presented secret names, before its tenant's session is open."""
 
     tenant_id: TenantId
@@ -74,7 +74,7 @@ async def start_session(
     return token, _session(s, row)
 
 
-async def find_session(db: Database, token: Secret) -> Found | None:
+async def find_session(db: Database, token: Secret) -> PresentedSecret | None:
     """By the hash of what the cookie holds; expired ones too."""
     async with db.across_tenants("find the session of a cookie", readonly=True) as session:
         found = (
@@ -82,7 +82,7 @@ async def find_session(db: Database, token: Secret) -> Found | None:
                 select(WebSessionRow.tenant_id, WebSessionRow.id).where(WebSessionRow.token_hash == token_hash(token))
             )
         ).first()
-    return None if found is None else Found(tenant_id=TenantId(found[0]), row_id=found[1])
+    return None if found is None else PresentedSecret(tenant_id=TenantId(found[0]), row_id=found[1])
 
 
 async def live_session(s: TenantSession, session_id: str) -> WebSession | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import re2
 
-from store.secrets.pairs import Rule, Span, group, is_value, looks_random
+from store.secrets.pairs import SecretRule, TextSpan, group, is_value, looks_random
 
 # Headers, cookies and URLs
 
@@ -33,7 +33,7 @@ _CURL_USER = re2.compile(
 )
 
 
-def _headers(text: str) -> Iterator[Span]:
+def _headers(text: str) -> Iterator[TextSpan]:
     for found in _HEADER.finditer(text):
         for name in ("value", "bearer", "basic"):
             value = found.group(name)
@@ -43,27 +43,27 @@ def _headers(text: str) -> Iterator[Span]:
                 yield group(found, name, "auth_header")
 
 
-def _cookies(text: str) -> Iterator[Span]:
+def _cookies(text: str) -> Iterator[TextSpan]:
     for found in _COOKIE.finditer(text):
         at = group(found, "value", "").start
         for session in _SESSION.finditer(found.group("value")):
             if is_value(session.group(1)):
-                yield Span(at + session.start(1), at + session.end(1), "session_cookie")
+                yield TextSpan(at + session.start(1), at + session.end(1), "session_cookie")
 
 
-def _urls(text: str) -> Iterator[Span]:
+def _urls(text: str) -> Iterator[TextSpan]:
     for found in _URL.finditer(text):
         if is_value(found.group("value")):
             yield group(found, "value", "url_password")
 
 
-def _signed(text: str) -> Iterator[Span]:
+def _signed(text: str) -> Iterator[TextSpan]:
     for found in _SIGNED.finditer(text):
         if looks_random(found.group("value")):
             yield group(found, "value", "url_secret")
 
 
-def _curl_users(text: str) -> Iterator[Span]:
+def _curl_users(text: str) -> Iterator[TextSpan]:
     for found in _CURL_USER.finditer(text):
         if is_value(found.group("value")):
             yield group(found, "value", "password")
@@ -79,7 +79,7 @@ _ENTRY = re2.compile(
 _NEAR = 2_000  # characters between the kind and its data
 
 
-def _manifests(text: str) -> Iterator[Span]:
+def _manifests(text: str) -> Iterator[TextSpan]:
     """The values of a Secret's data, before or after its kind."""
     seen = 0
     for kind in _MANIFEST.finditer(text):
@@ -92,14 +92,14 @@ def _manifests(text: str) -> Iterator[Span]:
         for entry in _ENTRY.finditer(text[data.end() : seen]):
             if not (entry.group("value").isalpha() and entry.group("value").islower()):
                 found = group(entry, "value", "secret")
-                yield Span(data.end() + found.start, data.end() + found.end, found.kind)
+                yield TextSpan(data.end() + found.start, data.end() + found.end, found.kind)
 
 
 RULES = (
-    Rule(r"(?i)authorization|bearer[\"'\\:= ]|basic [A-Za-z0-9+/]{4}", _headers),
-    Rule(r"(?i)cookie", _cookies),
-    Rule(r"://[^\s/:@\"'<>?#]*:[^\s/\"'<>]", _urls),
-    Rule(rf"(?i)[?&;](?:{_SIGNATURES})=", _signed),
-    Rule(_CURL_USER.pattern, _curl_users),
-    Rule(_MANIFEST.pattern, _manifests, 2 * _NEAR),
+    SecretRule(r"(?i)authorization|bearer[\"'\\:= ]|basic [A-Za-z0-9+/]{4}", _headers),
+    SecretRule(r"(?i)cookie", _cookies),
+    SecretRule(r"://[^\s/:@\"'<>?#]*:[^\s/\"'<>]", _urls),
+    SecretRule(rf"(?i)[?&;](?:{_SIGNATURES})=", _signed),
+    SecretRule(_CURL_USER.pattern, _curl_users),
+    SecretRule(_MANIFEST.pattern, _manifests, 2 * _NEAR),
 )

@@ -11,7 +11,7 @@ from typing import Final
 
 import re2
 
-from store.secrets.pairs import Rule, Span, is_value, looks_random
+from store.secrets.pairs import SecretRule, TextSpan, is_value, looks_random
 
 _WORD: Final = r"(?:\"(?P<double>[^\"\n]{1,200})\"|'(?P<single>[^'\n]{1,200})'|(?P<bare>[^\s\"'|;&<>]+))"
 _FORMS: Final = (
@@ -63,7 +63,7 @@ def _forms_of(program: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(before + _WORD) for programs, before in _FORMS if re.fullmatch(programs, program))
 
 
-def _on_command_lines(text: str) -> Iterator[Span]:
+def _on_command_lines(text: str) -> Iterator[TextSpan]:
     for begin in _START.finditer(text):
         at = begin.end() - 1
         line_end = text.find("\n", at, at + _LONGEST)
@@ -72,30 +72,30 @@ def _on_command_lines(text: str) -> Iterator[Span]:
             for found in form.finditer(arguments):
                 part = next(name for name in ("double", "single", "bare") if found[name] is not None)
                 if is_value(found[part]) and not found[part].startswith("-"):
-                    yield Span(at + found.start(part), at + found.end(part), "password")
+                    yield TextSpan(at + found.start(part), at + found.end(part), "password")
 
 
-def _oracle(text: str) -> Iterator[Span]:
+def _oracle(text: str) -> Iterator[TextSpan]:
     for found in _ORACLE.finditer(text):
         part = "bare" if found["double"] is None else "double"
         if (found["at"] or found["certain"]) and is_value(found[part]):
-            yield Span(*found.span(part), "password")
+            yield TextSpan(*found.span(part), "password")
 
 
 _AUTH: Final = re.compile(r"\bAUTH(?: (?:PLAIN|LOGIN|[a-z][\w.-]{1,40}))? (?P<value>[^\s\"']{6,200})")
 
 
-def _auth(text: str) -> Iterator[Span]:
+def _auth(text: str) -> Iterator[TextSpan]:
     """The command of Redis and of SMTP."""
     for found in _AUTH.finditer(text):
         if looks_random(found["value"], least=8):
-            yield Span(*found.span("value"), "password")
+            yield TextSpan(*found.span("value"), "password")
 
 
 RULES: Final = (
-    Rule(r"\bAUTH ", _auth),
-    Rule(_START.pattern, _on_command_lines, _LONGEST),
-    Rule(
+    SecretRule(r"\bAUTH ", _auth),
+    SecretRule(_START.pattern, _on_command_lines, _LONGEST),
+    SecretRule(
         r"(?i)jdbc:oracle:|\boci:|\buserid=|\b(?:sqlplus|sqlcl|expdp|impdp|exp|imp|sqlldr|rman target|connect|"
         r"conn)\s[^\n/]{0,8}",
         _oracle,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from store.secrets.pairs import Rule, Span
+from store.secrets.pairs import SecretRule, TextSpan
 
 _MAIL: Final = re.compile(
     r"(?<![\w.+@/%-])[A-Za-z0-9][\w.+%'-]{0,63}(?:@|%40)(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}"
@@ -35,24 +35,24 @@ _FEWEST: Final = 8
 _MOST: Final = 15
 
 
-def _mails(text: str) -> Iterator[Span]:
+def _mails(text: str) -> Iterator[TextSpan]:
     for found in _MAIL.finditer(text):
         if found["last"].lower() not in _NO_DOMAIN and not _SERVICE_USER.match(found.group()):
-            yield Span(found.start(), found.end(), "email_address")
+            yield TextSpan(found.start(), found.end(), "email_address")
 
 
-def _phones(text: str) -> Iterator[Span]:
+def _phones(text: str) -> Iterator[TextSpan]:
     for pattern in (_INTERNATIONAL, _NATIONAL, _NAMED):
         for found in pattern.finditer(text):
             part: str | int = "value" if pattern is _NAMED else 0
             digits = sum(char.isdigit() for char in found[part])
             if (_FEWEST if pattern is not _NAMED else 7) <= digits <= _MOST:
-                yield Span(*found.span(part), "phone_number")
+                yield TextSpan(*found.span(part), "phone_number")
 
 
 RULES: Final = (
-    Rule(r"[A-Za-z0-9](?:@|%40)[A-Za-z0-9]", _mails),
-    Rule(
+    SecretRule(r"[A-Za-z0-9](?:@|%40)[A-Za-z0-9]", _mails),
+    SecretRule(
         r"(?i)\+[1-9][0-9]|\b00[1-9][0-9] |\([2-9][0-9]{2}\) ?[0-9]{3}|\b[2-9][0-9]{2}[.-][0-9]{3}[.-][0-9]{4}|"
         r"phone|\btel|mobile|\bcell|msisdn|\bfax|caller|callee|whatsapp|sms to",
         _phones,

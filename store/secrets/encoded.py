@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from store.secrets.pairs import Rule, Span
+from store.secrets.pairs import SecretRule, TextSpan
 
 _FOUR: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 """Three readable ASCII characters: each is below 128 and not below 32, which leaves few letters in three places."""
@@ -23,16 +23,16 @@ _LINE_END: Final = re.compile(r"\\{1,2}n|\s")
 _AROUND: Final = 2_048
 
 
-def decoding(find: Callable[[str], Iterable[Span]]) -> Rule:
+def decoding(find: Callable[[str], Iterable[TextSpan]]) -> SecretRule:
     """The rule that looks with `find` at what was decoded."""
 
-    def find_encoded(text: str) -> Iterator[Span]:
+    def find_encoded(text: str) -> Iterator[TextSpan]:
         for found in _RUN.finditer(text):
             decoded = _decoded(found.group())
             if decoded is not None and next(iter(find(decoded)), None) is not None:
-                yield Span(found.start(), found.end(), "encoded_secret")
+                yield TextSpan(found.start(), found.end(), "encoded_secret")
 
-    return Rule(_BEGIN, find_encoded, _AROUND)
+    return SecretRule(_BEGIN, find_encoded, _AROUND)
 
 
 def _decoded(run: str) -> str | None:

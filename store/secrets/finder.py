@@ -14,20 +14,20 @@ from store.secrets import carriers, commands, encoded, neighbours, numbers, pair
 from store.secrets import contacts as secret_contacts
 from store.secrets.cue import cue_of
 from store.secrets.formats import CUES, DRAWN, FORMATS
-from store.secrets.pairs import Rule, Span
+from store.secrets.pairs import SecretRule, TextSpan
 
 _BLOCK: Final = 2_048
 _LONGEST_CUE: Final = 128
 
 
-def find_secrets(text: str, *, contacts: bool = False) -> list[Span]:
+def find_secrets(text: str, *, contacts: bool = False) -> list[TextSpan]:
     """All that is found, in no order; spans may overlap. `contacts` are people's addresses and telephone numbers.
 
     Raises RuntimeError when it could not look.
     """
     if len(text) <= 2 * _BLOCK:
         return [span for rule in _rules_for(text, contacts=contacts) for span in rule.find(text)]
-    spans: list[Span] = []
+    spans: list[TextSpan] = []
     at = 0
     while at < len(text):
         cut = text.rfind("\n", at, at + _BLOCK) + 1
@@ -42,12 +42,12 @@ def find_secrets(text: str, *, contacts: bool = False) -> list[Span]:
     return spans
 
 
-def _find_plain(text: str) -> Iterator[Span]:
+def _find_plain(text: str) -> Iterator[TextSpan]:
     """Without another look into base64."""
     return (span for rule in _rules_for(text) if rule is not _DECODING for span in rule.find(text))
 
 
-def _find_around(rule: Rule, text: str, at: int, until: int) -> list[Span]:
+def _find_around(rule: SecretRule, text: str, at: int, until: int) -> list[TextSpan]:
     """What the rule finds in a block and its surroundings. What reaches the end of these is looked at again in wider
     ones; what seems to begin where they begin was cut, and is found from the block before.
     """
@@ -55,13 +55,13 @@ def _find_around(rule: Rule, text: str, at: int, until: int) -> list[Span]:
     reach = rule.reach
     while True:
         stop = until + reach
-        spans = [Span(start + span.start, start + span.end, span.kind) for span in rule.find(text[start:stop])]
+        spans = [TextSpan(start + span.start, start + span.end, span.kind) for span in rule.find(text[start:stop])]
         if stop >= len(text) or all(span.end < stop for span in spans):
             return [span for span in spans if span.start > start or not start]
         reach *= 4
 
 
-def _rules_for(text: str, *, contacts: bool = False) -> list[Rule]:
+def _rules_for(text: str, *, contacts: bool = False) -> list[SecretRule]:
     """In their order, so that the more telling kind comes first."""
     hits = _SET.Match(text.encode())
     if _ALWAYS not in hits:
@@ -70,15 +70,15 @@ def _rules_for(text: str, *, contacts: bool = False) -> list[Rule]:
     return [_RULES[hit] for hit in sorted(hits) if hit < last]
 
 
-def _of_format(kind: str, forms: tuple[str, ...]) -> Rule:
+def _of_format(kind: str, forms: tuple[str, ...]) -> SecretRule:
     expression = re2.compile("|".join(f"(?:{form})" for form in forms))
 
-    def find(text: str) -> Iterator[Span]:
+    def find(text: str) -> Iterator[TextSpan]:
         for found in expression.finditer(text):
             if kind not in DRAWN or not found[0].islower():
-                yield Span(found.start(), found.end(), kind)
+                yield TextSpan(found.start(), found.end(), kind)
 
-    return Rule(CUES.get(kind) or "|".join(map(cue_of, forms)), find)
+    return SecretRule(CUES.get(kind) or "|".join(map(cue_of, forms)), find)
 
 
 _PLAIN_RULES: Final = (
@@ -97,7 +97,7 @@ _RULES: Final = (*_PLAIN_RULES, _DECODING, *secret_contacts.RULES)
 _ALWAYS: Final = len(_RULES)
 
 
-def _set_of(rules: Iterable[Rule]) -> "re2.Set":
+def _set_of(rules: Iterable[SecretRule]) -> "re2.Set":
     options = re2.Options()
     options.max_mem = 64 << 20
     options.log_errors = False

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from store.secrets.own import OWN, SHORTEST
-from store.secrets.pairs import Span
+from store.secrets.pairs import TextSpan
 
 _BITS: Final = 20  # of the bitmap's index: two thousand forms let one place in five hundred through
 _BLOCK: Final = 1 << 16
@@ -35,10 +35,10 @@ class Fingerprints:
         self._lengths = {slot: tuple(sorted(found)) for slot, found in lengths.items()}
         self._digests = frozenset(digests)
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[TextSpan]:
         worth = np.zeros(1 << _BITS, dtype=np.bool_)
         worth[list(self._lengths)] = True
-        spans: list[Span] = []
+        spans: list[TextSpan] = []
         for begin in range(0, len(text), _BLOCK):
             block = text[begin : begin + _BLOCK + SHORTEST - 1]
             if len(block) < SHORTEST:
@@ -48,9 +48,9 @@ class Fingerprints:
                 spans += self._at(text, begin + at, int(slots[at]))
         return spans
 
-    def _at(self, text: str, at: int, slot: int) -> list[Span]:
+    def _at(self, text: str, at: int, slot: int) -> list[TextSpan]:
         return [
-            Span(at, at + length, OWN)
+            TextSpan(at, at + length, OWN)
             for length in self._lengths[slot]
             if at + length <= len(text) and self._digest(text[at : at + length]) in self._digests
         ]

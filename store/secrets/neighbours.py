@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from store.secrets.pairs import Rule, Span, is_secret_under, names_secret
+from store.secrets.pairs import SecretRule, TextSpan, is_secret_under, names_secret
 
 _QUOTE: Final = r"\\{0,4}[\"']?"
 _JOIN: Final = rf"{_QUOTE}[ \t]*(?:=>|:=|[:=>])[ \t]*"
@@ -41,25 +41,25 @@ _TRIPLE: Final = re.compile(
 )
 
 
-def _inside(text: str) -> Iterator[Span]:
+def _inside(text: str) -> Iterator[TextSpan]:
     """What an element's attribute or an assignment names, over one or several lines."""
     for pattern in (_ELEMENT, _TRIPLE):
         for found in pattern.finditer(text):
             if is_secret_under(found["name"], found["value"], quoted=True):
-                yield Span(*found.span("value"), "secret")
+                yield TextSpan(*found.span("value"), "secret")
 
 
-def _beside(text: str) -> Iterator[Span]:
+def _beside(text: str) -> Iterator[TextSpan]:
     for found in _VALUE.finditer(text):
         name = _NAME_BEFORE.search(text[max(0, found.start() - _NEAR) : found.start()]) or _NAME_AFTER.match(
             text, found.end()
         )
         part = "bare" if found["quoted"] is None else "quoted"
         if name is not None and is_secret_under(name["name"], found[part], quoted=part == "quoted"):
-            yield Span(*found.span(part), "secret")
+            yield TextSpan(*found.span(part), "secret")
 
 
-def _blocks(text: str) -> Iterator[Span]:
+def _blocks(text: str) -> Iterator[TextSpan]:
     parts = _LINE_END.split(text)
     at, until, indent = 0, 0, -1
     name = ""
@@ -70,14 +70,14 @@ def _blocks(text: str) -> Iterator[Span]:
             if depth <= indent:
                 until = 0
             elif names_secret(name) or is_secret_under(name, part.strip(), quoted=True):
-                yield Span(at + depth, at + len(part.rstrip()), "secret")
+                yield TextSpan(at + depth, at + len(part.rstrip()), "secret")
         if number >= until and not number % 2 and (opened := _OPENS.search(part)):
             name, indent, until = opened["name"], len(opened["indent"]), number + 2 * _BLOCK_LINES
         at += len(part)
 
 
 RULES: Final = (
-    Rule(r"(?:[Nn]ame|[Kk]ey|\bid)=\\{0,4}[\"'][\w./-]{2,}\\{0,4}[\"'][^<>]*>|\"{3}|'{3}", _inside, 600),
-    Rule(r"(?:[Vv]alue|[Vv]al|VALUE)\\{0,4}[\"']?[ \t]*(?:=>|:=|[:=>])", _beside, 600),
-    Rule(r":[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?(?:\n|\\+n)", _blocks, 4_000),
+    SecretRule(r"(?:[Nn]ame|[Kk]ey|\bid)=\\{0,4}[\"'][\w./-]{2,}\\{0,4}[\"'][^<>]*>|\"{3}|'{3}", _inside, 600),
+    SecretRule(r"(?:[Vv]alue|[Vv]al|VALUE)\\{0,4}[\"']?[ \t]*(?:=>|:=|[:=>])", _beside, 600),
+    SecretRule(r":[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?(?:\n|\\+n)", _blocks, 4_000),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import re2
 
-from store.secrets.pairs import Rule, Span, group
+from store.secrets.pairs import SecretRule, TextSpan, group
 
 _SOLID = re.compile(r"[0-9]{12,19}")
 _SPACED = re.compile(
@@ -46,15 +46,15 @@ _COUNT_BEFORE = re.compile(
 _SSN_DIGITS = re.compile(r"(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}")
 
 
-def _solid(text: str) -> Iterator[Span]:
+def _solid(text: str) -> Iterator[TextSpan]:
     return _cards(text, _SOLID)
 
 
-def _spaced(text: str) -> Iterator[Span]:
+def _spaced(text: str) -> Iterator[TextSpan]:
     return _cards(text, _SPACED)
 
 
-def _cards(text: str, written: re.Pattern[str]) -> Iterator[Span]:
+def _cards(text: str, written: re.Pattern[str]) -> Iterator[TextSpan]:
     for found in written.finditer(text):
         if text[found.start() - 1 : found.start()].isdigit() or text[found.end() : found.end() + 1].isdigit():
             continue
@@ -65,10 +65,10 @@ def _cards(text: str, written: re.Pattern[str]) -> Iterator[Span]:
             continue
         if _ID_BEFORE.search(before) and not _CARD_BEFORE.search(before):
             continue
-        yield Span(found.start(), found.end(), "card_number")
+        yield TextSpan(found.start(), found.end(), "card_number")
 
 
-def _social_security(text: str) -> Iterator[Span]:
+def _social_security(text: str) -> Iterator[TextSpan]:
     for found in _SSN.finditer(text):
         name = "dashed" if found.group("dashed") is not None else "named"
         digits = found.group(name).replace(" ", "").replace("-", "")
@@ -89,11 +89,11 @@ def _passes_luhn(digits: str) -> bool:
 
 
 RULES = (
-    Rule(r"[0-9]{12}", _solid),
-    Rule(
+    SecretRule(r"[0-9]{12}", _solid),
+    SecretRule(
         r"[0-9]{4}(?:[ ._/-]|  | - )(?:[0-9]{4}(?:[ ._/-]|  | - )[0-9]{4}(?:[ ._/-]|  | - )|[0-9]{6}(?:[ ._/-]|"
         r"  | - ))[0-9]",
         _spaced,
     ),
-    Rule(r"(?i)[0-9]{3}-[0-9]{2}-[0-9]{4}|ssn|social security", _social_security),
+    SecretRule(r"(?i)[0-9]{3}-[0-9]{2}-[0-9]{4}|ssn|social security", _social_security),
 )

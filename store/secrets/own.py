@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from store.secrets.pairs import Span, automaton
+from store.secrets.pairs import TextSpan, automaton
 
 SHORTEST: Final = 6  # shorter strings occur in ordinary words
 _SHORTEST_LINE: Final = 16  # of a secret of several lines, such as a key file: shorter ones say nothing
@@ -17,7 +17,7 @@ OWN: Final = "own_secret"
 class OwnSecrets(Protocol):
     """Knows secrets well enough to find them."""
 
-    def find(self, text: str) -> list[Span]: ...
+    def find(self, text: str) -> list[TextSpan]: ...
 
 
 class Forms:
@@ -27,10 +27,10 @@ class Forms:
         self.forms = frozenset(form for secret in secrets for form in _forms(secret))
         self._automaton = automaton(self.forms) if self.forms else None
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[TextSpan]:
         if self._automaton is None:
             return []
-        return [Span(end - length + 1, end + 1, OWN) for end, length in self._automaton.iter(text)]
+        return [TextSpan(end - length + 1, end + 1, OWN) for end, length in self._automaton.iter(text)]
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a tenant's own secrets are not pickled: send Redactor.portable()")

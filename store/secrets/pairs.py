@@ -13,7 +13,7 @@ import ahocorasick
 import re2
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """`text[start:end]`, in characters."""
 
     start: int
@@ -21,11 +21,11 @@ class Span(NamedTuple):
     kind: str
 
 
-class Rule(NamedTuple):
+class SecretRule(NamedTuple):
     """Where `cue`, an expression of google-re2, does not occur, `find` would find nothing and is not asked."""
 
     cue: str
-    find: Callable[[str], Iterator[Span]]
+    find: Callable[[str], Iterator[TextSpan]]
     reach: int = 192
     """Characters around the cue that `find` needs to see."""
 
@@ -44,10 +44,10 @@ def lowered(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
-def group(found: Any, name: str, kind: str) -> Span:
+def group(found: Any, name: str, kind: str) -> TextSpan:
     """The span of a named group; re2's matches know numbers only."""
     start, end = found.span(found.re.groupindex[name])
-    return Span(start, end, kind)
+    return TextSpan(start, end, kind)
 
 
 _PASSWORDS = "password passwd passphrase passwort passcode pwd pw pass passw pswd psw psswd paswd senha kennwort pswrd"
@@ -110,7 +110,7 @@ _BARE_TOKEN = re.compile(r"[A-Za-z0-9+/_.-]{20,}={0,2}")
 _PHRASE = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){3,}")
 
 
-def find_pairs(text: str) -> Iterator[Span]:
+def find_pairs(text: str) -> Iterator[TextSpan]:
     until = done = 0
     values = _Values(text)
     for last, length in _NOUNS.iter(lowered(text)):
@@ -135,7 +135,7 @@ def find_pairs(text: str) -> Iterator[Span]:
             kind = None if _A_KEY.match(text, end) or _IN_ARN.search(text, max(0, name_at - 120), name_at) else kind
         if kind is not None:
             until = _continued(text, start + len(value))
-            yield Span(start, until, kind)
+            yield TextSpan(start, until, kind)
 
 
 _A_KEY: Final = re.compile(r"\\{0,4}[\"'][ \t]*:")
@@ -156,21 +156,21 @@ def _start_of_name(text: str, at: int) -> int:
     return at
 
 
-def _of_sql(text: str) -> Iterator[Span]:
+def _of_sql(text: str) -> Iterator[TextSpan]:
     for found in _SQL.finditer(text):
         value = found.group("value")
         if is_value(value) and not _SINGLE_WORD.fullmatch(value) and looks_random(value, least=8):
             yield group(found, "value", "password")
 
 
-def _of_aws(text: str) -> Iterator[Span]:
+def _of_aws(text: str) -> Iterator[TextSpan]:
     for found in _AWS_SECRET.finditer(text):
         before = text[max(0, found.start() - 50) : found.start()]
         if len(found.group()) == 40 and looks_random(found.group()) and _AWS_BEFORE.search(before):
-            yield Span(found.start(), found.end(), "aws_secret_key")
+            yield TextSpan(found.start(), found.end(), "aws_secret_key")
 
 
-def _quoted_phrases(text: str) -> Iterator[Span]:
+def _quoted_phrases(text: str) -> Iterator[TextSpan]:
     for found in _QUOTED_PHRASE.finditer(text):
         name = "double" if found.group("double") is not None else "single"
         if is_value(found.group(name)):
@@ -359,8 +359,8 @@ def _mixed(value: str) -> bool:
 
 
 RULES = (
-    Rule(rf"(?i){'|'.join(NOUNS)}", find_pairs),
-    Rule(_SQL.pattern, _of_sql),
-    Rule(r"(?i)aws|amazon|secret|access", _of_aws),
-    Rule(_QUOTED_PHRASE.pattern, _quoted_phrases),
+    SecretRule(rf"(?i){'|'.join(NOUNS)}", find_pairs),
+    SecretRule(_SQL.pattern, _of_sql),
+    SecretRule(r"(?i)aws|amazon|secret|access", _of_aws),
+    SecretRule(_QUOTED_PHRASE.pattern, _quoted_phrases),
 )

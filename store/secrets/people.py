@@ -10,7 +10,7 @@ from typing import Final
 
 import re2
 
-from store.secrets.pairs import Rule, Span
+from store.secrets.pairs import SecretRule, TextSpan
 
 _NUMBER: Final = r"(?i:[ _-]?(?:numbers?|no\b\.?|num|nr\b\.?|ids?|identifier|code|value|#)){0,2}"
 _JOIN: Final = (
@@ -130,7 +130,7 @@ _BEFORE: Final = 24  # characters before what tells that there may be a number,
 _AFTER: Final = 90  # and behind it
 
 
-def _numbers(text: str) -> Iterator[Span]:
+def _numbers(text: str) -> Iterator[TextSpan]:
     for near in _NEAR.finditer(text):
         start = max(near.start() - _BEFORE, 0)
         part = text[start : near.end() + _AFTER]
@@ -139,11 +139,11 @@ def _numbers(text: str) -> Iterator[Span]:
         for kind, pattern in _KINDS:
             for found in pattern.finditer(part) if kind in told else ():
                 if kind == "passport" or any(char.isdigit() for char in found["value"]):
-                    yield Span(start + found.start("value"), start + found.end("value"), kind)
+                    yield TextSpan(start + found.start("value"), start + found.end("value"), kind)
 
 
 RULES: Final = (
-    Rule(
+    SecretRule(
         rf"(?i){_NAMES}|[0-9] (?:is|as) (?:your|the|a) |(?:enter|use|type|reply with) (?:the )?(?:code )?[0-9]{{3}}"
         r"|(?-i:P[A-Z<][A-Z]{3}[A-Z<]{4})",
         _numbers,

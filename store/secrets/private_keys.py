@@ -10,7 +10,7 @@ from typing import Final
 
 import re2
 
-from store.secrets.pairs import BOUNDARY, Rule, Span
+from store.secrets.pairs import BOUNDARY, SecretRule, TextSpan
 
 LONGEST_KEY: Final = 16_000
 _KIND: Final = "private_key"
@@ -25,7 +25,7 @@ _PUTTY: Final = re2.compile(r"Private-Lines: ?(?P<lines>[0-9]{1,3})")
 _PUTTY_MAC: Final = re2.compile(r"Private-(?:MAC|Hash): ?(?P<mac>[0-9a-fA-F]{16,})")
 
 
-def _blocks(text: str) -> Iterator[Span]:
+def _blocks(text: str) -> Iterator[TextSpan]:
     begins = list(_BEGIN.finditer(text))
     ends = [(found.start(), found.end()) for found in _END.finditer(text)]
     closed = [end for _, end in ends]
@@ -35,16 +35,16 @@ def _blocks(text: str) -> Iterator[Span]:
         until = begin.end() + LONGEST_KEY
         if at < len(closed) and closed[at] <= until and BOUNDARY not in text[begin.end() : closed[at]]:
             taken = closed[at]
-            yield Span(begin.start(), taken, _KIND)
+            yield TextSpan(begin.start(), taken, _KIND)
         else:
-            yield Span(begin.start(), _behind(text, begin.end(), min(following, until)), _KIND)
+            yield TextSpan(begin.start(), _behind(text, begin.end(), min(following, until)), _KIND)
     covered = [(found.start(), found.end()) for found in begins]
     before = 0
     for start, end in ends:
         at = bisect_right(covered, (start, start)) - 1
         opened = covered[at][1] if at >= 0 else 0
         if opened <= before or BOUNDARY in text[opened:start] or start - opened > LONGEST_KEY:
-            yield Span(_ahead(text, max(before, start - LONGEST_KEY), start), end, _KIND)
+            yield TextSpan(_ahead(text, max(before, start - LONGEST_KEY), start), end, _KIND)
         before = end
 
 
@@ -87,19 +87,19 @@ def _is_text(part: str) -> bool:
     return bool(part.strip()) and _LINE_END.fullmatch(part) is None
 
 
-def _putty(text: str) -> Iterator[Span]:
+def _putty(text: str) -> Iterator[TextSpan]:
     for found in _PUTTY.finditer(text):
         parts = _LINE_END.split(text[found.end() : found.end() + LONGEST_KEY])
         lines = 2 * int(found.group("lines")) + 1
-        yield Span(found.end(), found.end() + sum(map(len, parts[:lines])), _KIND)
+        yield TextSpan(found.end(), found.end() + sum(map(len, parts[:lines])), _KIND)
     before = 0
     for found in _PUTTY_MAC.finditer(text):
         begin = _ahead(text, max(before, found.start() - LONGEST_KEY), found.start())
-        yield Span(begin, found.end(), _KIND)
+        yield TextSpan(begin, found.end(), _KIND)
         before = found.end()
 
 
 RULES: Final = (
-    Rule(r"-{4} ?(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY", _blocks, LONGEST_KEY),
-    Rule(r"Private-(?:Lines|MAC|Hash): ?[0-9a-fA-F]", _putty, LONGEST_KEY),
+    SecretRule(r"-{4} ?(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY", _blocks, LONGEST_KEY),
+    SecretRule(r"Private-(?:Lines|MAC|Hash): ?[0-9a-fA-F]", _putty, LONGEST_KEY),
 )

@@ -13,7 +13,7 @@ from typing import Final
 
 import re2
 
-from store.secrets.pairs import BOUNDARY, NOUNS, Span, is_secret_name, value_names_of
+from store.secrets.pairs import BOUNDARY, NOUNS, TextSpan, is_secret_name, value_names_of
 from store.secrets.private_keys import LONGEST_KEY
 from store.secrets.redaction import Redactor, merge_spans, replace_spans
 
@@ -57,12 +57,12 @@ def redact_fields(redactor: Redactor, rows: Sequence[Mapping[str, str]]) -> list
     piece = 0
     for name, column in columns.items():
         values, head = list(column.values()), len(name) + 5
-        found: dict[int, list[Span]] = {}
+        found: dict[int, list[TextSpan]] = {}
         if not all(isinstance(place, str) for place in column):
             _run_on(redactor, values, found)
         for number, (place, value) in enumerate(column.items()):
             spans = [
-                Span(max(s.start - head, 0), min(s.end - head, len(value)), s.kind)
+                TextSpan(max(s.start - head, 0), min(s.end - head, len(value)), s.kind)
                 for s in alone.get(piece + number, ())
                 if head < s.end and s.start < head + len(value)
             ]
@@ -85,27 +85,27 @@ def _place(value: str, number: int) -> str | int:
     return value if _PLAIN.fullmatch(value) else number
 
 
-def _alone(redactor: Redactor, texts: Sequence[str]) -> dict[int, list[Span]]:
+def _alone(redactor: Redactor, texts: Sequence[str]) -> dict[int, list[TextSpan]]:
     """What each holds by itself, in its own characters."""
-    found: dict[int, list[Span]] = {}
+    found: dict[int, list[TextSpan]] = {}
     _share(redactor.spans(_JOINT.join(texts)), [len(text) for text in texts], len(_JOINT), found)
     return found
 
 
-def _run_on(redactor: Redactor, texts: Sequence[str], found: dict[int, list[Span]]) -> None:
+def _run_on(redactor: Redactor, texts: Sequence[str], found: dict[int, list[TextSpan]]) -> None:
     """Adds what runs through several of them."""
     for first, last, telling in _running_on(texts):
         stretch = texts[first:last]
         heads = _shared_beginnings(stretch, telling - first)
         rests = [text[head:] for text, head in zip(stretch, heads, strict=True)]
-        more: dict[int, list[Span]] = {}
+        more: dict[int, list[TextSpan]] = {}
         _share(redactor.spans("\n".join(rests)), [len(rest) for rest in rests], 1, more)
         for piece, spans in more.items():
-            moved = [Span(s.start + heads[piece], s.end + heads[piece], s.kind) for s in spans]
+            moved = [TextSpan(s.start + heads[piece], s.end + heads[piece], s.kind) for s in spans]
             found.setdefault(first + piece, []).extend(moved)
 
 
-def _share(spans: Sequence[Span], lengths: Sequence[int], joint: int, found: dict[int, list[Span]]) -> None:
+def _share(spans: Sequence[TextSpan], lengths: Sequence[int], joint: int, found: dict[int, list[TextSpan]]) -> None:
     """Give each piece its part of the spans of the joined text."""
     starts = list(accumulate((length + joint for length in lengths), initial=0))
     for span in spans:
@@ -113,7 +113,7 @@ def _share(spans: Sequence[Span], lengths: Sequence[int], joint: int, found: dic
         while piece < len(lengths) and starts[piece] < span.end:
             first, last = max(span.start - starts[piece], 0), min(span.end - starts[piece], lengths[piece])
             if first < last:
-                found.setdefault(piece, []).append(Span(first, last, span.kind))
+                found.setdefault(piece, []).append(TextSpan(first, last, span.kind))
             piece += 1
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn, Self
 
 from store.secrets.finder import find_secrets
 from store.secrets.own import Forms, OwnSecrets
-from store.secrets.pairs import Span, is_secret_name, value_names_of
+from store.secrets.pairs import TextSpan, is_secret_name, value_names_of
 
 ContactDetails = Literal["hide_from_model", "hide_everywhere", "keep"]
 """Where e-mail addresses and telephone numbers go: in what a model reads, also in what is stored, or nowhere."""
@@ -106,7 +106,7 @@ class Redactor:
         """Raises RedactionFailed."""
         return Redacted.ours(replace_spans(text, self.spans(text)))
 
-    def spans(self, text: str) -> list[Span]:
+    def spans(self, text: str) -> list[TextSpan]:
         """What `redact` would replace, in order, without overlaps. Raises RedactionFailed."""
         try:
             return merge_spans([*self._own.find(text), *find_secrets(text, contacts=self._hides_contacts)], text)
@@ -154,21 +154,21 @@ def _arrived(own: OwnSecrets | None, hides_contacts: bool) -> Redactor:  # noqa:
     return redactor
 
 
-def merge_spans(spans: list[Span], text: str) -> list[Span]:
+def merge_spans(spans: list[TextSpan], text: str) -> list[TextSpan]:
     """In order and without overlaps; the kind of an overlap is that of its first span. Placeholders are left alone."""
-    merged: list[Span] = []
+    merged: list[TextSpan] = []
     for span in sorted(spans, key=lambda found: (found.start, -found.end)):
         if span.start >= span.end or text.startswith("[redacted:", span.start):
             continue
         if merged and span.start < merged[-1].end:
             last = merged[-1]
-            merged[-1] = Span(last.start, max(last.end, span.end), last.kind)
+            merged[-1] = TextSpan(last.start, max(last.end, span.end), last.kind)
         else:
             merged.append(span)
     return merged
 
 
-def replace_spans(text: str, spans: Sequence[Span], *, until: int | None = None) -> str:
+def replace_spans(text: str, spans: Sequence[TextSpan], *, until: int | None = None) -> str:
     """The text with a placeholder for each span; what lies behind `until` is left out."""
     parts: list[str] = []
     at = 0

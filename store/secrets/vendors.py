@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from store.secrets.pairs import Rule, Span, automaton, is_harmless_name, is_value, lowered
+from store.secrets.pairs import SecretRule, TextSpan, automaton, is_harmless_name, is_value, lowered
 
 _VENDORS: Final = (
     "adafruit",
@@ -99,14 +99,14 @@ _VALUE: Final = re.compile(
 _NOUN: Final = re.compile(r"(?i)key|secret|token")
 
 
-def _under_vendors(text: str) -> Iterator[Span]:
+def _under_vendors(text: str) -> Iterator[TextSpan]:
     for last, _ in _NAMES.iter(lowered(text)):
         found = _VALUE.match(text, last + 1)
         if found is None or is_harmless_name(found.group("rest")) or not is_value(found.group("value")):
             continue
         digits = sum(char.isdigit() for char in found.group("value"))
         if digits >= 2 and (digits < len(found.group("value")) or _NOUN.search(found.group("rest"))):
-            yield Span(found.start("value"), found.end("value"), "vendor_secret")
+            yield TextSpan(found.start("value"), found.end("value"), "vendor_secret")
 
 
-RULES = (Rule(rf"(?i){'|'.join(_VENDORS)}", _under_vendors),)
+RULES = (SecretRule(rf"(?i){'|'.join(_VENDORS)}", _under_vendors),)

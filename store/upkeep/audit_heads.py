@@ -28,7 +28,7 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ChainFinding:
     """What a check of one tenant's chain found, as a sentence for people."""
 
     tenant_id: TenantId
@@ -131,7 +131,7 @@ async def verify_chains(
     *,
     only: TenantId | None = None,
     shredded: Collection[str] = (),
-) -> list[Finding]:
+) -> list[ChainFinding]:
     """One finding a tenant, of all that are in the database or in the checkpoints. `shredded`: tenants in the ledger of
     destroyed keys; those that have no key left are not expected. Raises CorruptCheckpoints.
     """
@@ -144,7 +144,7 @@ async def verify_chains(
         if tenant_id in unsigned:
             findings.append(_bad(tenant_id, "a signed head was forged or changed: its signature is not ours"))
         elif tenant_id in shredded and not await _has_keys(db, tenant_id):
-            findings.append(Finding(tenant_id=tenant_id, ok=True, sentence="closed: its keys are destroyed"))
+            findings.append(ChainFinding(tenant_id=tenant_id, ok=True, sentence="closed: its keys are destroyed"))
         elif tenant_id not in present and own:
             findings.append(_bad(tenant_id, "its head is gone, though heads were signed and it was never closed"))
         else:
@@ -160,7 +160,7 @@ async def _has_keys(db: Database, tenant_id: TenantId) -> bool:
     return True
 
 
-async def _verify(db: Database, tenant_id: TenantId, checkpoints: Sequence[SignedCheckpoint]) -> Finding:
+async def _verify(db: Database, tenant_id: TenantId, checkpoints: Sequence[SignedCheckpoint]) -> ChainFinding:
     try:
         async with db.tenant(tenant_id, readonly=True, frozen_too=True) as s:
             report = await audit.verify(s, checkpoints=checkpoints)
@@ -173,8 +173,8 @@ async def _verify(db: Database, tenant_id: TenantId, checkpoints: Sequence[Signe
         if report.held_against
         else "no signed head to hold it against"
     )
-    return Finding(tenant_id=tenant_id, ok=True, sentence=f"{report.length} entries, unbroken; {held}")
+    return ChainFinding(tenant_id=tenant_id, ok=True, sentence=f"{report.length} entries, unbroken; {held}")
 
 
-def _bad(tenant_id: TenantId, sentence: str) -> Finding:
-    return Finding(tenant_id=tenant_id, ok=False, sentence=sentence)
+def _bad(tenant_id: TenantId, sentence: str) -> ChainFinding:
+    return ChainFinding(tenant_id=tenant_id, ok=False, sentence=sentence)

@@ -26,7 +26,7 @@ from store.database.schema.base import Sealed
 from store.database.session import Database, TenantSession
 from store.ids import TenantId
 from store.keys import vault
-from store.keys.vault import DataKeys, Place
+from store.keys.vault import DataKeys, SealedPlace
 
 BATCH = 100
 """Rows a transaction: some milliseconds, so that nobody who writes at the same time notices."""
@@ -135,7 +135,7 @@ def _anew(
     values: dict[str, Any] = {}
     for column in columns:
         if _needs(row, column, keys.current.dek_id):
-            place = Place(
+            place = SealedPlace(
                 tenant_id=tenant_id, table=class_mapper(entity).local_table.description, column=column, row_id=row.id
             )
             values[column] = vault.seal(keys.current, place, vault.unseal(keys, place, getattr(row, column)))

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from store import audit
 from store.audit import events
-from store.audit.suspicion import DECISIONS, LOOK_BACK, SHORTLY, WATCHED, Suspicion, broken_glass, judge
+from store.audit.suspicion import DECISIONS, LOOK_BACK, SHORTLY, WATCHED, SecuritySuspicion, broken_glass, judge
 from store.database.session import Database
 from store.errors import TenantFrozen, UnknownTenant
 from store.ids import TenantId
@@ -73,7 +73,7 @@ class Watch:
             self._seen[head.tenant_id] = head.sequence
         return raised
 
-    async def _tell(self, tenant_id: TenantId, key: str, suspicion: Suspicion) -> bool:
+    async def _tell(self, tenant_id: TenantId, key: str, suspicion: SecuritySuspicion) -> bool:
         if (tenant_id, key) in self._told:
             return True
         text = f"*Suspicious activity.* {suspicion.sentence} The audit log has the entries."
@@ -86,7 +86,7 @@ class Watch:
             self._told.add((tenant_id, key))
         return told
 
-    async def _raise(self, tenant_id: TenantId, key: str, suspicion: Suspicion) -> bool:
+    async def _raise(self, tenant_id: TenantId, key: str, suspicion: SecuritySuspicion) -> bool:
         async with self._db.tenant(tenant_id) as s:
             await s.head()  # the lock: two processes raise it once
             if await audit.trail(s, target=f"alert:{key}", limit=1):

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
 from bot.cli import main
@@ -73,7 +73,7 @@ async def _accept(data: Path, token: str) -> list[int]:
         sign_in=SignIn(db=db, keys=keys, passwords=passwords, throttle=Throttle(db.now)),
         connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
         toolbox_for=Toolboxes(db, now=db.now).of,
-        disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
+        disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
     transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(context))]))

@@ -14,7 +14,7 @@ import pytest
 from bot.demo.workspace import Workspace
 from bot.manifest import load_manifest
 from handlers.slack.inbound.arrival import VERBATIM
-from handlers.slack.inbound.payload import Parsed, parse
+from handlers.slack.inbound.payload import ParsedPayload, parse
 from store import audit, inbox
 from store.tenancy.tenants import list_tenants
 from tests.bot.served import free_port, serving, settings_for, store_of
@@ -131,7 +131,7 @@ async def test_what_was_acknowledged_but_never_queued_is_handled_at_the_next_sta
         pass
     thread = await workspace.post("raj", CHANNEL, "checkout is slow, I will ask")
     parsed = parse(json.loads(mention(workspace, "Ev0LEFT", thread)))
-    assert isinstance(parsed, Parsed)
+    assert isinstance(parsed, ParsedPayload)
     async with store_of(data) as store:
         (tenant,) = await list_tenants(store)
         left = inbox.Arrival(

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.demo.shop import SCENARIOS
-from bot.demonstration import Result, Stage, open_stage, run_scenario
+from bot.demonstration import DemonstrationResult, Stage, open_stage, run_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNEL = "#incidents"
@@ -195,4 +195,4 @@ async def test_headless_prints_one_line_of_json_a_scenario(tmp_path: Path) -> No
     results: list[dict[str, Any]] = [json.loads(line) for line in said.decode().splitlines()]
     assert process.returncode == 0
     assert [one["scenario"] for one in results] == ["false-alarm"]
-    assert set(results[0]) == {field.name for field in fields(Result)}
+    assert set(results[0]) == {field.name for field in fields(DemonstrationResult)}

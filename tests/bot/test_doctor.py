@@ -15,7 +15,7 @@ from fakes.prometheus import fake_prometheus
 from bot.assemble import open_database
 from bot.demo.workspace import ManualClock, Workspace
 from bot.doctor import examine
-from bot.doctor.finding import Finding, Mark
+from bot.doctor.finding import DoctorFinding, FindingMark
 from bot.doctor.slack import granted_scopes
 from bot.doctor.variables import read_settings
 from bot.manifest import load_manifest
@@ -95,7 +95,7 @@ async def test_all_is_well_with_a_connected_workspace(connected: object, look: E
     code, lines = await look()
     assert code == 0, lines
     assert lines[-1] == "Nothing to mend."
-    assert not [line for line in lines if line.startswith(Mark.PROBLEM)]
+    assert not [line for line in lines if line.startswith(FindingMark.PROBLEM)]
     assert line_of(lines, "Slack bot token").startswith("ok")
     assert "all 11 of the manifest" in line_of(lines, "Slack scopes")
     assert "#incidents" in line_of(lines, "Slack channels")
@@ -194,7 +194,7 @@ async def test_in_http_mode_the_signing_secret_is_asked_for(connected: Callable[
     connected(AUTOHEAL_MODE="http")
     code, lines = await look()
     assert code == 1
-    assert line_of(lines, "SLACK_SIGNING_SECRET").startswith(Mark.PROBLEM)
+    assert line_of(lines, "SLACK_SIGNING_SECRET").startswith(FindingMark.PROBLEM)
     connected(AUTOHEAL_MODE="http", SLACK_SIGNING_SECRET="8f742231b10e8888abcd99yyyzzz85a5")
     code, lines = await look()
     assert code == 0
@@ -237,7 +237,7 @@ async def test_a_key_file_that_does_not_fit_the_data_is_a_problem(
     LocalFileKeys(folder / "master.key")
     code, lines = await look()
     assert code == 1
-    assert line_of(lines, "master key").startswith(Mark.PROBLEM)
+    assert line_of(lines, "master key").startswith(FindingMark.PROBLEM)
 
 
 async def test_a_master_key_in_a_file_is_named_as_unfit_for_production(
@@ -245,7 +245,7 @@ async def test_a_master_key_in_a_file_is_named_as_unfit_for_production(
 ) -> None:
     LocalFileKeys(tmp_path / "data" / "master.key")
     _, lines = await look()
-    assert any(line.startswith(Mark.NOTE) and "not for production" in line for line in lines)
+    assert any(line.startswith(FindingMark.NOTE) and "not for production" in line for line in lines)
 
 
 async def test_a_ledger_beside_its_keyring_and_master_key_fails_p16_and_a_mark_or_a_ledger_elsewhere_does_not(
@@ -256,7 +256,7 @@ async def test_a_ledger_beside_its_keyring_and_master_key_fails_p16_and_a_mark_o
     for inside in ({}, {"AUTOHEAL_SHRED_MARK": str(tmp_path / "data" / "deeper" / "mark.json")}):
         connected(**inside)
         code, lines = await look()
-        assert (code, line_of(lines, "P16").startswith(Mark.PROBLEM)) == (1, True)
+        assert (code, line_of(lines, "P16").startswith(FindingMark.PROBLEM)) == (1, True)
         assert "AUTOHEAL_SHRED_MARK" in "".join(lines)
     connected(AUTOHEAL_SHRED_MARK=str(tmp_path / "mark.json"))
     _, lines = await look()
@@ -337,7 +337,7 @@ async def test_a_database_that_does_not_answer_is_a_problem_without_its_password
     assert code == 1
     assert "AUTOHEAL_DATABASE_URL" in line_of(lines, "database")
     assert "AUTOHEAL_KEYRING_URL" in line_of(lines, "keyring")
-    assert line_of(lines, "engine").startswith(Mark.PROBLEM)
+    assert line_of(lines, "engine").startswith(FindingMark.PROBLEM)
     assert "planted-password" not in "\n".join(lines)
 
 
@@ -392,7 +392,7 @@ async def test_each_connector_is_tested_and_a_missing_program_is_named(
     path.write_text(OPERATOR_FILE.format(tenant="default", folder=tmp_path, program="/nonexistent/deploy"))
     code, lines = await look()
     assert code == 1
-    assert line_of(lines, "Log files").startswith(Mark.PROBLEM)
+    assert line_of(lines, "Log files").startswith(FindingMark.PROBLEM)
     assert "/nonexistent/deploy" in line_of(lines, "Commands")
     (tmp_path / "checkout.log").write_text('{"time": "2026-11-05T02:41:00Z", "msg": "up"}\n')
     path.write_text(OPERATOR_FILE.format(tenant="default", folder=tmp_path, program="/bin/true"))
@@ -468,7 +468,7 @@ async def test_every_fault_of_the_operators_file_is_a_line(
     connected(AUTOHEAL_OPERATOR_FILE=str(path))
     code, lines = await look()
     assert code == 1
-    wrong = [line for line in lines if "operator's file" in line and line.startswith(Mark.PROBLEM)]
+    wrong = [line for line in lines if "operator's file" in line and line.startswith(FindingMark.PROBLEM)]
     assert any("colour" in line for line in wrong)
     assert any("service.0.name" in line for line in wrong)
 
@@ -480,5 +480,5 @@ def test_scopes_are_read_from_any_spelling_of_the_header() -> None:
 
 
 def test_a_finding_is_one_line() -> None:
-    finding = Finding(mark=Mark.PROBLEM, subject="it", detail="two\nlines", next_action="do")
+    finding = DoctorFinding(mark=FindingMark.PROBLEM, subject="it", detail="two\nlines", next_action="do")
     assert finding.line() == "problem  it: two lines -> do"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, SeriesRead, Service
-from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.evidence.types import RawSeries, Window
@@ -110,9 +110,9 @@ def bench_toolbox(
     program = (sys.executable, str(folder / "control.py"), str(folder))
     commands = CommandsConfig(
         command=(
-            Command(name="deploy", action="deploy", argv=(*program, "deploy", "{version}"), risk=Risk.MEDIUM),
-            Command(name="status", action="read_target", argv=(*program, "status"), risk=Risk.READ),
-            Command(
+            DeclaredCommand(name="deploy", action="deploy", argv=(*program, "deploy", "{version}"), risk=Risk.MEDIUM),
+            DeclaredCommand(name="status", action="read_target", argv=(*program, "status"), risk=Risk.READ),
+            DeclaredCommand(
                 name="restart",
                 action="restart_service",
                 argv=(*program, "restart"),

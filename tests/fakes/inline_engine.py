@@ -180,7 +180,7 @@ class InlineEngine:
 
 
 class _InlineRun:
-    """`agents.workflow.Run`."""
+    """`agents.workflow.WorkflowContext`."""
 
     def __init__(self, engine: InlineEngine, workflow_id: str, run: _Started) -> None:
         self._engine = engine

@@ -13,7 +13,7 @@ from fakes.scripted_model import Script, ScriptedModel, call, results
 from agents.connecting.toolbox import Toolbox, always
 from agents.incidents.requests import Ask, Investigating
 from agents.incidents.service import IncidentService
-from agents.investigation.case import Case, load_case
+from agents.investigation.case import InvestigationCase, load_case
 from agents.models.budget import Budget
 from agents.models.model import Block, ChatModel, TurnRequest
 from agents.permission import Person
@@ -133,7 +133,7 @@ class Rig:
             raise TypeError(asked)
         return asked.investigation_id
 
-    async def case(self, run: InvestigationId) -> Case:
+    async def case(self, run: InvestigationId) -> InvestigationCase:
         return await load_case(self.db, self.tenant, run)
 
     async def verdict(self, run: InvestigationId) -> Verdict:

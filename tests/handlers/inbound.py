@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import select
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import Toolbox, always
 from agents.connecting.toolboxes import Toolboxes
 from agents.incidents.requests import Ask, Investigating
@@ -34,11 +34,10 @@ from handlers.slack.blocks.card import Card, card
 from handlers.slack.blocks.message import Message
 from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
-from handlers.slack.inbound.arrival import Actor
-from handlers.slack.inbound.caller import Caller
-from handlers.slack.inbound.caller import Workspace as KnownWorkspace
+from handlers.slack.inbound.arrival import SlackActor
+from handlers.slack.inbound.caller import Caller, KnownWorkspace
 from handlers.slack.inbound.intake import Intake
-from handlers.slack.inbound.receiver import Receiver
+from handlers.slack.inbound.receiver import SlackReceiver
 from handlers.slack.uninstall import Uninstall
 from handlers.slack.visibility import Visibility
 from store.audit import trail
@@ -149,12 +148,17 @@ class Slack:
     tenant: TenantId
     session: aiohttp.ClientSession
     intake: Intake
-    receiver: Receiver
+    receiver: SlackReceiver
     caller: Caller
     context: HandlerContext
     engine: SmallEngine
     heard: Heard
     runtime: Runtime
+
+    @property
+    def office(self) -> HandlerContext:
+        """The context, as the kept inputs call it."""
+        return self.context
 
     async def until(self, look: Callable[[], T]) -> T:
         """The first true result of `look`."""
@@ -214,14 +218,14 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
     context = HandlerContext(
         db=db,
         connecting=Connecting(db, toolboxes, now=clock),
-        consent=Consent(db=db, egress_of=toolboxes.egress_of, now=clock),
+        disconnecting=Disconnecting(db=db, egress_of=toolboxes.egress_of, now=clock),
         incident_service=IncidentService(runtime, sees=Visibility(db, clients)),
         delivery=delivery,
         clients=clients,
         toolbox_for=always(toolbox),
         clock=clock,
     )
-    receiver = Receiver(
+    receiver = SlackReceiver(
         context=context, caller=caller, uninstall=Uninstall(db=db, queue=engine, forget=lambda _: caller.forget())
     )
     engine.receive = receiver.receive
@@ -291,7 +295,7 @@ async def stored_run(slack: Slack, *, asked_by: str = "raj") -> InvestigationId:
     """An investigation of an incident in #incidents, queued, with a thread that exists."""
     ts = await slack.workspace.post(asked_by, "incidents", "checkout is failing")
     person = await slack.caller.person(
-        await workspace_of(slack), Actor(user_id=slack.workspace.users[asked_by].id), "C0INCIDENTS"
+        await workspace_of(slack), SlackActor(user_id=slack.workspace.users[asked_by].id), "C0INCIDENTS"
     )
     assert isinstance(person, Person)
     ask = Ask(question=Redacted.ours("checkout is failing"), channel_id="C0INCIDENTS", thread_ts=ts, source_ts=ts)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from agents.connecting.connector import ConnectorContext, Service
-from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
-from agents.incidents.requests import Done
+from agents.incidents.requests import DoneNow
 from agents.permission import Denied, Person
 from agents.remediation import Plan
 from agents.tool import Risk
-from handlers.slack.inbound.arrival import Actor
+from handlers.slack.inbound.arrival import SlackActor
 from store.database.session import Database
 from store.incidents.approvals import Approval, ApprovalState, advance, approvals_of_incident
 from store.people.users import Role
@@ -43,9 +43,9 @@ async def with_risk(
     def make(risk: Risk) -> Toolbox:
         context = ConnectorContext(services=services, outbound=outbound, now=clock)
         commands = (
-            Command(name="status", action="read_target", argv=argv, risk=Risk.READ),
-            Command(name="back", action="rollback_deployment", argv=(*argv, "{version}"), risk=risk),
-            Command(name="forth", action="deploy", argv=(*argv, "{version}"), risk=risk),
+            DeclaredCommand(name="status", action="read_target", argv=argv, risk=Risk.READ),
+            DeclaredCommand(name="back", action="rollback_deployment", argv=(*argv, "{version}"), risk=risk),
+            DeclaredCommand(name="forth", action="deploy", argv=(*argv, "{version}"), risk=risk),
         )
         return Toolbox(connectors=(Commands(CommandsConfig(command=commands), context),), services=services)
 
@@ -55,7 +55,7 @@ async def with_risk(
 
 async def person(slack: Slack, name: str) -> Person:
     found = await slack.caller.person(
-        await workspace_of(slack), Actor(user_id=slack.workspace.users[name].id), "C0INCIDENTS"
+        await workspace_of(slack), SlackActor(user_id=slack.workspace.users[name].id), "C0INCIDENTS"
     )
     assert isinstance(found, Person)
     return found
@@ -100,7 +100,7 @@ async def test_an_undo_of_high_risk_is_not_decided_by_its_click(
         other = await slack.context.incident_service.decide(
             second, undo.id, plan_hash=undo.plan_hash, decision="approved"
         )
-        assert isinstance(other, Done)
+        assert isinstance(other, DoneNow)
 
 
 async def test_an_undo_of_medium_risk_is_decided_by_its_click(
@@ -108,7 +108,7 @@ async def test_an_undo_of_medium_risk_is_decided_by_its_click(
 ) -> None:
     async with run_slack(sqlite_database, clock, with_risk(Risk.MEDIUM)) as slack:
         approval = await healed(slack, a_rollback(slack))
-        assert isinstance(await slack.context.incident_service.undo(await person(slack, "mia"), approval.id), Done)
+        assert isinstance(await slack.context.incident_service.undo(await person(slack, "mia"), approval.id), DoneNow)
         assert (await undo_of(slack, approval)).state is ApprovalState.APPROVED
 
 
@@ -123,7 +123,7 @@ async def test_whoever_changed_the_scope_of_a_high_risk_plan_cannot_approve_it(
         changed = await slack.context.incident_service.change_scope(
             changer, approval.id, arguments={"to_version": BEFORE}
         )
-        assert isinstance(changed, Done)
+        assert isinstance(changed, DoneNow)
         new = await reread(slack, approval)
         assert Plan.model_validate(new.plan).requested_by == changer.slack_user_id
         own = await slack.context.incident_service.decide(changer, new.id, plan_hash=new.plan_hash, decision="approved")

@@ -10,7 +10,7 @@ import pytest
 
 from agents.approvals.approval import Recheck, recheck
 from agents.connecting.connector import ConnectorContext, Service
-from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.tool import Risk
@@ -30,8 +30,8 @@ def estate(
     context = ConnectorContext(services=services, outbound=Outbound(EgressPolicy()), now=clock)
     argv = (sys.executable, str(program))
     commands = (
-        Command(name="status", action="read_target", argv=argv, risk=Risk.READ),
-        Command(name="back", action="rollback_deployment", argv=(*argv, option, "{version}"), risk=risk),
+        DeclaredCommand(name="status", action="read_target", argv=argv, risk=Risk.READ),
+        DeclaredCommand(name="back", action="rollback_deployment", argv=(*argv, option, "{version}"), risk=risk),
     )
     return Toolbox(connectors=(Commands(CommandsConfig(command=commands), context),), services=services)
 

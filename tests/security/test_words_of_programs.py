@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.connecting.connector import ConnectorContext, Service
-from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.remediation import Precondition
@@ -33,8 +33,8 @@ async def talking(sqlite_database: Database, clock: Callable[[], datetime], tmp_
     context = ConnectorContext(services=services, outbound=outbound, now=clock)
     argv = (sys.executable, str(program))
     commands = (
-        Command(name="status", action="read_target", argv=argv, risk=Risk.READ),
-        Command(name="back", action="rollback_deployment", argv=(*argv, "{version}"), risk=Risk.MEDIUM),
+        DeclaredCommand(name="status", action="read_target", argv=argv, risk=Risk.READ),
+        DeclaredCommand(name="back", action="rollback_deployment", argv=(*argv, "{version}"), risk=Risk.MEDIUM),
     )
     toolbox = Toolbox(connectors=(Commands(CommandsConfig(command=commands), context),), services=services)
     async with run_slack(sqlite_database, clock, toolbox) as running:

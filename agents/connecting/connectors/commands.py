@@ -74,7 +74,7 @@ class Parameter(BaseModel):
         return re.fullmatch(r"-?[0-9]{1,18}", value) is not None and self.min <= int(value) <= self.max
 
 
-class Command(BaseModel):
+class DeclaredCommand(BaseModel):
     """One declared program. `services` empty means all declared ones; `undo` and `verify` name other actions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,7 +101,7 @@ class Command(BaseModel):
         return argv
 
     @model_validator(mode="after")
-    def _declared(self) -> Command:
+    def _declared(self) -> DeclaredCommand:
         used = self.placeholders()
         undeclared = sorted(used - {"service", "version"} - set(self.parameters))
         if undeclared:
@@ -118,7 +118,7 @@ class Command(BaseModel):
 
 
 class CommandsConfig(ConnectorConfig):
-    command: tuple[Command, ...] = Field(min_length=1)
+    command: tuple[DeclaredCommand, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> CommandsConfig:
@@ -234,17 +234,17 @@ class Commands(Connector):
         longest = max(command.timeout_s for command in self.config.command)
         return await process.until_gone(_KEY, idempotency_key, longest_s=longest)
 
-    def _serves(self, command: Command, action: str, service: str) -> bool:
+    def _serves(self, command: DeclaredCommand, action: str, service: str) -> bool:
         return command.action == action and service in (command.services or self.context.names)
 
-    def _command(self, action: str, service: str) -> Command:
+    def _command(self, action: str, service: str) -> DeclaredCommand:
         for command in self.config.command:
             if self._serves(command, action, service):
-                found: Command = command
+                found: DeclaredCommand = command
                 return found
         raise NotPermitted(f"no command with the action {action[:40]!r} is declared for {service[:40]!r}")
 
-    def _fill(self, command: Command, parameters: Mapping[str, str]) -> tuple[str, ...]:
+    def _fill(self, command: DeclaredCommand, parameters: Mapping[str, str]) -> tuple[str, ...]:
         used = command.placeholders()
         # The service is always named, so that the declaration can be looked up, even where argv does not repeat it.
         undeclared = sorted(set(parameters) - used - {"service"})
@@ -257,7 +257,7 @@ class Commands(Connector):
             self._check_value(command, name, value)
         return tuple(_PLACEHOLDER.sub(lambda found: parameters[found[1]], part) for part in command.argv)
 
-    def _check_value(self, command: Command, name: str, value: str) -> None:
+    def _check_value(self, command: DeclaredCommand, name: str, value: str) -> None:
         if name == "service":
             self.context.require_declared([value], key=command.name)
         elif name == "version":
@@ -266,7 +266,9 @@ class Commands(Connector):
         elif not command.parameters[name].accepts(value):
             raise BadArguments(f"{command.name}: {name} does not accept {value[:40]!r}")
 
-    async def _run(self, command: Command, parameters: Mapping[str, str], environment: Mapping[str, str]) -> Finished:
+    async def _run(
+        self, command: DeclaredCommand, parameters: Mapping[str, str], environment: Mapping[str, str]
+    ) -> Finished:
         start = partial(process.run, newest=True) if command.risk is Risk.READ else process.act
         return await start(
             self._fill(command, parameters),
@@ -276,11 +278,11 @@ class Commands(Connector):
             folder=command.folder,
         )
 
-    def _given(self, command: Command) -> dict[str, str]:
+    def _given(self, command: DeclaredCommand) -> dict[str, str]:
         secrets = self.context.credentials
         return {k: secrets[v].reveal() if v in secrets else v for k, v in command.environment.items()}
 
-    async def _read(self, command: Command, parameters: Mapping[str, str]) -> Finished:
+    async def _read(self, command: DeclaredCommand, parameters: Mapping[str, str]) -> Finished:
         """What a read printed. Raises Unavailable with the end of what the program said."""
         done = await self._run(command, parameters, {})
         if done.code != 0:
@@ -288,7 +290,7 @@ class Commands(Connector):
             raise Unavailable(f"{command.name} ended with {done.code}: {said[-300:]}")
         return done
 
-    async def _cleaned(self, command: Command, output: bytes) -> str:
+    async def _cleaned(self, command: DeclaredCommand, output: bytes) -> str:
         """The newest of it, as much as the declaration allows, without secrets. What was cut off may have named a
         secret at the beginning of the rest, so that `MARGIN` of it serves to recognise and is not shown.
         """
@@ -298,10 +300,10 @@ class Commands(Connector):
         first = max(len(clean) - command.max_output_bytes, min(MARGIN, len(output) - command.max_output_bytes))
         return clean[first:].partition("\n")[2].strip() or clean[first:].strip()
 
-    def _is_cut(self, command: Command, done: Finished) -> bool:
+    def _is_cut(self, command: DeclaredCommand, done: Finished) -> bool:
         return max(len(done.output), len(done.errors)) > command.max_output_bytes
 
-    def _read_tool(self, command: Command) -> Tool:
+    def _read_tool(self, command: DeclaredCommand) -> Tool:
         """A declared read as a tool whose arguments are its placeholders, all texts that `_fill` checks."""
         names = sorted(command.placeholders() | {"service"})
         fields: dict[str, Any] = {name: (str, Field(description=_accepted(command, name))) for name in names}
@@ -331,7 +333,7 @@ class Commands(Connector):
         )
 
 
-def _accepted(command: Command, name: str) -> str:
+def _accepted(command: DeclaredCommand, name: str) -> str:
     if name == "service":
         return "A declared service."
     if name == "version":

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agents.evidence.database.types import Series, Shape, Statement
+from agents.evidence.database.types import DatabaseSeries, Shape, Statement
 
 _STATEMENT: Final = re.compile(r"top statement: (.*) \| load ([\d.]+) \| waits: (.*)$")
 _WAIT: Final = re.compile(r"([\w: ]+?)\(([\d.]+)\)")
@@ -22,7 +22,7 @@ _LONGEST: Final = 330
 _MOST_LINES: Final = 16
 
 
-def tell_metrics(series: Iterable[Series], instance: str) -> tuple[str, tuple[Shape, ...]]:
+def tell_metrics(series: Iterable[DatabaseSeries], instance: str) -> tuple[str, tuple[Shape, ...]]:
     """The digest of the instance and its replicas, and the shapes that it tells."""
     own = [one for one in series if one.points and one.instance.startswith(instance)]
     shapes = list({shape.line: shape for one in own if _is_unusual(one) for shape in [_shape(one)]}.values())
@@ -53,14 +53,14 @@ def read_statements(lines: Iterable[str]) -> tuple[Statement, ...]:
     return tuple(sorted(found, key=lambda s: -s.load))
 
 
-def _is_unusual(series: Series) -> bool:
+def _is_unusual(series: DatabaseSeries) -> bool:
     values = [value for _, value in series.points]
     base = abs(values[0]) or 1.0
     hot = series.unit == "Percent" and max(values) >= _FULL_PERCENT
     return hot or max(values) >= _ROSE * base or min(values) <= _FELL * base
 
 
-def _shape(series: Series) -> Shape:
+def _shape(series: DatabaseSeries) -> Shape:
     scale, unit = (_MEGABYTES, "MB") if series.unit.startswith("Bytes") else (1.0, series.unit)
     unit = unit + series.unit.removeprefix("Bytes") if unit == "MB" else unit
     low = min(series.points, key=lambda p: p[1])

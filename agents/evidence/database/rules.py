@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.evidence.database.digest import read_statements
-from agents.evidence.database.types import Fault, Finding, Shape, Statement
+from agents.evidence.database.types import DatabaseFault, DatabaseFinding, Shape, Statement
 
 _FAILOVER: Final = re.compile(r"failover", re.IGNORECASE)
 _AVAILABLE: Final = re.compile(r"is available|available again|accepting connections", re.IGNORECASE)
@@ -67,7 +67,7 @@ def see(instance: str, metrics: Iterable[Shape], events: Iterable[str]) -> Seen:
     return Seen(instance=instance, metrics=tuple(metrics), statements=read_statements(lines), events=plain)
 
 
-def explain(seen: Seen) -> list[Finding]:
+def explain(seen: Seen) -> list[DatabaseFinding]:
     """Findings that are going on, strongest first; then what is over."""
     found = [finding for rule in _RULES for finding in rule(seen)]
     causes = {f.fault for f in found if not f.over}
@@ -75,7 +75,7 @@ def explain(seen: Seen) -> list[Finding]:
     return sorted(kept, key=lambda f: (f.over, -f.score))
 
 
-def _failover(seen: Seen) -> Iterator[Finding]:
+def _failover(seen: Seen) -> Iterator[DatabaseFinding]:
     lines = seen.lines(_FAILOVER, 6)
     if lines:
         available = seen.lines(_AVAILABLE, 1)
@@ -88,10 +88,12 @@ def _failover(seen: Seen) -> Iterator[Finding]:
             f"failover in progress, {after} (primary evidence source: the event timeline)"
         )
         shown = (*lines, *available, *((dropped.line,) if dropped else ()))
-        yield Finding(fault=Fault.FAILOVER, score=0.95, because=because, lines=tuple(dict.fromkeys(shown)))
+        yield DatabaseFinding(
+            fault=DatabaseFault.FAILOVER, score=0.95, because=because, lines=tuple(dict.fromkeys(shown))
+        )
 
 
-def _storage(seen: Seen) -> Iterator[Finding]:
+def _storage(seen: Seen) -> Iterator[DatabaseFinding]:
     free = seen.metric("FreeStorageSpace", "FreeLocalStorage")
     lines = seen.lines(_STORAGE)
     grown = bool(seen.lines(_DONE)) and bool(lines)
@@ -103,17 +105,19 @@ def _storage(seen: Seen) -> Iterator[Finding]:
             f"free storage of {seen.instance} was short, storage autoscaling enlarged the volume, "
             "and FreeStorageSpace recovered"
         )
-        yield Finding(fault=Fault.STORAGE_EXHAUSTED, score=0.9, because=because, lines=tuple(shown), over=True)
+        yield DatabaseFinding(
+            fault=DatabaseFault.STORAGE_EXHAUSTED, score=0.9, because=because, lines=tuple(shown), over=True
+        )
     elif fell or seen.lines(_OUT_OF_STORAGE):
         by = " while a heavy write workload (WriteIOPS) fills it" if writer or seen.metric("WriteIOPS") else ""
         because = f"storage of {seen.instance} is running out: FreeStorageSpace falls{by}"
         if free is None:
             because += "; the metric FreeStorageSpace itself is missing, the events tell it"
         score = 0.95 if seen.lines(_OUT_OF_STORAGE) or (free is not None and free.last <= 0.1 * free.first) else 0.85
-        yield Finding(fault=Fault.STORAGE_EXHAUSTED, score=score, because=because, lines=tuple(shown))
+        yield DatabaseFinding(fault=DatabaseFault.STORAGE_EXHAUSTED, score=score, because=because, lines=tuple(shown))
 
 
-def _connections(seen: Seen) -> Iterator[Finding]:
+def _connections(seen: Seen) -> Iterator[DatabaseFinding]:
     count = seen.metric("DatabaseConnections")
     lines = seen.lines(_CONNECTIONS)
     idle = next((s for s in seen.statements if s.waits and s.waits[0] in _CLIENT_WAITS), None)
@@ -121,12 +125,12 @@ def _connections(seen: Seen) -> Iterator[Finding]:
         why = ": idle client sessions are not given back" if idle else ""
         because = f"connection exhaustion of {seen.instance}: client sessions hold nearly all of max_connections{why}"
         shown = [*((count.line,) if count else ()), *lines, *((idle.line,) if idle else ())]
-        yield Finding(
-            fault=Fault.CONNECTIONS_EXHAUSTED, score=0.94 if lines else 0.6, because=because, lines=tuple(shown)
+        yield DatabaseFinding(
+            fault=DatabaseFault.CONNECTIONS_EXHAUSTED, score=0.94 if lines else 0.6, because=because, lines=tuple(shown)
         )
 
 
-def _maintenance(seen: Seen) -> Iterator[Finding]:
+def _maintenance(seen: Seen) -> Iterator[DatabaseFinding]:
     worker = next((s for s in seen.statements[:1] if _MAINTENANCE.search(s.text) and s.load >= _HEAVY), None)
     storm = seen.lines(_STORM)
     if worker or len(storm) > 1:
@@ -136,10 +140,10 @@ def _maintenance(seen: Seen) -> Iterator[Finding]:
         )
         queue = seen.metric("DiskQueueDepth", "WriteIOPS", "TransactionLogsGeneration")
         shown = [*((worker.line,) if worker else ()), *storm[:2], *((queue.line,) if queue else ())]
-        yield Finding(fault=Fault.MAINTENANCE_STORM, score=0.96, because=because, lines=tuple(shown))
+        yield DatabaseFinding(fault=DatabaseFault.MAINTENANCE_STORM, score=0.96, because=because, lines=tuple(shown))
 
 
-def _cpu(seen: Seen) -> Iterator[Finding]:
+def _cpu(seen: Seen) -> Iterator[DatabaseFinding]:
     cpu = seen.metric("CPUUtilization")
     query = seen.top("CPU")
     busy = cpu is not None and cpu.last >= _BUSY_PERCENT
@@ -148,10 +152,12 @@ def _cpu(seen: Seen) -> Iterator[Finding]:
         of = f": Performance Insights shows one query that keeps it busy ({query.text[:80]})" if heavy and query else ""
         because = f"CPU saturation of {seen.instance}{of}"
         shown = [cpu.line, *((query.line,) if query and heavy else ())]
-        yield Finding(fault=Fault.CPU_SATURATED, score=0.93 if heavy else 0.6, because=because, lines=tuple(shown))
+        yield DatabaseFinding(
+            fault=DatabaseFault.CPU_SATURATED, score=0.93 if heavy else 0.6, because=because, lines=tuple(shown)
+        )
 
 
-def _lag(seen: Seen) -> Iterator[Finding]:
+def _lag(seen: Seen) -> Iterator[DatabaseFinding]:
     lag = seen.metric("ReplicaLag", "AuroraReplicaLag", "OldestReplicationSlotLag")
     lines = seen.lines(_LAG)
     grows = lag is not None and lag.last >= _LAGS_S and not lag.recovered
@@ -166,42 +172,53 @@ def _lag(seen: Seen) -> Iterator[Finding]:
         more = seen.metric("TransactionLogsGeneration", "WriteIOPS")
         pieces = (lag.line if lag else "", *lines, writer.line if writer else "", more.line if more else "")
         score = 0.92 if writer or more else 0.8
-        yield Finding(fault=Fault.REPLICATION_LAG, score=score, because=because, lines=tuple(p for p in pieces if p))
+        yield DatabaseFinding(
+            fault=DatabaseFault.REPLICATION_LAG, score=score, because=because, lines=tuple(p for p in pieces if p)
+        )
 
 
-def _locks(seen: Seen) -> Iterator[Finding]:
+def _locks(seen: Seen) -> Iterator[DatabaseFinding]:
     waiting = seen.top("Lock:")
     if waiting is not None and waiting.load >= _HEAVY:
         because = f"sessions of {seen.instance} wait for locks held by others"
-        yield Finding(fault=Fault.LOCKED, score=0.85, because=because, lines=(waiting.line,))
+        yield DatabaseFinding(fault=DatabaseFault.LOCKED, score=0.85, because=because, lines=(waiting.line,))
 
 
-def _io(seen: Seen) -> Iterator[Finding]:
+def _io(seen: Seen) -> Iterator[DatabaseFinding]:
     queue = seen.metric("DiskQueueDepth")
     if queue is not None and queue.last >= 10 and queue.last >= 10 * max(queue.first, 0.01):
         because = f"the disk of {seen.instance} is saturated: requests queue"
-        yield Finding(fault=Fault.IO_SATURATED, score=0.6, because=because, lines=(queue.line,))
+        yield DatabaseFinding(fault=DatabaseFault.IO_SATURATED, score=0.6, because=because, lines=(queue.line,))
 
 
-def _memory(seen: Seen) -> Iterator[Finding]:
+def _memory(seen: Seen) -> Iterator[DatabaseFinding]:
     free = seen.metric("FreeableMemory")
     if free is not None and free.last <= 0.15 * free.first:
         because = f"memory of {seen.instance} is nearly used up"
-        yield Finding(fault=Fault.MEMORY_SHORT, score=0.7, because=because, lines=(free.line,))
+        yield DatabaseFinding(fault=DatabaseFault.MEMORY_SHORT, score=0.7, because=because, lines=(free.line,))
 
 
 _RULES: Final = (_failover, _storage, _connections, _maintenance, _cpu, _lag, _locks, _io, _memory)
 # What each symptom may follow from.
 _SYMPTOMS: Final = {
-    Fault.CPU_SATURATED: {Fault.MAINTENANCE_STORM},
-    Fault.IO_SATURATED: {Fault.MAINTENANCE_STORM, Fault.CPU_SATURATED, Fault.STORAGE_EXHAUSTED, Fault.REPLICATION_LAG},
-    Fault.REPLICATION_LAG: {Fault.FAILOVER, Fault.STORAGE_EXHAUSTED, Fault.MAINTENANCE_STORM},
-    Fault.MEMORY_SHORT: {Fault.MAINTENANCE_STORM, Fault.CONNECTIONS_EXHAUSTED},
-    Fault.STORAGE_EXHAUSTED: {Fault.FAILOVER},
+    DatabaseFault.CPU_SATURATED: {DatabaseFault.MAINTENANCE_STORM},
+    DatabaseFault.IO_SATURATED: {
+        DatabaseFault.MAINTENANCE_STORM,
+        DatabaseFault.CPU_SATURATED,
+        DatabaseFault.STORAGE_EXHAUSTED,
+        DatabaseFault.REPLICATION_LAG,
+    },
+    DatabaseFault.REPLICATION_LAG: {
+        DatabaseFault.FAILOVER,
+        DatabaseFault.STORAGE_EXHAUSTED,
+        DatabaseFault.MAINTENANCE_STORM,
+    },
+    DatabaseFault.MEMORY_SHORT: {DatabaseFault.MAINTENANCE_STORM, DatabaseFault.CONNECTIONS_EXHAUSTED},
+    DatabaseFault.STORAGE_EXHAUSTED: {DatabaseFault.FAILOVER},
 }
 
 
-def summary(findings: Sequence[Finding], instance: str) -> str:
+def summary(findings: Sequence[DatabaseFinding], instance: str) -> str:
     """One paragraph: what is wrong, or that nothing is."""
     active = [f for f in findings if not f.over]
     if active:

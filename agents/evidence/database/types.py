@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Fault(StrEnum):
+class DatabaseFault(StrEnum):
     """The kinds that the rules tell apart."""
 
     FAILOVER = "failover"
@@ -21,7 +21,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
+class DatabaseSeries:
     """One metric of one instance: (clock time `HH:MM`, value) in time order, gaps left out."""
 
     name: str
@@ -60,10 +60,10 @@ class Statement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class DatabaseFinding:
     """One explanation. `lines` are verbatim lines of the digest or of the events; `over` where it has passed."""
 
-    fault: Fault
+    fault: DatabaseFault
     score: float
     because: str
     lines: tuple[str, ...] = field(default=())

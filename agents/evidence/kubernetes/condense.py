@@ -14,7 +14,7 @@ from agents.evidence.kubernetes.parse import HASH, alert_lines
 from agents.evidence.kubernetes.routes import routes
 from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.tables import headings, rows
-from agents.evidence.kubernetes.types import Read, Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, Read, What
 
 _DROPPED: Final = frozenset(
     (
@@ -71,7 +71,7 @@ def _listing(read: Read, text: str) -> str:
     unusual = _UNUSUAL.get(read.kind)
     if not found or unusual is None or read.detail == "labels":
         return _as_it_is(read, text)
-    kept = unusual(Snapshot(readings=(Reading(read=read, text=text),)))
+    kept = unusual(Snapshot(readings=(ClusterReading(read=read, text=text),)))
     lines = text.splitlines()
     head = next(line for line in lines if headings(line))
     by_line = {row.line: row for row in found}
@@ -262,7 +262,7 @@ def _alerts(_read: Read, text: str) -> str:
 
 
 def _connection(read: Read, text: str) -> str:
-    seen = Snapshot(readings=(Reading(read=read, text=text),)).reach
+    seen = Snapshot(readings=(ClusterReading(read=read, text=text),)).reach
     if seen and not seen[0].failed:
         return seen[0].quote.line + "\nConnection Succeeded"
     return _as_it_is(read, text)

@@ -11,13 +11,13 @@ from typing import Protocol, cast
 from agents.evidence.kubernetes import families
 from agents.evidence.kubernetes.labels import MEANING, Label
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, ObjectKind, Quote, Read
+from agents.evidence.kubernetes.types import ClusterHypothesis, ObjectKind, Quote, Read
 
 
 class Family(Protocol):
     """A module of rules. Both functions are pure and never raise on odd readings."""
 
-    def hypotheses(self, seen: Snapshot) -> Iterator[Hypothesis]:
+    def hypotheses(self, seen: Snapshot) -> Iterator[ClusterHypothesis]:
         """What the rules of this family conclude from what was read so far."""
 
     def reads(self, seen: Snapshot) -> Iterator[Read]:
@@ -30,9 +30,9 @@ def all_families() -> tuple[Family, ...]:
     return tuple(cast("Family", import_module(f"{families.__name__}.{name}")) for name in names)
 
 
-def fault(label: Label, name: str, score: float, *quotes: Quote | None, kind: ObjectKind = "app") -> Hypothesis:
+def fault(label: Label, name: str, score: float, *quotes: Quote | None, kind: ObjectKind = "app") -> ClusterHypothesis:
     """A hypothesis in the label's own words."""
-    return Hypothesis(
+    return ClusterHypothesis(
         kind=kind,
         name=name,
         label=label,

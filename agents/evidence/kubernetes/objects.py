@@ -9,7 +9,7 @@ from agents.evidence.kubernetes.types import Quote
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pod:
+class ListedPod:
     """A row of the pod listing. Ages are seconds; `restarted_s` is None where the listing does not tell."""
 
     name: str
@@ -52,7 +52,7 @@ class Pod:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workload:
+class ListedWorkload:
     """A Deployment or StatefulSet. `created` is None where the listing does not tell."""
 
     kind: str
@@ -84,7 +84,7 @@ class ClusterNode:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quota:
+class ListedQuota:
     """One limit of one ResourceQuota."""
 
     name: str
@@ -95,7 +95,7 @@ class Quota:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ListedService:
     """`ports` are as listed: `80/TCP`, `80:30080/TCP`."""
 
     name: str
@@ -109,7 +109,7 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class ListedEvent:
     """`last_s` and `span_s` are seconds ago; `count` is how often it was seen. `about` is the object it speaks of."""
 
     kind: str
@@ -146,7 +146,7 @@ class Probe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Container:
+class ListedContainer:
     """One container of a described pod."""
 
     name: str
@@ -175,11 +175,11 @@ class PodDetail:
     app: str
     node: str
     selectors: tuple[Quote, ...]
-    containers: tuple[Container, ...]
-    events: tuple[Event, ...]
+    containers: tuple[ListedContainer, ...]
+    events: tuple[ListedEvent, ...]
     claims: tuple[str, ...]
 
-    def event(self, reason: str, *needles: str) -> Event | None:
+    def event(self, reason: str, *needles: str) -> ListedEvent | None:
         """The latest event of this reason whose message holds one of the needles (any, when none is given)."""
         found = [
             e
@@ -201,7 +201,7 @@ class Reach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anomaly:
+class AlertLine:
     """One line of the alerts: `about` is a service or a node. Ratio is current over normal, None where unknown."""
 
     kind: str

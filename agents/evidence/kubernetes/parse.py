@@ -7,11 +7,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from agents.evidence.kubernetes.objects import Anomaly, Container, Event, FailedRequest, PodDetail, Probe, Reach
+from agents.evidence.kubernetes.objects import (
+    AlertLine,
+    FailedRequest,
+    ListedContainer,
+    ListedEvent,
+    PodDetail,
+    Probe,
+    Reach,
+)
 from agents.evidence.kubernetes.quantities import amount, seconds
-from agents.evidence.kubernetes.tables import Row
-from agents.evidence.kubernetes.trees import Node, parse_tree
-from agents.evidence.kubernetes.types import Quote, Reading
+from agents.evidence.kubernetes.tables import TableRow
+from agents.evidence.kubernetes.trees import TreeNode, parse_tree
+from agents.evidence.kubernetes.types import ClusterReading, Quote
 
 HASH: Final = re.compile(r"-(?:[a-f0-9]{6,10}|[bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz0-9]{5}$")
 ORDINAL: Final = re.compile(r"-(?:\d+|[bcdfghjklmnpqrstvwxz2456789]{5})$")
@@ -35,14 +43,14 @@ def app_of(pod: str, workloads: tuple[str, ...]) -> str:
     return short if short != pod else ORDINAL.sub("", pod)
 
 
-def events_of(tree: Node, about: str, source: str) -> tuple[Event, ...]:
+def events_of(tree: TreeNode, about: str, source: str) -> tuple[ListedEvent, ...]:
     """The rows of a description's Events."""
     section = tree.child("Events")
     found = [] if section is None else [_event(node.line, about, source) for node in section.children]
     return tuple(e for e in found if e is not None)
 
 
-def _event(line: str, about: str, source: str) -> Event | None:
+def _event(line: str, about: str, source: str) -> ListedEvent | None:
     parts = _COLUMNS.split(line, maxsplit=4)
     if len(parts) < 5 or parts[0] not in ("Normal", "Warning"):
         return None
@@ -51,7 +59,7 @@ def _event(line: str, about: str, source: str) -> Event | None:
     last = seconds(seen.group(1)) if seen else None
     if seen is None or last is None:
         return None
-    return Event(
+    return ListedEvent(
         kind=kind,
         reason=reason,
         message=message,
@@ -63,13 +71,13 @@ def _event(line: str, about: str, source: str) -> Event | None:
     )
 
 
-def listed_event(row: Row, source: str) -> Event | None:
+def listed_event(row: TableRow, source: str) -> ListedEvent | None:
     """A row of the event listing. `OBJECT` is `kind/name`; a count may stand in the message's place or not at all."""
     last = seconds(row.get("LAST SEEN").split(" ")[0])
     if last is None or not row.get("MESSAGE"):
         return None
     times = _REPEATED.match(row.get("LAST SEEN"))
-    return Event(
+    return ListedEvent(
         kind=row.get("TYPE"),
         reason=row.get("REASON"),
         message=row.get("MESSAGE"),
@@ -81,7 +89,7 @@ def listed_event(row: Row, source: str) -> Event | None:
     )
 
 
-def pod_detail(reading: Reading, workloads: tuple[str, ...]) -> PodDetail | None:
+def pod_detail(reading: ClusterReading, workloads: tuple[str, ...]) -> PodDetail | None:
     tree = parse_tree(reading.text)
     name = tree.text("Name") or reading.read.name
     if not name or tree.child("Containers") is None:
@@ -106,7 +114,7 @@ def pod_detail(reading: Reading, workloads: tuple[str, ...]) -> PodDetail | None
     )
 
 
-def _container(node: Node, originals: Mapping[str, str], source: str) -> Container:
+def _container(node: TreeNode, originals: Mapping[str, str], source: str) -> ListedContainer:
     lines = tuple(Quote(line=n.line, source=source) for n in node.walk())
     state = node.child("State")
     ended = state if state is not None and state.value == "Terminated" else None
@@ -114,7 +122,7 @@ def _container(node: Node, originals: Mapping[str, str], source: str) -> Contain
     limits = node.child("Limits")
     code = last.text("Exit Code") if last else ""
     restarts = node.text("Restart Count")
-    return Container(
+    return ListedContainer(
         name=node.key,
         image=node.text("Image"),
         ports=tuple(p.partition("/")[0].strip() for p in (node.text("Ports") or node.text("Port")).split(",") if p),
@@ -130,7 +138,7 @@ def _container(node: Node, originals: Mapping[str, str], source: str) -> Contain
     )
 
 
-def _rewritten_probes(tree: Node) -> dict[str, str]:
+def _rewritten_probes(tree: TreeNode) -> dict[str, str]:
     """A mesh moves probes to its sidecar and keeps the original as JSON in the sidecar's environment."""
     line = next((n.line for n in tree.walk() if n.key == "ISTIO_KUBE_APP_PROBERS"), "")
     try:
@@ -151,7 +159,7 @@ def _original(probe: Mapping[str, Any]) -> str:
     return ""
 
 
-def _probe(node: Node | None, container: str, originals: Mapping[str, str], source: str) -> Probe | None:
+def _probe(node: TreeNode | None, container: str, originals: Mapping[str, str], source: str) -> Probe | None:
     if node is None or not node.value:
         return None
     text = node.value
@@ -171,7 +179,7 @@ def _probe(node: Node | None, container: str, originals: Mapping[str, str], sour
     )
 
 
-def reach(reading: Reading) -> Reach | None:
+def reach(reading: ClusterReading) -> Reach | None:
     """Whether a port answered; a report may tell it per node."""
     failed: list[str] = []
     opened: list[str] = []
@@ -227,7 +235,7 @@ def _flat(alerts: list[Any]) -> Iterator[str]:
             yield f"{alert.get('type') or alert.get('entity_type') or 'Service'} {about}: {piece}"
 
 
-def anomaly(line: str, source: str) -> Anomaly | None:
+def anomaly(line: str, source: str) -> AlertLine | None:
     kind, _, rest = line.partition(" ")
     about, _, what = rest.partition(": ")
     if kind == "Request" or not what:
@@ -239,7 +247,7 @@ def anomaly(line: str, source: str) -> Anomaly | None:
     ]
     value = _VALUE.search(what)
     current, ratio = max(changes, key=lambda c: c[1], default=(None, None))
-    return Anomaly(
+    return AlertLine(
         kind=kind,
         about=about,
         category=what.split("|")[0].strip(),

@@ -8,7 +8,7 @@ from typing import Final
 from agents.evidence.kubernetes.family import all_families
 from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Read, Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, Read, What
 
 FIRST: Final = (
     *(Read(what=What.LIST, kind=kind) for kind in ("pods", "deployments", "statefulsets", "nodes", "resourcequota")),
@@ -18,7 +18,7 @@ _MOST_AT_ONCE: Final = 24
 _MOST: Final = 44  # below the run's budget of calls
 
 
-def next_reads(readings: Sequence[Reading]) -> list[Read]:
+def next_reads(readings: Sequence[ClusterReading]) -> list[Read]:
     """The reads of the next round, empty when it is time to conclude."""
     if not readings:
         return list(FIRST)

@@ -13,21 +13,21 @@ from typing import Final
 
 from agents.evidence.kubernetes import parse
 from agents.evidence.kubernetes.objects import (
-    Anomaly,
+    AlertLine,
     ClusterNode,
-    Event,
     FailedRequest,
-    Pod,
+    ListedEvent,
+    ListedPod,
+    ListedQuota,
+    ListedService,
+    ListedWorkload,
     PodDetail,
-    Quota,
     Reach,
-    Service,
-    Workload,
 )
 from agents.evidence.kubernetes.quantities import amount, seconds
-from agents.evidence.kubernetes.tables import Row, left_out, rows
-from agents.evidence.kubernetes.trees import Node, parse_tree
-from agents.evidence.kubernetes.types import Quote, Read, Reading, What
+from agents.evidence.kubernetes.tables import TableRow, left_out, rows
+from agents.evidence.kubernetes.trees import TreeNode, parse_tree
+from agents.evidence.kubernetes.types import ClusterReading, Quote, Read, What
 
 _RESTARTS: Final = re.compile(r"(\d+)(?: \(([^ )]+) ago\))?")
 _USED: Final = re.compile(r"([\w./-]+): ([\w.]+)/([\w.]+)")
@@ -40,7 +40,7 @@ _WORKLOADS: Final = ("deployments", "statefulsets", "daemonsets")
 class Snapshot:
     """The reads of one investigation, of one namespace and its nodes."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ClusterReading, ...]
 
     @cached_property
     def namespace(self) -> str:
@@ -49,10 +49,10 @@ class Snapshot:
         return max(named, key=named.count, default="")
 
     @cached_property
-    def _latest(self) -> Mapping[Read, Reading]:
+    def _latest(self) -> Mapping[Read, ClusterReading]:
         return {r.read: r for r in self.readings}
 
-    def of(self, what: What, kind: str | None = None) -> list[Reading]:
+    def of(self, what: What, kind: str | None = None) -> list[ClusterReading]:
         return [r for r in self._latest.values() if r.read.what == what and kind in (None, r.read.kind)]
 
     def has(self, read: Read) -> bool:
@@ -63,9 +63,9 @@ class Snapshot:
         found = self._latest.get(Read(what=what, kind=kind, name=name))
         return found.text if found else ""
 
-    def rows(self, kind: str) -> list[tuple[Row, Quote]]:
+    def rows(self, kind: str) -> list[tuple[TableRow, Quote]]:
         """The rows of all listings of one kind, each object once, the latest listing first."""
-        found: dict[str, tuple[Row, Quote]] = {}
+        found: dict[str, tuple[TableRow, Quote]] = {}
         for reading in reversed(self.of(What.LIST, kind)):
             for row in rows(reading.text):
                 found.setdefault(row.name, (row, Quote(line=row.line, source=reading.source)))
@@ -81,15 +81,15 @@ class Snapshot:
         return tuple(name for kind in _WORKLOADS for name in self.names(kind))
 
     @cached_property
-    def pods(self) -> tuple[Pod, ...]:
+    def pods(self) -> tuple[ListedPod, ...]:
         return tuple(pod for row, quote in self.rows("pods") if (pod := self._pod(row, quote)))
 
-    def _pod(self, row: Row, quote: Quote) -> Pod | None:
+    def _pod(self, row: TableRow, quote: Quote) -> ListedPod | None:
         ready, slash, wanted = row.get("READY").partition("/")
         restarts = _RESTARTS.match(row.get("RESTARTS"))
         if not slash or not (ready.isdigit() and wanted.isdigit()):
             return None
-        return Pod(
+        return ListedPod(
             name=row.name,
             app=parse.app_of(row.name, self.workload_names),
             ready=int(ready),
@@ -103,7 +103,7 @@ class Snapshot:
         )
 
     @cached_property
-    def workloads(self) -> tuple[Workload, ...]:
+    def workloads(self) -> tuple[ListedWorkload, ...]:
         found = []
         for kind in _WORKLOADS:
             for row, quote in self.rows(kind):
@@ -111,7 +111,7 @@ class Snapshot:
                 if slash and ready.isdigit() and wanted.isdigit():
                     created = row.get("UP-TO-DATE")
                     found.append(
-                        Workload(
+                        ListedWorkload(
                             kind=kind,
                             name=row.name,
                             ready=int(ready),
@@ -136,20 +136,20 @@ class Snapshot:
         )
 
     @cached_property
-    def quotas(self) -> tuple[Quota, ...]:
+    def quotas(self) -> tuple[ListedQuota, ...]:
         found = []
         for row, quote in self.rows("resourcequota"):
             for match in _USED.finditer(f"{row.get('REQUEST')}, {row.get('LIMIT')}"):
                 used, hard = amount(match.group(2)), amount(match.group(3))
                 if used is not None and hard is not None:
-                    found.append(Quota(name=row.name, resource=match.group(1), used=used, hard=hard, quote=quote))
+                    found.append(ListedQuota(name=row.name, resource=match.group(1), used=used, hard=hard, quote=quote))
         return tuple(found)
 
     @cached_property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> tuple[ListedService, ...]:
         """Services whose row was shown; `names("services")` has all."""
         return tuple(
-            Service(
+            ListedService(
                 name=row.name,
                 ports=tuple(p.strip() for p in row.get("PORT(S)").split(",") if p.strip()),
                 selector=labels(row.get("SELECTOR")),
@@ -158,13 +158,13 @@ class Snapshot:
             for row, quote in self.rows("services")
         ) + tuple(self._named_services())
 
-    def _named_services(self) -> Iterator[Service]:
+    def _named_services(self) -> Iterator[ListedService]:
         """Services that a condensed listing only names: `web 80/TCP`."""
         for reading in self.of(What.LIST, "services"):
             for word in left_out(reading.text):
                 name, _, ports = word.partition(" ")
                 quote = Quote(line=word, source=reading.source)
-                yield Service(name=name, ports=tuple(ports.split("+")) if ports else (), selector={}, quote=quote)
+                yield ListedService(name=name, ports=tuple(ports.split("+")) if ports else (), selector={}, quote=quote)
 
     @cached_property
     def without_endpoints(self) -> Mapping[str, Quote]:
@@ -181,7 +181,7 @@ class Snapshot:
         found = [parse.pod_detail(r, self.workload_names) for r in self.of(What.DESCRIBE, "pods")]
         return tuple(d for d in found if d is not None)
 
-    def template(self, workload: str) -> Node | None:
+    def template(self, workload: str) -> TreeNode | None:
         """The pod template of a described workload."""
         for kind in _WORKLOADS:
             for name, tree, _ in self.described(kind):
@@ -200,14 +200,14 @@ class Snapshot:
     def _on(self, word: str, app: str) -> bool:
         return " " in word and parse.app_of(word.split(" ", maxsplit=1)[0], self.workload_names) == app
 
-    def service(self, name: str) -> Service | None:
+    def service(self, name: str) -> ListedService | None:
         return next((s for s in self.services if s.name == name), None)
 
-    def described(self, kind: str) -> list[tuple[str, Node, str]]:
+    def described(self, kind: str) -> list[tuple[str, TreeNode, str]]:
         """Name, description and source of each described object of a kind."""
         return [(r.read.name, parse_tree(r.text), r.source) for r in self.of(What.DESCRIBE, kind)]
 
-    def manifests(self, app: str) -> list[tuple[Node, str]]:
+    def manifests(self, app: str) -> list[tuple[TreeNode, str]]:
         """The documents of an app's configuration, each with its source."""
         found = []
         for reading in self.of(What.MANIFEST):
@@ -217,7 +217,7 @@ class Snapshot:
         return found
 
     @cached_property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[ListedEvent, ...]:
         """Events of all descriptions, and those that were listed."""
         found = [
             event
@@ -269,7 +269,7 @@ class Snapshot:
         return tuple((line, r.source) for r in self.of(What.ALERTS) for line in parse.alert_lines(r.text))
 
     @cached_property
-    def anomalies(self) -> tuple[Anomaly, ...]:
+    def anomalies(self) -> tuple[AlertLine, ...]:
         found = [parse.anomaly(line, source) for line, source in self._alerts]
         return tuple(a for a in found if a is not None)
 

@@ -13,7 +13,7 @@ _MOST_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TableRow:
     """One line of a table; `line` is that line as it stands, without the blanks at its ends."""
 
     cells: Mapping[str, str]
@@ -34,17 +34,17 @@ def headings(line: str) -> list[tuple[str, int]]:
     return found if looks else []
 
 
-def rows(text: str) -> list[Row]:
+def rows(text: str) -> list[TableRow]:
     """The rows of the first table in `text`; empty where there is none."""
     columns: list[tuple[str, int]] = []
-    found: list[Row] = []
+    found: list[TableRow] = []
     for line in text.splitlines()[:_MOST_ROWS]:
         if not columns:
             columns = headings(line)
         elif line.strip() and not MORE.fullmatch(line.strip()):
             ends = [start for _, start in columns[1:]] + [len(line) + 1]
             cells = {name: line[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)}
-            found.append(Row(cells=cells, line=line.strip()))
+            found.append(TableRow(cells=cells, line=line.strip()))
     return found
 
 

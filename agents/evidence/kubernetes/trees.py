@@ -12,35 +12,35 @@ _MOST_LINES: Final = 20_000
 
 
 @dataclass(kw_only=True)
-class Node:
+class TreeNode:
     """One line and what is indented under it. A line without a colon is a key without a value."""
 
     key: str
     value: str
     line: str
     depth: int
-    children: list[Node] = field(default_factory=list)
+    children: list[TreeNode] = field(default_factory=list)
 
-    def child(self, key: str) -> Node | None:
+    def child(self, key: str) -> TreeNode | None:
         return next((c for c in self.children if c.key == key), None)
 
     def text(self, *path: str) -> str:
         """The value at a path of keys, empty where there is none."""
-        node: Node | None = self
+        node: TreeNode | None = self
         for key in path:
             node = node.child(key) if node is not None else None
         return node.value if node is not None else ""
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[TreeNode]:
         """All nodes below, in the order of the text."""
         for child in self.children:
             yield child
             yield from child.walk()
 
 
-def parse_tree(text: str) -> Node:
+def parse_tree(text: str) -> TreeNode:
     """Never raises: odd lines become nodes of their own."""
-    root = Node(key="", value="", line="", depth=-1)
+    root = TreeNode(key="", value="", line="", depth=-1)
     path = [root]
     for line in text.splitlines()[:_MOST_LINES]:
         stripped = line.strip()
@@ -51,7 +51,7 @@ def parse_tree(text: str) -> Node:
             path.pop()
         found = _FIELD.match(stripped)
         key, value = (found.group(1).strip(), (found.group(2) or "").strip()) if found else (stripped, "")
-        node = Node(key=key, value=value, line=stripped, depth=depth)
+        node = TreeNode(key=key, value=value, line=stripped, depth=depth)
         path[-1].children.append(node)
         path.append(node)
     return root

@@ -40,7 +40,7 @@ class Read:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ClusterReading:
     """What a read answered. `source` is what a quote from it cites."""
 
     read: Read
@@ -65,7 +65,7 @@ class Quote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hypothesis:
+class ClusterHypothesis:
     """One explanation: the object at fault (not where it shows), the root cause, and what proves it.
 
     `score` is 0 to 1: .9 and more where a line names the cause outright, .6 to .8 where it follows from comparing two

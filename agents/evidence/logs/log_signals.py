@@ -19,7 +19,7 @@ from agents.evidence.logs.templates import is_error_like
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.traces.calls import before_onset, chunk_of, inside
-from agents.evidence.traces.event_dating import Events
+from agents.evidence.traces.event_dating import EventTable
 from agents.evidence.traces.shapes import dispersion, signed_g
 from agents.evidence.types import BoolArray, FloatArray, IntArray, LogLine, Onset, Stretch, Window
 
@@ -135,7 +135,7 @@ def line_events(
     earliest: float,
     coverage: Sequence[Stretch] | None = None,
     spliced: Sequence[Stretch] = (),
-) -> list[Events]:
+) -> list[EventTable]:
     """Log lines by statement, to be dated: per line of their service, and per line of their companion.
 
     Companions are looked for in what was recorded before `earliest` (epoch seconds).
@@ -172,8 +172,8 @@ def _wholes(columns: LogColumns) -> tuple[IntArray, IntArray, IntArray]:
     return whole, group, columns.owner + np.where(columns.bad, 0, services)
 
 
-def _events(columns: LogColumns, whole_ts: FloatArray, whole_group: IntArray, group: IntArray) -> Events:
-    return Events(
+def _events(columns: LogColumns, whole_ts: FloatArray, whole_group: IntArray, group: IntArray) -> EventTable:
+    return EventTable(
         member_ts=columns.ts,
         member_kind=columns.statement,
         whole_ts=whole_ts,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agents.evidence.metrics.metric_signals import Followed
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.ranking.awaited import AWAITED
-from agents.evidence.ranking.fusion import EXHAUSTED, PLAIN, SUPPORTING, Suspect
+from agents.evidence.ranking.fusion import EXHAUSTED, PLAIN, SUPPORTING, FusedSuspect
 from agents.evidence.types import Confidence, Edge, Family, Onset
 
 NAMED = 12.0  # with a lower score nothing is named
@@ -25,7 +25,7 @@ ALARMING = 1.5  # noise units that the alarm's indicator has left its level, bes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class RankingBasis:
     """What a ranking rests on. `blind` are services of which a signal is missing that others have.
 
     `symptom` is the service for which the alarm was raised, and `followed` where its excess leads.
@@ -43,7 +43,7 @@ class Known:
     changed: bool = False
 
 
-def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
+def judge(ranked: Sequence[FusedSuspect], known: RankingBasis) -> Confidence:
     """The confidence in the first of `ranked`. "low" means that no cause should be named."""
     first = ranked[0].service
     sure = _by_score(ranked, known)
@@ -58,16 +58,16 @@ def judge(ranked: Sequence[Suspect], known: Known) -> Confidence:
     return _LOWER[sure] if unseen else sure
 
 
-def _hurts(suspect: Suspect) -> bool:
+def _hurts(suspect: FusedSuspect) -> bool:
     """Whether anything of it is abnormal in a direction that is bad, or has collapsed."""
     return any(s.score >= Z_ABNORMAL and (s.family not in SUPPORTING or s.direction == "down") for s in suspect.found)
 
 
-def _only_waited_for(suspect: Suspect) -> bool:
+def _only_waited_for(suspect: FusedSuspect) -> bool:
     return all(s.indicator == AWAITED or s.family in WAITING for s in suspect.found if s.score >= PLAIN)
 
 
-def _by_score(ranked: Sequence[Suspect], known: Known) -> Confidence:
+def _by_score(ranked: Sequence[FusedSuspect], known: RankingBasis) -> Confidence:
     first = ranked[0]
     lead = first.score / max(ranked[1].score, 1e-9) if len(ranked) > 1 else CLEAR_LEAD
     if known.followed is not None and first.service in known.followed.shares:

@@ -34,7 +34,7 @@ _KIN: Mapping[Family, frozenset[Family]] = {
 
 
 @dataclass(kw_only=True)
-class Suspect:
+class FusedSuspect:
     """A service with its suspicions, strongest first, and the callers that it explains."""
 
     service: str
@@ -51,7 +51,7 @@ def fuse(
     *,
     fills_memory: Collection[str] = (),
     reach: Mapping[str, int] | None = None,
-) -> list[Suspect]:
+) -> list[FusedSuspect]:
     """Suspects, best first. `reach` are the services that calls from the symptom arrive at; None if unknown."""
     weights, explains = _weigh(suspicions, edges)
     grouped: dict[str, list[tuple[float, Suspicion]]] = defaultdict(list)
@@ -67,7 +67,9 @@ def fuse(
     return sorted(found, key=lambda s: (-s.score, s.service))
 
 
-def believe_alarm(suspects: Sequence[Suspect], alarmed: str, reach: Mapping[str, int] | None) -> list[Suspect]:
+def believe_alarm(
+    suspects: Sequence[FusedSuspect], alarmed: str, reach: Mapping[str, int] | None
+) -> list[FusedSuspect]:
     """The same suspects; the service that raised the alarm first, unless one that it calls answers for it.
 
     An alarm is evidence of its own: somebody chose its threshold, and it was passed. To be put before it takes a
@@ -92,7 +94,7 @@ def believe_alarm(suspects: Sequence[Suspect], alarmed: str, reach: Mapping[str,
     return [*before, own, *rest]
 
 
-def weigh_changes(suspects: Sequence[Suspect], changes: Sequence[ChangeFinding]) -> list[Suspect]:
+def weigh_changes(suspects: Sequence[FusedSuspect], changes: Sequence[ChangeFinding]) -> list[FusedSuspect]:
     """The same suspects, best first, those raised whose service was changed shortly before the onset."""
     for suspect in suspects:
         mine = (c for c in changes if c.change.service == suspect.service and c.verdict == "cause_candidate")
@@ -129,7 +131,7 @@ def _weigh(suspicions: Sequence[Suspicion], edges: Collection[Edge]) -> tuple[li
     return weights, explains
 
 
-def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bool) -> Suspect:
+def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bool) -> FusedSuspect:
     weighed.sort(key=lambda p: (-p[0], p[1].indicator, p[1].peer or ""))
     best: dict[Family, float] = {}
     raw: dict[Family, float] = defaultdict(float)
@@ -145,4 +147,4 @@ def _suspect(service: str, weighed: list[tuple[float, Suspicion]], *, memory: bo
         family = "memory"
     found = [s for _, s in weighed]
     found.sort(key=lambda s: s.family != family)
-    return Suspect(service=service, family=family, score=ordered[0] + NEXT_SHARE * sum(ordered[1:3]), found=found)
+    return FusedSuspect(service=service, family=family, score=ordered[0] + NEXT_SHARE * sum(ordered[1:3]), found=found)

@@ -24,10 +24,10 @@ from agents.evidence.ranking.patterns import (
     unplanned_restarts,
     without_planned,
 )
-from agents.evidence.ranking.symptom import Symptom, find_symptom, is_rarely_called
+from agents.evidence.ranking.symptom import MeasuredSymptom, find_symptom, is_rarely_called
 from agents.evidence.types import (
     Anomaly,
-    Cause,
+    CauseCandidate,
     ChangeFinding,
     Confidence,
     Family,
@@ -116,7 +116,7 @@ def _without_old_restarts(telemetry: Telemetry) -> Iterable[Series]:
             yield series
 
 
-def _telling(series: Iterable[Series], symptom: Symptom) -> tuple[Series, ...]:
+def _telling(series: Iterable[Series], symptom: MeasuredSymptom) -> tuple[Series, ...]:
     """All but latencies of a handful of requests, and quantiles that still look back at an earlier incident."""
     series = [s for s in series if s is symptom.series or not is_rarely_called(s)]
     since = symptom.good_since
@@ -154,7 +154,7 @@ class _Case:
     def __init__(
         self,
         telemetry: Telemetry,
-        symptom: Symptom,
+        symptom: MeasuredSymptom,
         anomalies: list[Anomaly],
         templates: list[TemplateShift],
         series: Sequence[Series],
@@ -345,8 +345,8 @@ class _Case:
             suspect.score *= UNREACHED_SHARE
         return suspect
 
-    def _cause(self, suspect: _Suspect, ranked: Sequence[_Suspect]) -> Cause:
-        return Cause(
+    def _cause(self, suspect: _Suspect, ranked: Sequence[_Suspect]) -> CauseCandidate:
+        return CauseCandidate(
             service=suspect.service,
             family=suspect.family,
             external=suspect.external,

@@ -23,14 +23,14 @@ from agents.evidence.metrics.metric_signals import (
 )
 from agents.evidence.metrics.steps import Stepped, date_by_steps
 from agents.evidence.ranking.awaited import accuse_awaited, measures_waiting
-from agents.evidence.ranking.confidence import DATED, Known, judge
+from agents.evidence.ranking.confidence import DATED, RankingBasis, judge
 from agents.evidence.ranking.dating import CLEAR, EARLY_S, Search, date_incident, noticed_late
-from agents.evidence.ranking.fusion import Suspect, believe_alarm, fuse, weigh_changes
+from agents.evidence.ranking.fusion import FusedSuspect, believe_alarm, fuse, weigh_changes
 from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
-from agents.evidence.traces.calls import Calls, read_calls
+from agents.evidence.traces.calls import SpanTable, read_calls
 from agents.evidence.traces.event_dating import PLAIN_Z, call_events, date_events
-from agents.evidence.types import Anomaly, Cause, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
+from agents.evidence.types import Anomaly, CauseCandidate, Confidence, Family, Onset, Ranking, Series, Spans, Telemetry
 
 MAX_CAUSES = 8
 KNOWN_SHARE = 1 / 3  # of what was recorded before the report must be left to learn from what is usual
@@ -55,7 +55,7 @@ class _Read:
     telemetry: Telemetry
     search: Search
     matrices: list[Matrix]
-    calls: Calls | None
+    calls: SpanTable | None
     lines: LogColumns | None
     symptom: tuple[str, Family] | None
     stepped: Stepped | None = None
@@ -176,7 +176,7 @@ def _rank(read: _Read) -> Ranking:
     if not suspects:
         return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in gaps, gaps=gaps)
     first = suspects[0].service
-    known = Known(
+    known = RankingBasis(
         onset=onset,
         gaps=gaps,
         blind=_blind(telemetry),
@@ -251,7 +251,7 @@ def _recorded_lately(telemetry: Telemetry) -> bool:
     return max(ends, default=0.0) >= telemetry.window.end.timestamp() - HORIZON_S
 
 
-def _symptom(suspects: Iterable[Suspect], service: str | None) -> Anomaly | None:
+def _symptom(suspects: Iterable[FusedSuspect], service: str | None) -> Anomaly | None:
     """What users feel most: where the alarm was raised if that is known, else anywhere; errors or latency if any."""
     found = [s for suspect in suspects for s in suspect.found if service in (None, s.service)]
     best = max(found, key=lambda s: (s.family in FELT, s.score), default=None)
@@ -315,8 +315,8 @@ def _on_both_sides(spans: Spans, search: Search) -> bool:
     return all(int(np.count_nonzero(side)) >= ENOUGH_SPANS for side in sides)
 
 
-def _cause(suspect: Suspect, confidence: Confidence) -> Cause:
-    return Cause(
+def _cause(suspect: FusedSuspect, confidence: Confidence) -> CauseCandidate:
+    return CauseCandidate(
         service=suspect.service,
         family=suspect.family,
         external=None,

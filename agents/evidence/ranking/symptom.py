@@ -24,7 +24,7 @@ EARLY_SHARE = 0.5  # of several symptoms the earliest counts, if it is at least 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Symptom:
+class MeasuredSymptom:
     """`good` is the baseline; `good_since` (epoch seconds) is set where an earlier incident had healed by then.
 
     `failing` is when calls failed plainly, now or earlier.
@@ -38,7 +38,7 @@ class Symptom:
     failing: tuple[Stretch, ...]
 
 
-def find_symptom(telemetry: Telemetry, crashes: Sequence[float] = ()) -> Symptom | None:
+def find_symptom(telemetry: Telemetry, crashes: Sequence[float] = ()) -> MeasuredSymptom | None:
     """The earliest of the strong symptoms of the first group of services that has any.
 
     `crashes` as for `find_onset`.
@@ -91,7 +91,7 @@ def _abnormal(
     *,
     failing: tuple[Stretch, ...],
     crashes: Sequence[float] = (),
-) -> list[Symptom]:
+) -> list[MeasuredSymptom]:
     """Series that left their range by their own low side *and* against the baseline's placebo stretches.
 
     The baseline leaves earlier incidents out, as `felt` shows them.
@@ -106,7 +106,7 @@ def _abnormal(
         verified = rank_anomalies([series], onset, window, good=good)
         if verified and verified[0].score >= VERIFIED_SCORE:
             since = earlier[-1][1] if earlier else None
-            symptom = Symptom(
+            symptom = MeasuredSymptom(
                 series=series, onset=onset, anomaly=verified[0], good=good, good_since=since, failing=failing
             )
             found.append(symptom)
@@ -118,7 +118,7 @@ def is_rarely_called(series: Series) -> bool:
     return series.family == "latency" and bool(series.labels.get("rare"))
 
 
-def _aftermath(symptom: Symptom, window: Window) -> bool:
+def _aftermath(symptom: MeasuredSymptom, window: Window) -> bool:
     """Whether it began while calls failed that are well again: queues and restarts trail behind."""
     at, healed_by = symptom.onset.at.timestamp(), window.end.timestamp() - NOW_S
     led_s = max(AFTERMATH_S, 3 * symptom.onset.guard_s)
@@ -132,7 +132,7 @@ def _until(series: Series, end_s: float) -> Series:
     return replace(series, times=series.times[kept], values=series.values[kept])
 
 
-def _earliest_strong(found: Sequence[Symptom]) -> Symptom | None:
+def _earliest_strong(found: Sequence[MeasuredSymptom]) -> MeasuredSymptom | None:
     if not found:
         return None
     strongest = max(s.onset.score for s in found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evidence.traces.calls import Calls, inside, read_calls
+from agents.evidence.traces.calls import SpanTable, inside, read_calls
 from agents.evidence.types import BoolArray, FloatArray, IntArray, Spans, Stretch, Window
 
 EXEMPLARS = 3
@@ -96,7 +96,7 @@ def trace_breakdown(
     )
 
 
-def _requests(calls: Calls, name: str, of: str | None) -> tuple[IntArray, str, str | None]:
+def _requests(calls: SpanTable, name: str, of: str | None) -> tuple[IntArray, str, str | None]:
     """Server calls of the name, and of the service if one is given."""
     names = calls.spans.services
     entries = calls.server & (calls.owner >= 0)
@@ -113,7 +113,7 @@ def _requests(calls: Calls, name: str, of: str | None) -> tuple[IntArray, str, s
     return rows[calls.service[rows] == service], names[service], name
 
 
-def _parts(calls: Calls, old: IntArray, new: IntArray) -> tuple[TimePart, ...]:
+def _parts(calls: SpanTable, old: IntArray, new: IntArray) -> tuple[TimePart, ...]:
     own = TimePart(
         callee=None,
         before_s=_mean(calls.local_s[old]),
@@ -155,7 +155,7 @@ def _parts(calls: Calls, old: IntArray, new: IntArray) -> tuple[TimePart, ...]:
     return tuple(parts[:MAX_PARTS])
 
 
-def _steps(calls: Calls, old: IntArray, new: IntArray) -> tuple[Step, ...]:
+def _steps(calls: SpanTable, old: IntArray, new: IntArray) -> tuple[Step, ...]:
     side = np.zeros(calls.ts.size, dtype=np.int64)
     side[old], side[new] = 1, 2
     inner = np.flatnonzero((calls.owner >= 0) & ~calls.server & ~calls.client)
@@ -181,7 +181,7 @@ def _count(mine: BoolArray, requests: int) -> float:
     return float(mine.sum()) / requests if requests else float("nan")
 
 
-def _typical(calls: Calls, rows: IntArray, level: float, wanted: int) -> tuple[str, ...]:
+def _typical(calls: SpanTable, rows: IntArray, level: float, wanted: int) -> tuple[str, ...]:
     """Ids of the traces whose request took nearest to that quantile."""
     if rows.size == 0:
         return ()

@@ -20,7 +20,7 @@ CLIENT_SHARE = 0.25  # of an operation's spans that must have reached another se
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Calls:
+class SpanTable:
     """One row per usable span, in time order. `parent` and `owner` are row numbers, -1 for none.
 
     `key` numbers the pairs of service and operation that occur, from 0. `own_s` is a span's duration without its
@@ -51,7 +51,7 @@ class Calls:
         return self.spans.services[int(self.service[row])], self.spans.operations[int(self.operation[row])]
 
 
-def read_calls(spans: Spans) -> Calls:
+def read_calls(spans: Spans) -> SpanTable:
     """Sort out a recording. About 1 ms per thousand spans at most."""
     kept = _usable(spans)
     ts, duration = spans.ts[kept], spans.duration_s[kept]
@@ -78,7 +78,7 @@ def read_calls(spans: Spans) -> Calls:
     own = np.maximum(duration - children, 0.0)
     below = np.bincount(parent[remote], duration[remote], size)
     local = np.bincount(owner[owner >= 0], np.where(client, 0.0, own)[owner >= 0], size)
-    return Calls(
+    return SpanTable(
         spans=spans,
         ts=ts,
         end=ts + duration,
@@ -195,7 +195,7 @@ def chunk_of(times: FloatArray, stretches: Sequence[Stretch], length_s: float) -
     return chunk
 
 
-def cut_off(calls: Calls, coverage: Sequence[Stretch] | None, spliced: Sequence[Stretch] = ()) -> BoolArray:
+def cut_off(calls: SpanTable, coverage: Sequence[Stretch] | None, spliced: Sequence[Stretch] = ()) -> BoolArray:
     """Rows that were still running when their recording ended: what came below them may be missing."""
     if coverage is None:
         last = float(calls.end.max()) if calls.end.size else 0.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside
+from agents.evidence.traces.calls import SpanTable, before_onset, chunk_of, cut_off, inside
 from agents.evidence.traces.shapes import dispersion, last_steps, read_steps
 from agents.evidence.types import FloatArray, IntArray, Onset, Stretch, as_utc
 
@@ -35,7 +35,7 @@ MAX_KINDS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Events:
+class EventTable:
     """Countable events: each has a time, a kind and belongs to a group of which the kind is a share.
 
     `member_*` are the events of the kinds, `whole_*` those of the groups; the rest is per kind: its service and group,
@@ -54,7 +54,7 @@ class Events:
 
 
 def date_events(
-    events: Sequence[Events],
+    events: Sequence[EventTable],
     earliest: float,
     latest: float,
     coverage: Sequence[Stretch] | None,
@@ -98,7 +98,7 @@ def date_events(
     )
 
 
-def _most_frequent(events: Events) -> Events:
+def _most_frequent(events: EventTable) -> EventTable:
     """The same events without the rarest kinds, where there are too many."""
     if events.service.size <= MAX_KINDS:
         return events
@@ -135,7 +135,7 @@ def _as_good(total: FloatArray) -> slice:
 
 
 def _gains(
-    events: Events,
+    events: EventTable,
     edges: FloatArray,
     moments: IntArray,
     coverage: Sequence[Stretch] | None,
@@ -204,8 +204,8 @@ def _term(seen: FloatArray, expected: FloatArray) -> FloatArray:
 
 
 def call_events(
-    calls: Calls, earliest: float, coverage: Sequence[Stretch] | None, spliced: Sequence[Stretch] = ()
-) -> list[Events]:
+    calls: SpanTable, earliest: float, coverage: Sequence[Stretch] | None, spliced: Sequence[Stretch] = ()
+) -> list[EventTable]:
     """Early ends and slow calls, to be dated."""
     whole = ~cut_off(calls, coverage, spliced) & (calls.owner >= 0)
     rows = np.flatnonzero(calls.server & whole)
@@ -217,7 +217,7 @@ def call_events(
     pairs, kind = np.unique(key * width + last_steps(steps), return_inverse=True)
     first = np.zeros(int(calls.key.max()) + 1, dtype=np.int64)
     first[calls.key] = calls.service
-    ends = Events(
+    ends = EventTable(
         member_ts=calls.ts[rows],
         member_kind=kind.astype(np.int64),
         whole_ts=calls.ts[rows],
@@ -239,7 +239,7 @@ def call_events(
     ]
 
 
-def _slow(ts: FloatArray, seconds: FloatArray, group: IntArray, service: IntArray, earliest: float) -> Events:
+def _slow(ts: FloatArray, seconds: FloatArray, group: IntArray, service: IntArray, earliest: float) -> EventTable:
     """Calls slower, by each of `TIMES`, than nine in ten of their group were before `earliest`."""
     groups = service.size
     usual = ts < earliest
@@ -253,7 +253,7 @@ def _slow(ts: FloatArray, seconds: FloatArray, group: IntArray, service: IntArra
     slow = [np.flatnonzero(seconds > times * limit[group] + LEAST_S) for times in TIMES]
     member = np.concatenate(slow)
     level = np.repeat(np.arange(len(TIMES)), [s.size for s in slow])
-    return Events(
+    return EventTable(
         member_ts=ts[member],
         member_kind=level * groups + group[member],
         whole_ts=ts,

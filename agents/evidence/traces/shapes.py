@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evidence.traces.calls import Calls
+from agents.evidence.traces.calls import SpanTable
 from agents.evidence.traces.timing import Sides
 from agents.evidence.types import FloatArray, IntArray
 
@@ -18,11 +18,11 @@ LEAST_VARIANCE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Steps:
-    """The steps of server calls, in order. `rows` are the server calls' rows in `Calls`.
+class CallSteps:
+    """The steps of server calls, in order. `rows` are the server calls' rows in `SpanTable`.
 
-    A step is a key of `Calls`: the callee's, plus `keys`, for a call that another service answered. A step repeated at
-    once counts once. The steps of call `i` are `step[start[i]:start[i + 1]]`; `call` is each step's `i`.
+    A step is a key of `SpanTable`: the callee's, plus `keys`, for a call that another service answered. A step repeated
+    at once counts once. The steps of call `i` are `step[start[i]:start[i + 1]]`; `call` is each step's `i`.
     """
 
     rows: IntArray
@@ -32,7 +32,7 @@ class Steps:
     keys: int
 
 
-def read_steps(calls: Calls, rows: IntArray) -> Steps:
+def read_steps(calls: SpanTable, rows: IntArray) -> CallSteps:
     """Steps of the server calls at `rows`."""
     keys = int(calls.key.max()) + 1 if calls.key.size else 0
     index = np.full(calls.ts.size, -1, dtype=np.int64)
@@ -49,7 +49,7 @@ def read_steps(calls: Calls, rows: IntArray) -> Steps:
         fresh[1:] = (call[1:] != call[:-1]) | (step[1:] != step[:-1])
         step, call = step[fresh], call[fresh]
     start = np.concatenate([[0], np.cumsum(np.bincount(call, minlength=rows.size))])
-    return Steps(rows=rows, start=start, step=step, call=call, keys=keys)
+    return CallSteps(rows=rows, start=start, step=step, call=call, keys=keys)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,12 +68,12 @@ class Shares:
     z: FloatArray
 
 
-def endings(calls: Calls, steps: Steps, sides: Sides) -> Shares:
+def endings(calls: SpanTable, steps: CallSteps, sides: Sides) -> Shares:
     """After which step calls ended; the kind `2 * keys` is "before the first"."""
     return _compare(calls, steps, np.arange(steps.rows.size), last_steps(steps), sides)
 
 
-def last_steps(steps: Steps) -> IntArray:
+def last_steps(steps: CallSteps) -> IntArray:
     """The step after which each call ended; `2 * keys` if it took none."""
     taken = np.diff(steps.start)
     last = np.full(steps.rows.size, 2 * steps.keys, dtype=np.int64)
@@ -81,14 +81,14 @@ def last_steps(steps: Steps) -> IntArray:
     return last
 
 
-def presences(calls: Calls, steps: Steps, sides: Sides) -> Shares:
+def presences(calls: SpanTable, steps: CallSteps, sides: Sides) -> Shares:
     """In which calls a step occurred at all."""
     width = np.int64(max(2 * steps.keys, 1))
     once = np.unique(steps.call * width + steps.step)
     return _compare(calls, steps, once // width, once % width, sides)
 
 
-def _compare(calls: Calls, steps: Steps, call: IntArray, kind: IntArray, sides: Sides) -> Shares:
+def _compare(calls: SpanTable, steps: CallSteps, call: IntArray, kind: IntArray, sides: Sides) -> Shares:
     """Event `i` is of `kind[i]`, in call `call[i]`."""
     key = calls.key[steps.rows]
     width = np.int64(2 * steps.keys + 1)

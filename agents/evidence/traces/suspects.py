@@ -13,8 +13,8 @@ import numpy as np
 from agents.evidence.levels import soften
 from agents.evidence.norms import Z_ABNORMAL
 from agents.evidence.suspicion import Suspicion
-from agents.evidence.traces.calls import Calls, before_onset, chunk_of, cut_off, inside, read_calls
-from agents.evidence.traces.shapes import Shares, Steps, dispersion, endings, presences, read_steps, signed_g
+from agents.evidence.traces.calls import SpanTable, before_onset, chunk_of, cut_off, inside, read_calls
+from agents.evidence.traces.shapes import CallSteps, Shares, dispersion, endings, presences, read_steps, signed_g
 from agents.evidence.traces.timing import Shifts, Sides, compare_times, edge_blame
 from agents.evidence.types import BoolArray, Direction, IntArray, Onset, Spans, Stretch, Window
 
@@ -27,13 +27,13 @@ CALLED_LAST = 0.4  # share of a caller's early ends that the called service is h
 class Compared:
     """A recording, what of it is before and after the onset, and which of its rows had ended when it ended."""
 
-    calls: Calls
+    calls: SpanTable
     sides: Sides
     whole: BoolArray
 
 
 def trace_suspicions(
-    spans: Spans | Calls,
+    spans: Spans | SpanTable,
     onset: Onset,
     window: Window,
     *,
@@ -46,7 +46,7 @@ def trace_suspicions(
     What came before is read in the `good` stretches; without any, in all that was recorded before the onset's guard
     band. Who calls whom is read from the spans.
     """
-    calls = spans if isinstance(spans, Calls) else read_calls(spans)
+    calls = spans if isinstance(spans, SpanTable) else read_calls(spans)
     compared = compare(calls, onset, window, good=good, coverage=coverage, spliced=spliced)
     if not compared.sides.before.any() or not compared.sides.after.any():
         return []
@@ -55,7 +55,7 @@ def trace_suspicions(
 
 
 def compare(
-    calls: Calls,
+    calls: SpanTable,
     onset: Onset,
     window: Window,
     *,
@@ -143,7 +143,7 @@ def early_ends(c: Compared) -> list[Suspicion]:
     return [*found, *_steps_missing(c, steps, ended, first)]
 
 
-def _after_call(calls: Calls, ends: Shares, key: int, group: Sequence[int], first: IntArray) -> list[Suspicion]:
+def _after_call(calls: SpanTable, ends: Shares, key: int, group: Sequence[int], first: IntArray) -> list[Suspicion]:
     """Calls that ended after calling the endpoint `key`: the callee's fault if several endpoints end so."""
     callee, operation = calls.name(int(first[key]))
     callers = {calls.name(int(first[ends.endpoint[i]]))[0] for i in group}
@@ -161,14 +161,14 @@ def _after_call(calls: Calls, ends: Shares, key: int, group: Sequence[int], firs
     return found
 
 
-def _early(calls: Calls, steps: Steps, ends: Shares, i: int, first: IntArray) -> Suspicion:
+def _early(calls: SpanTable, steps: CallSteps, ends: Shares, i: int, first: IntArray) -> Suspicion:
     service, endpoint = calls.name(int(first[ends.endpoint[i]]))
     kind = int(ends.kind[i])
     last = calls.name(int(first[kind]))[1] if kind < steps.keys else "nothing"
     return _share(service, f"trace:structure {endpoint} ends after {last}", ends, i, _ending_score(ends, i))
 
 
-def _steps_missing(c: Compared, steps: Steps, ended: set[int], first: IntArray) -> list[Suspicion]:
+def _steps_missing(c: Compared, steps: CallSteps, ended: set[int], first: IntArray) -> list[Suspicion]:
     """Steps of a service's own that are new or have vanished at an endpoint whose calls end as they always did."""
     calls = c.calls
     seen = presences(calls, steps, c.sides)

@@ -14,7 +14,7 @@ from typing import Final
 
 from agents.evidence.names import is_datastore
 from agents.models.offline.diff import Hunk, Setting, read_diff, word_set, words_of
-from agents.models.offline.findings import Metric, Pattern, Suspect
+from agents.models.offline.findings import FoundSuspect, Metric, Pattern
 
 _OUT_OF_ROOM: Final = re.compile(
     r"file too large|no space left|too many open files|disk full|quota exceeded|read-only file system"
@@ -55,7 +55,7 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class SuspectEvidence:
     """What is known of one suspect: its metrics and bad log patterns, and the stack frames of its errors."""
 
     service: str
@@ -91,15 +91,15 @@ class ChangeEvidence:
 
 
 def weigh_evidence(
-    suspect: Suspect, patterns: Sequence[Pattern], stacks: Iterable[str], services: Iterable[str]
-) -> Evidence:
+    suspect: FoundSuspect, patterns: Sequence[Pattern], stacks: Iterable[str], services: Iterable[str]
+) -> SuspectEvidence:
     bad = _unique([*suspect.patterns, *(p for p in patterns if p.service == suspect.service)])
     others = [s for s in services if s != suspect.service]
     own = [p for p in bad if not relays(p.example, others)]
     frames = {name for text in stacks for match in _FRAME.finditer(text) for name in match.groups() if name}
     fault = _fault_kind(suspect, "\n".join(p.example for p in own), "\n".join(p.example for p in bad))
     shown = own if own and fault not in (FaultKind.TIMEOUT, FaultKind.CALLS) else bad
-    return Evidence(
+    return SuspectEvidence(
         service=suspect.service,
         fault=fault,
         metrics=suspect.metrics,
@@ -113,7 +113,7 @@ def relays(example: str, others: Iterable[str]) -> bool:
     return any(re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", example) for name in others)
 
 
-def judge_change(diff_text: str, evidence: Evidence) -> ChangeEvidence:
+def judge_change(diff_text: str, evidence: SuspectEvidence) -> ChangeEvidence:
     """The best link between any altered file and the evidence."""
     hunks = sorted(read_diff(diff_text), key=lambda hunk: not hunk.inside)
     found = [one for hunk in hunks for one in _change_evidence(hunk, evidence)]
@@ -124,7 +124,7 @@ def judge_change(diff_text: str, evidence: Evidence) -> ChangeEvidence:
     )
 
 
-def _fault_kind(suspect: Suspect, own: str, all_text: str) -> FaultKind:
+def _fault_kind(suspect: FoundSuspect, own: str, all_text: str) -> FaultKind:
     """The first that holds: what the log names outright counts before what a metric's family suggests."""
     family = suspect.family
     peers = {m.peer for m in suspect.metrics if m.peer}
@@ -151,7 +151,7 @@ def _fault_kind(suspect: Suspect, own: str, all_text: str) -> FaultKind:
     return next((fault for holds, fault in rules if holds), FaultKind.ERRORS)
 
 
-def _change_evidence(hunk: Hunk, evidence: Evidence) -> list[ChangeEvidence]:
+def _change_evidence(hunk: Hunk, evidence: SuspectEvidence) -> list[ChangeEvidence]:
     found = [_judge_setting(setting, hunk, evidence) for setting in hunk.settings]
     if hunk.is_code and (hunk.added or hunk.removed):
         found.append(_judge_code(hunk, evidence))
@@ -162,7 +162,7 @@ def _change_evidence(hunk: Hunk, evidence: Evidence) -> list[ChangeEvidence]:
     return found
 
 
-def _judge_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> ChangeEvidence:
+def _judge_setting(setting: Setting, hunk: Hunk, evidence: SuspectEvidence) -> ChangeEvidence:
     verb = "cut" if setting.lowered else "set"
     did = f"{verb} {setting.key} from {setting.old} to {setting.new}"
     key, logs = words_of(setting.key), words_of(evidence.log_text)
@@ -187,7 +187,7 @@ def _judge_setting(setting: Setting, hunk: Hunk, evidence: Evidence) -> ChangeEv
     )
 
 
-def _judge_code(hunk: Hunk, evidence: Evidence) -> ChangeEvidence:
+def _judge_code(hunk: Hunk, evidence: SuspectEvidence) -> ChangeEvidence:
     fault, altered = evidence.fault, words_of(" ".join([*hunk.added, *hunk.removed]))
     shown = words_of(f"{evidence.log_text} {_metric_words(evidence)}")
     near = altered | words_of(" ".join([*hunk.functions, *hunk.around]))
@@ -224,7 +224,7 @@ def _sends(hunk: Hunk) -> bool:
     return re.search(r"client\b|https?://|\.post\(|\bfetch\(|_url\b|endpoint|hostname", near, re.IGNORECASE) is not None
 
 
-def _metric_words(evidence: Evidence) -> str:
+def _metric_words(evidence: SuspectEvidence) -> str:
     return " ".join(f"{m.indicator} {m.peer}" for m in evidence.metrics)
 
 

@@ -14,7 +14,7 @@ from agents.connecting.cluster import call_of, read_of, tool_name
 from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Reading, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, ClusterReading, Quote, What
 from agents.gate import sentences
 from agents.gate.claims import bears
 from agents.models.offline.transcript import Transcript
@@ -106,18 +106,18 @@ def _nothing_to_go_on() -> dict[str, Any]:
     }
 
 
-def _readings(transcript: Transcript) -> list[Reading]:
+def _readings(transcript: Transcript) -> list[ClusterReading]:
     """What was read so far; a read that failed counts as read, so that it is not asked for again."""
     found = []
     for result in transcript.results:
         read = read_of(result.tool, result.arguments)
         if read is not None:
             text = "" if result.is_error else "\n".join(row.text for row in result.of(Printed))
-            found.append(Reading(read=read, text=text, source=result.id))
+            found.append(ClusterReading(read=read, text=text, source=result.id))
     return found
 
 
-def _claims(transcript: Transcript, seen: Snapshot, best: Hypothesis) -> Iterator[dict[str, Any]]:
+def _claims(transcript: Transcript, seen: Snapshot, best: ClusterHypothesis) -> Iterator[dict[str, Any]]:
     read = {item.id: item for item in transcript.evidence()}
     for quote in dict.fromkeys((*best.quotes, *_symptoms(seen, best))):
         cited = read.get(quote.source)
@@ -128,13 +128,13 @@ def _claims(transcript: Transcript, seen: Snapshot, best: Hypothesis) -> Iterato
             yield {"text": text, "status": "observed", "artifact": quote.source, "quote": quote.line}
 
 
-def _symptoms(seen: Snapshot, best: Hypothesis) -> list[Quote]:
+def _symptoms(seen: Snapshot, best: ClusterHypothesis) -> list[Quote]:
     """Rows of the listings that show the object unwell."""
     pods = [p.quote for p in seen.pods if p.app == best.name and p.is_sick]
     return [*pods[:1], *(w.quote for w in seen.workloads if w.name == best.name and w.ready < w.wanted)]
 
 
-def _hypotheses(transcript: Transcript, found: Sequence[Hypothesis]) -> list[dict[str, Any]]:
+def _hypotheses(transcript: Transcript, found: Sequence[ClusterHypothesis]) -> list[dict[str, Any]]:
     rows = []
     for number, one in enumerate(found[:_HYPOTHESES], start=1):
         state = "supported" if one is found[0] else "refuted" if one.score < found[0].score - 0.1 else "open"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from agents.evidence.database.rules import explain, see, summary
-from agents.evidence.database.types import Finding, Shape
+from agents.evidence.database.types import DatabaseFinding, Shape
 from agents.gate.claims import bears
 from agents.models.offline.transcript import Result, Transcript
 from agents.rows import Logged, Moved
@@ -67,7 +67,7 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
     }
 
 
-def _claims(results: Sequence[Result], finding: Finding) -> Iterator[dict[str, Any]]:
+def _claims(results: Sequence[Result], finding: DatabaseFinding) -> Iterator[dict[str, Any]]:
     for line in finding.lines[:6]:
         quote = line[:_QUOTE]
         text = " ".join(quote.split())[:_LONGEST_CLAIM]  # the line speaks for itself

@@ -13,8 +13,15 @@ from agents.english import possessive
 from agents.gate import sentences
 from agents.gate.claims import bears
 from agents.models.offline.change_evidence import ChangeEvidence, FaultKind
-from agents.models.offline.findings import Change, Metric, Pattern, Suspect
-from agents.models.offline.judgement import FRESH_S, Case, Explanation, load_metric, open_suspects, usable_changes
+from agents.models.offline.findings import FoundChange, FoundSuspect, Metric, Pattern
+from agents.models.offline.judgement import (
+    FRESH_S,
+    CollectedFindings,
+    Explanation,
+    load_metric,
+    open_suspects,
+    usable_changes,
+)
 from agents.models.offline.transcript import Result
 from agents.remediation import discover_remediations
 from agents.rows import Spent
@@ -45,7 +52,7 @@ _QUOTE: Final = 380
 _HYPOTHESES: Final = 6
 
 
-def draft_conclusion(case: Case, explanation: Explanation | None) -> dict[str, Any]:
+def draft_conclusion(case: CollectedFindings, explanation: Explanation | None) -> dict[str, Any]:
     """The argument of `conclude`."""
     if explanation is None:
         return _abstention(case)
@@ -79,7 +86,7 @@ def draft_conclusion(case: Case, explanation: Explanation | None) -> dict[str, A
     }
 
 
-def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, Any]]:
+def hypotheses(case: CollectedFindings, explanation: Explanation | None) -> list[dict[str, Any]]:
     """Open before an explanation is chosen, then each supported or refuted with one reason."""
     rows: list[tuple[str, HypothesisState, str]] = []
     decided = explanation is not None
@@ -100,7 +107,7 @@ def hypotheses(case: Case, explanation: Explanation | None) -> list[dict[str, An
     return found
 
 
-def not_known(case: Case) -> list[str]:
+def not_known(case: CollectedFindings) -> list[str]:
     """Kinds that are not connected, tools that failed, what the engine could not read."""
     gaps = [f"{kind} not connected" for kind in case.transcript.missing]
     gaps += [f"{r.tool} failed: {r.failure}" for r in case.transcript.failed()]
@@ -111,7 +118,9 @@ def not_known(case: Case) -> list[str]:
     return [_clip(gap, 200) for gap in dict.fromkeys(gaps)][:8]
 
 
-def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) -> tuple[str, HypothesisState, str]:
+def _suspect_row(
+    case: CollectedFindings, suspect: FoundSuspect, explanation: Explanation | None
+) -> tuple[str, HypothesisState, str]:
     service = suspect.service
     words = _FAMILIES.get(suspect.family, suspect.family.replace("_", " "))
     text = f"{service}: {suspect.external} fails" if suspect.external else f"{service}: {words}"
@@ -130,7 +139,9 @@ def _suspect_row(case: Case, suspect: Suspect, explanation: Explanation | None) 
     return text, "refuted", f"{explanation.suspect.service} shows more."
 
 
-def _change_row(case: Case, change: Change, explanation: Explanation | None) -> tuple[str, HypothesisState, str]:
+def _change_row(
+    case: CollectedFindings, change: FoundChange, explanation: Explanation | None
+) -> tuple[str, HypothesisState, str]:
     text = f"{change.short} of {change.service}"
     if change.service in case.steering.rolled_back:
         return text, "refuted", "It was rolled back and that did not heal."
@@ -144,7 +155,7 @@ def _change_row(case: Case, change: Change, explanation: Explanation | None) -> 
     return text, "refuted", _sentence(change_evidence.why) if change_evidence else "Nothing of its own is abnormal."
 
 
-def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
+def _claims(case: CollectedFindings, explanation: Explanation) -> Iterator[Claim | None]:
     ranking = _newest(case, "rank_causes")
     if case.ranking.symptom is not None:
         yield _observed(ranking, _moved(case.ranking.symptom), case.ranking.symptom.line, side="context")
@@ -170,14 +181,14 @@ def _claims(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
         yield _unproven("No change that was read explains it.", "inferred", "context")
 
 
-def _symptom_speaks(case: Case, claims: list[Claim], suspects: set[str]) -> list[Claim]:
+def _symptom_speaks(case: CollectedFindings, claims: list[Claim], suspects: set[str]) -> list[Claim]:
     """Where nothing else was observed of the suspect, its own symptom is what speaks for it."""
     symptom = case.ranking.symptom
     own = symptom is not None and (symptom.peer or symptom.service) in suspects
     return [{**c, "side": "for"} if own and c["status"] == "observed" and c["side"] == "context" else c for c in claims]
 
 
-def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
+def _against(case: CollectedFindings, explanation: Explanation) -> Iterator[Claim | None]:
     ranking = _newest(case, "rank_causes")
     rival = next((s for s in open_suspects(case) if s.service != explanation.suspect.service), None)
     if rival is not None:
@@ -196,7 +207,7 @@ def _against(case: Case, explanation: Explanation) -> Iterator[Claim | None]:
             break
 
 
-def _log_claim(case: Case, pattern: Pattern) -> Claim | None:
+def _log_claim(case: CollectedFindings, pattern: Pattern) -> Claim | None:
     example = pattern.example.rstrip("…").strip()
     texts = [f"{pattern.service} logs an error more often than before."]
     if pattern.kind == "new":
@@ -205,7 +216,7 @@ def _log_claim(case: Case, pattern: Pattern) -> Claim | None:
     return next((c for text in texts for source in sources if (c := _observed(source, text, example))), None)
 
 
-def _time_claim(case: Case, service: str) -> Claim | None:
+def _time_claim(case: CollectedFindings, service: str) -> Claim | None:
     """Where the added time of the suspect's requests is, as traces have it: against it if another service takes it."""
     found = [r for r in case.transcript.of("trace_breakdown") if r.arguments.get("service") == service]
     most = next((row for r in found[-1:] for row in r.of(Spent) if row.most), None)
@@ -216,7 +227,7 @@ def _time_claim(case: Case, service: str) -> Claim | None:
     return _observed(found[-1], text, most.line, side=side)
 
 
-def _diff_claim(case: Case, change: Change, change_evidence: ChangeEvidence) -> Claim | None:
+def _diff_claim(case: CollectedFindings, change: FoundChange, change_evidence: ChangeEvidence) -> Claim | None:
     source = next(
         (r for r in reversed(case.transcript.of("read_diff")) if r.arguments.get("change") == change.id), None
     )
@@ -226,7 +237,7 @@ def _diff_claim(case: Case, change: Change, change_evidence: ChangeEvidence) -> 
     )
 
 
-def _timing_claim(case: Case, change: Change) -> Claim | None:
+def _timing_claim(case: CollectedFindings, change: FoundChange) -> Claim | None:
     text = f"{change.service} was changed to {change.short} at {change.at}, {change.seconds} s before the onset."
     if change.seconds < 0:
         text = f"{change.service} was changed to {change.short} at {change.at}, as it began."
@@ -253,7 +264,7 @@ def _clip_quote(quote: str) -> str:
     return quote.strip()[:_QUOTE].strip()
 
 
-def _newest(case: Case, tool: str) -> Result | None:
+def _newest(case: CollectedFindings, tool: str) -> Result | None:
     return next(reversed(case.transcript.of(tool)), None)
 
 
@@ -320,7 +331,7 @@ def _reason(explanation: Explanation) -> str:
     return _moved(explanation.suspect.metrics[0]) if explanation.suspect.metrics else ""
 
 
-def _headline(case: Case, explanation: Explanation, confidence: Confidence) -> str:
+def _headline(case: CollectedFindings, explanation: Explanation, confidence: Confidence) -> str:
     service = explanation.suspect.service
     ready = f" {discover_remediations()[explanation.remedy].ready}" if explanation.remedy else ""
     tail = f" {confidence.capitalize()}.{ready}"
@@ -331,14 +342,14 @@ def _headline(case: Case, explanation: Explanation, confidence: Confidence) -> s
     return _clip(f"{service}: {explanation.evidence.fault.value}.{tail}", _HEADLINE)
 
 
-def _impact(case: Case) -> str:
+def _impact(case: CollectedFindings) -> str:
     if case.ranking.symptom is None:
         return ""
     since = f" since {case.ranking.onset} UTC" if case.ranking.onset else ""
     return _moved(case.ranking.symptom).rstrip(".") + since + "."
 
 
-def _advice(case: Case, explanation: Explanation) -> str:
+def _advice(case: CollectedFindings, explanation: Explanation) -> str:
     fault, service = explanation.evidence.fault, explanation.suspect.service
     if explanation.external:
         return (
@@ -366,7 +377,7 @@ def _advice(case: Case, explanation: Explanation) -> str:
     return ""
 
 
-def _target(case: Case, explanation: Explanation) -> dict[str, str]:
+def _target(case: CollectedFindings, explanation: Explanation) -> dict[str, str]:
     """A later change on the same service would make "the version before" the wrong one, so then it is named."""
     target = {"service": explanation.suspect.service}
     change = explanation.change
@@ -377,7 +388,7 @@ def _target(case: Case, explanation: Explanation) -> dict[str, str]:
     return {**target, "to_version": change.previous} if later and known else target
 
 
-def _abstention(case: Case) -> dict[str, Any]:
+def _abstention(case: CollectedFindings) -> dict[str, Any]:
     """No cause. What was read and what was not is said by code, from the stored results."""
     headline = "No fault found." if case.ranking.quiet else "No confident cause."
     striking = next((p for p in case.patterns if p.striking), None)
@@ -408,7 +419,7 @@ def _abstention(case: Case) -> dict[str, Any]:
     }
 
 
-def _borne(case: Case, text: str, otherwise: str) -> str:
+def _borne(case: CollectedFindings, text: str, otherwise: str) -> str:
     return text if not sentences.sift(text, case.transcript.run(), advises=True)[1] else otherwise
 
 

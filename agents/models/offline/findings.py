@@ -65,7 +65,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class FoundChange:
     """`seconds` is positive before the onset and negative after it."""
 
     id: str
@@ -90,7 +90,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspect:
+class FoundSuspect:
     """One ranked service with what speaks against it."""
 
     place: int
@@ -100,32 +100,32 @@ class Suspect:
     score: float
     confidence: str
     line: str
-    change: Change | None
+    change: FoundChange | None
     metrics: tuple[Metric, ...]
     patterns: tuple[Pattern, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranking:
+class FoundRanking:
     """`quiet` is the engine's word for "nothing is abnormal"; a result without rows has no suspects and is not
     quiet.
     """
 
     onset: str
     symptom: Metric | None
-    suspects: tuple[Suspect, ...]
-    changes: tuple[Change, ...]
+    suspects: tuple[FoundSuspect, ...]
+    changes: tuple[FoundChange, ...]
     gaps: tuple[str, ...]
     quiet: str
 
 
-def ranking_of(found: Iterable[Row]) -> Ranking:
+def ranking_of(found: Iterable[Row]) -> FoundRanking:
     """From the rows of `rank_causes`."""
     found = tuple(found)
     suspects = tuple(_suspect(row, found) for row in found if isinstance(row, rows.Suspect))
     symptom = next((row for row in found if isinstance(row, rows.Moved) and row.role == "symptom"), None)
     quiet = [row for row in found if isinstance(row, rows.Searched) and not row.found]
-    return Ranking(
+    return FoundRanking(
         onset=next((f"{row.at:%H:%M:%S}" for row in found if isinstance(row, rows.Began)), ""),
         symptom=_metric(symptom) if symptom else None,
         suspects=suspects,
@@ -140,14 +140,14 @@ def patterns_of(found: Iterable[Row]) -> tuple[Pattern, ...]:
     return tuple(_pattern(row) for row in found if isinstance(row, rows.Logged))
 
 
-def changes_of(found: Iterable[Row]) -> tuple[Change, ...]:
+def changes_of(found: Iterable[Row]) -> tuple[FoundChange, ...]:
     """From the rows of any tool that relates changes to an onset."""
     return tuple(_change(row) for row in found if isinstance(row, rows.Changed) and row.verdict)
 
 
-def _suspect(row: rows.Suspect, found: Iterable[Row]) -> Suspect:
+def _suspect(row: rows.Suspect, found: Iterable[Row]) -> FoundSuspect:
     mine = [r for r in found if getattr(r, "suspect", 0) == row.place]
-    return Suspect(
+    return FoundSuspect(
         place=row.place,
         service=row.service,
         family=row.family,
@@ -187,8 +187,8 @@ def _pattern(row: rows.Logged) -> Pattern:
     )
 
 
-def _change(row: rows.Changed) -> Change:
-    return Change(
+def _change(row: rows.Changed) -> FoundChange:
+    return FoundChange(
         id=row.change,
         service=row.service,
         previous=row.previous_version,

@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agents import rows
-from agents.models.offline.change_evidence import ChangeEvidence, Evidence, FaultKind, judge_change, weigh_evidence
+from agents.models.offline.change_evidence import (
+    ChangeEvidence,
+    FaultKind,
+    SuspectEvidence,
+    judge_change,
+    weigh_evidence,
+)
 from agents.models.offline.findings import (
-    Change,
+    FoundChange,
+    FoundRanking,
+    FoundSuspect,
     Metric,
     Pattern,
-    Ranking,
-    Suspect,
     changes_of,
     patterns_of,
     ranking_of,
@@ -40,13 +46,13 @@ _OWN_STORE: Final = frozenset(("database", "dependency"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class CollectedFindings:
     """All that was found so far. `diffs` maps the id of a change to the text of its diff."""
 
     transcript: Transcript
     steering: Steering
-    ranking: Ranking
-    changes: tuple[Change, ...]
+    ranking: FoundRanking
+    changes: tuple[FoundChange, ...]
     patterns: tuple[Pattern, ...]
     stacks: tuple[str, ...]
     diffs: Mapping[str, str]
@@ -56,22 +62,22 @@ class Case:
 class Explanation:
     """`change` is set only where it is held to be the cause; `beside` are its changes that merely coincide."""
 
-    suspect: Suspect
-    evidence: Evidence
+    suspect: FoundSuspect
+    evidence: SuspectEvidence
     external: str
-    change: Change | None
+    change: FoundChange | None
     change_evidence: ChangeEvidence | None
-    beside: tuple[tuple[Change, ChangeEvidence | None], ...]
+    beside: tuple[tuple[FoundChange, ChangeEvidence | None], ...]
     confidence: Confidence
     remedy: str | None
 
 
-def read_case(transcript: Transcript, steering: Steering) -> Case:
+def read_case(transcript: Transcript, steering: Steering) -> CollectedFindings:
     ranking = _best_ranking(transcript, steering)
     listed = [change for r in transcript.of("what_changed") for change in changes_of(r.rows)]
     changes = {c.id: c for c in (*listed, *ranking.changes)}
     services = set(transcript.calls)
-    return Case(
+    return CollectedFindings(
         transcript=transcript,
         steering=steering,
         ranking=replace(ranking, suspects=tuple(s for s in ranking.suspects if s.service in services)),
@@ -82,7 +88,7 @@ def read_case(transcript: Transcript, steering: Steering) -> Case:
     )
 
 
-def _best_ranking(transcript: Transcript, steering: Steering) -> Ranking:
+def _best_ranking(transcript: Transcript, steering: Steering) -> FoundRanking:
     """The newest one that saw something, of those made after a person named the place to look at."""
     results = transcript.of("rank_causes")
     if steering.note_focus is not None:
@@ -92,25 +98,25 @@ def _best_ranking(transcript: Transcript, steering: Steering) -> Ranking:
     return (seen or rankings or [ranking_of(())])[-1]
 
 
-def open_suspects(case: Case) -> list[Suspect]:
+def open_suspects(case: CollectedFindings) -> list[FoundSuspect]:
     """Suspects that no person ruled out, best first."""
     return [s for s in case.ranking.suspects if s.service not in case.steering.cleared]
 
 
-def usable_changes(case: Case) -> list[Change]:
+def usable_changes(case: CollectedFindings) -> list[FoundChange]:
     """Changes that could be a cause: before the onset, in reach of the symptom, not undone in vain; newest first."""
     gone = _rolled_back(case) | case.steering.cleared
     found = [c for c in case.changes if c.possible and c.service not in gone and not _undone(c, case.changes)]
     return sorted(found, key=lambda c: (c.seconds, c.id))
 
 
-def _undone(change: Change, changes: Iterable[Change]) -> bool:
+def _undone(change: FoundChange, changes: Iterable[FoundChange]) -> bool:
     """Whether a later change took this one back: what no longer runs does not explain what is wrong now."""
     later = [c for c in changes if c.service == change.service and c.seconds < change.seconds]
     return any(c.version == change.previous or c.summary == f'Revert "{change.summary}"' for c in later)
 
 
-def diffs_to_read(case: Case) -> list[Change]:
+def diffs_to_read(case: CollectedFindings) -> list[FoundChange]:
     """The changes of the leading suspects first, then what else was changed shortly before the onset."""
     leading = [s.service for s in open_suspects(case)[:2]]
     usable = usable_changes(case)
@@ -120,7 +126,7 @@ def diffs_to_read(case: Case) -> list[Change]:
     return fresh[:_DIFFS]
 
 
-def explain(case: Case) -> Explanation | None:
+def explain(case: CollectedFindings) -> Explanation | None:
     """The best explanation, or None where there is none worth a name."""
     suspects = open_suspects(case)
     options = [_option(case, s) for s in suspects]
@@ -138,7 +144,7 @@ def explain(case: Case) -> Explanation | None:
     return _at_the_entry(case, chosen) if chosen.evidence.fault is FaultKind.SURGE else chosen
 
 
-def _at_the_entry(case: Case, surge: Explanation) -> Explanation:
+def _at_the_entry(case: CollectedFindings, surge: Explanation) -> Explanation:
     """Load comes in where nobody here calls: a surge seen further in, with the symptom at the entry, is the entry's."""
     calls = case.transcript.calls
     inner = {callee for caller, callees in calls.items() for callee in callees if callee != caller}
@@ -159,7 +165,7 @@ def explains_itself(option: Explanation | None) -> bool:
     return bool(option.external) or option.evidence.fault in (FaultKind.ROOM, FaultKind.SURGE, FaultKind.LEAK)
 
 
-def _option(case: Case, suspect: Suspect) -> Explanation:
+def _option(case: CollectedFindings, suspect: FoundSuspect) -> Explanation:
     evidence = weigh_evidence(suspect, case.patterns, case.stacks, case.transcript.calls)
     mine = [c for c in usable_changes(case) if c.service == suspect.service]
     judged = [(c, judge_change(case.diffs[c.id], evidence) if c.id in case.diffs else None) for c in mine]
@@ -188,8 +194,8 @@ def _option(case: Case, suspect: Suspect) -> Explanation:
 
 
 def _guilty(
-    judged: Sequence[tuple[Change, ChangeEvidence | None]], evidence: Evidence, external: str
-) -> tuple[Change | None, ChangeEvidence | None]:
+    judged: Sequence[tuple[FoundChange, ChangeEvidence | None]], evidence: SuspectEvidence, external: str
+) -> tuple[FoundChange | None, ChangeEvidence | None]:
     """The change whose diff fits best. Where an outside party may fail by itself, it must set the call's limit."""
     read = [(c, f) for c, f in judged if f is not None]
     if not read or evidence.fault is FaultKind.SURGE:
@@ -210,23 +216,23 @@ def _guilty(
     return (change, change_evidence) if change_evidence.grade >= least else (None, None)
 
 
-def _outside_peer(case: Case, evidence: Evidence) -> str:
+def _outside_peer(case: CollectedFindings, evidence: SuspectEvidence) -> str:
     """A party outside the declared services that the calls of this one go wrong with."""
     known = set(case.transcript.calls)
     return next((p for p in evidence.outside if p not in known and p not in _OWN_STORE), "")
 
 
-def _calls_out(evidence: Evidence) -> bool:
+def _calls_out(evidence: SuspectEvidence) -> bool:
     return evidence.fault in (FaultKind.CALLS, FaultKind.TIMEOUT)
 
 
-def _rolled_back(case: Case) -> frozenset[str]:
+def _rolled_back(case: CollectedFindings) -> frozenset[str]:
     """Services whose rollback did not help. "Already rolled back", without a name, means the leading suspect's."""
     first = next((s.service for s in case.ranking.suspects if s.change), None) if case.steering.leading_tried else None
     return case.steering.rolled_back | ({first} if first else frozenset())
 
 
-def _remedy(connected: Sequence[str], fault: FaultKind, change: Change | None, external: str) -> str | None:
+def _remedy(connected: Sequence[str], fault: FaultKind, change: FoundChange | None, external: str) -> str | None:
     """What fits the cause, and can be carried out; else what would fit and is worth naming all the same."""
     fitting = [
         one
@@ -239,7 +245,7 @@ def _remedy(connected: Sequence[str], fault: FaultKind, change: Change | None, e
     return named[0].name if named else None
 
 
-def _confidence(case: Case, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:
+def _confidence(case: CollectedFindings, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:
     first = case.ranking.suspects[0]
     bound: Confidence = _as_confidence(first.confidence) if chosen.suspect is first else "medium"
     rivals = [o for o in options if o.suspect.service != chosen.suspect.service]
@@ -274,7 +280,7 @@ def lower(one: Confidence, other: Confidence) -> Confidence:
     return min(one, other, key=_ORDER.index)
 
 
-def load_metric(ranking: Ranking) -> Metric | None:
+def load_metric(ranking: FoundRanking) -> Metric | None:
     """A rise of traffic among what was ranked."""
     found = (m for s in ranking.suspects for m in s.metrics if "requests rate" in m.indicator and m.rose and not m.peer)
     return next(found, None)

@@ -15,8 +15,15 @@ from pydantic import ValidationError
 from agents.gate.draft import check_draft
 from agents.models.offline import cluster, database
 from agents.models.offline.draft import draft_conclusion, hypotheses
-from agents.models.offline.findings import Change
-from agents.models.offline.judgement import Case, diffs_to_read, explain, explains_itself, open_suspects, read_case
+from agents.models.offline.findings import FoundChange
+from agents.models.offline.judgement import (
+    CollectedFindings,
+    diffs_to_read,
+    explain,
+    explains_itself,
+    open_suspects,
+    read_case,
+)
 from agents.models.offline.steering import read_steering
 from agents.models.offline.transcript import Result, Transcript
 from agents.verdict import read_draft
@@ -29,12 +36,12 @@ _RAISED: Final = "Traceback|Exception|[a-z]Error"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class PlannedCall:
     tool: str
     arguments: Mapping[str, Any]
 
 
-def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
+def next_calls(transcript: Transcript) -> tuple[str, list[PlannedCall]]:
     """One sentence for the people who watch, and the calls; no calls when nothing is left to do."""
     told = max((note.place for note in transcript.notes), default=-1)
     concluded = [r for r in transcript.results if r.tool == "conclude" and r.place > told]
@@ -43,7 +50,7 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
     if any(not r.is_error for r in concluded) or len(concluded) >= _MOST_CONCLUSIONS:
         return "The conclusion is handed in.", []
     if concluded:
-        return "Mending the conclusion.", [Call(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
+        return "Mending the conclusion.", [PlannedCall(tool="conclude", arguments=_mended(transcript, concluded[-1]))]
     if states := _states(transcript):
         return states
     case = read_case(transcript, read_steering(transcript))
@@ -53,26 +60,26 @@ def next_calls(transcript: Transcript) -> tuple[str, list[Call]]:
     return "That is enough to conclude.", _conclusion(case)
 
 
-def first_calls(transcript: Transcript) -> list[Call]:
+def first_calls(transcript: Transcript) -> list[PlannedCall]:
     """What code reads before the first turn; nothing where a cluster or a database tells its state outright."""
     if cluster.is_there(transcript) or database.is_there(transcript):
         return []
     return _first_look(read_case(transcript, read_steering(transcript)))
 
 
-def _states(transcript: Transcript) -> tuple[str, list[Call]] | None:
+def _states(transcript: Transcript) -> tuple[str, list[PlannedCall]] | None:
     """The next turn over sources that tell their state outright; None where there are none, or they explain nothing."""
     for what, source in (("cluster", cluster), ("database", database)):
         if not source.is_there(transcript):
             continue
         if wanted := source.reads(transcript):
-            return f"Reading the {what}.", [Call(tool=tool, arguments=arguments) for tool, arguments in wanted]
+            return f"Reading the {what}.", [PlannedCall(tool=tool, arguments=arguments) for tool, arguments in wanted]
         if draft := source.conclusion(transcript):
-            return "That is enough to conclude.", [Call(tool="conclude", arguments=draft)]
+            return "That is enough to conclude.", [PlannedCall(tool="conclude", arguments=draft)]
     return None
 
 
-def _reading(case: Case) -> list[Call]:
+def _reading(case: CollectedFindings) -> list[PlannedCall]:
     if first := _first_look(case):
         return first
     second = [call for call in _second_look(case) if not case.transcript.was_asked(call.tool, call.arguments)]
@@ -84,7 +91,7 @@ def _reading(case: Case) -> list[Call]:
     return [*_shown(case, hypotheses(case, None)), *second]
 
 
-def _first_look(case: Case) -> list[Call]:
+def _first_look(case: CollectedFindings) -> list[PlannedCall]:
     """The ranking, and again when a person in the thread named another place to look at."""
     transcript, steering = case.transcript, case.steering
     arguments = _told(case)
@@ -92,11 +99,11 @@ def _first_look(case: Case) -> list[Call]:
     moved = steering.note_focus is not None and not any(a.get("symptom_service") == steering.note_focus for a in asked)
     if asked and not moved:
         return []
-    calls = [Call(tool=tool, arguments=arguments) for tool in ("rank_causes", "what_changed")]
+    calls = [PlannedCall(tool=tool, arguments=arguments) for tool in ("rank_causes", "what_changed")]
     return [c for c in calls if c.tool in transcript.tools and not transcript.was_asked(c.tool, c.arguments)]
 
 
-def _told(case: Case) -> dict[str, Any]:
+def _told(case: CollectedFindings) -> dict[str, Any]:
     """What people said of the incident, as all tools that look at a window take it."""
     steering = case.steering
     said = {
@@ -107,51 +114,57 @@ def _told(case: Case) -> dict[str, Any]:
     return {k: v for k, v in said.items() if v and case.transcript.takes("rank_causes", k)}
 
 
-def _later_look(case: Case) -> list[Call]:
+def _later_look(case: CollectedFindings) -> list[PlannedCall]:
     """Once more after some seconds: a report may come before the data that shows its cause."""
     transcript = case.transcript
     told = _told(case)
     if any("wait_s" in given for _, given in transcript.asked):
         return []
     tools = [tool for tool in ("rank_causes", "what_changed") if transcript.takes(tool, "wait_s")]
-    return [Call(tool=tool, arguments={**told, "wait_s": _WAIT_S}) for tool in tools]
+    return [PlannedCall(tool=tool, arguments={**told, "wait_s": _WAIT_S}) for tool in tools]
 
 
-def _second_look(case: Case) -> list[Call]:
+def _second_look(case: CollectedFindings) -> list[PlannedCall]:
     transcript = case.transcript
     suspects = open_suspects(case)
     told = _told(case)
     calls = []
     if suspects and transcript.takes("log_patterns", "service"):
-        calls.append(Call(tool="log_patterns", arguments={"service": suspects[0].service, **told}))
+        calls.append(PlannedCall(tool="log_patterns", arguments={"service": suspects[0].service, **told}))
     elif "log_patterns" in transcript.tools:
-        calls.append(Call(tool="log_patterns", arguments=told))
+        calls.append(PlannedCall(tool="log_patterns", arguments=told))
     if suspects and suspects[0].family in _WAITED and transcript.takes("trace_breakdown", "service"):
-        calls.append(Call(tool="trace_breakdown", arguments={"service": suspects[0].service, **told}))
+        calls.append(PlannedCall(tool="trace_breakdown", arguments={"service": suspects[0].service, **told}))
     if suspects and suspects[0].family != "traffic" and transcript.takes("search_logs", "service", "grep", "limit"):
-        calls.append(Call(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5}))
+        calls.append(
+            PlannedCall(tool="search_logs", arguments={"service": suspects[0].service, "grep": _RAISED, "limit": 5})
+        )
     calls += [call for change in diffs_to_read(case) if (call := _diff(transcript, change))]
     return calls
 
 
-def _diff(transcript: Transcript, change: Change) -> Call | None:
-    return Call(tool="read_diff", arguments={"change": change.id}) if transcript.takes("read_diff", "change") else None
+def _diff(transcript: Transcript, change: FoundChange) -> PlannedCall | None:
+    return (
+        PlannedCall(tool="read_diff", arguments={"change": change.id})
+        if transcript.takes("read_diff", "change")
+        else None
+    )
 
 
-def _conclusion(case: Case) -> list[Call]:
+def _conclusion(case: CollectedFindings) -> list[PlannedCall]:
     explanation = explain(case)
     draft = draft_conclusion(case, explanation)
-    return [*_shown(case, draft["hypotheses"]), Call(tool="conclude", arguments=draft)]
+    return [*_shown(case, draft["hypotheses"]), PlannedCall(tool="conclude", arguments=draft)]
 
 
-def _shown(case: Case, rows: list[dict[str, Any]]) -> list[Call]:
+def _shown(case: CollectedFindings, rows: list[dict[str, Any]]) -> list[PlannedCall]:
     arguments = {"hypotheses": rows}
     if "state_hypotheses" not in case.transcript.tools or not rows:
         return []
     return (
         []
         if case.transcript.was_asked("state_hypotheses", arguments)
-        else [Call(tool="state_hypotheses", arguments=arguments)]
+        else [PlannedCall(tool="state_hypotheses", arguments=arguments)]
     )
 
 
@@ -178,7 +191,7 @@ def _mended(transcript: Transcript, refusal: Result) -> dict[str, Any]:
     return dict(mended)
 
 
-def _says(calls: Iterable[Call]) -> str:
+def _says(calls: Iterable[PlannedCall]) -> str:
     words = {
         "rank_causes": "ranking what is abnormal",
         "what_changed": "looking for changes",

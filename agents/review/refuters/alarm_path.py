@@ -6,15 +6,15 @@ Where nothing but the alarm itself tells of a fault, the alarm or its scrape may
 
 from __future__ import annotations
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, is_load, not_judged
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, is_load, not_judged
 from agents.rows import Logged, Moved, Traced
 
 
-class AlarmPath(Refuter):
+class AlarmPathRefuter(Refuter):
     name = "alarm_path"
     title = "Does the alarm's own path lead there?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         symptom, service = subject.symptom, subject.cause.service
         if symptom is None:
             return _without_symptom(subject)
@@ -31,11 +31,11 @@ class AlarmPath(Refuter):
         return doubtful(f"{symptom.service}, where it is noticed, does not call {service}, as far as is declared")
 
 
-def _without_symptom(subject: Subject) -> Found:
+def _without_symptom(subject: Subject) -> RefuterFinding:
     told = [row for row in subject.rows(Logged) if row.shift in ("new", "grown")]
     if subject.rows(Moved) or told or subject.rows(Traced):
         return not_judged("no symptom was measured")
     return doubtful("nothing but the alarm tells of a fault: no metric, log pattern or trace moved")
 
 
-REFUTER = AlarmPath()
+REFUTER = AlarmPathRefuter()

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, not_judged
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, not_judged
 from agents.review.refuters.siblings import UNITS
 from agents.rows import Sampled
 
@@ -20,11 +20,11 @@ _SHARE: Final = 0.8
 _LEAST: Final = 3  # parts
 
 
-class HiddenUnit(Refuter):
+class HiddenUnitRefuter(Refuter):
     name = "hidden_unit"
     title = "Does an aggregate hide one part that broke?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         began = subject.began
         parts = defaultdict[tuple[str, str, str], dict[str, Sampled]](dict)
         for row in subject.rows(Sampled):
@@ -64,4 +64,4 @@ def _rise(row: Sampled, at: float) -> float:
     return fmean(after) - fmean(before) if before and after else 0.0
 
 
-REFUTER = HiddenUnit()
+REFUTER = HiddenUnitRefuter()

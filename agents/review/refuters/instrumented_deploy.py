@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, not_judged
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, not_judged
 from agents.rows import Altered, Logged, Moved
 
 _MEASURES: Final = re.compile(
@@ -19,11 +19,11 @@ _MEASURES: Final = re.compile(
 )
 
 
-class InstrumentedDeploy(Refuter):
+class InstrumentedDeployRefuter(Refuter):
     name = "instrumented_deploy"
     title = "Did the change alter how it is measured?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         change = subject.change
         if change is None:
             return held("no change is blamed")
@@ -60,4 +60,4 @@ def _same(one: str, other: str) -> bool:
     return len(min(one, other, key=len)) >= 6 and (one.startswith(other) or other.startswith(one))
 
 
-REFUTER = InstrumentedDeploy()
+REFUTER = InstrumentedDeployRefuter()

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import Final
 
 from agents.gate.evidence import Evidence
-from agents.review.refuter import Found, Refuter, Subject, held, not_judged, refuted
+from agents.review.refuter import Refuter, RefuterFinding, Subject, held, not_judged, refuted
 from agents.rows import Moved, Unread
 
 _DAY: Final = 1440
 _NEAR: Final = 30  # minutes
 
 
-class SameHourYesterday(Refuter):
+class SameHourYesterdayRefuter(Refuter):
     name = "same_hour_yesterday"
     title = "Was it the same at this hour yesterday?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         symptom = subject.symptom
         if symptom is None:
             return not_judged("no symptom was measured that could be compared")
@@ -47,4 +47,4 @@ def _days_ago(item: Evidence) -> int:
     return days if abs(ago - days * _DAY) <= _NEAR else 0
 
 
-REFUTER = SameHourYesterday()
+REFUTER = SameHourYesterdayRefuter()

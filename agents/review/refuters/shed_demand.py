@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, is_load
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, is_load
 from agents.rows import Logged, Moved
 
 _SHED: Final = re.compile(
@@ -24,11 +24,11 @@ _CLEARED: Final = re.compile(
 )
 
 
-class ShedDemand(Refuter):
+class ShedDemandRefuter(Refuter):
     name = "shed_demand"
     title = "Was demand measured behind a limiter?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         if is_load(subject.cause):
             return held("the cause is demand itself")
         shed = [
@@ -50,4 +50,4 @@ def _about_load(text: str) -> bool:
     return re.search(r"\b(?:load|traffic|surge|demand)\b", text, re.IGNORECASE) is not None
 
 
-REFUTER = ShedDemand()
+REFUTER = ShedDemandRefuter()

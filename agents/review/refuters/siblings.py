@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, not_judged, refuted
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, not_judged, refuted
 from agents.rows import Sampled
 
 UNITS: Final = ("instance", "pod", "host", "node", "replica", "container", "task")
@@ -21,11 +21,11 @@ _MOVED: Final = 1.5
 _LEAST: Final = 2  # points on either side
 
 
-class Siblings(Refuter):
+class SiblingsRefuter(Refuter):
     name = "siblings"
     title = "Are siblings that run the same well?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         began = subject.began
         families = defaultdict[tuple[str, str], dict[str, Sampled]](dict)
         for row in subject.rows(Sampled):
@@ -76,4 +76,4 @@ def _same(one: str, other: str) -> bool:
     return bool(one) and (one.startswith(other) or other.startswith(one))
 
 
-REFUTER = Siblings()
+REFUTER = SiblingsRefuter()

@@ -9,18 +9,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, not_judged, refuted
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, not_judged, refuted
 
 _LATE: Final = timedelta(minutes=2)  # beyond what dating two noisy series against each other can be off
 _OLD_S: Final = 2 * 3600
 _FILLS: Final = frozenset(("memory", "saturation", "restarts"))
 
 
-class Timing(Refuter):
+class TimingRefuter(Refuter):
     name = "timing"
     title = "Did the cause come before the effect?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         began = subject.began
         if began is None:
             return not_judged("no result says when it began")
@@ -45,4 +45,4 @@ class Timing(Refuter):
         return held("what moved there moved no later than the symptom")
 
 
-REFUTER = Timing()
+REFUTER = TimingRefuter()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from agents.review.refuter import Found, Refuter, Subject, doubtful, held, is_load, not_judged, refuted
+from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, is_load, not_judged, refuted
 from agents.rows import Moved
 
 _RISE: Final = 1.5
@@ -16,11 +16,11 @@ _PLAIN: Final = 3.0  # beside a change that was read and fits
 _FLAT: Final = 1.1
 
 
-class Traffic(Refuter):
+class TrafficRefuter(Refuter):
     name = "traffic"
     title = "Is it demand rather than a fault, or the other way round?"
 
-    def judge(self, subject: Subject) -> Found:
+    def judge(self, subject: Subject) -> RefuterFinding:
         entries = subject.entries() or set(subject.run.services)
         rates = [r for r in subject.rows(Moved) if r.family == "traffic" and not r.peer and r.service in entries]
         if is_load(subject.cause):
@@ -35,7 +35,7 @@ class Traffic(Refuter):
         return doubtful(told)
 
 
-def _is_surge(subject: Subject, rates: list[Moved]) -> Found:
+def _is_surge(subject: Subject, rates: list[Moved]) -> RefuterFinding:
     inside = [r for r in subject.rows(Moved) if r.family == "traffic" and not r.peer]
     measured = [row for row in (rates or inside) if row.ratio is not None]
     if not measured:
@@ -53,4 +53,4 @@ def _early(subject: Subject, row: Moved) -> bool:
     return row.since <= subject.began.at + timedelta(seconds=subject.began.within_s)
 
 
-REFUTER = Traffic()
+REFUTER = TrafficRefuter()

@@ -14,7 +14,7 @@ from agents.webhooks.headers import Headers
 from agents.webhooks.signing import sent_secret, verify_token
 
 
-class Alertmanager(Provider):
+class AlertmanagerProvider(Provider):
     name = "alertmanager"
     title = "Alertmanager"
     docs_url = "https://prometheus.io/docs/alerting/latest/configuration/#webhook_config"
@@ -38,4 +38,4 @@ class Alertmanager(Provider):
         return read_group(self.name, body)
 
 
-PROVIDER = Alertmanager()
+PROVIDER = AlertmanagerProvider()

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from agents.webhooks.contract import Change, Normalised, Provider, Refusal, Status, Verified
+from agents.webhooks.contract import Normalised, Provider, Refusal, ReportedChange, Status, Verified
 from agents.webhooks.headers import Headers
 from agents.webhooks.reading import at, first, items, mapping, moment, text
 from agents.webhooks.unknown import digest
@@ -52,7 +52,7 @@ _FIELDS: Final[Mapping[str, Sequence[str]]] = {
 _STATES: Final[Mapping[str, Status]] = {"ALARM": "firing", "OK": "resolved"}
 
 
-class CloudWatchSns(Provider):
+class CloudWatchSnsProvider(Provider):
     name = "cloudwatch_sns"
     title = "CloudWatch by SNS"
     docs_url = "https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html"
@@ -250,7 +250,9 @@ def _event(event: Mapping[str, Any]) -> Normalised | None:
         text=first(detail.get("reason"), detail.get("eventDescription")),
         key=f"cloudwatch_sns:{first(detail.get('execution-id'), detail.get('deploymentId'), event.get('id'), subject)}",
         occurred_at=moment(when),
-        change=Change(kind="deployment", outcome=state, version=first(detail.get("deploymentId"))) if deploys else None,
+        change=ReportedChange(kind="deployment", outcome=state, version=first(detail.get("deploymentId")))
+        if deploys
+        else None,
     )
 
 
@@ -265,7 +267,7 @@ def _code_deploy(told: Mapping[str, Any], outer: Any) -> Normalised:
         service=name or None,
         key=f"cloudwatch_sns:{text(told.get('deploymentId'))}",
         occurred_at=moment(told.get("completeTime"), told.get("createTime"), at(outer, "Timestamp")),
-        change=Change(kind="deployment", outcome=state, version=text(told.get("deploymentId"))),
+        change=ReportedChange(kind="deployment", outcome=state, version=text(told.get("deploymentId"))),
     )
 
 
@@ -284,4 +286,4 @@ def _notice(body: Any) -> Normalised:
     )
 
 
-PROVIDER = CloudWatchSns()
+PROVIDER = CloudWatchSnsProvider()

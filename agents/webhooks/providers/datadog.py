@@ -44,7 +44,7 @@ _KNOWN: Final = frozenset(
 )
 
 
-class Datadog(Provider):
+class DatadogProvider(Provider):
     name = "datadog"
     title = "Datadog"
     docs_url = "https://docs.datadoghq.com/integrations/webhooks/"
@@ -152,4 +152,4 @@ def _unless_of_event(priority: Any) -> Any:
     return None if text(priority).lower() in ("normal", "low") else priority
 
 
-PROVIDER = Datadog()
+PROVIDER = DatadogProvider()

@@ -12,7 +12,17 @@ from typing import Any, ClassVar, Final, cast, get_args
 from agents.language.alerts import read_alert
 from agents.webhooks import reading
 from agents.webhooks.alert_groups import read_group
-from agents.webhooks.contract import Change, ChangeKind, Kind, Normalised, Provider, Refusal, Severity, Status, Verified
+from agents.webhooks.contract import (
+    ChangeKind,
+    Kind,
+    Normalised,
+    Provider,
+    Refusal,
+    ReportedChange,
+    Severity,
+    Status,
+    Verified,
+)
 from agents.webhooks.headers import Headers
 from agents.webhooks.reading import at, first, labels, mapping, moment, tags, text, url
 from agents.webhooks.signing import FRESH_S, sent_secret, usable, verify_hex, verify_standard, verify_token
@@ -38,7 +48,7 @@ _INSIDE: Final = ("alert", "incident", "event", "data", "payload", "body", "deta
 _NO_STATE: Final = frozenset({"created", "create", "update", "updated", "new"})
 
 
-class Generic(Provider):
+class GenericProvider(Provider):
     name = "generic"
     title = "Any JSON"
     docs_url = "https://www.standardwebhooks.com"
@@ -165,9 +175,9 @@ def _severity(body: Any, named: Mapping[str, str], config: Mapping[str, Any]) ->
     return reading.severity(*words, named.get("severity"), named.get("priority"))
 
 
-def _change(body: Any, config: Mapping[str, Any]) -> Change:
+def _change(body: Any, config: Mapping[str, Any]) -> ReportedChange:
     kind = text(config.get("change"))
-    return Change(
+    return ReportedChange(
         kind=cast("ChangeKind", kind) if kind in get_args(ChangeKind) else "deployment",
         outcome=_told(body, "status", config),
         repository=_told(body, "repository", config),
@@ -176,4 +186,4 @@ def _change(body: Any, config: Mapping[str, Any]) -> Change:
     )
 
 
-PROVIDER = Generic()
+PROVIDER = GenericProvider()

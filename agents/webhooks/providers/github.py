@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from agents.webhooks import reading
-from agents.webhooks.contract import Change, ChangeKind, Kind, Normalised, Provider, Refusal, Status, Verified
+from agents.webhooks.contract import ChangeKind, Kind, Normalised, Provider, Refusal, ReportedChange, Status, Verified
 from agents.webhooks.headers import Headers
 from agents.webhooks.reading import at, first, items, mapping, moment, text, url
 from agents.webhooks.signing import verify_hub
@@ -20,7 +20,7 @@ _ZEROS: Final = "0" * 40
 _ENDED_ALERTS: Final = frozenset({"fixed", "dismissed", "auto_dismissed", "resolved", "closed_by_user", "closed"})
 
 
-class GitHub(Provider):
+class GitHubProvider(Provider):
     name = "github"
     title = "GitHub"
     docs_url = "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"
@@ -77,8 +77,8 @@ class _Event:
         labels = {"repository": self.repository} if self.repository else {}
         return Normalised(provider="github", event=event, key=key, labels=labels, **given)
 
-    def change(self, kind: ChangeKind, *, outcome: str = "", version: str = "", author: str = "") -> Change:
-        return Change(
+    def change(self, kind: ChangeKind, *, outcome: str = "", version: str = "", author: str = "") -> ReportedChange:
+        return ReportedChange(
             kind=kind,
             outcome=outcome or self.action,
             repository=self.repository,
@@ -374,4 +374,4 @@ _READERS: Final[Mapping[str, Callable[[_Event], Normalised | None]]] = {
     "package": _package,
     "registry_package": _package,
 }
-PROVIDER = GitHub()
+PROVIDER = GitHubProvider()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from agents.webhooks import reading
-from agents.webhooks.contract import Change, Normalised, Provider, Refusal, Verified
+from agents.webhooks.contract import Normalised, Provider, Refusal, ReportedChange, Verified
 from agents.webhooks.headers import Headers
 from agents.webhooks.reading import at, first, items, mapping, moment, text, url
 from agents.webhooks.signing import FRESH_S, verify_standard, verify_token
@@ -20,7 +20,7 @@ from agents.webhooks.signing import FRESH_S, verify_standard, verify_token
 _ZEROS: Final = "0" * 40
 
 
-class GitLab(Provider):
+class GitLabProvider(Provider):
     name = "gitlab"
     title = "GitLab"
     docs_url = "https://docs.gitlab.com/user/project/integrations/webhooks/"
@@ -101,7 +101,9 @@ def _push(what: str, body: Any) -> Normalised:
         source_url=url(last.get("url")) or (f"{home}/-/commit/{sha}" if home and sha and sha != _ZEROS else home),
         key=f"gitlab:{sha or name}",
         occurred_at=moment(last.get("timestamp")),
-        change=Change(kind="push", outcome=verb, repository=_repository(body), version=sha[:40], author=_author(body)),
+        change=ReportedChange(
+            kind="push", outcome=verb, repository=_repository(body), version=sha[:40], author=_author(body)
+        ),
     )
 
 
@@ -172,7 +174,9 @@ def _merge_request(body: Any) -> Normalised | None:
         source_url=url(about.get("url")),
         key=f"gitlab:{first(about.get('id'), about.get('iid'))}",
         occurred_at=moment(about.get("merged_at"), about.get("updated_at"), about.get("created_at")),
-        change=Change(kind="merge", outcome="merged", repository=_repository(body), version=sha, author=_author(body))
+        change=ReportedChange(
+            kind="merge", outcome="merged", repository=_repository(body), version=sha, author=_author(body)
+        )
         if merged
         else None,
     )
@@ -206,7 +210,7 @@ def _pipeline(body: Any) -> Normalised | None:
         source_url=url(about.get("url")) or (f"{home}/-/pipelines/{number}" if home else None),
         key=f"gitlab:{number}",
         occurred_at=moment(about.get("finished_at"), about.get("created_at")),
-        change=Change(
+        change=ReportedChange(
             kind="pipeline",
             outcome=state,
             repository=_repository(body),
@@ -247,7 +251,7 @@ def _deployment(body: Any) -> Normalised | None:
         source_url=url(at(body, "deployable_url"), at(body, "commit_url"), at(body, "environment_external_url")),
         key=f"gitlab:{number or at(body, 'deployable_id')}",
         occurred_at=moment(at(body, "status_changed_at")),
-        change=Change(
+        change=ReportedChange(
             kind="deployment",
             outcome=state,
             repository=_repository(body),
@@ -269,7 +273,7 @@ def _release(body: Any) -> Normalised | None:
         source_url=url(at(body, "url")),
         key=f"gitlab:{first(at(body, 'id'), tag)}",
         occurred_at=moment(at(body, "released_at"), at(body, "created_at")),
-        change=Change(
+        change=ReportedChange(
             kind="release",
             outcome=action,
             repository=_repository(body),
@@ -293,7 +297,9 @@ def _feature_flag(body: Any) -> Normalised | None:
         source_url=f"{home}/-/feature_flags" if home else None,
         key=f"gitlab:flag:{first(about.get('id'), name)}",
         occurred_at=moment(about.get("updated_at"), about.get("created_at")),
-        change=Change(kind="flag", outcome=state, repository=_repository(body), version=name, author=_author(body)),
+        change=ReportedChange(
+            kind="flag", outcome=state, repository=_repository(body), version=name, author=_author(body)
+        ),
     )
 
 
@@ -330,4 +336,4 @@ _READERS: Final[Mapping[str, Callable[[Any], Normalised | None]]] = {
     "release": _release,
     "feature_flag": _feature_flag,
 }
-PROVIDER = GitLab()
+PROVIDER = GitLabProvider()

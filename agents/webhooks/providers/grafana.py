@@ -21,7 +21,7 @@ from agents.webhooks.unknown import digest
 SIGNATURE: Final = "X-Grafana-Alerting-Signature"
 
 
-class Grafana(Provider):
+class GrafanaProvider(Provider):
     name = "grafana"
     title = "Grafana"
     docs_url = "https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/"
@@ -98,4 +98,4 @@ def _legacy(body: Any) -> Normalised | None:
     )
 
 
-PROVIDER = Grafana()
+PROVIDER = GrafanaProvider()

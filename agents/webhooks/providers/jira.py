@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.webhooks import reading
-from agents.webhooks.contract import Change, Normalised, Provider, Refusal, Status, Verified
+from agents.webhooks.contract import Normalised, Provider, Refusal, ReportedChange, Status, Verified
 from agents.webhooks.headers import Headers
 from agents.webhooks.reading import at, first, items, mapping, moment, text, url
 from agents.webhooks.signing import verify_hub
 
 
-class Jira(Provider):
+class JiraProvider(Provider):
     name = "jira"
     title = "Jira"
     docs_url = "https://developer.atlassian.com/server/jira/platform/webhooks/"
@@ -124,7 +124,7 @@ def _version(what: str, body: Any) -> Normalised:
         text=first(version.get("description")),
         key=f"jira:version:{first(version.get('id'), name)}",
         occurred_at=_when(body, version.get("releaseDate")),
-        change=Change(kind="release", version=name, outcome="released") if released else None,
+        change=ReportedChange(kind="release", version=name, outcome="released") if released else None,
     )
 
 
@@ -141,4 +141,4 @@ def _news(what: str, body: Any) -> Normalised:
     )
 
 
-PROVIDER = Jira()
+PROVIDER = JiraProvider()

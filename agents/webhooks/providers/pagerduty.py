@@ -29,7 +29,7 @@ _STATES: Final[Mapping[str, Status]] = {
 }
 
 
-class PagerDuty(Provider):
+class PagerDutyProvider(Provider):
     name = "pagerduty"
     title = "PagerDuty"
     docs_url = "https://support.pagerduty.com/main/docs/webhooks"
@@ -153,4 +153,4 @@ def _severity(incident: Mapping[str, Any]) -> Severity:
     return urgency.get(text(incident.get("urgency")).lower(), "unknown")
 
 
-PROVIDER = PagerDuty()
+PROVIDER = PagerDutyProvider()

@@ -30,7 +30,7 @@ _ISSUE_STATES: Final[Mapping[str, Status]] = {
 }
 
 
-class Sentry(Provider):
+class SentryProvider(Provider):
     name = "sentry"
     title = "Sentry"
     docs_url = "https://docs.sentry.io/organization/integrations/integration-platform/webhooks/"
@@ -211,4 +211,4 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Normalised | Non
     "error": _error,
     "activity_alert": lambda action, data: _issue(text(at(data, "issue", "status")) or action, data),
 }
-PROVIDER = Sentry()
+PROVIDER = SentryProvider()

@@ -5,7 +5,7 @@ import sqlite3
 import time
 from contextlib import closing
 
-from bot.demo.shop.plan import CARDS, CATEGORIES, CUSTOMERS, PRODUCTS, WORDS, Topology
+from bot.demo.shop.plan import CARDS, CATEGORIES, CUSTOMERS, PRODUCTS, WORDS, ShopTopology
 
 ORDERS = 6_000
 CHARGES = 40_000
@@ -13,7 +13,7 @@ NOUNS = ("chair", "lamp", "bowl", "shelf", "mug", "frame", "kit", "case", "stand
 COUPONS = (("SPRING10", 10), ("WELCOME5", 5), ("FRIENDS15", 15))
 
 
-def fill_databases(topology: Topology, seed: int) -> None:
+def fill_databases(topology: ShopTopology, seed: int) -> None:
     """Creates `data/<service>.db` of every service from the schema in its repository."""
     folder = topology.home / "data"
     folder.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ PRODUCTS = 40_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ShopPlan:
     """`rates` are requests per second by route of the entry service, in a healthy shop."""
 
     seed: int
@@ -47,7 +47,7 @@ class Plan:
     rates: dict[str, float]
 
 
-def plan_shop(seed: int) -> Plan:
+def plan_shop(seed: int) -> ShopPlan:
     choose = random.Random(f"shop:{seed}")  # noqa: S311 - a reproducible variation, nothing secret
     names = {role: choose.choice(NAMES[role]) for role in ROLES}
     rates = {
@@ -58,11 +58,11 @@ def plan_shop(seed: int) -> Plan:
         "/account/orders": choose.uniform(6.0, 7.5),
         "/account/receipts/{order}": choose.uniform(1.5, 3.0),
     }
-    return Plan(seed=seed, names=names, provider=choose.choice(PROVIDERS), rates=rates)
+    return ShopPlan(seed=seed, names=names, provider=choose.choice(PROVIDERS), rates=rates)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topology:
+class ShopTopology:
     """Where everything of one running shop is. It is a file, and so says nothing about what is going to break."""
 
     home: Path
@@ -92,9 +92,9 @@ class Topology:
         (self.home / "run" / "topology.json").write_text(json.dumps(content, indent=2))
 
 
-def load_topology(home: Path) -> Topology:
+def load_topology(home: Path) -> ShopTopology:
     """Raises FileNotFoundError when `home` is not the folder of a shop."""
-    return Topology(home=home, **json.loads((home / "run" / "topology.json").read_text()))
+    return ShopTopology(home=home, **json.loads((home / "run" / "topology.json").read_text()))
 
 
 def free_ports(number: int) -> list[int]:

@@ -15,7 +15,7 @@ from bot.demo.shop.streams import next_value, say, standard_input
 CHOOSE = random.Random()  # noqa: S311 - latency is nothing secret
 
 
-class Provider:
+class PaymentProvider:
     def __init__(self) -> None:
         self.failing_share = 0.0
         self.numbers = count(1)
@@ -47,7 +47,7 @@ class Provider:
 
 
 async def run(port: int) -> None:
-    provider = Provider()
+    provider = PaymentProvider()
     server = await asyncio.start_server(provider.answer, "127.0.0.1", port)
     say({"ready": True})
     orders = await standard_input()

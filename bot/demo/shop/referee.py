@@ -24,11 +24,11 @@ from typing import Any, Literal
 from bot.demo.shop.control import ControlError, ask_async
 from bot.demo.shop.edits import ORDINARY, TUNABLE, Edit
 from bot.demo.shop.lifetime import die_with_parent
-from bot.demo.shop.plan import ROLES, Role, Topology, load_topology, plan_shop
-from bot.demo.shop.repository import Repository, RepositoryError
+from bot.demo.shop.plan import ROLES, Role, ShopTopology, load_topology, plan_shop
+from bot.demo.shop.repository import RepositoryError, ShopRepository
 from bot.demo.shop.scenarios import ALL_KINDS, PLAYED, Truth
 from bot.demo.shop.streams import next_value, put, say, standard_input
-from bot.demo.shop.traffic import Sample, Traffic, is_healed, is_sick, slow_kinds
+from bot.demo.shop.traffic import Traffic, TrafficSample, is_healed, is_sick, slow_kinds
 
 BASELINE_S = 12.0
 BASELINE_ERRORS = 0.01
@@ -72,10 +72,10 @@ class Child:
 
 
 class Referee:
-    def __init__(self, topology: Topology, seed: int) -> None:
+    def __init__(self, topology: ShopTopology, seed: int) -> None:
         self.topology = topology
         self.plan = plan_shop(seed)
-        self.repository = Repository(topology.repository, topology.names)
+        self.repository = ShopRepository(topology.repository, topology.names)
         self.traffic = Traffic()
         self.ordinary = random.Random(f"ordinary:{seed}")  # noqa: S311 - a reproducible variation
         self.unused = list(ORDINARY)
@@ -86,9 +86,9 @@ class Referee:
         self.shipped: list[Edit] = []
         self.began_at = datetime.now(UTC)
         self.steady_since = self.traffic.clock()
-        self.before = Sample(requests=0, error_rate=0.0, p95_s=0.0, p75_s={})
+        self.before = TrafficSample(requests=0, error_rate=0.0, p95_s=0.0, p75_s={})
         self.healthy_from = self.healthy_until = 0.0
-        self.worst: Sample | None = None
+        self.worst: TrafficSample | None = None
         self.commands: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
             "baseline": self.baseline,
             "begin": self.begin,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.demo.shop.edits import HISTORY, Edit
-from bot.demo.shop.plan import ROLES, Plan, Role
+from bot.demo.shop.plan import ROLES, Role, ShopPlan
 
 TEMPLATE = Path(__file__).parent / "template"
 REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/~^{}@-]{0,199}")
@@ -25,7 +25,7 @@ class RepositoryError(Exception):
     """Git refused, or what is asked for does not exist. The text is a sentence for the user."""
 
 
-class Repository:
+class ShopRepository:
     def __init__(self, path: Path, names: Mapping[Role, str]) -> None:
         self.path = path
         self.names = names
@@ -54,7 +54,7 @@ class Repository:
             raise RepositoryError(done.stderr.strip() or f"git {arguments[0]} failed")
         return done.stdout.removesuffix("\n")
 
-    def create(self, plan: Plan) -> None:
+    def create(self, plan: ShopPlan) -> None:
         """Renders the template, then commits and tags a few days of ordinary work that ended hours ago."""
         self.path.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main", ".")
@@ -138,7 +138,7 @@ class Repository:
             self.git("worktree", "add", "--force", "--detach", "--quiet", str(folder), commit)
 
 
-def _render(target: Path, plan: Plan) -> None:
+def _render(target: Path, plan: ShopPlan) -> None:
     words = {f"__{role.upper()}__": name for role, name in plan.names.items()} | {"__PROVIDER__": plan.provider}
     for source in sorted(TEMPLATE.rglob("*")):
         if not source.is_file() or source.suffix == ".pyc":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from bot.demo.shop.edits import CUTS, INNOCENT, KEEPERS, MISTAKES, SETTLE_RARELY, SLOW, Edit
-from bot.demo.shop.plan import Role, Topology
+from bot.demo.shop.plan import Role, ShopTopology
 
 LISTS = ("/products",)
 PRODUCT_PAGES = ("/products/{id}", "/checkout")
@@ -37,7 +37,7 @@ class Truth:
 class World(Protocol):
     """What a scenario may do."""
 
-    topology: Topology
+    topology: ShopTopology
 
     def set_load(self, **more: float) -> None:
         """Requests per second of these kinds on top of the ordinary ones; other kinds go back to what is ordinary."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.demo.shop.datasets import fill_databases
-from bot.demo.shop.plan import DEPENDS_ON, ROLES, Topology, free_ports, plan_shop
-from bot.demo.shop.repository import Repository
+from bot.demo.shop.plan import DEPENDS_ON, ROLES, ShopTopology, free_ports, plan_shop
+from bot.demo.shop.repository import ShopRepository
 from bot.demo.shop.scenarios import SCENARIOS
 
 START_TIMEOUT_S = 60.0  # longer than the supervisor gives each service
@@ -49,7 +49,7 @@ class ShopDescription:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mention:
+class ShopMention:
     """What an on-call person would type, and in which channel."""
 
     text: str
@@ -83,7 +83,7 @@ class Shop:
     They end with the thread that started them, so start a shop from the main thread.
     """
 
-    def __init__(self, topology: Topology, seed: int) -> None:
+    def __init__(self, topology: ShopTopology, seed: int) -> None:
         self.topology = topology
         self.seed = seed
         self._supervisor: asyncio.subprocess.Process | None = None
@@ -131,11 +131,11 @@ class Shop:
         """Returns once a healthy time was measured. Raises ShopError, with what was seen, when it does not come."""
         await self._ask({"do": "baseline"})
 
-    async def begin(self, scenario: str, seed: int) -> Mention:
+    async def begin(self, scenario: str, seed: int) -> ShopMention:
         """Breaks the shop; returns when customers have felt it for some seconds. A baseline must have been measured."""
         if scenario not in SCENARIOS:
             raise ShopError(f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
-        return Mention(**await self._ask({"do": "begin", "scenario": scenario, "seed": seed}))
+        return ShopMention(**await self._ask({"do": "begin", "scenario": scenario, "seed": seed}))
 
     async def judge(self) -> Judgement:
         """By the customers' last 8 seconds; after a deployment, rollback or restart it first lets 8 seconds pass."""
@@ -180,13 +180,13 @@ class Shop:
         return result
 
 
-def _provision(home: Path, seed: int) -> Topology:
+def _provision(home: Path, seed: int) -> ShopTopology:
     home = home.resolve()
     if home.exists() and any(home.iterdir()):
         raise ShopError(f"{home} is not empty; a shop needs a folder of its own")
     plan = plan_shop(seed)
     ports = free_ports(len(ROLES) + 1)
-    topology = Topology(
+    topology = ShopTopology(
         home=home,
         names=plan.names,
         ports=dict(zip(plan.names.values(), ports, strict=False)),
@@ -194,7 +194,7 @@ def _provision(home: Path, seed: int) -> Topology:
         provider_port=ports[-1],
     )
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    Repository(topology.repository, plan.names).create(plan)
+    ShopRepository(topology.repository, plan.names).create(plan)
     fill_databases(topology, seed)
     topology.save()
     return topology

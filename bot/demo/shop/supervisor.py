@@ -23,8 +23,8 @@ from typing import Any, Literal
 
 from bot.demo.shop.control import SOCKET
 from bot.demo.shop.lifetime import die_with_parent
-from bot.demo.shop.plan import Topology, load_topology
-from bot.demo.shop.repository import Repository, RepositoryError
+from bot.demo.shop.plan import ShopTopology, load_topology
+from bot.demo.shop.repository import RepositoryError, ShopRepository
 from bot.demo.shop.streams import standard_input
 
 MEMORY_BYTES = 96 * 1024 * 1024
@@ -79,9 +79,9 @@ def stamp(moment: datetime) -> str:
 
 
 class Supervisor:
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: ShopTopology) -> None:
         self.topology = topology
-        self.repository = Repository(topology.repository, topology.names)
+        self.repository = ShopRepository(topology.repository, topology.names)
         self.git_lock = asyncio.Lock()
         self.stopping = False
         self.log_file = (topology.home / "logs" / "supervisor.log").open("a", buffering=1)

@@ -14,7 +14,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class TrafficSample:
     """Outcomes of some kinds of requests over some time. Seconds; a request without an answer is an error."""
 
     requests: int
@@ -24,7 +24,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RequestOutcome:
     at: float
     kind: str
     failed: bool
@@ -34,15 +34,15 @@ class Outcome:
 class Traffic:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.outcomes: deque[Outcome] = deque()
+        self.outcomes: deque[RequestOutcome] = deque()
 
     def note(self, kind: str, status: int, seconds: float) -> None:
         now = self.clock()
-        self.outcomes.append(Outcome(at=now, kind=kind, failed=status == 0 or status >= 500, seconds=seconds))
+        self.outcomes.append(RequestOutcome(at=now, kind=kind, failed=status == 0 or status >= 500, seconds=seconds))
         while self.outcomes[0].at < now - KEPT_S:
             self.outcomes.popleft()
 
-    def sample(self, kinds: Collection[str], since: float, until: float | None = None) -> Sample:
+    def sample(self, kinds: Collection[str], since: float, until: float | None = None) -> TrafficSample:
         """`since` and `until` are times of the clock; requests count when they end."""
         chosen = [
             outcome for outcome in self.outcomes
@@ -50,7 +50,7 @@ class Traffic:
         ]  # fmt: skip
         latencies = sorted(outcome.seconds for outcome in chosen)
         by_kind = {kind: sorted(outcome.seconds for outcome in chosen if outcome.kind == kind) for kind in kinds}
-        return Sample(
+        return TrafficSample(
             requests=len(chosen),
             error_rate=sum(outcome.failed for outcome in chosen) / len(chosen) if chosen else 0.0,
             p95_s=latencies[len(latencies) * 19 // 20] if latencies else 0.0,
@@ -58,7 +58,7 @@ class Traffic:
         )
 
 
-def slow_kinds(now: Sample, healthy: Sample) -> list[str]:
+def slow_kinds(now: TrafficSample, healthy: TrafficSample) -> list[str]:
     """The kinds of which a quarter of the requests is clearly slower than in the healthy shop."""
     return [
         kind for kind, usual_s in healthy.p75_s.items()
@@ -66,12 +66,12 @@ def slow_kinds(now: Sample, healthy: Sample) -> list[str]:
     ]  # fmt: skip
 
 
-def is_sick(now: Sample, healthy: Sample) -> bool:
+def is_sick(now: TrafficSample, healthy: TrafficSample) -> bool:
     """Customers clearly notice: many errors, or some kind of request has become slow."""
     return now.requests > 0 and (now.error_rate >= SICK_ERRORS or bool(slow_kinds(now, healthy)))
 
 
-def is_healed(now: Sample, worst: Sample, healthy: Sample) -> bool:
+def is_healed(now: TrafficSample, worst: TrafficSample, healthy: TrafficSample) -> bool:
     """What customers noticed is gone: hardly any errors, and at least two thirds of the added latency."""
     return (
         now.requests > 0

@@ -19,7 +19,7 @@ from aiohttp import web
 from bot.demo.workspace.clock import Clock
 from bot.demo.workspace.model import Ack, Json
 from bot.demo.workspace.seed import APP_ID
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
 
@@ -36,7 +36,7 @@ class Retry:
     reason: str
 
 
-class Delivery(Protocol):
+class EventDelivery(Protocol):
     async def send(self, kind: Kind, payload: Json, retry: Retry | None = None) -> Ack:
         """Deliver once and wait at most 3 s of the workspace's clock for the answer."""
         ...
@@ -63,7 +63,7 @@ class _Connection:
 
 
 class SocketDelivery:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: WorkspaceState) -> None:
         self._state = state
         self._tickets: dict[str, float] = {}
         self._connections: list[_Connection] = []
@@ -157,7 +157,7 @@ class SocketDelivery:
 
 
 class HttpDelivery:
-    def __init__(self, state: State, *, url: str, signing_secret: str) -> None:
+    def __init__(self, state: WorkspaceState, *, url: str, signing_secret: str) -> None:
         self._state = state
         self._url = url
         self._secret = signing_secret

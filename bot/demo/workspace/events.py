@@ -9,19 +9,19 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.demo.workspace.delivery import RETRY_DELAYS_S, Delivery, Retry, SocketDelivery
+from bot.demo.workspace.delivery import RETRY_DELAYS_S, EventDelivery, Retry, SocketDelivery
 from bot.demo.workspace.faults import Faults
 from bot.demo.workspace.method import ApiError
-from bot.demo.workspace.model import Channel, Json, StoredMessage, User
+from bot.demo.workspace.model import Channel, Json, StoredMessage, WorkspaceUser
 from bot.demo.workspace.seed import APP_ID, BOT_USER_ID, TEAM_ID
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 
 
 @dataclass(kw_only=True)
-class Events:
-    state: State
+class WorkspaceEvents:
+    state: WorkspaceState
     faults: Faults
-    delivery: Delivery
+    delivery: EventDelivery
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -69,7 +69,7 @@ class Events:
         }
         self.emit("member_joined_channel", event | ({"inviter": inviter} if inviter else {}), channel)
 
-    def home_opened(self, user: User, tab: str) -> None:
+    def home_opened(self, user: WorkspaceUser, tab: str) -> None:
         view = self.state.homes.get(user.id)
         event: Json = {
             "type": "app_home_opened",
@@ -151,7 +151,7 @@ class Events:
         event = {**shape, "channel": channel.id, "event_ts": ts, "channel_type": kind}
         self.emit(f"message.{kind}" if channel.is_im else f"message.{kind}s", event, channel)
 
-    def _origin(self, author: User) -> Json:
+    def _origin(self, author: WorkspaceUser) -> Json:
         """People of other organisations carry their own team, which is how an app tells them apart."""
         if author.team_id == TEAM_ID:
             return {"team": TEAM_ID}

@@ -12,13 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.demo.workspace.delivery import Delivery
+from bot.demo.workspace.delivery import EventDelivery
 from bot.demo.workspace.method import ApiError, Args, Context
 from bot.demo.workspace.methods.chat import apply_content, need_text, read_content
 from bot.demo.workspace.methods.views import store_view
-from bot.demo.workspace.model import Ack, Channel, Json, StoredMessage, StoredView, User
+from bot.demo.workspace.model import Ack, Channel, Json, StoredMessage, StoredView, WorkspaceUser
 from bot.demo.workspace.seed import APP_ID, TEAM_DOMAIN, TEAM_ID
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 from bot.demo.workspace.validation import check_view
 
 RESPONSE_USES = 5
@@ -38,7 +38,7 @@ RESPONSE_FIELDS = {
 }
 
 
-class Impossible(Exception):
+class ImpossibleInSlack(Exception):
     """Nobody could do this in Slack: no such button now, not a member, an unknown command. The text says why."""
 
 
@@ -62,14 +62,16 @@ def elements_of(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 @dataclass(kw_only=True)
 class Interactions:
     context: Context
-    delivery: Delivery
+    delivery: EventDelivery
     _urls: dict[str, ResponseUrl] = field(default_factory=dict)
 
     @property
-    def state(self) -> State:
+    def state(self) -> WorkspaceState:
         return self.context.state
 
-    async def click(self, user: User, target: StoredMessage | StoredView, action_id: str, value: str | None) -> Ack:
+    async def click(
+        self, user: WorkspaceUser, target: StoredMessage | StoredView, action_id: str, value: str | None
+    ) -> Ack:
         """Use a button, select or feedback button. `value` chooses among equal ones or names the option."""
         self._need_interactivity()
         blocks = target.view["blocks"] if isinstance(target, StoredView) else _message_blocks(target)
@@ -83,7 +85,7 @@ class Interactions:
             return await self._send(user, payload | {"container": container, "view": self.state.api_view(target)})
         channel = self._need_member(user, self.state.channels[target.channel])
         if target.ephemeral_for not in (None, user.id):
-            raise Impossible(f"{user.name} cannot see that message")
+            raise ImpossibleInSlack(f"{user.name} cannot see that message")
         container = {
             "type": "message",
             "message_ts": target.ts,
@@ -101,10 +103,12 @@ class Interactions:
             payload["message"] = self.state.api_message(target)
         return await self._send(user, payload, where=target)
 
-    async def slash(self, user: User, channel: Channel, text: str) -> Ack:
+    async def slash(self, user: WorkspaceUser, channel: Channel, text: str) -> Ack:
         name, _, rest = text.strip().partition(" ")
         if name not in self.state.app.commands:
-            raise Impossible(f"{name} is not a command of this app; its manifest names {list(self.state.app.commands)}")
+            raise ImpossibleInSlack(
+                f"{name} is not a command of this app; its manifest names {list(self.state.app.commands)}"
+            )
         self._need_member(user, channel)
         payload: Json = {
             "token": "local",
@@ -133,11 +137,11 @@ class Interactions:
             text = text.replace(f"@{user.name}", f"<@{user.id}|{user.name}>")
         return text
 
-    async def submit(self, user: User, view: StoredView, values: Mapping[str, Any]) -> Ack:
+    async def submit(self, user: WorkspaceUser, view: StoredView, values: Mapping[str, Any]) -> Ack:
         """Submit a modal. `values` maps action_id to what was entered; chosen options are named by their value."""
         self._need_interactivity()
         if "submit" not in view.view:
-            raise Impossible("this modal has no submit button")
+            raise ImpossibleInSlack("this modal has no submit button")
         view.values, view.errors = read_values(view.view["blocks"], values), {}
         payload = self._common("view_submission", user) | {"view": self.state.api_view(view), "response_urls": []}
         ack = await self._send(user, payload)
@@ -145,7 +149,7 @@ class Interactions:
             self._after_submission(view, ack.payload)
         return ack
 
-    async def close(self, user: User, view: StoredView) -> Ack:
+    async def close(self, user: WorkspaceUser, view: StoredView) -> Ack:
         """Close a modal by its cancel button; the app hears of it when the view asks for that."""
         self._forget(view)
         if not view.view.get("notify_on_close"):
@@ -240,14 +244,14 @@ class Interactions:
 
     def _need_interactivity(self) -> None:
         if not self.state.app.interactivity:
-            raise Impossible("settings.interactivity.is_enabled is off in the manifest")
+            raise ImpossibleInSlack("settings.interactivity.is_enabled is off in the manifest")
 
-    def _need_member(self, user: User, channel: Channel) -> Channel:
+    def _need_member(self, user: WorkspaceUser, channel: Channel) -> Channel:
         if user.id not in channel.members:
-            raise Impossible(f"{user.name} is not a member of {channel.name}")
+            raise ImpossibleInSlack(f"{user.name} is not a member of {channel.name}")
         return channel
 
-    def _common(self, kind: str, user: User) -> Json:
+    def _common(self, kind: str, user: WorkspaceUser) -> Json:
         return {
             "type": kind,
             "token": "local",
@@ -265,13 +269,15 @@ class Interactions:
         self._urls[key] = ResponseUrl(channel=channel, user=user, message_ts=message_ts, expires_at=expires_at)
         return f"{self.state.origin}/response/{key}"
 
-    async def _send(self, user: User, payload: Json, *, where: StoredMessage | None = None) -> Ack:
+    async def _send(self, user: WorkspaceUser, payload: Json, *, where: StoredMessage | None = None) -> Ack:
         ack = await self.delivery.send("interactive", payload)
         if not ack.acked:
             self._failed(user, where.channel if where else None, where, payload["type"], ack)
         return ack
 
-    def _failed(self, user: User, channel: str | None, near: StoredMessage | None, what: str, ack: Ack) -> None:
+    def _failed(
+        self, user: WorkspaceUser, channel: str | None, near: StoredMessage | None, what: str, ack: Ack
+    ) -> None:
         self.state.refuse("delivery", "operation_timeout", (what, ack.error))
         self.state.announce(
             "failed",
@@ -297,7 +303,7 @@ def _pick(blocks: list[Json], action_id: str, value: str | None) -> tuple[Json, 
         if action is not None:
             return block, {"action_id": action_id, "type": element["type"], **action}
     present = sorted({element["action_id"] for _, element in elements_of(blocks)})
-    raise Impossible(f"there is no {action_id!r} with value {value!r} now; there is {present}")
+    raise ImpossibleInSlack(f"there is no {action_id!r} with value {value!r} now; there is {present}")
 
 
 def _action(element: Json, value: str | None) -> Json | None:
@@ -315,12 +321,12 @@ def _action(element: Json, value: str | None) -> Json | None:
             return None
     try:
         return read_value(element, value)
-    except Impossible:
+    except ImpossibleInSlack:
         return None
 
 
 def read_values(blocks: list[Json], values: Mapping[str, Any]) -> dict[str, dict[str, Json]]:
-    """`view.state.values` from what a person entered. Raises Impossible for a missing or unknown field."""
+    """`view.state.values` from what a person entered. Raises ImpossibleInSlack for a missing or unknown field."""
     state: dict[str, dict[str, Json]] = {}
     left = dict(values)
     for block in blocks:
@@ -330,10 +336,10 @@ def read_values(blocks: list[Json], values: Mapping[str, Any]) -> dict[str, dict
         name = element.get("action_id", block["block_id"])
         entered = left.pop(name, left.pop(block["block_id"], _initial(element)))
         if entered in (None, "", []) and not block.get("optional"):
-            raise Impossible(f"please complete the required field {name}")
+            raise ImpossibleInSlack(f"please complete the required field {name}")
         state[block["block_id"]] = {name: {"type": element["type"], **read_value(element, entered)}}
     if left:
-        raise Impossible(f"the modal has no field {sorted(left)}")
+        raise ImpossibleInSlack(f"the modal has no field {sorted(left)}")
     return state
 
 
@@ -359,7 +365,7 @@ def read_value(element: Json, entered: Any) -> Json:
             return {"selected_date": entered}
     text = None if entered is None else str(entered)
     if text is not None and len(text) > element.get("max_length", 3000):
-        raise Impossible(f"at most {element.get('max_length', 3000)} characters fit there")
+        raise ImpossibleInSlack(f"at most {element.get('max_length', 3000)} characters fit there")
     return {"value": text}
 
 
@@ -367,4 +373,4 @@ def _option(element: Json, value: Any) -> Json:
     for option in element["options"]:
         if option["value"] == value:
             return dict(option)
-    raise Impossible(f"there is no option {value!r}")
+    raise ImpossibleInSlack(f"there is no option {value!r}")

@@ -28,7 +28,7 @@ class ManifestError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SlashCommand:
+class ManifestCommand:
     name: str
     description: str
     usage_hint: str
@@ -43,7 +43,7 @@ class App:
     bot_name: str
     scopes: tuple[str, ...]
     events: frozenset[str]
-    commands: Mapping[str, SlashCommand]
+    commands: Mapping[str, ManifestCommand]
     interactivity: bool
     socket_mode: bool
     home_tab: bool
@@ -81,13 +81,13 @@ def read_manifest(manifest: Mapping[str, Any]) -> App:
     return app
 
 
-def _command(command: Mapping[str, Any]) -> SlashCommand:
+def _command(command: Mapping[str, Any]) -> ManifestCommand:
     name, description = command["command"], command.get("description", "")
     if not name.startswith("/") or len(name) > 32:
         raise ManifestError(f"the slash command {name!r} must start with / and have at most 32 characters")
     if not 1 <= len(description) <= 140:
         raise ManifestError(f"the description of {name} must have 1 to 140 characters")
-    return SlashCommand(
+    return ManifestCommand(
         name=name,
         description=description,
         usage_hint=command.get("usage_hint", ""),

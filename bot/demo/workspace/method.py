@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bot.demo.workspace.model import Channel, Json, StoredMessage
 from bot.demo.workspace.seed import BOT_ID, BOT_USER_ID
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 
 TEXT_LIMIT = 4000
 """Slack truncates beyond 40,000 in `chat.postMessage` and refuses 4,000 in `chat.update`; one limit for all here."""
@@ -85,7 +85,7 @@ class Args:
 class Context:
     """What a method works with: the state, the events it may cause, and lookups that fail with Slack's codes."""
 
-    state: State
+    state: WorkspaceState
     events: AppEvents
 
     def need_scope(self, scope: str) -> None:

@@ -11,7 +11,7 @@ STREAM_LIFETIME_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class User:
+class WorkspaceUser:
     id: str
     name: str
     real_name: str
@@ -218,7 +218,7 @@ class StoredView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class WebApiCall:
     """One request to the Web API; `error` is None when it was answered with ok."""
 
     method: str

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from bot.demo.workspace.interactions import Impossible
-from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, User
+from bot.demo.workspace.interactions import ImpossibleInSlack
+from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, WorkspaceUser
 from bot.demo.workspace.seed import BOT_USER_ID, TEAM_NAME
-from bot.demo.workspace.state import State, UnknownName
+from bot.demo.workspace.state import UnknownName, WorkspaceState
 
 if TYPE_CHECKING:
     from bot.demo.workspace.workspace import Workspace
@@ -49,7 +49,7 @@ async def local_only(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 class PageServer:
-    def __init__(self, workspace: "Workspace", state: State) -> None:
+    def __init__(self, workspace: "Workspace", state: WorkspaceState) -> None:
         self._workspace = workspace
         self._state = state
         self._queues: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
@@ -110,7 +110,7 @@ class PageServer:
             return web.Response(status=403)
         try:
             result = await self._perform(await request.json())
-        except (Impossible, UnknownName) as exc:
+        except (ImpossibleInSlack, UnknownName) as exc:
             return web.json_response({"ok": False, "error": str(exc)})
         except (KeyError, TypeError, ValueError):
             return web.Response(status=400)
@@ -209,7 +209,7 @@ def _shape(value: Any) -> Any:
                 "view": value.view,
                 "errors": value.errors,
             }
-        case User():
+        case WorkspaceUser():
             return {
                 "id": value.id,
                 "name": value.name,

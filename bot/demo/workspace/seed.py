@@ -1,6 +1,6 @@
 """The people and channels that every workspace starts with."""
 
-from bot.demo.workspace.model import Channel, User
+from bot.demo.workspace.model import Channel, WorkspaceUser
 
 TEAM_ID = "T0AUTOHEAL"
 TEAM_NAME = "Northwind Shop"
@@ -12,10 +12,10 @@ BOT_USER_ID = "U0AUTOHEAL"
 PAGER_BOT_ID = "B0PAGERBOT"
 
 
-def seed_users(bot_name: str) -> list[User]:
+def seed_users(bot_name: str) -> list[WorkspaceUser]:
     """Everybody, the app's own user last."""
     return [
-        User(
+        WorkspaceUser(
             id="U0OLGA",
             name="olga",
             real_name="Olga Brandt",
@@ -25,9 +25,13 @@ def seed_users(bot_name: str) -> list[User]:
             is_admin=True,
             is_owner=True,
         ),
-        User(id="U0MIA", name="mia", real_name="Mia Castell", title="On call", team_id=TEAM_ID, color="#1b7f79"),
-        User(id="U0RAJ", name="raj", real_name="Raj Patel", title="Engineer", team_id=TEAM_ID, color="#b5561c"),
-        User(
+        WorkspaceUser(
+            id="U0MIA", name="mia", real_name="Mia Castell", title="On call", team_id=TEAM_ID, color="#1b7f79"
+        ),
+        WorkspaceUser(
+            id="U0RAJ", name="raj", real_name="Raj Patel", title="Engineer", team_id=TEAM_ID, color="#b5561c"
+        ),
+        WorkspaceUser(
             id="U0GUS",
             name="gus",
             real_name="Gus Lind",
@@ -36,7 +40,7 @@ def seed_users(bot_name: str) -> list[User]:
             color="#7a6a58",
             is_restricted=True,
         ),
-        User(
+        WorkspaceUser(
             id="U0PAGER",
             name="pagerbot",
             real_name="Pagerbot",
@@ -45,7 +49,7 @@ def seed_users(bot_name: str) -> list[User]:
             color="#c0392b",
             is_bot=True,
         ),
-        User(
+        WorkspaceUser(
             id="U0EVE",
             name="eve",
             real_name="Eve Moreau",
@@ -54,7 +58,7 @@ def seed_users(bot_name: str) -> list[User]:
             color="#34568b",
             is_stranger=True,
         ),
-        User(
+        WorkspaceUser(
             id=BOT_USER_ID,
             name=bot_name,
             real_name=bot_name.capitalize(),
@@ -66,7 +70,7 @@ def seed_users(bot_name: str) -> list[User]:
     ]
 
 
-def seed_channels(users: list[User]) -> list[Channel]:
+def seed_channels(users: list[WorkspaceUser]) -> list[Channel]:
     """The app is a member of #incidents, #checkout-team, #shared-with-acme and the private #leads, not of #general."""
     own = {user.id for user in users if user.team_id == TEAM_ID and user.id != BOT_USER_ID}
     full = {user.id for user in users if user.id in own and not user.is_restricted}

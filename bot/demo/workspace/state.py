@@ -8,13 +8,13 @@ from bot.demo.workspace.clock import Clock
 from bot.demo.workspace.manifest import App
 from bot.demo.workspace.model import (
     STREAM_LIFETIME_S,
-    Call,
     Channel,
     Json,
     StoredMessage,
     StoredView,
-    User,
     Violation,
+    WebApiCall,
+    WorkspaceUser,
 )
 from bot.demo.workspace.seed import APP_ID, BOT_ID, BOT_USER_ID, TEAM_ID, seed_channels, seed_users
 
@@ -36,7 +36,7 @@ class Trigger:
 
 
 @dataclass(kw_only=True)
-class State:
+class WorkspaceState:
     app: App
     clock: Clock
     bot_token: str = field(default_factory=lambda: f"xoxb-local-{secrets.token_hex(16)}")
@@ -44,11 +44,11 @@ class State:
     installed: bool = True
     origin: str = ""
     """`http://127.0.0.1:PORT`, known once the server listens."""
-    users: dict[str, User] = field(default_factory=dict)
+    users: dict[str, WorkspaceUser] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     views: dict[str, StoredView] = field(default_factory=dict)
     homes: dict[str, StoredView] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[WebApiCall] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     statuses: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
@@ -86,14 +86,14 @@ class State:
         self.violations.append(Violation(where=where, error=error, messages=messages))
         self.announce("violation", {"where": where, "error": error, "messages": list(messages)})
 
-    def user(self, name_or_id: str) -> User:
+    def user(self, name_or_id: str) -> WorkspaceUser:
         name = name_or_id.removeprefix("@")
         for user in self.users.values():
             if name in (user.id, user.name):
                 return user
         raise UnknownName(f"there is no person {name_or_id!r}")
 
-    def channel(self, name_or_id: str, *, user: User | None = None) -> Channel:
+    def channel(self, name_or_id: str, *, user: WorkspaceUser | None = None) -> Channel:
         """A channel by id or name, with or without #; `dm` is the user's direct message with the app."""
         if name_or_id == "dm" and user:
             name_or_id = f"D0{user.name.upper()}"

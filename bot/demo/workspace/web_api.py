@@ -9,8 +9,8 @@ from aiohttp import web
 from bot.demo.workspace import methods  # noqa: F401  importing registers the methods
 from bot.demo.workspace.faults import Faults
 from bot.demo.workspace.method import METHODS, ApiError, Args, Context, Method
-from bot.demo.workspace.model import Call, Json
-from bot.demo.workspace.state import State
+from bot.demo.workspace.model import Json, WebApiCall
+from bot.demo.workspace.state import WorkspaceState
 
 _EVERYWHERE = {"team_id"}  # slack_bolt adds it to every request
 _UNRECORDED = {"not_authed", "invalid_auth", "token_revoked"}
@@ -22,7 +22,7 @@ class WebApi:
         self._faults = faults
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> WorkspaceState:
         return self._context.state
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -85,7 +85,7 @@ class WebApi:
         return answer
 
     def _log(self, name: str, values: Mapping[str, Any], error: str | None) -> None:
-        self._state.calls.append(Call(method=name, args=dict(values), error=error, at=self._state.clock.time()))
+        self._state.calls.append(WebApiCall(method=name, args=dict(values), error=error, at=self._state.clock.time()))
         self._state.announce("call", {"method": name, "error": error})
 
 

@@ -15,15 +15,15 @@ from aiohttp import web
 
 from bot.demo.workspace.clock import Clock, SystemClock
 from bot.demo.workspace.delivery import HttpDelivery, SocketDelivery
-from bot.demo.workspace.events import Events
+from bot.demo.workspace.events import WorkspaceEvents
 from bot.demo.workspace.faults import Faults
-from bot.demo.workspace.interactions import Impossible, Interactions
+from bot.demo.workspace.interactions import ImpossibleInSlack, Interactions
 from bot.demo.workspace.manifest import ManifestError, read_manifest
 from bot.demo.workspace.method import Context
-from bot.demo.workspace.model import Ack, Call, Channel, Json, StoredMessage, StoredView, User, Violation
+from bot.demo.workspace.model import Ack, Channel, Json, StoredMessage, StoredView, Violation, WebApiCall, WorkspaceUser
 from bot.demo.workspace.page_server import PageServer, local_only
 from bot.demo.workspace.seed import BOT_USER_ID, PAGER_BOT_ID, TEAM_ID
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 from bot.demo.workspace.web_api import WebApi
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Workspace:
         self.page_token = secrets.token_urlsafe(18)
         self._port = port
         self._request_url = request_url if delivery == "http" else None
-        self._state = State(app=app, clock=clock or SystemClock())
+        self._state = WorkspaceState(app=app, clock=clock or SystemClock())
         self.faults = Faults(close_connections=self._drop_connections, end_streams=self._end_streams)
         self._runner: web.AppRunner | None = None
 
@@ -66,7 +66,7 @@ class Workspace:
             self._delivery = HttpDelivery(state, url=self._request_url, signing_secret=self.signing_secret)
         else:
             self._delivery = SocketDelivery(state)
-        self._events = Events(state=state, faults=self.faults, delivery=self._delivery)
+        self._events = WorkspaceEvents(state=state, faults=self.faults, delivery=self._delivery)
         self._context = Context(state=state, events=self._events)
         self._interactions = Interactions(context=self._context, delivery=self._delivery)
         self._page = PageServer(self, state)
@@ -122,7 +122,7 @@ class Workspace:
         return BOT_USER_ID
 
     @property
-    def users(self) -> dict[str, User]:
+    def users(self) -> dict[str, WorkspaceUser]:
         """People and bots by name: olga, mia, raj, gus, pagerbot, eve, and the app's own user."""
         return {user.name: user for user in self._state.users.values()}
 
@@ -163,7 +163,7 @@ class Workspace:
         """How many of the app's messages rang phones: new posts with text, not edits, not private ones."""
         return sum(message.notified for message in self.messages(channel, thread_ts))
 
-    def calls(self, method: str | None = None) -> list[Call]:
+    def calls(self, method: str | None = None) -> list[WebApiCall]:
         """Requests to the Web API in order, those to one method or all."""
         return [call for call in self._state.calls if method in (None, call.method)]
 
@@ -184,11 +184,11 @@ class Workspace:
         author = self._state.user(user)
         place = self._state.channel(channel, user=author)
         if author.id not in place.members:
-            raise Impossible(f"{author.name} is not a member of {place.name}")
+            raise ImpossibleInSlack(f"{author.name} is not a member of {place.name}")
         if thread_ts and self._state.find(place.id, thread_ts) is None:
-            raise Impossible(f"there is no message {thread_ts} in {place.name}")
+            raise ImpossibleInSlack(f"there is no message {thread_ts} in {place.name}")
         if place.is_im and not self._state.app.messages_tab:
-            raise Impossible("features.app_home.messages_tab_enabled is off in the manifest")
+            raise ImpossibleInSlack("features.app_home.messages_tab_enabled is off in the manifest")
         message = StoredMessage(
             channel=place.id,
             ts=self._state.new_ts(),
@@ -207,7 +207,7 @@ class Workspace:
         """Use the button, select or feedback of that action_id in the message `ts` or the view of that id.
 
         `value` picks one of several with the same action_id, or names the option. Waits for the acknowledgement.
-        Raises Impossible when the message has no such button now or the person cannot see it.
+        Raises ImpossibleInSlack when the message has no such button now or the person cannot see it.
         """
         person = self._state.user(user)
         views = {**self._state.views, **{home.id: home for home in self._state.homes.values()}}
@@ -215,11 +215,11 @@ class Workspace:
         return await self._interactions.click(person, target, action_id, value)
 
     async def slash(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> Ack:
-        """Send a slash command, `/autoheal status`. Raises Impossible in a thread: Slack offers none there."""
+        """Send a slash command, `/autoheal status`. Raises ImpossibleInSlack in a thread: Slack offers none there."""
         person = self._state.user(user)
         place = self._state.channel(channel, user=person)
         if thread_ts is not None:
-            raise Impossible(f"{text!r}: Slack has no slash commands in threads")
+            raise ImpossibleInSlack(f"{text!r}: Slack has no slash commands in threads")
         if text.split() == ["/invite", f"@{self._state.app.bot_name}"]:
             self.invite(user, channel)
             return Ack(acked=True)
@@ -292,7 +292,7 @@ class Workspace:
     def _need_view(self, user: str, view_id: str) -> StoredView:
         view = self._state.views.get(view_id)
         if view is None or view.user != self._state.user(user).id:
-            raise Impossible(f"{user} has no open view {view_id}")
+            raise ImpossibleInSlack(f"{user} has no open view {view_id}")
         return view
 
     def _with_mentions(self, text: str) -> str:

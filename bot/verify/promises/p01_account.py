@@ -15,7 +15,7 @@ from store.secrets.redaction import Secret
 _CANARIES: Final = ("account e-mail", "first name", "last name", "password", "session token", "API token")
 
 
-class Account(Promise):
+class AccountPromise(Promise):
     id = "P1"
     title = "Accounts, password hashes, authentication tokens, sessions"
 
@@ -76,4 +76,4 @@ async def plant_account(site: Site) -> None:
     site.canaries["API token"] = token.reveal()
 
 
-PROMISE = Account()
+PROMISE = AccountPromise()

@@ -16,7 +16,7 @@ from store.tenancy.tenants import SlackInstall
 log = logging.getLogger("autoheal.verify")
 
 
-class Credentials(Promise):
+class CredentialsPromise(Promise):
     id = "P2"
     title = "Credentials of connected tools are encrypted with AES-256 and nowhere in plain text"
 
@@ -73,4 +73,4 @@ def _install(site: Site) -> SlackInstall:
     )
 
 
-PROMISE = Credentials()
+PROMISE = CredentialsPromise()

@@ -9,7 +9,7 @@ from store.ids import IncidentId, InvestigationId, new_id
 from store.incidents import artifacts, conversations, investigations
 
 
-class ChatHistory(Promise):
+class ChatHistoryPromise(Promise):
     id = "P3"
     title = "Chat history is kept per tenant, encrypted"
 
@@ -58,4 +58,4 @@ class ChatHistory(Promise):
         return Proved(sentence="chat, questions and tool results are sealed and their tenant's own", observed=(looked,))
 
 
-PROMISE = ChatHistory()
+PROMISE = ChatHistoryPromise()

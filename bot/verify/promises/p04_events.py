@@ -9,7 +9,7 @@ from bot.verify.site import Site, require
 from store.audit import Actor, events
 
 
-class Events(Promise):
+class EventsPromise(Promise):
     id = "P4"
     title = "The event log of workflows and investigations is in CloudEvents format"
 
@@ -43,4 +43,4 @@ class Events(Promise):
         )
 
 
-PROMISE = Events()
+PROMISE = EventsPromise()

@@ -10,7 +10,7 @@ from store.people.users import Role
 from store.secrets.redaction import Secret
 
 
-class Device(Promise):
+class DevicePromise(Promise):
     id = "P5"
     title = "Addresses, user agents, session tokens and times are recorded"
 
@@ -36,4 +36,4 @@ class Device(Promise):
         )
 
 
-PROMISE = Device()
+PROMISE = DevicePromise()

@@ -15,14 +15,14 @@ from store.database.engine import create_engine
 from store.database.walls.acting import acting, for_tenant
 from store.errors import CorruptEnvelope, UnknownKey
 from store.keys import vault
-from store.keys.vault import Place
+from store.keys.vault import SealedPlace
 from store.people.users import Role, admins, user_by_slack
 
 _RAW_READ: Final = "SELECT count(*) FROM users WHERE tenant_id = :other"
 _RAW_WRITE: Final = "UPDATE users SET role = 'admin' WHERE tenant_id = :other"
 
 
-class Isolation(Promise):
+class IsolationPromise(Promise):
     id = "P6"
     title = "Tenants are strictly isolated; people have roles"
 
@@ -71,9 +71,9 @@ class Isolation(Promise):
 
     async def _ciphertext(self, site: Site) -> None:
         one, other = await site.db.keyring.data_keys(site.one.id), await site.db.keyring.data_keys(site.other.id)
-        place = Place(tenant_id=site.one.id, table="verify", column="text", row_id=site.one.id)
+        place = SealedPlace(tenant_id=site.one.id, table="verify", column="text", row_id=site.one.id)
         envelope = vault.seal(one.current, place, b"words")
-        moved = Place(tenant_id=site.one.id, table="verify", column="text", row_id=site.other.id)
+        moved = SealedPlace(tenant_id=site.one.id, table="verify", column="text", row_id=site.other.id)
         for keys, where in ((one, moved), (other, place)):
             try:
                 vault.unseal(keys, where, envelope)
@@ -82,4 +82,4 @@ class Isolation(Promise):
             require(condition=False, sentence="a ciphertext opens in a foreign place or under a foreign key")
 
 
-PROMISE = Isolation()
+PROMISE = IsolationPromise()

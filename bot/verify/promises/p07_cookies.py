@@ -8,7 +8,7 @@ from bot.verify.site import Site, require
 from bot.verify.web import signed_in
 
 
-class Cookies(Promise):
+class CookiesPromise(Promise):
     id = "P7"
     title = "Session cookies are strictly for authentication; nothing of third parties"
 
@@ -42,4 +42,4 @@ def _listens(site: Site) -> bool:
     return site.settings.web or site.settings.mode == "http"
 
 
-PROMISE = Cookies()
+PROMISE = CookiesPromise()

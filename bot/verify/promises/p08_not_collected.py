@@ -14,7 +14,7 @@ _CARD_PLAIN: Final = "4539148803436467"
 _SSN: Final = "536-90-4399"
 
 
-class NotCollected(Promise):
+class NotCollectedPromise(Promise):
     id = "P8"
     title = "No payment data, no social security numbers, no health data"
 
@@ -44,4 +44,4 @@ class NotCollected(Promise):
         )
 
 
-PROMISE = NotCollected()
+PROMISE = NotCollectedPromise()

@@ -22,7 +22,7 @@ from store.upkeep.audit_heads import verify_chains
 _ACTIONS: Final = ("web.login.refused",) * 30
 
 
-class Audit(Promise):
+class AuditPromise(Promise):
     id = "P9"
     title = "Every action of people and agents is in a tamper-evident audit log"
 
@@ -88,4 +88,4 @@ class Audit(Promise):
         require(not report.ok, "an entry of the audit log was edited, and nothing shows")
 
 
-PROMISE = Audit()
+PROMISE = AuditPromise()

@@ -17,7 +17,7 @@ from store.people import users
 from store.people.users import Role
 
 
-class Permissions(Promise):
+class PermissionsPromise(Promise):
     id = "P10"
     title = "Role-based access control on every command, button, modal, route and tool"
 
@@ -66,4 +66,4 @@ class Permissions(Promise):
         require(condition=False, sentence="the last admin of a tenant was demoted")
 
 
-PROMISE = Permissions()
+PROMISE = PermissionsPromise()

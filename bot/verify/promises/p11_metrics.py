@@ -17,7 +17,7 @@ _SERIES: Final = (
 )
 
 
-class WorkflowMetrics(Promise):
+class WorkflowMetricsPromise(Promise):
     id = "P11"
     title = "Success rates of workflows and performance are measured"
 
@@ -41,4 +41,4 @@ class WorkflowMetrics(Promise):
         )
 
 
-PROMISE = WorkflowMetrics()
+PROMISE = WorkflowMetricsPromise()

@@ -11,7 +11,7 @@ from store.people import accounts
 from store.people.users import Role
 
 
-class Notices(Promise):
+class NoticesPromise(Promise):
     id = "P12"
     title = "Incident updates and alerts by e-mail, with opt-out; no marketing"
 
@@ -38,4 +38,4 @@ class Notices(Promise):
         )
 
 
-PROMISE = Notices()
+PROMISE = NoticesPromise()

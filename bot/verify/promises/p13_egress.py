@@ -23,7 +23,7 @@ _INSIDE: Final = (
 _MODEL: Final = "https://api.anthropic.com"
 
 
-class Egress(Promise):
+class EgressPromise(Promise):
     id = "P13"
     title = "No training on customers' data; one provider of models; requests leave by an allow-list"
 
@@ -62,4 +62,4 @@ class Egress(Promise):
         )
 
 
-PROMISE = Egress()
+PROMISE = EgressPromise()

@@ -15,7 +15,7 @@ _GRACE: Final = timedelta(days=3)
 """A process that was down for a weekend is no broken promise yet; the run below forgets what is over."""
 
 
-class EventRetention(Promise):
+class EventRetentionPromise(Promise):
     id = "P14"
     title = "Event logs are kept 90 days and removed by dropping partitions"
 
@@ -62,4 +62,4 @@ class EventRetention(Promise):
         )
 
 
-PROMISE = EventRetention()
+PROMISE = EventRetentionPromise()

@@ -17,7 +17,7 @@ from store.upkeep.backups.archive import PARTS
 _FRESH: Final = timedelta(days=2)
 
 
-class BackupsKept(Promise):
+class BackupsKeptPromise(Promise):
     id = "P15"
     title = "Backups are kept 30 days, and restoring is tested"
 
@@ -76,4 +76,4 @@ class BackupsKept(Promise):
         return []
 
 
-PROMISE = BackupsKept()
+PROMISE = BackupsKeptPromise()

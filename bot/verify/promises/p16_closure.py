@@ -20,7 +20,7 @@ from store.upkeep import erasure
 from store.upkeep.erasure import deletion_order
 
 
-class Closure(Promise):
+class ClosurePromise(Promise):
     id = "P16"
     title = "Closing an account deletes all its data, backups included"
 
@@ -91,4 +91,4 @@ class Closure(Promise):
         return []
 
 
-PROMISE = Closure()
+PROMISE = ClosurePromise()

@@ -13,7 +13,7 @@ from bot.verify.web import signed_in
 from store.people.users import Role
 
 
-class Rights(Promise):
+class RightsPromise(Promise):
     id = "P17"
     title = "Rights by API: access, rectification, roles, deletion, export"
 
@@ -50,4 +50,4 @@ class Rights(Promise):
         )
 
 
-PROMISE = Rights()
+PROMISE = RightsPromise()

@@ -19,7 +19,7 @@ _MODERN: Final = ("TLSv1.2", "TLSv1.3")
 _TIMEOUT_S: Final = 10.0
 
 
-class InTransit(Promise):
+class InTransitPromise(Promise):
     id = "P18"
     title = "Encryption in transit: TLS 1.2 or later, HSTS, database TLS"
 
@@ -100,4 +100,4 @@ def _takes_old_versions(host: str, port: int) -> bool:
         return False
 
 
-PROMISE = InTransit()
+PROMISE = InTransitPromise()

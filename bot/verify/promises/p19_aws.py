@@ -6,7 +6,7 @@ from bot.verify.promise import NeedsAttestation, NotApplicable, Promise, Seen
 from bot.verify.site import Site
 
 
-class OnAws(Promise):
+class OnAwsPromise(Promise):
     id = "P19"
     title = "AWS reference deployment: private subnets, encryption at rest, alarms, image scanning"
 
@@ -19,4 +19,4 @@ class OnAws(Promise):
         return NeedsAttestation(sentence="Subnets, alarms and scans of the account cannot be seen from here.")
 
 
-PROMISE = OnAws()
+PROMISE = OnAwsPromise()

@@ -18,7 +18,7 @@ _DAILY: Final = timedelta(days=2)
 _LOOKED_BACK: Final = timedelta(days=30)
 
 
-class Verification(Promise):
+class VerificationPromise(Promise):
     id = "P20"
     title = "Compliance is verified regularly, and the result is signed"
 
@@ -51,4 +51,4 @@ class Verification(Promise):
         require(condition=False, sentence="a changed report passes for signed")
 
 
-PROMISE = Verification()
+PROMISE = VerificationPromise()

@@ -29,7 +29,7 @@ _LOUD: Final = frozenset(("error", "critical", "fatal", "alert", "emergency", "s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ClaimWithRow:
     """A claim with the row that it stands on. `row` is None where its artifact has no such row."""
 
     claim: Claim
@@ -44,14 +44,14 @@ class Found:
         return self.claim.quote or "" if isinstance(self.row, Altered) else ""
 
 
-def trace_back(claims: Iterable[Claim], artifacts: Sequence[Artifact], links: Mapping[str, str]) -> list[Found]:
+def trace_back(claims: Iterable[Claim], artifacts: Sequence[Artifact], links: Mapping[str, str]) -> list[ClaimWithRow]:
     """Each claim with its row; `links` are addresses of whole artifacts."""
     rows = {f"A{artifact.number}": rows_of(artifact.facts) for artifact in artifacts}
     found = []
     for claim in claims:
         row = next((one for one in rows.get(claim.artifact or "", ()) if _bears(one, claim.quote or "")), None)
         link = (row.link if row else None) or links.get(claim.artifact or "")
-        found.append(Found(claim=claim, row=row, link=link))
+        found.append(ClaimWithRow(claim=claim, row=row, link=link))
     return found
 
 

@@ -22,7 +22,7 @@ class _Reading(BaseModel):
     value: float
 
 
-class Outcome(BaseModel):
+class StoredOutcome(BaseModel):
     """What `approvals.outcome` holds, as far as it is shown. Every part may be missing.
 
     `last` is the indicator when it was last measured, in the unit of the healing rule; `detail` is what carrying it out
@@ -81,7 +81,7 @@ def undo_words(view: Card) -> str:
     return f"{lead} While it ran: {thing} {then}{now}."
 
 
-def recovered_at(known: Outcome, healing: Healing, finished_at: datetime | None) -> datetime | None:
+def recovered_at(known: StoredOutcome, healing: Healing, finished_at: datetime | None) -> datetime | None:
     """When the last unbroken run of good readings began; the end of the check where readings are missing."""
     since = None
     for reading in reversed(known.readings):
@@ -91,11 +91,11 @@ def recovered_at(known: Outcome, healing: Healing, finished_at: datetime | None)
     return since or (finished_at - timedelta(seconds=healing.hold_s) if finished_at else None)
 
 
-def _parse(stored: Mapping[str, Any] | None) -> Outcome:
-    return Outcome.model_validate(stored or {})
+def _parse(stored: Mapping[str, Any] | None) -> StoredOutcome:
+    return StoredOutcome.model_validate(stored or {})
 
 
-def _healed(known: Outcome, view: Card) -> list[str]:
+def _healed(known: StoredOutcome, view: Card) -> list[str]:
     approval, healing = view.approval, view.plan.healing
     if healing is None or known.last is None:
         done = "Undone" if approval.undo_of else "Done"
@@ -118,7 +118,7 @@ def _impact(view: Card, recovered: datetime | None) -> str:
     return f"; {t.duration(round(lasted / 60) * 60 if lasted > 120 else lasted)} of impact"
 
 
-def _not_healed(known: Outcome, view: Card) -> list[str]:
+def _not_healed(known: StoredOutcome, view: Card) -> list[str]:
     plan, healing = view.plan, view.plan.healing
     moved = t.change(healing.before, known.last, healing.unit) if healing and known.last is not None else ""
     thing = f"{measured_thing(healing.service, healing.indicator, healing.unit)} " if healing else ""
@@ -132,7 +132,7 @@ def _not_healed(known: Outcome, view: Card) -> list[str]:
     return [f"*Not healed*{measured}", verdict]
 
 
-def _unknown(known: Outcome, view: Card) -> list[str]:
+def _unknown(known: StoredOutcome, view: Card) -> list[str]:
     title = t.prose(view.plan.title, 120)
     if view.approval.applied_at is not None:
         at = t.clock(view.approval.applied_at)
@@ -141,7 +141,7 @@ def _unknown(known: Outcome, view: Card) -> list[str]:
     return [f"*Unknown*: {detail}"]
 
 
-def _failed(known: Outcome, view: Card) -> list[str]:
+def _failed(known: StoredOutcome, view: Card) -> list[str]:
     detail = t.prose(known.detail, 400) if known.detail else ""
     return [f"*Failed*: {t.prose(view.plan.title, 120)} did not go through", detail, "It will not be tried again"]
 

@@ -14,7 +14,7 @@ from store.incidents.investigations import Investigation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class StatusView:
     """`approvals` oldest first. `now` is aware UTC."""
 
     incident: Incident
@@ -24,13 +24,13 @@ class Status:
     now: datetime
 
 
-def status(view: Status) -> Message:
+def status(view: StatusView) -> Message:
     """Always five lines, so that each is where one looks for it."""
     lines = [_incident(view), _run(view), _cause(view.verdict), _remedy(view.approvals), _gaps(view.verdict)]
     return Message(text=t.push(t.unescape(lines[0])), blocks=tuple(sections("\n".join(lines))))
 
 
-def _incident(view: Status) -> str:
+def _incident(view: StatusView) -> str:
     incident = view.incident
     subject = t.prose(incident.service or incident.title, 120)
     return f"*#{incident.number} {subject}*: {life_words(incident, view.now)}"
@@ -46,7 +46,7 @@ def life_words(incident: Incident, now: datetime) -> str:
     return f"{word} for {t.duration(now - incident.opened_at)}"
 
 
-def _run(view: Status) -> str:
+def _run(view: StatusView) -> str:
     run = view.investigation
     if run is None:
         return "*Investigation* none yet"

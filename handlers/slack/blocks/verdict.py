@@ -13,7 +13,7 @@ from agents.investigation.coverage import abstention
 from agents.rows import Altered, Changed, Moved, Suspect
 from agents.verdict import Cause, Claim, Hypothesis, Verdict
 from handlers.slack.blocks import text as t
-from handlers.slack.blocks.evidence import Found, ahead, change_name, changes_in, diff_line, say, trace_back
+from handlers.slack.blocks.evidence import ClaimWithRow, ahead, change_name, changes_in, diff_line, say, trace_back
 from handlers.slack.blocks.message import Json, Message, actions, button, chart, context, feedback, sections
 from handlers.slack.blocks.opening import suffered, symptom_clause
 from store.incidents.artifacts import Artifact
@@ -117,10 +117,10 @@ def claim_line(claim: Claim, links: Mapping[str, str]) -> str:
     return f"{t.prose(claim.text, CLAIM_LIMIT)}{citation(claim, links)}{mark}{quote}"
 
 
-_Parts = tuple[str, list[Found], list[str]]
+_Parts = tuple[str, list[ClaimWithRow], list[str]]
 
 
-def _found(view: VerdictView, found: Sequence[Found]) -> _Parts:
+def _found(view: VerdictView, found: Sequence[ClaimWithRow]) -> _Parts:
     verdict, cause = view.verdict, view.verdict.cause
     if cause is None:
         return "", [], []
@@ -160,7 +160,7 @@ def _change_of(cause: Cause, artifacts: Sequence[Artifact]) -> Changed | None:
     return next((row for row in mine if row.before_onset_s is not None), mine[0] if mine else None)
 
 
-def _proofs(verdict: Verdict, found: Sequence[Found], told: Collection[str]) -> list[Found]:
+def _proofs(verdict: Verdict, found: Sequence[ClaimWithRow], told: Collection[str]) -> list[ClaimWithRow]:
     """Of different things, measured first: not the symptom or the change again, which the first line has told."""
     usable = [
         one
@@ -182,7 +182,7 @@ def _proofs(verdict: Verdict, found: Sequence[Found], told: Collection[str]) -> 
     return sorted(chosen, key=ranked.index) if all(one in ranked for one in chosen) else chosen
 
 
-def _is_symptom(one: Found, verdict: Verdict) -> bool:
+def _is_symptom(one: ClaimWithRow, verdict: Verdict) -> bool:
     row, symptom = one.row, verdict.symptom
     if symptom is None or not isinstance(row, Moved):
         return False
@@ -190,7 +190,7 @@ def _is_symptom(one: Found, verdict: Verdict) -> bool:
     return (row.service, named) == (symptom.service, symptom.indicator)
 
 
-def _subject(one: Found) -> tuple[str, ...]:
+def _subject(one: ClaimWithRow) -> tuple[str, ...]:
     """What a proof is about: the mean and the 95th percentile of one thing are one proof."""
     row = one.row
     if isinstance(row, Moved):
@@ -199,7 +199,7 @@ def _subject(one: Found) -> tuple[str, ...]:
     return (type(row).__name__, one.claim.artifact or "", one.claim.quote or one.claim.text)
 
 
-def _proof_blocks(view: VerdictView, proofs: Sequence[Found]) -> list[Json]:
+def _proof_blocks(view: VerdictView, proofs: Sequence[ClaimWithRow]) -> list[Json]:
     """A line each. The one genuine line of a log or a diff is quoted below its own."""
     quoted = next((one for one in proofs if one.genuine and not isinstance(one.row, Altered)), None)
     quoted = quoted or next((one for one in proofs if one.genuine), None)
@@ -214,7 +214,7 @@ def _proof_blocks(view: VerdictView, proofs: Sequence[Found]) -> list[Json]:
     return blocks
 
 
-def _proof_line(one: Found, *, quoted: bool) -> str:
+def _proof_line(one: ClaimWithRow, *, quoted: bool) -> str:
     several = len(one.claim.proofs) > 1
     said = "" if several or one.row is None or one.claim.status == "derived" else say(one.row)
     if isinstance(one.row, Altered):
@@ -225,7 +225,7 @@ def _proof_line(one: Found, *, quoted: bool) -> str:
     return f"• {said}{source}{'' if quote else '.'}{quote}"
 
 
-def _not(verdict: Verdict, found: Sequence[Found]) -> str:
+def _not(verdict: Verdict, found: Sequence[ClaimWithRow]) -> str:
     """What was ruled out, and a change that only happened to lie near."""
     ruled = [_ruled(one) for one in verdict.hypotheses if one.state == "refuted"]
     cleared = [
@@ -249,7 +249,7 @@ def _lowered(text: str) -> str:
     return text[:1].lower() + text[1:] if first[1:].islower() and first.isalpha() else text
 
 
-def _doubt(one: Found, ruled: Sequence[str]) -> str:
+def _doubt(one: ClaimWithRow, ruled: Sequence[str]) -> str:
     """What speaks against the cause and was not ruled out in the line before."""
     if isinstance(one.row, Changed):
         version = t.version(one.row.version) or one.row.change
@@ -298,13 +298,13 @@ def _no_cause(verdict: Verdict) -> str:
     return said.replace(_CLAUSE, clause, 1) if clause else said
 
 
-def _answered(view: VerdictView, found: Sequence[Found]) -> _Parts:
+def _answered(view: VerdictView, found: Sequence[ClaimWithRow]) -> _Parts:
     """The answer to a question: its claims in their order, each with its proof; no word of causes."""
     verdict = view.verdict
     return f"*{_no_cause(verdict)}.*", list(found[:_MOST_ANSWERS]), [_gaps(verdict), *_next(verdict)]
 
 
-def _abstained(view: VerdictView, found: Sequence[Found]) -> _Parts:
+def _abstained(view: VerdictView, found: Sequence[ClaimWithRow]) -> _Parts:
     verdict = view.verdict
     lead = _no_cause(verdict)
     others = [one for one in verdict.hypotheses if one.state != "supported"]

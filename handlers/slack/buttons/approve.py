@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.decision import decide
 
 
-class Approve(Button):
+class ApproveButton(Button):
     name = "approve"
     permission = Permission.APPROVE_MEDIUM
 
@@ -14,4 +14,4 @@ class Approve(Button):
         await decide(click, context, "approved")
 
 
-BUTTON = Approve()
+BUTTON = ApproveButton()

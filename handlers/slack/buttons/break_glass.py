@@ -9,7 +9,7 @@ from handlers.slack.modals.break_glass import break_glass_view
 from store.incidents.approvals import ApprovalState
 
 
-class BreakGlass(Button):
+class BreakGlassButton(Button):
     name = "break_glass"
     permission = Permission.APPROVE_HIGH
 
@@ -30,4 +30,4 @@ class BreakGlass(Button):
         await show_form(click, break_glass_view(metadata), context)
 
 
-BUTTON = BreakGlass()
+BUTTON = BreakGlassButton()

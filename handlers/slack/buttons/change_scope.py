@@ -19,7 +19,7 @@ _KNOWN_FOR = timedelta(days=30)
 _PATIENCE_S = 1.5  # of the three seconds that a trigger lives
 
 
-class ChangeScope(Button):
+class ChangeScopeButton(Button):
     name = "change_scope"
     permission = Permission.APPROVE_MEDIUM
 
@@ -63,4 +63,4 @@ async def known_versions(tenant: TenantId, plan: Plan, context: HandlerContext) 
     return [version for version in found if version != plan.from_version]
 
 
-BUTTON = ChangeScope()
+BUTTON = ChangeScopeButton()

@@ -9,7 +9,7 @@ from handlers.slack.modal import Metadata
 from handlers.slack.modals.connect import connect_view
 
 
-class Connect(Button):
+class ConnectButton(Button):
     name = "connect"
     permission = Permission.CONNECT
 
@@ -22,4 +22,4 @@ class Connect(Button):
         await show_form(click, connect_view(metadata, kind), context)
 
 
-BUTTON = Connect()
+BUTTON = ConnectButton()

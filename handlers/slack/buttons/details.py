@@ -19,7 +19,7 @@ from store.incidents.investigations import note_authors
 from store.people.users import people
 
 
-class Details(Button):
+class DetailsButton(Button):
     name = "details"
     permission = Permission.READ
 
@@ -56,4 +56,4 @@ def artifact_links(read: Sequence[Artifact]) -> dict[str, str]:
     return {f"A{one.number}": str(one.facts["link"]) for one in read if one.facts.get("link")}
 
 
-BUTTON = Details()
+BUTTON = DetailsButton()

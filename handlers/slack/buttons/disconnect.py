@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.ids import ConnectionId
 
 
-class Disconnect(Button):
+class DisconnectButton(Button):
     name = "disconnect"
     permission = Permission.CONNECT
 
@@ -15,8 +15,8 @@ class Disconnect(Button):
         found = read_value(click.value)
         done = None
         if found is not None:
-            done = await context.consent.disconnect(click.person, ConnectionId(found[0]), source="slack")
+            done = await context.disconnecting.disconnect(click.person, ConnectionId(found[0]), source="slack")
         await click.reply.privately("It is disconnected already." if done is None else t.prose(done.in_words(), 1_000))
 
 
-BUTTON = Disconnect()
+BUTTON = DisconnectButton()

@@ -11,7 +11,7 @@ from handlers.slack.summary import read_status
 from store.incidents import incident
 
 
-class DraftReport(Button):
+class DraftReportButton(Button):
     name = "draft_report"
     permission = Permission.INVESTIGATE
 
@@ -29,4 +29,4 @@ class DraftReport(Button):
         await show_form(click, draft_report_view(metadata, draft), context)
 
 
-BUTTON = DraftReport()
+BUTTON = DraftReportButton()

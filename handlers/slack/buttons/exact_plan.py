@@ -12,7 +12,7 @@ from handlers.slack.decision import UNKNOWN, read_approval
 from store.incidents.artifacts import artifacts
 
 
-class ExactPlan(Button):
+class ExactPlanButton(Button):
     name = "exact_plan"
     permission = Permission.READ
 
@@ -35,4 +35,4 @@ class ExactPlan(Button):
             await click.reply.privately(Message(text="The whole plan", blocks=tuple(blocks)))
 
 
-BUTTON = ExactPlan()
+BUTTON = ExactPlanButton()

@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_click
 
 
-class FalseAlarm(Button):
+class FalseAlarmButton(Button):
     name = "false_alarm"
     permission = Permission.INVESTIGATE
 
@@ -14,4 +14,4 @@ class FalseAlarm(Button):
         await end_by_click(click, "false_alarm", context)
 
 
-BUTTON = FalseAlarm()
+BUTTON = FalseAlarmButton()

@@ -3,7 +3,7 @@
 A thumb down is noted at once, and then asks what was wrong.
 """
 
-from agents.incidents.requests import Done
+from agents.incidents.requests import DoneNow
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
 from handlers.slack.context import HandlerContext, open_modal
@@ -12,7 +12,7 @@ from handlers.slack.modal import Metadata
 from handlers.slack.modals.feedback import feedback_view
 
 
-class Feedback(Button):
+class FeedbackButton(Button):
     name = "feedback"
     permission = Permission.READ
 
@@ -28,9 +28,9 @@ class Feedback(Button):
             client = await context.clients.client_for(click.person.tenant_id)
             asks = await open_modal(client, click.trigger_id, feedback_view(metadata))
         match await context.incident_service.feedback(click.person, run.id, positive=word == "good"):
-            case Done() if word == "good":
+            case DoneNow() if word == "good":
                 await click.reply.privately("Thank you, noted as right.")
-            case Done():
+            case DoneNow():
                 if not asks:
                     await click.reply.privately(
                         "Thank you, noted as wrong. Reply with a mention and say what is off: I look again."
@@ -39,4 +39,4 @@ class Feedback(Button):
                 await click.reply.privately(reason)
 
 
-BUTTON = Feedback()
+BUTTON = FeedbackButton()

@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.incidents import alerts
 
 
-class InvestigateAlerts(Button):
+class InvestigateAlertsButton(Button):
     name = "investigate_alerts"
     permission = Permission.INVESTIGATE
 
@@ -30,4 +30,4 @@ class InvestigateAlerts(Button):
             await alerts.show_again(s, group.id)
 
 
-BUTTON = InvestigateAlerts()
+BUTTON = InvestigateAlertsButton()

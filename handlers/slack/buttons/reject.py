@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.decision import decide
 
 
-class Reject(Button):
+class RejectButton(Button):
     name = "reject"
     permission = Permission.APPROVE_MEDIUM
 
@@ -14,4 +14,4 @@ class Reject(Button):
         await decide(click, context, "rejected")
 
 
-BUTTON = Reject()
+BUTTON = RejectButton()

@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_click
 
 
-class Resolve(Button):
+class ResolveButton(Button):
     name = "resolve"
     permission = Permission.INVESTIGATE
 
@@ -14,4 +14,4 @@ class Resolve(Button):
         await end_by_click(click, "resolved", context)
 
 
-BUTTON = Resolve()
+BUTTON = ResolveButton()

@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.ids import ServiceId
 
 
-class ServiceDismiss(Button):
+class ServiceDismissButton(Button):
     name = "service_dismiss"
     permission = Permission.CONNECT
 
@@ -17,4 +17,4 @@ class ServiceDismiss(Button):
         await click.reply.privately(await answer(context.db, click.person, service, "dismiss", source="slack"))
 
 
-BUTTON = ServiceDismiss()
+BUTTON = ServiceDismissButton()

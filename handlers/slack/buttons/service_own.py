@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.ids import ServiceId
 
 
-class ServiceOwn(Button):
+class ServiceOwnButton(Button):
     name = "service_own"
     permission = Permission.CONNECT
 
@@ -17,4 +17,4 @@ class ServiceOwn(Button):
         await click.reply.privately(await answer(context.db, click.person, service, "own", source="slack"))
 
 
-BUTTON = ServiceOwn()
+BUTTON = ServiceOwnButton()

@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.ids import ServiceId
 
 
-class ServiceSame(Button):
+class ServiceSameButton(Button):
     name = "service_same"
     permission = Permission.CONNECT
 
@@ -17,4 +17,4 @@ class ServiceSame(Button):
         await click.reply.privately(await answer(context.db, click.person, service, "same", source="slack"))
 
 
-BUTTON = ServiceSame()
+BUTTON = ServiceSameButton()

@@ -1,13 +1,13 @@
 """Stop a running investigation. The thread shows who stopped it; what was found stays."""
 
-from agents.incidents.requests import Done, NothingToDo
+from agents.incidents.requests import DoneNow, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.button import Button, Click
 from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
 
 
-class Stop(Button):
+class StopButton(Button):
     name = "stop"
     permission = Permission.INVESTIGATE
 
@@ -17,10 +17,10 @@ class Stop(Button):
             await click.reply.privately(UNKNOWN)
             return
         match await context.incident_service.stop(click.person, run.id):
-            case Done():
+            case DoneNow():
                 await click.reply.privately("Stopping. What was found so far stays here.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
                 await click.reply.privately(reason)
 
 
-BUTTON = Stop()
+BUTTON = StopButton()

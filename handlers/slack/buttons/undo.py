@@ -16,7 +16,7 @@ from store.incidents.approvals import ApprovalState
 _APPLIED: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
 
 
-class Undo(Button):
+class UndoButton(Button):
     name = "undo"
     permission = Permission.APPROVE_MEDIUM
 
@@ -33,4 +33,4 @@ class Undo(Button):
         await show_form(click, undo_view(metadata, words, again=found.undo_of is not None), context)
 
 
-BUTTON = Undo()
+BUTTON = UndoButton()

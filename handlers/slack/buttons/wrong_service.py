@@ -8,7 +8,7 @@ from handlers.slack.modal import Metadata
 from handlers.slack.modals.wrong_service import wrong_service_view
 
 
-class WrongService(Button):
+class WrongServiceButton(Button):
     name = "wrong_service"
     permission = Permission.INVESTIGATE
 
@@ -27,4 +27,4 @@ class WrongService(Button):
         await show_form(click, wrong_service_view(metadata, services), context)
 
 
-BUTTON = WrongService()
+BUTTON = WrongServiceButton()

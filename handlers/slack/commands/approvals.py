@@ -12,7 +12,7 @@ from store.incidents.approvals import Approval, ApprovalState, open_approvals
 MOST_LISTED = 10
 
 
-class Approvals(Command):
+class ApprovalsCommand(Command):
     name = "approvals"
     aliases = ("approve list", "approve")
     summary = "what waits for a decision, with links"
@@ -50,4 +50,4 @@ def _line(one: Approval, name: str) -> str:
     return f"• {name}: {one.risk} risk, open until {until}. May approve: {who_may_approve(Risk(one.risk))}"
 
 
-COMMAND = Approvals()
+COMMAND = ApprovalsCommand()

@@ -10,7 +10,7 @@ from handlers.slack.modal import Metadata
 from handlers.slack.modals.connect import connect_view
 
 
-class Connect(Command):
+class ConnectCommand(Command):
     name = "connect"
     usage = "[tool]"
     summary = "connect a tool, such as `github` or `prometheus`"
@@ -32,4 +32,4 @@ class Connect(Command):
             await call.reply.privately(Message(text=late, blocks=(*sections(late), *again)))
 
 
-COMMAND = Connect()
+COMMAND = ConnectCommand()

@@ -7,7 +7,7 @@ from handlers.slack.context import HandlerContext
 from store.tenancy import connections
 
 
-class Disconnect(Command):
+class DisconnectCommand(Command):
     name = "disconnect"
     usage = "name"
     summary = "end a connection and delete its credentials"
@@ -20,7 +20,7 @@ class Disconnect(Command):
         found = next((one for one in known if one.label == wanted), None)
         done = None
         if found is not None:
-            done = await context.consent.disconnect(call.person, found.id, source="slack")
+            done = await context.disconnecting.disconnect(call.person, found.id, source="slack")
         if done is None:
             names = ", ".join(one.label for one in known) or "nothing"
             await call.reply.privately(f"There is no connection called {t.code(wanted, 40)}. Connected: {names}.")
@@ -28,4 +28,4 @@ class Disconnect(Command):
         await call.reply.privately(t.prose(done.in_words(), 1_000))
 
 
-COMMAND = Disconnect()
+COMMAND = DisconnectCommand()

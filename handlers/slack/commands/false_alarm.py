@@ -8,7 +8,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_command
 
 
-class FalseAlarm(Command):
+class FalseAlarmCommand(Command):
     name = "false_alarm"
     aliases = ("false alarm", "false-alarm")
     usage = "[incident number]"
@@ -19,4 +19,4 @@ class FalseAlarm(Command):
         await end_by_command(call, "false_alarm", context)
 
 
-COMMAND = FalseAlarm()
+COMMAND = FalseAlarmCommand()

@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from store.people.users import Role
 
 
-class Help(Command):
+class HelpCommand(Command):
     name = "help"
     summary = "this list"
     permission = Permission.READ
@@ -26,4 +26,4 @@ def help_text(role: Role, *, not_understood: str = "") -> str:
     )
 
 
-COMMAND = Help()
+COMMAND = HelpCommand()

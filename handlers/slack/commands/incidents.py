@@ -11,7 +11,7 @@ from store.incidents import visible_incidents
 MOST_LISTED = 10
 
 
-class Incidents(Command):
+class IncidentsCommand(Command):
     name = "incidents"
     summary = "what is open, with links"
     permission = Permission.READ
@@ -37,4 +37,4 @@ class Incidents(Command):
         await call.reply.privately("\n".join(lines))
 
 
-COMMAND = Incidents()
+COMMAND = IncidentsCommand()

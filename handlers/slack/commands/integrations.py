@@ -8,7 +8,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.home import check_all
 
 
-class Integrations(Command):
+class IntegrationsCommand(Command):
     name = "integrations"
     aliases = ("connections",)
     summary = "what is connected and whether it works"
@@ -29,4 +29,4 @@ class Integrations(Command):
         await call.reply.privately(integrations(stored, declared, may_connect=may))
 
 
-COMMAND = Integrations()
+COMMAND = IntegrationsCommand()

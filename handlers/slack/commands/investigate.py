@@ -11,7 +11,7 @@ from handlers.slack.command import Command, CommandCall
 from handlers.slack.context import HandlerContext, thread_link
 
 
-class Investigate(Command):
+class InvestigateCommand(Command):
     name = "investigate"
     usage = "<what is wrong>"
     summary = "find out what broke, with proofs"
@@ -42,4 +42,4 @@ class Investigate(Command):
             await call.reply.privately(f"I am looking into this already: {link}.")
 
 
-COMMAND = Investigate()
+COMMAND = InvestigateCommand()

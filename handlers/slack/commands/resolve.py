@@ -6,7 +6,7 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.endings import end_by_command
 
 
-class Resolve(Command):
+class ResolveCommand(Command):
     name = "resolve"
     aliases = ("close",)
     usage = "[incident number]"
@@ -17,4 +17,4 @@ class Resolve(Command):
         await end_by_command(call, "resolved", context)
 
 
-COMMAND = Resolve()
+COMMAND = ResolveCommand()

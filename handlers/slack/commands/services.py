@@ -9,7 +9,7 @@ from handlers.slack.modals.service import service_view
 from store.incidents import catalog
 
 
-class Services(Command):
+class ServicesCommand(Command):
     name = "services"
     usage = "[name]"
     summary = "the services I know; correct one by its name"
@@ -32,4 +32,4 @@ class Services(Command):
         await call.reply.privately(services(shown, entries, may_change=may))
 
 
-COMMAND = Services()
+COMMAND = ServicesCommand()

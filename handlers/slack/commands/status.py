@@ -13,7 +13,7 @@ from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import visible_incidents
 
 
-class Status(Command):
+class StatusCommand(Command):
     name = "status"
     summary = "where the latest incident of this channel stands, for your eyes only"
     permission = Permission.READ
@@ -34,4 +34,4 @@ class Status(Command):
             await call.reply.privately(ASKED_IN_VAIN if sight.asked_in_vain else "No incident is open.")
 
 
-COMMAND = Status()
+COMMAND = StatusCommand()

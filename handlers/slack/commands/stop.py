@@ -4,7 +4,7 @@ interrupted.
 
 import re
 
-from agents.incidents.requests import Done, NothingToDo
+from agents.incidents.requests import DoneNow, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.command import Command, CommandCall
 from handlers.slack.context import HandlerContext
@@ -14,7 +14,7 @@ from store.incidents.investigations import Investigation, running_investigations
 _NUMBER = re.compile(r"#?(\d{1,9})")
 
 
-class Stop(Command):
+class StopCommand(Command):
     name = "stop"
     usage = "[incident number]"
     summary = "stop an investigation; what was found stays"
@@ -51,10 +51,10 @@ async def _running(call: CommandCall, context: HandlerContext) -> list[tuple[Inc
 
 async def _stop(call: CommandCall, context: HandlerContext, found: Incident, run: Investigation) -> str:
     match await context.incident_service.stop(call.person, run.id):
-        case Done():
+        case DoneNow():
             return f"Stopping #{found.number}. What was found so far stays in its thread."
         case NothingToDo(reason=reason) | Denied(reason=reason):
             return reason
 
 
-COMMAND = Stop()
+COMMAND = StopCommand()

@@ -4,7 +4,7 @@ to the admin who asked, and nobody else.
 
 from __future__ import annotations
 
-from agents.alerting.administering import Made, make_webhook, remove_webhook, rotate_webhook
+from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
 from agents.permission import Permission
 from agents.webhooks import discover_providers
 from agents.webhooks.making import BadWebhook
@@ -77,7 +77,7 @@ def address(webhook: Webhook, public_url: str | None) -> str:
     return f"{public_url or 'https://<the address of this deployment>'}{webhook.path}"
 
 
-def _shown(made: Made, context: HandlerContext) -> str:
+def _shown(made: MadeWebhook, context: HandlerContext) -> str:
     lines = [f"Address: {t.code(address(made.webhook, context.public_url), 400)}"]
     if made.secret is not None:
         lines.append(f"Secret, shown once: {t.code(made.secret.reveal(), 200)}")

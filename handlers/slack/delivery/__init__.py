@@ -19,21 +19,21 @@ from handlers.slack.blocks.message import Json, Message, fit, flattened
 from handlers.slack.delivery.call import (
     ATTEMPTS,
     AnswerLost,
-    Calls,
     ClientFor,
-    Refused,
+    SlackCalls,
     SlackFailure,
+    SlackRefused,
     Unreachable,
     backoff,
 )
 from handlers.slack.delivery.find import Self, find_message, marker, metadata
-from handlers.slack.delivery.pace import Clock, Pace, Sleep
+from handlers.slack.delivery.pace import Clock, SendingPace, Sleep
 from store.database.session import Database
 from store.ids import TenantId
 from store.inbox import deliveries
-from store.inbox.deliveries import Delivery as Row
+from store.inbox.deliveries import StoredDelivery as Row
 
-__all__ = ["Delivery", "Refused", "SlackFailure", "Unreachable", "marker"]
+__all__ = ["Delivery", "SlackFailure", "SlackRefused", "Unreachable", "marker"]
 
 _log = logging.getLogger(__name__)
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_chunks"})
@@ -54,7 +54,7 @@ class Delivery:
         """`session` gives the shared aiohttp session for response addresses; without one each answer opens its own."""
         self.db = db
         self.clock = clock
-        self.calls = Calls(client_for, pace=Pace(clock=clock, sleep=sleep), sleep=sleep)
+        self.calls = SlackCalls(client_for, pace=SendingPace(clock=clock, sleep=sleep), sleep=sleep)
         self._sleep, self._session = sleep, session
         self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
         self._selves: dict[TenantId, Self] = {}
@@ -170,7 +170,7 @@ class Delivery:
         """`chat.update`; ends a stream that is still open first. Raises SlackFailure."""
         try:
             await self._with_fallback(message, lambda body: self._chat_update(tenant, channel, ts, key, body))
-        except Refused as refusal:
+        except SlackRefused as refusal:
             if refusal.code != "streaming_state_conflict":
                 raise
             await self.stop_stream(tenant, channel, ts)
@@ -185,7 +185,7 @@ class Delivery:
                 lambda client: client.chat_stopStream(channel=channel, ts=ts, **content),
                 channel=channel,
             )
-        except Refused as refusal:
+        except SlackRefused as refusal:
             if refusal.code != "message_not_in_streaming_state":
                 raise
             return False
@@ -270,7 +270,7 @@ class Delivery:
         blocks: Sequence[Json] = message.blocks
         try:
             answer: Mapping[str, Any] = await send({"text": message.text, "blocks": list(blocks)})
-        except Refused as refusal:
+        except SlackRefused as refusal:
             if refusal.code not in _BAD_BLOCKS:
                 raise
             _log.error("action=slack.blocks.refused code=%s hash=%s", refusal.code, message.body_hash[:12])

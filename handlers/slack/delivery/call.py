@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from handlers.slack.delivery.pace import Pace, Sleep
+from handlers.slack.delivery.pace import SendingPace, Sleep
 from store.errors import NotFound
 from store.ids import TenantId
 
@@ -33,7 +33,7 @@ class SlackFailure(Exception):
     """Root of what Slack, or the way to it, did to a call."""
 
 
-class Refused(SlackFailure):
+class SlackRefused(SlackFailure):
     """Slack said no, and would again: `code` is its error code."""
 
     def __init__(self, code: str) -> None:
@@ -49,16 +49,16 @@ class Unreachable(SlackFailure):
     """Slack did not answer within all attempts."""
 
 
-class Calls:
+class SlackCalls:
     """Calls in the name of a tenant's bot."""
 
-    def __init__(self, client_for: ClientFor, *, pace: Pace, sleep: Sleep) -> None:
+    def __init__(self, client_for: ClientFor, *, pace: SendingPace, sleep: Sleep) -> None:
         self._client_for, self._pace, self._sleep = client_for, pace, sleep
 
     async def call(
         self, tenant: TenantId, method: str, send: Send, *, channel: str = "", repeatable: bool = True
     ) -> Mapping[str, Any]:
-        """The answer's data. Raises Refused, Unreachable and, unless `repeatable`, AnswerLost."""
+        """The answer's data. Raises SlackRefused, Unreachable and, unless `repeatable`, AnswerLost."""
         client = await self._client(tenant)
         for attempt in range(ATTEMPTS):
             await self._pace.wait(tenant, method, channel)
@@ -78,7 +78,7 @@ class Calls:
         try:
             client = await self._client_for(tenant)
         except NotFound as exc:
-            raise Refused("not_installed") from exc
+            raise SlackRefused("not_installed") from exc
         if client.retry_handlers:
             client.retry_handlers = []
         return client
@@ -98,7 +98,7 @@ def _judge(exc: SlackApiError, method: str, attempt: int, *, repeatable: bool) -
     if code in _PASSING:
         return backoff(attempt)
     if code:
-        raise Refused(code) from exc
+        raise SlackRefused(code) from exc
     if not repeatable:
         raise AnswerLost(f"{method} {status}") from exc
     return backoff(attempt)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from handlers.slack.delivery.call import Calls
+from handlers.slack.delivery.call import SlackCalls
 from store.ids import TenantId
 
 EVENT_TYPE: Final = "autoheal_delivery"
@@ -36,7 +36,7 @@ def metadata(key: str) -> dict[str, Any]:
 
 
 async def find_message(
-    calls: Calls, tenant: TenantId, own: Self, *, channel: str, thread_ts: str | None, wanted: str
+    calls: SlackCalls, tenant: TenantId, own: Self, *, channel: str, thread_ts: str | None, wanted: str
 ) -> str | None:
     """The ts of our message that carries the marker, in the thread or among the channel's latest 1,000.
 
@@ -54,7 +54,9 @@ async def find_message(
     return None
 
 
-async def _page(calls: Calls, tenant: TenantId, channel: str, thread_ts: str | None, cursor: str) -> Mapping[str, Any]:
+async def _page(
+    calls: SlackCalls, tenant: TenantId, channel: str, thread_ts: str | None, cursor: str
+) -> Mapping[str, Any]:
     given: dict[str, Any] = {"channel": channel, "limit": 200, "include_all_metadata": True}
     if cursor:
         given["cursor"] = cursor

@@ -95,7 +95,7 @@ class Bucket:
         self._at = now
 
 
-class Pace:
+class SendingPace:
     """The buckets of all workspaces."""
 
     def __init__(self, *, clock: Clock, sleep: Sleep) -> None:

@@ -13,10 +13,10 @@ from typing import Any, Final
 from handlers.slack.blocks.message import Message
 from handlers.slack.blocks.plan import PlanView, Task, lines, plan, title_chunk, updates
 from handlers.slack.delivery import Delivery
-from handlers.slack.delivery.call import AnswerLost, Refused, SlackFailure
+from handlers.slack.delivery.call import AnswerLost, SlackFailure, SlackRefused
 from handlers.slack.delivery.find import marker, metadata
 from store.ids import TenantId
-from store.inbox.deliveries import Delivery as Row
+from store.inbox.deliveries import StoredDelivery as Row
 
 STREAM_LIFE_S: Final = 240.0
 _STREAMING: Final = "streaming"
@@ -164,7 +164,7 @@ class Streams:
             )
         except AnswerLost:
             await self._leave_stream(where, live, view)
-        except Refused as refusal:
+        except SlackRefused as refusal:
             if refusal.code not in _ENDED:
                 raise
             await self._leave_stream(where, live, view)
@@ -218,7 +218,7 @@ class Streams:
             if ts is not None:
                 return ts
             return None
-        except Refused as refusal:
+        except SlackRefused as refusal:
             delivery.report("stream", where.tenant, where.key, refusal)
             return None
         return str(answer["ts"])

@@ -15,7 +15,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Actor(_Frozen):
+class SlackActor(_Frozen):
     """Who did it, as Slack says. `shared_outside` is None where Slack does not say whether outsiders read the
     channel.
     """
@@ -26,12 +26,12 @@ class Actor(_Frozen):
     shared_outside: bool | None = None
 
 
-class Message(_Frozen):
+class SlackMessage(_Frozen):
     """Something written in a channel, thread or direct message. `addressed` are people and apps that it mentions where
     Slack raises no event of its own for that: in attachments, in group messages, by an edit.
     """
 
-    actor: Actor
+    actor: SlackActor
     channel_id: str
     ts: str
     thread_ts: str | None = None
@@ -44,23 +44,23 @@ class Message(_Frozen):
         return self.thread_ts or self.ts
 
 
-class Mention(Message):
+class SlackMention(SlackMessage):
     kind: Literal["mention"] = "mention"
 
 
-class DirectMessage(Message):
+class DirectMessage(SlackMessage):
     kind: Literal["direct_message"] = "direct_message"
 
 
-class ChannelMessage(Message):
+class ChannelMessage(SlackMessage):
     """Without a mention: an alert by another bot, or a reply in a thread whose channel opted in."""
 
     kind: Literal["channel_message"] = "channel_message"
 
 
-class Command(_Frozen):
+class SlashCommand(_Frozen):
     kind: Literal["command"] = "command"
-    actor: Actor
+    actor: SlackActor
     channel_id: str
     text: str
     trigger_id: str | None = None
@@ -71,7 +71,7 @@ class ButtonClick(_Frozen):
     """`channel_id` is None for a button on the Home tab."""
 
     kind: Literal["button"] = "button"
-    actor: Actor
+    actor: SlackActor
     action_id: str
     value: str
     channel_id: str | None = None
@@ -89,7 +89,7 @@ class ModalSubmission(_Frozen):
     """
 
     kind: Literal["modal_submission"] = "modal_submission"
-    actor: Actor
+    actor: SlackActor
     callback_id: str
     values: dict[str, str]
     metadata: str = ""
@@ -98,14 +98,14 @@ class ModalSubmission(_Frozen):
 
 class HomeOpened(_Frozen):
     kind: Literal["home_opened"] = "home_opened"
-    actor: Actor
+    actor: SlackActor
 
 
 class MemberJoined(_Frozen):
     """Somebody joined a channel; recorded only when it is this app's own bot user, `inviter` having invited it."""
 
     kind: Literal["member_joined"] = "member_joined"
-    actor: Actor
+    actor: SlackActor
     channel_id: str
     inviter: str | None = None
 
@@ -126,10 +126,10 @@ class TokensRevoked(_Frozen):
 
 
 Arrival = Annotated[
-    Mention
+    SlackMention
     | DirectMessage
     | ChannelMessage
-    | Command
+    | SlashCommand
     | ButtonClick
     | ModalSubmission
     | HomeOpened

@@ -19,8 +19,8 @@ from slack_sdk.errors import SlackApiError
 
 from agents.permission import Denied, Person
 from handlers.slack.context import SlackClients
-from handlers.slack.inbound.arrival import Actor
-from handlers.slack.inbound.payload import Origin
+from handlers.slack.inbound.arrival import SlackActor
+from handlers.slack.inbound.payload import InstallationOrigin
 from store import audit
 from store.audit import events
 from store.database.session import Database
@@ -44,7 +44,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workspace:
+class KnownWorkspace:
     """The tenant behind an installation, and what the front door must know of it."""
 
     tenant_id: TenantId
@@ -62,7 +62,7 @@ class _EnterpriseUser(BaseModel):
     enterprise_id: str = ""
 
 
-class Profile(BaseModel):
+class SlackProfile(BaseModel):
     """What `users.info` says of a person, as far as it decides."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -91,12 +91,12 @@ class Caller:
     def __init__(self, *, db: Database, clients: SlackClients, clock: Callable[[], datetime]) -> None:
         self._db = db
         self._clients = clients
-        self._workspaces: _Remembered[Origin, Workspace | None] = _Remembered(FRESH, clock)
-        self._lookups: dict[Origin, asyncio.Task[Workspace | None]] = {}
-        self._profiles: _Remembered[tuple[TenantId, str], Profile | None] = _Remembered(PROFILE_FRESH, clock)
+        self._workspaces: _Remembered[InstallationOrigin, KnownWorkspace | None] = _Remembered(FRESH, clock)
+        self._lookups: dict[InstallationOrigin, asyncio.Task[KnownWorkspace | None]] = {}
+        self._profiles: _Remembered[tuple[TenantId, str], SlackProfile | None] = _Remembered(PROFILE_FRESH, clock)
         self._shared: _Remembered[tuple[TenantId, str], bool | None] = _Remembered(PROFILE_FRESH, clock)
 
-    async def workspace(self, origin: Origin) -> Workspace | None:
+    async def workspace(self, origin: InstallationOrigin) -> KnownWorkspace | None:
         """The installed workspace that Slack speaks of; None for one that is not (or no longer) installed here."""
         if (known := self._workspaces.get(origin)) is not None:
             return known[0]
@@ -108,7 +108,7 @@ class Caller:
         self._workspaces.put(origin, found)
         return found
 
-    async def workspace_of(self, tenant: TenantId) -> Workspace | None:
+    async def workspace_of(self, tenant: TenantId) -> KnownWorkspace | None:
         """Read from the store. None once it is uninstalled."""
         try:
             async with self._db.tenant(tenant, readonly=True) as s:
@@ -117,7 +117,7 @@ class Caller:
             return None
         if install is None or not install.bot_token.reveal():
             return None
-        return Workspace(
+        return KnownWorkspace(
             tenant_id=tenant,
             team_id=install.team_id or "",
             enterprise_id=install.enterprise_id or "",
@@ -128,7 +128,7 @@ class Caller:
             new_member_role=settings.new_member_role,
         )
 
-    async def _find_workspace(self, origin: Origin) -> Workspace | None:
+    async def _find_workspace(self, origin: InstallationOrigin) -> KnownWorkspace | None:
         tenant = await tenants.tenant_for_slack(
             self._db, enterprise_id=origin.enterprise_id or None, team_id=origin.team_id or None
         )
@@ -139,7 +139,7 @@ class Caller:
         self._workspaces.clear()
 
     async def person(
-        self, workspace: Workspace, actor: Actor, channel_id: str | None, *, ask_slack: bool = False
+        self, workspace: KnownWorkspace, actor: SlackActor, channel_id: str | None, *, ask_slack: bool = False
     ) -> Person | Denied:
         """The caller inside the tenant. First contact makes a full member a user with the tenant's role for new people;
         the installer becomes an admin, and who was deleted before a viewer.
@@ -159,7 +159,7 @@ class Caller:
             return refusal
         return await self._known_user(workspace.tenant_id, actor.user_id, workspace.new_member_role)
 
-    async def alert_source(self, workspace: Workspace) -> Person:
+    async def alert_source(self, workspace: KnownWorkspace) -> Person:
         """Who asks when an alert in a triage channel does: Autoheal itself, as a member. Admins chose the channel;
         the run may investigate, and whatever it proposes waits for a person.
         """
@@ -189,7 +189,7 @@ class Caller:
             timezone=(profile.tz if profile else "") or "",
         )
 
-    async def _refuse_identity(self, workspace: Workspace, actor: Actor) -> Denied | None:
+    async def _refuse_identity(self, workspace: KnownWorkspace, actor: SlackActor) -> Denied | None:
         if actor.bot_id or not actor.user_id:
             return _ANOTHER_APP
         if actor.team_id and not _is_own_team(workspace, actor.team_id):
@@ -197,7 +197,9 @@ class Caller:
         profile = await self._profile(workspace.tenant_id, actor.user_id)
         return refuse_profile(workspace, profile)
 
-    async def _refuse_channel(self, workspace: Workspace, actor: Actor, channel_id: str | None) -> Denied | None:
+    async def _refuse_channel(
+        self, workspace: KnownWorkspace, actor: SlackActor, channel_id: str | None
+    ) -> Denied | None:
         if workspace.allow_external_channels or channel_id is None or channel_id.startswith("D"):
             return None
         shared = actor.shared_outside or await self._is_shared(workspace.tenant_id, channel_id)
@@ -210,13 +212,13 @@ class Caller:
             )
         return None
 
-    async def _profile(self, tenant: TenantId, user_id: str) -> Profile | None:
+    async def _profile(self, tenant: TenantId, user_id: str) -> SlackProfile | None:
         if (known := self._profiles.get((tenant, user_id))) is not None:
             return known[0]
         client = await self._clients.client_for(tenant)
         try:
             answer = await client.users_info(user=user_id)
-            found: Profile | None = Profile.model_validate(answer["user"])
+            found: SlackProfile | None = SlackProfile.model_validate(answer["user"])
         except SlackApiError as exc:
             if exc.response.get("error") not in ("user_not_found", "user_not_visible"):
                 raise
@@ -241,7 +243,7 @@ class Caller:
         return shared
 
 
-def refuse_profile(workspace: Workspace, profile: Profile | None) -> Denied | None:
+def refuse_profile(workspace: KnownWorkspace, profile: SlackProfile | None) -> Denied | None:
     """Whether Slack's word on somebody keeps them out. Pure."""
     if profile is None or profile.deleted:
         return Denied("Slack does not know you as a member of this workspace, so I cannot help here.")
@@ -255,7 +257,7 @@ def refuse_profile(workspace: Workspace, profile: Profile | None) -> Denied | No
     return None
 
 
-def _is_own_team(workspace: Workspace, team_id: str) -> bool:
+def _is_own_team(workspace: KnownWorkspace, team_id: str) -> bool:
     return team_id in (workspace.team_id, workspace.enterprise_id) and bool(team_id)
 
 

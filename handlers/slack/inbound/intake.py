@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from agents.workflow import workflow_id
-from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, Message
-from handlers.slack.inbound.caller import Workspace
-from handlers.slack.inbound.payload import Origin, Parsed, Unreadable, parse
+from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, SlackMessage
+from handlers.slack.inbound.caller import KnownWorkspace
+from handlers.slack.inbound.payload import InstallationOrigin, ParsedPayload, Unreadable, parse
 from store import audit, inbox
 from store.database.session import Database
 from store.errors import TenantFrozen
@@ -41,11 +41,11 @@ class Enqueues(Protocol):
 class Workspaces(Protocol):
     """Finds the tenant behind an installation; cached."""
 
-    async def workspace(self, origin: Origin) -> Workspace | None: ...
+    async def workspace(self, origin: InstallationOrigin) -> KnownWorkspace | None: ...
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ArrivalRecorded:
     inbox_id: InboxId
 
 
@@ -60,7 +60,7 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Refused:
+class ArrivalRefused:
     reason: Refusal
 
 
@@ -77,7 +77,7 @@ class Intake:
 
     async def take(
         self, body: Mapping[str, Any], *, over_http: bool, is_retry: bool
-    ) -> Recorded | Repeated | Nothing | Refused:
+    ) -> ArrivalRecorded | Repeated | Nothing | ArrivalRefused:
         """Take one authentic payload. Raises what the store raises: then nothing was promised and Slack delivers again.
 
         The same signed request a second time without Slack's retry header is a replay (the header itself is not
@@ -96,8 +96,8 @@ class Intake:
         return await self._keep(workspace.tenant_id, parsed, is_replay_if_known=over_http and not is_retry)
 
     async def _keep(
-        self, tenant: TenantId, parsed: Parsed, *, is_replay_if_known: bool
-    ) -> Recorded | Repeated | Nothing | Refused:
+        self, tenant: TenantId, parsed: ParsedPayload, *, is_replay_if_known: bool
+    ) -> ArrivalRecorded | Repeated | Nothing | ArrivalRefused:
         try:
             written = await self._write_down(tenant, parsed)
         except TenantFrozen:  # uninstalled in this moment: what was known of the workspace is out of date
@@ -107,7 +107,7 @@ class Intake:
             return self._refuse("unredactable", tenant=tenant)
         if written.is_new:
             self._enqueue_later(tenant, written.inbox_id)
-            return self._count(Recorded(written.inbox_id))
+            return self._count(ArrivalRecorded(written.inbox_id))
         if is_replay_if_known:
             await self._audit_refusal(tenant, "replayed")
             return self._refuse("replayed", tenant=tenant)
@@ -126,7 +126,7 @@ class Intake:
         what a stranger wrote must not fill a tenant's log.
         """
         parsed = parse(body) if body is not None else None
-        workspace = await self._workspaces.workspace(parsed.origin) if isinstance(parsed, Parsed) else None
+        workspace = await self._workspaces.workspace(parsed.origin) if isinstance(parsed, ParsedPayload) else None
         if workspace is not None:
             await self._audit_refusal(workspace.tenant_id, reason)
         self._refuse(reason, tenant=workspace.tenant_id if workspace else "unknown")
@@ -139,7 +139,7 @@ class Intake:
         """Wait until everything taken so far is queued. For an orderly stop."""
         await asyncio.gather(*self._queueing)
 
-    async def _write_down(self, tenant: TenantId, parsed: Parsed) -> inbox.Recorded:
+    async def _write_down(self, tenant: TenantId, parsed: ParsedPayload) -> inbox.Recorded:
         return await self._inbox.accept(
             tenant,
             inbox.Arrival(
@@ -172,26 +172,26 @@ class Intake:
             self.counts["enqueue_failed"] += 1
             log.exception("not queued", extra={"action": "intake.enqueue_failed", "tenant": tenant, "inbox": inbox_id})
 
-    def _refuse(self, reason: Refusal, **facts: str) -> Refused:
+    def _refuse(self, reason: Refusal, **facts: str) -> ArrivalRefused:
         self.counts[f"refused_{reason}"] += 1
         log.warning("refused: %s", reason, extra={"action": "intake.refused", "reason": reason, **facts})
-        return Refused(reason)
+        return ArrivalRefused(reason)
 
-    def _count(self, outcome: Recorded | Repeated | Nothing) -> Recorded | Repeated | Nothing:
+    def _count(self, outcome: ArrivalRecorded | Repeated | Nothing) -> ArrivalRecorded | Repeated | Nothing:
         self.counts[type(outcome).__name__.lower()] += 1
         return outcome
 
 
-def concerns_us(arrival: Arrival, workspace: Workspace) -> bool:
+def concerns_us(arrival: Arrival, workspace: KnownWorkspace) -> bool:
     """Whether the arrival is for this app. Channel talk that is not for it is never kept."""
     if isinstance(arrival, MemberJoined):
         return arrival.actor.user_id == workspace.bot_user_id
-    if isinstance(arrival, Message) and arrival.actor.user_id == workspace.bot_user_id:
+    if isinstance(arrival, SlackMessage) and arrival.actor.user_id == workspace.bot_user_id:
         return False
     return _concerns_channel(arrival, workspace) if isinstance(arrival, ChannelMessage) else True
 
 
-def _concerns_channel(message: ChannelMessage, workspace: Workspace) -> bool:
+def _concerns_channel(message: ChannelMessage, workspace: KnownWorkspace) -> bool:
     is_addressed = workspace.bot_user_id in message.addressed
     if is_addressed and not message.actor.bot_id:
         return True  # in an attachment, a group message or by an edit: Slack sends no mention of its own for those

@@ -18,16 +18,16 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handlers.slack.inbound.arrival import (
-    Actor,
     Arrival,
     ButtonClick,
     ChannelMessage,
-    Command,
     DirectMessage,
     HomeOpened,
     MemberJoined,
-    Mention,
     ModalSubmission,
+    SlackActor,
+    SlackMention,
+    SlashCommand,
     TokensRevoked,
     Uninstalled,
 )
@@ -48,7 +48,7 @@ _OPAQUE: Final = re.compile(r'[A-Za-z0-9{}":,._ -]{0,3000}')
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class InstallationOrigin:
     """The installation that an arrival belongs to, as Slack names it. Empty means that Slack did not say."""
 
     team_id: str
@@ -57,10 +57,10 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parsed:
+class ParsedPayload:
     """`external_id` is the same for each delivery of the same thing."""
 
-    origin: Origin
+    origin: InstallationOrigin
     external_id: str
     arrival: Arrival
 
@@ -186,7 +186,7 @@ class _SlashCommand(_Lax):
     response_url: str | None = None
 
 
-def parse(body: Payload) -> Parsed | Unreadable | None:
+def parse(body: Payload) -> ParsedPayload | Unreadable | None:
     """One payload of any kind. Never raises."""
     try:
         if body.get("type") == "event_callback":
@@ -211,7 +211,7 @@ def read_text(*, text: str | None, blocks: Sequence[Any], attachments: Sequence[
     return "\n".join(said_lines(text=text, blocks=blocks, attachments=attachments, files=files))[:MOST_TEXT]
 
 
-def _parse_event(callback: _EventCallback) -> Parsed | Unreadable | None:
+def _parse_event(callback: _EventCallback) -> ParsedPayload | Unreadable | None:
     event = callback.event
     name = subscription(event.type, event.channel_type)
     make = EVENTS.get(name)
@@ -220,12 +220,12 @@ def _parse_event(callback: _EventCallback) -> Parsed | Unreadable | None:
         return None
     # In a channel shared between workspaces `team_id` may be the sender's; `authorizations` names the installation.
     first = callback.authorizations[0] if callback.authorizations else None
-    origin = Origin(
+    origin = InstallationOrigin(
         team_id=(first.team_id if first else None) or callback.team_id,
         enterprise_id=(first.enterprise_id if first else None) or callback.enterprise_id or "",
         is_enterprise_install=first.is_enterprise_install if first else False,
     )
-    return Parsed(origin=origin, external_id=callback.event_id, arrival=arrival)
+    return ParsedPayload(origin=origin, external_id=callback.event_id, arrival=arrival)
 
 
 def subscription(event_type: str, channel_type: str | None) -> str:
@@ -236,9 +236,9 @@ def subscription(event_type: str, channel_type: str | None) -> str:
     return f"message.{kinds[channel_type]}" if channel_type in kinds else "message"
 
 
-def _actor(callback: _EventCallback) -> Actor:
+def _actor(callback: _EventCallback) -> SlackActor:
     event = callback.event
-    return Actor(
+    return SlackActor(
         user_id=event.user or "",
         team_id=event.user_team or event.source_team or event.team,
         bot_id=event.bot_id,
@@ -250,7 +250,7 @@ _SAID: Final = frozenset({None, "bot_message", "file_share", "thread_broadcast"}
 """Subtypes by which something new is said; edits, deletions and joins are not."""
 
 
-def _said(callback: _EventCallback, kind: type[Mention | DirectMessage | ChannelMessage]) -> Arrival | None:
+def _said(callback: _EventCallback, kind: type[SlackMention | DirectMessage | ChannelMessage]) -> Arrival | None:
     event = callback.event
     if event.subtype == "message_changed":
         return _edited(callback, kind)
@@ -276,7 +276,7 @@ def _addressed(event: _Event) -> list[str]:
     return list(dict.fromkeys(_ADDRESSED.findall(_text_of(event))))
 
 
-def _edited(callback: _EventCallback, kind: type[Mention | DirectMessage | ChannelMessage]) -> Arrival | None:
+def _edited(callback: _EventCallback, kind: type[SlackMention | DirectMessage | ChannelMessage]) -> Arrival | None:
     """What a person says anew in a message of theirs: like a further message in its thread, told once an edit.
 
     A link that unfolds, or a reply that is counted, changes a message, too, and says nothing.
@@ -297,7 +297,7 @@ def _edited(callback: _EventCallback, kind: type[Mention | DirectMessage | Chann
 
 
 def _mention(callback: _EventCallback) -> Arrival | None:
-    return _said(callback, Mention)
+    return _said(callback, SlackMention)
 
 
 def _direct_message(callback: _EventCallback) -> Arrival | None:
@@ -345,16 +345,16 @@ EVENTS: Final[Mapping[str, Callable[[_EventCallback], Arrival | None]]] = {
 }
 
 
-def _parse_command(command: _SlashCommand, body: Payload) -> Parsed:
-    return Parsed(
-        origin=Origin(
+def _parse_command(command: _SlashCommand, body: Payload) -> ParsedPayload:
+    return ParsedPayload(
+        origin=InstallationOrigin(
             team_id=command.team_id,
             enterprise_id=command.enterprise_id or "",
             is_enterprise_install=command.is_enterprise_install,
         ),
         external_id=command.trigger_id or _digest(body),
-        arrival=Command(
-            actor=Actor(user_id=command.user_id, team_id=command.team_id or None),
+        arrival=SlashCommand(
+            actor=SlackActor(user_id=command.user_id, team_id=command.team_id or None),
             channel_id=command.channel_id,
             text=readable(command.text)[:MOST_TEXT],
             trigger_id=command.trigger_id,
@@ -363,13 +363,15 @@ def _parse_command(command: _SlashCommand, body: Payload) -> Parsed:
     )
 
 
-def _parse_interaction(interaction: _Interaction, body: Payload) -> Parsed | Unreadable:
+def _parse_interaction(interaction: _Interaction, body: Payload) -> ParsedPayload | Unreadable:
     enterprise = interaction.enterprise.id if interaction.enterprise else ""
     team = interaction.team.id if interaction.team else ""
     if not interaction.is_enterprise_install and not team:
         return Unreadable("neither a team nor an enterprise install")
-    return Parsed(
-        origin=Origin(team_id=team, enterprise_id=enterprise, is_enterprise_install=interaction.is_enterprise_install),
+    return ParsedPayload(
+        origin=InstallationOrigin(
+            team_id=team, enterprise_id=enterprise, is_enterprise_install=interaction.is_enterprise_install
+        ),
         external_id=interaction.trigger_id or _digest(body),
         arrival=_INTERACTIONS[interaction.type](interaction),
     )
@@ -379,7 +381,7 @@ def _click(interaction: _Interaction) -> Arrival:
     action = interaction.actions[0] if interaction.actions else _Action(action_id="")
     container = interaction.container
     return ButtonClick(
-        actor=Actor(user_id=interaction.user.id, team_id=interaction.user.team_id),
+        actor=SlackActor(user_id=interaction.user.id, team_id=interaction.user.team_id),
         action_id=action.action_id,
         value=_opaque(action.chosen),
         channel_id=container.channel_id or (interaction.channel.id if interaction.channel else None),
@@ -399,7 +401,7 @@ def _submission(interaction: _Interaction) -> Arrival:
             kept = secrets if action_id.startswith(SECRET_FIELD) else values
             kept[action_id.removeprefix(SECRET_FIELD)] = str(chosen or "")[:MOST_TEXT]
     return ModalSubmission(
-        actor=Actor(user_id=interaction.user.id, team_id=interaction.user.team_id),
+        actor=SlackActor(user_id=interaction.user.id, team_id=interaction.user.team_id),
         callback_id=interaction.view.callback_id,
         values=values,
         metadata=_opaque(interaction.view.private_metadata),

@@ -23,19 +23,19 @@ from handlers.slack.inbound.arrival import (
     ARRIVAL,
     SECRETS,
     VERBATIM,
-    Actor,
     Arrival,
     ButtonClick,
     ChannelMessage,
-    Command,
     HomeOpened,
     MemberJoined,
-    Message,
     ModalSubmission,
+    SlackActor,
+    SlackMessage,
+    SlashCommand,
     TokensRevoked,
     Uninstalled,
 )
-from handlers.slack.inbound.caller import Caller, Workspace
+from handlers.slack.inbound.caller import Caller, KnownWorkspace
 from handlers.slack.modal import Submission, discover_modals, read_metadata
 from handlers.slack.uninstall import Uninstall
 from store import audit, inbox
@@ -45,14 +45,14 @@ from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
 from store.secrets.redaction import Secret
 
-FromPerson = Message | Command | ButtonClick | ModalSubmission | HomeOpened
+FromPerson = SlackMessage | SlashCommand | ButtonClick | ModalSubmission | HomeOpened
 
 log = logging.getLogger("autoheal.receiver")
 
 _OLD_BUTTON = "I do not know this button any more; it may belong to an earlier version of me."
 
 
-class Receiver:
+class SlackReceiver:
     """`agents.runtime.Receiver` for Slack."""
 
     def __init__(self, *, context: HandlerContext, caller: Caller, uninstall: Uninstall) -> None:
@@ -106,12 +106,12 @@ class Receiver:
                 await self._uninstall.leave(tenant, stored)
         elif isinstance(arrival, MemberJoined):
             await self._greet(workspace, stored, arrival)
-        elif isinstance(arrival, Message) and arrival.actor.bot_id:
+        elif isinstance(arrival, SlackMessage) and arrival.actor.bot_id:
             await self._hear_bot(workspace, stored, arrival)
         else:
             await self._handle_person(workspace, stored, arrival)
 
-    async def _hear_bot(self, workspace: Workspace, stored: StoredArrival, message: Message) -> None:
+    async def _hear_bot(self, workspace: KnownWorkspace, stored: StoredArrival, message: SlackMessage) -> None:
         """Other bots are heard only as alerts, in channels that an admin chose."""
         if message.channel_id not in workspace.triage_channels:
             await self._audit_refusal(workspace.tenant_id, message.actor, stored.kind)
@@ -121,7 +121,7 @@ class Receiver:
 
     async def _handle_person(
         self,
-        workspace: Workspace,
+        workspace: KnownWorkspace,
         stored: StoredArrival,
         arrival: FromPerson,
     ) -> None:
@@ -140,10 +140,10 @@ class Receiver:
                     person, arrival, self._context
                 ):
                     await mentions.answer_message(person, arrival, arrival.text.strip(), reply, self._context)
-            case Message():
+            case SlackMessage():
                 words = mentions.without_mention(arrival.text, workspace.bot_user_id)
                 await mentions.answer_message(person, arrival, words, reply, self._context)
-            case Command():
+            case SlashCommand():
                 await self._command(person, stored, arrival, reply)
             case ButtonClick():
                 await self._click(person, stored, arrival, reply)
@@ -152,7 +152,7 @@ class Receiver:
             case HomeOpened():
                 await home.show_home(person, self._context)
 
-    async def _command(self, person: Person, stored: StoredArrival, arrival: Command, reply: Reply) -> None:
+    async def _command(self, person: Person, stored: StoredArrival, arrival: SlashCommand, reply: Reply) -> None:
         found = find_command(arrival.text)
         if found is None:
             await reply.privately(help_text(person.role, not_understood=arrival.text.strip()))
@@ -232,7 +232,7 @@ class Receiver:
         elif not isinstance(arrival, ChannelMessage) and arrival.actor.user_id:
             await reply.privately(denied.reason)
 
-    async def _audit_refusal(self, tenant: TenantId, actor: Actor, kind: str) -> None:
+    async def _audit_refusal(self, tenant: TenantId, actor: SlackActor, kind: str) -> None:
         async with self._context.db.tenant(tenant) as s:
             await audit.record(
                 s,
@@ -242,11 +242,11 @@ class Receiver:
                 details={"team": actor.team_id},
             )
 
-    async def _greet(self, workspace: Workspace, stored: StoredArrival, arrival: MemberJoined) -> None:
+    async def _greet(self, workspace: KnownWorkspace, stored: StoredArrival, arrival: MemberJoined) -> None:
         """Only whoever invited the bot is told what it does; the channel hears nothing."""
         if arrival.inviter is None:
             return
-        inviter = Actor(user_id=arrival.inviter, shared_outside=arrival.actor.shared_outside)
+        inviter = SlackActor(user_id=arrival.inviter, shared_outside=arrival.actor.shared_outside)
         person = await self._caller.person(workspace, inviter, arrival.channel_id)
         reply = Reply(
             delivery=self._context.delivery,
@@ -259,7 +259,7 @@ class Receiver:
         await reply.privately(person.reason if isinstance(person, Denied) else help_text(person.role))
 
     async def _apologise(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival, reference: str) -> None:
-        if not isinstance(arrival, Message | Command | ButtonClick | ModalSubmission) or arrival.actor.bot_id:
+        if not isinstance(arrival, SlackMessage | SlashCommand | ButtonClick | ModalSubmission) or arrival.actor.bot_id:
             return
         reply = self._reply_to(tenant, stored.id, arrival)
         try:
@@ -275,9 +275,9 @@ class Receiver:
     ) -> Reply:
         channel_id, thread_ts, response_url = None, None, None
         match arrival:
-            case Message():
+            case SlackMessage():
                 channel_id, thread_ts = arrival.channel_id, arrival.thread_ts
-            case Command():
+            case SlashCommand():
                 channel_id, response_url = arrival.channel_id, arrival.response_url
             case ButtonClick():
                 channel_id, thread_ts = arrival.channel_id, arrival.thread_ts
@@ -299,5 +299,5 @@ class Receiver:
 
 
 def _sender(arrival: Arrival) -> str:
-    actor: Actor | None = getattr(arrival, "actor", None)
+    actor: SlackActor | None = getattr(arrival, "actor", None)
     return "unknown" if actor is None else actor.user_id or actor.bot_id or "unknown"

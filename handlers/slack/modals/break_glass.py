@@ -12,7 +12,7 @@ MOST_REASON = 500
 TOLD = "Every use is told to the admins within a minute, and kept in the audit log with your reason."
 
 
-class BreakGlass(Modal):
+class BreakGlassModal(Modal):
     name = "break_glass"
     permission = Permission.APPROVE_HIGH
 
@@ -54,4 +54,4 @@ def break_glass_view(metadata: Metadata) -> dict[str, object]:
     )
 
 
-MODAL = BreakGlass()
+MODAL = BreakGlassModal()

@@ -6,7 +6,7 @@ The fields are those of the remediation's own arguments, so a new remediation ne
 
 from collections.abc import Sequence
 
-from agents.incidents.requests import AlreadyDecided, Done, NothingToDo
+from agents.incidents.requests import AlreadyDecided, DoneNow, NothingToDo
 from agents.permission import Denied, Permission
 from agents.remediation import Plan, discover_remediations
 from handlers.slack.context import HandlerContext
@@ -19,7 +19,7 @@ VERSION = "to_version"
 MOST_OPTIONS = 100  # of a static select
 
 
-class ChangeScope(Modal):
+class ChangeScopeModal(Modal):
     name = "change_scope"
     permission = Permission.APPROVE_MEDIUM
 
@@ -39,7 +39,7 @@ class ChangeScope(Modal):
             if submission.values.get(name)
         }
         match await context.incident_service.change_scope(submission.person, found.id, arguments=wanted):
-            case Done():
+            case DoneNow():
                 await submission.reply.privately(
                     "The card shows the new plan. Nothing is applied until somebody approves it."
                 )
@@ -83,4 +83,4 @@ def _field(name: str, value: str, versions: Sequence[str]) -> dict[str, object]:
     return {"type": "input", "block_id": name, "label": label, "element": element}
 
 
-MODAL = ChangeScope()
+MODAL = ChangeScopeModal()

@@ -22,7 +22,7 @@ _HINT_LIMIT: Final = 2_000
 _LONGEST: Final = 3_000
 
 
-class Connect(Modal):
+class ConnectModal(Modal):
     name = "connect"
     permission = Permission.CONNECT
 
@@ -88,4 +88,4 @@ def _input(one: Field) -> dict[str, object]:
     }
 
 
-MODAL = Connect()
+MODAL = ConnectModal()

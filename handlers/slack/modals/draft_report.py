@@ -13,7 +13,7 @@ from store.incidents import incident
 FIELD = "report"
 
 
-class DraftReport(Modal):
+class DraftReportModal(Modal):
     name = "draft_report"
     permission = Permission.INVESTIGATE
 
@@ -68,4 +68,4 @@ def draft_report_view(metadata: Metadata, draft: str) -> dict[str, object]:
     )
 
 
-MODAL = DraftReport()
+MODAL = DraftReportModal()

@@ -1,6 +1,6 @@
 """What was wrong with a verdict, in the person's own words. It is kept with the verdict, and its Details show it."""
 
-from agents.incidents.requests import Done
+from agents.incidents.requests import DoneNow
 from agents.permission import Denied, Permission
 from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run
@@ -10,7 +10,7 @@ FIELD = "remark"
 MOST_REMARK = 1_000
 
 
-class Feedback(Modal):
+class FeedbackModal(Modal):
     name = "feedback"
     permission = Permission.READ
 
@@ -23,7 +23,7 @@ class Feedback(Modal):
         async with context.db.tenant(person.tenant_id, readonly=True) as s:
             remark = s.redactor.redact(submission.values.get(FIELD, "").strip()[:MOST_REMARK])
         match await context.incident_service.feedback(person, run.id, positive=False, remark=remark):
-            case Done():
+            case DoneNow():
                 await submission.reply.privately(
                     "Thank you, kept with the verdict. Mention me in its thread and I look again with that in mind."
                 )
@@ -53,4 +53,4 @@ def feedback_view(metadata: Metadata) -> dict[str, object]:
     )
 
 
-MODAL = Feedback()
+MODAL = FeedbackModal()

@@ -27,7 +27,7 @@ _FIELDS: Final = (
 )
 
 
-class ServiceForm(Modal):
+class ServiceModal(Modal):
     name = "service"
     permission = Permission.CONNECT
 
@@ -71,4 +71,4 @@ def service_view(metadata: Metadata, known: Service | None, name: str = "") -> d
     return MODAL.view(metadata, title="A service", submit="Save", blocks=blocks)
 
 
-MODAL = ServiceForm()
+MODAL = ServiceModal()

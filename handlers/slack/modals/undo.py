@@ -2,14 +2,14 @@
 whoever handed it in, applied once and measured.
 """
 
-from agents.incidents.requests import Done, NothingToDo
+from agents.incidents.requests import DoneNow, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.context import HandlerContext
 from handlers.slack.decision import UNKNOWN, in_words, read_approval
 from handlers.slack.modal import Metadata, Modal, Submission
 
 
-class Undo(Modal):
+class UndoModal(Modal):
     name = "undo"
     permission = Permission.APPROVE_MEDIUM
 
@@ -19,7 +19,7 @@ class Undo(Modal):
             await submission.reply.privately(UNKNOWN)
             return
         match await context.incident_service.undo(submission.person, found.id):
-            case Done():
+            case DoneNow():
                 doing = "Re-applying it" if found.undo_of else "Undoing it"
                 await submission.reply.privately(f"{doing}. The thread shows what comes of it.")
             case NothingToDo(reason=reason) | Denied(reason=reason):
@@ -34,4 +34,4 @@ def undo_view(metadata: Metadata, words: str, *, again: bool) -> dict[str, objec
     return MODAL.view(metadata, title=f"{title}?", submit=title, blocks=blocks)
 
 
-MODAL = Undo()
+MODAL = UndoModal()

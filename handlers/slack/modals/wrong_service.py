@@ -4,7 +4,7 @@ anew.
 
 from collections.abc import Sequence
 
-from agents.incidents.requests import Ask, Done, NothingToDo
+from agents.incidents.requests import Ask, DoneNow, NothingToDo
 from agents.permission import Denied, Permission
 from handlers.slack.context import HandlerContext
 from handlers.slack.investigation_lookup import UNKNOWN, read_run, thread_of_run
@@ -15,7 +15,7 @@ FIELD = "service"
 MOST_OPTIONS = 100  # of a static select
 
 
-class WrongService(Modal):
+class WrongServiceModal(Modal):
     name = "wrong_service"
     permission = Permission.INVESTIGATE
 
@@ -48,7 +48,7 @@ class WrongService(Modal):
                 await reply.privately(
                     answer.reason if isinstance(answer, Denied) else f"Looking at {service} now, in the thread."
                 )
-            case Done():
+            case DoneNow():
                 await reply.privately(f"Looking at {service} from now on.")
 
 
@@ -69,4 +69,4 @@ def wrong_service_view(metadata: Metadata, services: Sequence[str]) -> dict[str,
     )
 
 
-MODAL = WrongService()
+MODAL = WrongServiceModal()

@@ -76,7 +76,7 @@ def _shown(one: Webhook) -> Shown:
     )
 
 
-def _once(made: administering.Made) -> ShownOnce:
+def _once(made: administering.MadeWebhook) -> ShownOnce:
     secret = None if made.secret is None else made.secret.reveal()
     return ShownOnce(webhook=_shown(made.webhook), secret=secret, setup=made.setup)
 

@@ -6,7 +6,7 @@ shred ledger and the signed audit heads are in no backup; keep copies of them el
 either: its work belongs to the moment, and what was applied must not be applied again.
 """
 
-from store.upkeep.backups.archive import KEEP_FOR, Backup, Backups, Place
+from store.upkeep.backups.archive import KEEP_FOR, Backup, Backups, DeploymentData
 from store.upkeep.backups.restoring import Restored, restore, restore_marker
 
-__all__ = ["KEEP_FOR", "Backup", "Backups", "Place", "Restored", "restore", "restore_marker"]
+__all__ = ["KEEP_FOR", "Backup", "Backups", "DeploymentData", "Restored", "restore", "restore_marker"]

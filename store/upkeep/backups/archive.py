@@ -44,7 +44,7 @@ _NAME: Final = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{8})\.backup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DeploymentData:
     """Where a deployment's data live. `content_url` is by the login that owns the tables; `transient` files and schemas
     are what a restore sets aside.
     """
@@ -95,7 +95,7 @@ class Backup:
 class Backups:
     """The backups of one folder. Nothing here takes more memory for a larger database."""
 
-    def __init__(self, place: Place, folder: Path, keys: KeyProvider, clock: Callable[[], datetime]) -> None:
+    def __init__(self, place: DeploymentData, folder: Path, keys: KeyProvider, clock: Callable[[], datetime]) -> None:
         self.place = place
         self.folder = folder
         self.masters = keys if isinstance(keys, MasterKeys) else MasterKeys(keys)
@@ -240,7 +240,7 @@ def drafts(work: Path, purpose: str) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-async def programs_for(place: Place, part: Part) -> tuple[Programs, str]:
+async def programs_for(place: DeploymentData, part: Part) -> tuple[Programs, str]:
     """The programs that fit the part's server, and its schema."""
     engine = create_engine(place.url(part), pool_size=1)
     try:

@@ -33,8 +33,8 @@ from store.upkeep.backups.archive import (
     PARTS,
     Backup,
     Backups,
+    DeploymentData,
     Part,
-    Place,
     drafts,
     programs_for,
 )
@@ -115,7 +115,7 @@ async def _require_ledger(backups: Backups) -> None:
         await engine.dispose()
 
 
-async def _is_empty(place: Place) -> bool:
+async def _is_empty(place: DeploymentData) -> bool:
     """Without a tenant and without a key."""
     for part in PARTS:
         file = place.sqlite_file(part)
@@ -201,7 +201,7 @@ def restore_marker(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _marked(place: Place, *, half: type[Exception] = HalfRestored) -> Iterator[None]:
+def _marked(place: DeploymentData, *, half: type[Exception] = HalfRestored) -> Iterator[None]:
     """Whatever ends the process leaves the marker, and so does an error of the class `half`."""
     marker = restore_marker(place.work)
     marker.touch(mode=0o600)
@@ -234,7 +234,7 @@ def _require_sound(file: Path, part: Part) -> None:
         raise BadBackup(f"the database in the {part} part is damaged: use another backup. Nothing was changed")
 
 
-def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
+def _swap(place: DeploymentData, moves: Mapping[Path, Path], name: str) -> Path | None:
     """Former files go aside, drafted ones into their place. A crash in between loses none of them."""
     former = [target.with_name(target.name + suffix) for target in moves.values() for suffix in _OF_SQLITE]
     former += [path.with_name(path.name + suffix) for path in place.transient for suffix in _OF_SQLITE]
@@ -250,7 +250,7 @@ def _swap(place: Place, moves: Mapping[Path, Path], name: str) -> Path | None:
     return aside
 
 
-def _key_files(place: Place, folder: Path) -> dict[Path, Path]:
+def _key_files(place: DeploymentData, folder: Path) -> dict[Path, Path]:
     return {path: place.work / path.name for path in (folder / "keyring").glob("*.key") if path.name != MASTER_KEY}
 
 
@@ -292,7 +292,7 @@ async def _into_servers(backups: Backups, dumps: Mapping[Part, Path]) -> int:
     return shredded
 
 
-async def _put_back(place: Place, part: Part, dump: Path) -> int:
+async def _put_back(place: DeploymentData, part: Part, dump: Path) -> int:
     """Returns how many restored keys were destroyed again."""
     programs, schema = await programs_for(place, part)
     lines = await asyncio.to_thread(programs.contents, dump)

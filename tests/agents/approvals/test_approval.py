@@ -12,7 +12,7 @@ from fakes.rig import Rig
 from fakes.rollback import applied_rollback
 
 from agents.approvals import approval
-from agents.incidents.requests import AlreadyDecided, Done, NothingToDo, PlanChanged
+from agents.incidents.requests import AlreadyDecided, DoneNow, NothingToDo, PlanChanged
 from agents.permission import Denied
 from agents.remediation import Plan, discover_remediations
 from agents.workflow import workflow_id
@@ -28,7 +28,7 @@ RigOf = Callable[..., Rig]
 
 async def test_an_approved_plan_is_applied_once_and_heals(database: Database, rig: Rig) -> None:
     found = await rig.proposed()
-    assert isinstance(await rig.decide(found), Done)
+    assert isinstance(await rig.decide(found), DoneNow)
     assert await rig.state(found.id) == "healed"
     assert rig.effects == 1
     assert rig.notes.count("outcome") == 1
@@ -47,7 +47,7 @@ async def test_fifty_parallel_clicks_decide_once_and_act_once(database: Database
     ]
     answers = await asyncio.gather(*clicks)
     await rig.engine.settle()
-    assert Counter(type(answer) for answer in answers) == {Done: 1, AlreadyDecided: 49}
+    assert Counter(type(answer) for answer in answers) == {DoneNow: 1, AlreadyDecided: 49}
     assert rig.effects == 1
     assert await rig.state(found.id) == "healed"
 
@@ -62,7 +62,7 @@ async def test_approving_and_rejecting_at_once_ends_in_exactly_one_of_them(datab
         )
     )
     await rig.engine.settle()
-    assert sum(isinstance(answer, Done) for answer in answers) == 1
+    assert sum(isinstance(answer, DoneNow) for answer in answers) == 1
     assert rig.effects == (0 if await rig.state(found.id) == "rejected" else 1)
 
 
@@ -94,26 +94,26 @@ async def test_a_click_on_a_stale_preview_applies_nothing_and_shows_a_new_plan(d
     assert Plan.model_validate(answer.approval.plan).read_at == rig.clock()
     assert (rig.effects, await rig.state(found.id)) == (0, "proposed")
     assert isinstance(await rig.decide(found), PlanChanged)  # the old button stays dead
-    assert isinstance(await rig.decide(answer.approval), Done)
+    assert isinstance(await rig.decide(answer.approval), DoneNow)
     assert (rig.effects, await rig.state(found.id)) == (1, "healed")
 
 
 async def test_a_stale_preview_can_still_be_rejected(rig: Rig) -> None:
     found = await rig.proposed()
     rig.clock.advance(timedelta(hours=1))
-    assert isinstance(await rig.decide(found, "rejected"), Done)
+    assert isinstance(await rig.decide(found, "rejected"), DoneNow)
     assert await rig.state(found.id) == "rejected"
 
 
 async def test_a_target_that_changed_before_the_click_is_shown_anew(rig: Rig) -> None:
     found = await rig.proposed()
     restarted_by_hand(rig.folder)
-    assert isinstance(await rig.decide(found), Done)  # the click is stored; the re-check reads the target
+    assert isinstance(await rig.decide(found), DoneNow)  # the click is stored; the re-check reads the target
     changed = await rig.approval(found.id)
     assert (rig.effects, changed.state) == (0, "proposed")
     assert changed.plan_hash != found.plan_hash
     assert changed.decided_by is None
-    assert isinstance(await rig.decide(changed), Done)
+    assert isinstance(await rig.decide(changed), DoneNow)
     assert (rig.effects, await rig.state(found.id)) == (1, "healed")
 
 
@@ -173,7 +173,7 @@ async def test_high_risk_needs_an_admin_who_did_not_ask(database: Database, rig_
     assert rig.effects == 0
     async with rig.db.tenant(rig.tenant) as s:
         await users.ensure_user(s, slack_user_id="U0SECOND", role=Role.ADMIN)
-    assert isinstance(await rig.decide(found, who="U0SECOND"), Done)
+    assert isinstance(await rig.decide(found, who="U0SECOND"), DoneNow)
     assert rig.effects == 1
 
 
@@ -212,7 +212,7 @@ async def test_a_new_plan_does_not_lengthen_the_24_hours(rig: Rig) -> None:
 
 async def test_a_rejected_plan_is_never_applied(rig: Rig) -> None:
     found = await rig.proposed()
-    assert isinstance(await rig.decide(found, "rejected"), Done)
+    assert isinstance(await rig.decide(found, "rejected"), DoneNow)
     assert (rig.effects, await rig.state(found.id)) == (0, "rejected")
     assert "slack.approval.rejected" in await rig.actions()
 
@@ -220,7 +220,7 @@ async def test_a_rejected_plan_is_never_applied(rig: Rig) -> None:
 async def test_another_scope_is_another_plan_to_decide_anew(rig: Rig) -> None:
     found = await rig.proposed()
     rig.clock.advance(timedelta(seconds=30))
-    assert isinstance(await rig.incident_service.change_scope(await rig.person(), found.id, arguments={}), Done)
+    assert isinstance(await rig.incident_service.change_scope(await rig.person(), found.id, arguments={}), DoneNow)
     changed = await rig.approval(found.id)
     assert changed.plan_hash != found.plan_hash
     assert isinstance(await rig.decide(found), PlanChanged)
@@ -347,7 +347,7 @@ async def test_a_precondition_that_does_not_hold_blocks_the_approval(rig: Rig) -
     assert isinstance(answer, Denied)
     assert "precondition" in answer.reason
     assert (rig.effects, await rig.state(found.id)) == (0, "proposed")
-    assert isinstance(await rig.decide(changed, "rejected"), Done)
+    assert isinstance(await rig.decide(changed, "rejected"), DoneNow)
 
 
 async def test_another_tenants_proposal_is_refused_and_nothing_of_it_is_told(database: Database, rig: Rig) -> None:
@@ -456,7 +456,7 @@ async def test_an_undo_is_a_stored_decision_and_clicking_it_often_does_one(datab
     person = await rig.person()
     answers = await asyncio.gather(*(rig.incident_service.undo(person, applied) for _ in range(10)))
     await rig.engine.settle()
-    assert Counter(type(answer) for answer in answers) == {Done: 1, NothingToDo: 9}
+    assert Counter(type(answer) for answer in answers) == {DoneNow: 1, NothingToDo: 9}
     assert (rig.folder / "effects.log").read_text() == f"deploy {'b' * 40}\n"
     undo = await rig.approval(ApprovalId(stable_id("undo", rig.tenant, applied)))
     assert (undo.undo_of, undo.decided_by) == (applied, person.user_id)

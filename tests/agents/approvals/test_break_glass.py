@@ -8,7 +8,7 @@ from fakes.bench import bench_toolbox
 from fakes.rig import Rig
 from fakes.rollback import applied_rollback
 
-from agents.incidents.requests import Done
+from agents.incidents.requests import DoneNow
 from agents.permission import Denied
 from agents.remediation import Plan
 from agents.tool import Risk
@@ -39,7 +39,7 @@ async def test_break_glass_does_without_the_second_person_and_stays_in_the_audit
         assert word in answer.reason
     assert rig.effects == 0
     why = "nobody else answers, password=hunter2hunter2"
-    assert isinstance(await rig.decide(found, "break_glass", "U0ADMIN", reason=why), Done)
+    assert isinstance(await rig.decide(found, "break_glass", "U0ADMIN", reason=why), DoneNow)
     assert rig.effects == 1
     assert (await rig.approval(found.id)).decision == "break_glass"
     async with rig.db.tenant(rig.tenant, readonly=True) as s:
@@ -62,7 +62,7 @@ async def _reversible(rig: Rig, found: Approval) -> Approval:
 async def test_who_broke_the_glass_may_take_it_back_alone(rig: Rig) -> None:
     applied = await applied_rollback(rig, risk=Risk.HIGH, alone="U0ADMIN")
     admin = await rig.person("U0ADMIN")
-    assert isinstance(await rig.incident_service.undo(admin, applied), Done)
+    assert isinstance(await rig.incident_service.undo(admin, applied), DoneNow)
     await rig.engine.settle()
     assert rig.effects == 1
     undo = await rig.approval(ApprovalId(stable_id("undo", rig.tenant, applied)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.connecting.connecting import Connected, Connecting, Consenting, NotConnected, in_words
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolboxes import Toolboxes
 from agents.permission import Person
 from store import audit
@@ -197,7 +197,7 @@ async def test_health_is_remembered_and_a_silent_connection_is_told(rig: Rig, pr
 async def test_disconnecting_says_what_it_did_and_its_tools_are_gone(rig: Rig, prometheus: FakePrometheus) -> None:
     made = await rig.connect(prometheus.url)
     assert (await rig.toolboxes.of(rig.tenant)).connectors
-    consent = Consent(db=rig.db, egress_of=rig.toolboxes.egress_of, now=rig.db.now)
+    consent = Disconnecting(db=rig.db, egress_of=rig.toolboxes.egress_of, now=rig.db.now)
     person = await admin(rig.db, rig.tenant)
     done = await consent.disconnect(person, made.connection.id, source="slack")
     assert done is not None

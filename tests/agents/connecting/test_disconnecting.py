@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from agents.connecting import disconnecting
 from agents.connecting.connector import Connector, ConnectorConfig, Revocable
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.outbound import EgressPolicy
 from agents.errors import Unavailable
 from agents.permission import Person
@@ -54,7 +54,7 @@ async def disconnect(db: Database, tenant: TenantId, connection: ConnectionId) -
         admin = await user_by_slack(s, "U0ADMIN")
     assert admin is not None
     person = Person(tenant_id=tenant, user_id=admin.id, slack_user_id="U0ADMIN", role=Role.ADMIN)
-    withdrawing = Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now)
+    withdrawing = Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now)
     return await withdrawing.disconnect(person, connection, source="api") is not None
 
 

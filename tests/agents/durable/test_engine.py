@@ -21,7 +21,7 @@ from agents.durable.process_lock import ProcessLockTaken, take_all_process_locks
 from agents.durable.sealed_words import SealedWords
 from agents.meter import Unmetered
 from agents.runtime import Runtime
-from agents.workflow import Lane, Run, StepFailed, Workflow
+from agents.workflow import Lane, StepFailed, Workflow, WorkflowContext
 
 module_loop = pytest.mark.asyncio(loop_scope="module")  # DBOS starts once for all of them
 
@@ -51,7 +51,7 @@ class Book:
         return self.done[name]
 
 
-async def _steps(run: Run, rt: Runtime, name: str) -> str:
+async def _steps(run: WorkflowContext, rt: Runtime, name: str) -> str:
     """One step, whose word or failure is noted."""
     book = cast("Book", rt)
     try:
@@ -62,7 +62,7 @@ async def _steps(run: Run, rt: Runtime, name: str) -> str:
     return "ended"
 
 
-async def _waits(run: Run, rt: Runtime, name: str) -> str:
+async def _waits(run: WorkflowContext, rt: Runtime, name: str) -> str:
     book = cast("Book", rt)
     await run.mark("waiting")
     for _ in range(2):
@@ -70,7 +70,7 @@ async def _waits(run: Run, rt: Runtime, name: str) -> str:
     return "ended"
 
 
-async def _breaks(run: Run, rt: Runtime, name: str) -> str:
+async def _breaks(run: WorkflowContext, rt: Runtime, name: str) -> str:
     """A body that fails outside of its steps."""
     book = cast("Book", rt)
     book.note(name, await book.bodies[name]())

@@ -6,14 +6,14 @@ import pytest
 
 from agents.evidence.metrics.onset import find_onset
 from agents.evidence.ranking.causes import rank_causes
-from agents.evidence.types import Cause
+from agents.evidence.types import CauseCandidate
 
 EARLIER = ("slow", "exception", "pool", "provider", "surge", "quota")
 LATER = ("slow", "exception", "quota", "provider", "surge", "timeout_cut")
 CALM_S = 25
 
 
-def best(incident: Any) -> Cause:
+def best(incident: Any) -> CauseCandidate:
     return rank_causes(incident.telemetry()).causes[0]
 
 

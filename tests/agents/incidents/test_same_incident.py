@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.incidents.same_incident import Known, Reported, read_report, same_incident
+from agents.incidents.same_incident import KnownIncident, Reported, read_report, same_incident
 from store.ids import ConversationId, IncidentId, InvestigationId
 from store.incidents import Incident, Sight
 from store.incidents.investigations import Investigation
@@ -29,7 +29,7 @@ def known(
     ended_minutes: float | None = None,
     channel: str = "C1",
     number: int = 1,
-) -> Known:
+) -> KnownIncident:
     at = NOW - timedelta(minutes=minutes)
     incident = Incident(
         id=IncidentId(f"i{number}"),
@@ -63,7 +63,7 @@ def known(
         verdict=None,
         stop_requested_by=None,
     )
-    return Known(incident=incident, run=run)
+    return KnownIncident(incident=incident, run=run)
 
 
 def test_other_words_about_the_same_service_are_the_same() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fakes.incidents import open_incidents
 from fakes.rig import Rig
 
-from agents.incidents.requests import Ask, Done, Investigating, NothingToDo
+from agents.incidents.requests import Ask, DoneNow, Investigating, NothingToDo
 from agents.permission import Denied
 from store.ids import InvestigationId
 from store.incidents import feedback, investigations
@@ -68,7 +68,7 @@ async def test_a_corrected_service_is_noted_and_must_be_declared(rig: Rig) -> No
     right = await rig.incident_service.correct_service(person, run, service="payments", source_ts="1.2")
     await rig.engine.settle()
     assert isinstance(wrong, NothingToDo)
-    assert isinstance(right, Done)
+    assert isinstance(right, DoneNow)
     case = await rig.case(run)
     assert "payments" in " ".join(str(m.content) for m in case.messages if m.role == "system")
     assert case.incident.service == "payments"
@@ -76,8 +76,8 @@ async def test_a_corrected_service_is_noted_and_must_be_declared(rig: Rig) -> No
 
 async def test_feedback_is_kept_per_person_and_the_last_one_counts(rig: Rig) -> None:
     run, person = await rig.ask(), await rig.person()
-    assert isinstance(await rig.incident_service.feedback(person, run, positive=True), Done)
-    assert isinstance(await rig.incident_service.feedback(person, run, positive=False), Done)
+    assert isinstance(await rig.incident_service.feedback(person, run, positive=True), DoneNow)
+    assert isinstance(await rig.incident_service.feedback(person, run, positive=False), DoneNow)
     assert isinstance(await rig.incident_service.feedback(person, InvestigationId(rig.other), positive=True), Denied)
     async with rig.db.tenant(rig.tenant, readonly=True) as s:
         assert [found.positive for found in await feedback.feedback(s, run)] == [False]

@@ -12,7 +12,7 @@ from fakes.rig import Rig, restart_draft
 from fakes.scripted_model import ScriptedModel
 from fakes.scripted_model import call as scripted_call
 
-from agents.incidents.requests import Ask, Done, NothingToDo
+from agents.incidents.requests import Ask, DoneNow, NothingToDo
 from agents.models.budget import Budget
 from agents.models.claude_model import ClaudeModel
 from agents.models.model import Block, TurnRequest
@@ -434,7 +434,7 @@ async def test_stop_during_a_long_model_call_ends_it(database: Database, rig_of:
     rig = rig_of(offline=Slow())
     run = await rig.begin()
     await asked.wait()
-    assert isinstance(await rig.incident_service.stop(await rig.person(), run), Done)
+    assert isinstance(await rig.incident_service.stop(await rig.person(), run), DoneNow)
     await rig.engine.settle()
     assert cancelled.is_set()
     assert (await rig.case(run)).investigation.status == "stopped"
@@ -452,7 +452,7 @@ async def test_a_remark_reaches_the_next_turn_and_only_once(rig_of: RigOf, claud
             done = await rig.incident_service.steer(
                 await rig.person(), run, text=Redacted.ours("not payments"), source_ts="9.9"
             )
-            assert isinstance(done, Done)
+            assert isinstance(done, DoneNow)
 
     rig.engine.before["tools 0"] = remark
     rig.engine.crash_after = {"turn 1"}

@@ -19,7 +19,7 @@ from fakes.rig import rank_then_restart
 from fakes.scripted_model import call, say
 
 from agents.connecting.connector import ConnectorContext, Service
-from agents.connecting.connectors.commands import Command, Commands, CommandsConfig
+from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.connecting.toolboxes import Toolboxes
@@ -100,10 +100,10 @@ def toolbox(folder: Path, now: Callable[[], datetime]) -> Toolbox:
     context = ConnectorContext(services=services, outbound=Outbound(EgressPolicy()), now=now)
     commands = CommandsConfig(
         command=(
-            Command(
+            DeclaredCommand(
                 name="status", action="read_target", argv=("/bin/cat", "status.json"), risk=Risk.READ, folder=folder
             ),
-            Command(
+            DeclaredCommand(
                 name="restart",
                 action="restart_service",
                 argv=("/bin/sh", "restart.sh", "{service}"),

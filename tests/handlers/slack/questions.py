@@ -1,7 +1,7 @@
 """A question of the catalog, asked and answered by clicking."""
 
 from store.incidents import catalog
-from store.incidents.catalog import Told
+from store.incidents.catalog import CatalogStatement
 from store.people.users import Role
 from tests.handlers.inbound import Slack, set_person
 
@@ -10,7 +10,7 @@ async def asked(slack: Slack, button: str) -> list[str]:
     """What an admin was told who clicked this answer, after clicking it a second time did nothing."""
     await set_person(slack, "mia", Role.ADMIN)
     async with slack.db.tenant(slack.tenant) as s:
-        told = Told(name="checkout-7d9f", origin="traces", question=True, same_as="checkout")
+        told = CatalogStatement(name="checkout-7d9f", origin="traces", question=True, same_as="checkout")
         (entry,) = await catalog.take_in(s, [told])
     await slack.workspace.slash("mia", "incidents", "/autoheal services")
     await slack.handled(1)

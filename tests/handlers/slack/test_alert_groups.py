@@ -181,7 +181,7 @@ async def post_as_bots(slack: Slack, *posted: str, services: tuple[str, ...] = (
 
     from agents.alerting.absorber import Absorber, Surroundings
     from handlers.slack import mentions
-    from handlers.slack.inbound.arrival import Actor, ChannelMessage
+    from handlers.slack.inbound.arrival import ChannelMessage, SlackActor
 
     async def around(_tenant: str) -> Surroundings:
         return Surroundings(services=services)
@@ -195,7 +195,9 @@ async def post_as_bots(slack: Slack, *posted: str, services: tuple[str, ...] = (
     person = await slack.caller.alert_source(workspace)
     for number, words in enumerate(posted):
         ts = await slack.workspace.post("mia", "incidents", words)
-        message = ChannelMessage(actor=Actor(user_id="", bot_id=f"B{number}"), channel_id=CHANNEL, ts=ts, text=words)
+        message = ChannelMessage(
+            actor=SlackActor(user_id="", bot_id=f"B{number}"), channel_id=CHANNEL, ts=ts, text=words
+        )
         await mentions.triage_alert(person, message, context)
 
 

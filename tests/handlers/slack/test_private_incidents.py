@@ -13,7 +13,7 @@ import handlers
 import store
 from agents.incidents.requests import Ask, Investigating
 from agents.permission import Person
-from handlers.slack.inbound.arrival import Actor
+from handlers.slack.inbound.arrival import SlackActor
 from store.ids import InvestigationId
 from store.incidents import Sight
 from store.people.users import Role
@@ -35,7 +35,9 @@ async def _begin(slack: Slack, who: str, channel: str, words: str = SECRET) -> I
 
 
 async def _person(slack: Slack, who: str) -> Person:
-    found = await slack.caller.person(await workspace_of(slack), Actor(user_id=slack.workspace.users[who].id), None)
+    found = await slack.caller.person(
+        await workspace_of(slack), SlackActor(user_id=slack.workspace.users[who].id), None
+    )
     assert isinstance(found, Person)
     return found
 

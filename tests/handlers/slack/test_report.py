@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from agents.trace import Costs, Objection, Steered, Trace, Weighed
-from handlers.slack.blocks.status import Status
+from handlers.slack.blocks.status import StatusView
 from handlers.slack.report import MOST, draft_report
 from store.ids import ApprovalId
 from store.incidents.approvals import ApprovalState
@@ -12,7 +12,7 @@ from tests.handlers.slack.blocks.examples import a_verdict, an_approval, at, dec
 from tests.handlers.slack.blocks.test_status import INCIDENT, a_status
 
 
-def a_case(**changes: Any) -> Status:
+def a_case(**changes: Any) -> StatusView:
     given: dict[str, Any] = {
         "verdict": a_verdict(),
         "approvals": [decided(ApprovalState.HEALED, outcome={"last": 0.002})],

@@ -10,7 +10,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from agents.alerting.absorber import Absorber, Surroundings
-from agents.alerting.administering import Made, make_webhook
+from agents.alerting.administering import MadeWebhook, make_webhook
 from agents.alerting.topology import Topology
 from handlers.slack.alert_groups import AlertGroups
 from handlers.slack.delivery import Delivery
@@ -43,7 +43,7 @@ class Hooks:
     fetched: list[str]
     now: float = 1_796_000_000.0
 
-    async def make(self, provider: str = "alertmanager", secret: str | None = None, **config: str) -> Made:
+    async def make(self, provider: str = "alertmanager", secret: str | None = None, **config: str) -> MadeWebhook:
         async with self.slack.db.tenant(self.slack.tenant) as s:
             made = await make_webhook(
                 s,
@@ -58,7 +58,7 @@ class Hooks:
         self.door.forget()
         return made
 
-    async def send(self, made: Made, body: Any, **headers: str) -> int:
+    async def send(self, made: MadeWebhook, body: Any, **headers: str) -> int:
         """The status of the answer. With the secret as a bearer where no header is given."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         secret = "" if made.secret is None else made.secret.reveal()

@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from store.database.turn import Turn
+from store.database.turn import WriterTurn
 
 LONG_S = 60.0
 
 
-async def hold(turn: Turn, order: list[str], name: str, *, urgent: bool = False) -> None:
+async def hold(turn: WriterTurn, order: list[str], name: str, *, urgent: bool = False) -> None:
     async with turn.taken(urgent=urgent, timeout_s=LONG_S):
         order.append(name)
         await asyncio.sleep(0)
 
 
-async def waiting(turn: Turn, order: list[str], *names: str) -> list[asyncio.Task[None]]:
+async def waiting(turn: WriterTurn, order: list[str], *names: str) -> list[asyncio.Task[None]]:
     tasks = []
     for name in names:
         tasks.append(asyncio.create_task(hold(turn, order, name, urgent=name.startswith("urgent"))))
@@ -24,7 +24,7 @@ async def waiting(turn: Turn, order: list[str], *names: str) -> list[asyncio.Tas
 
 
 async def test_the_urgent_go_first_and_each_kind_in_its_order() -> None:
-    turn, order = Turn(), list[str]()
+    turn, order = WriterTurn(), list[str]()
     async with turn.taken(urgent=False, timeout_s=LONG_S):
         tasks = await waiting(turn, order, "a", "b", "urgent 1", "c", "urgent 2")
     await asyncio.gather(*tasks)
@@ -32,7 +32,7 @@ async def test_the_urgent_go_first_and_each_kind_in_its_order() -> None:
 
 
 async def test_only_one_has_the_turn() -> None:
-    turn = Turn()
+    turn = WriterTurn()
     inside = most = 0
 
     async def work(number: int) -> None:
@@ -48,7 +48,7 @@ async def test_only_one_has_the_turn() -> None:
 
 
 async def test_who_gives_up_or_is_cancelled_loses_nobody_the_turn() -> None:
-    turn, order = Turn(), list[str]()
+    turn, order = WriterTurn(), list[str]()
     async with turn.taken(urgent=False, timeout_s=LONG_S):
         gone, stays = await waiting(turn, order, "gone", "stays")
         gone.cancel()
@@ -63,7 +63,7 @@ async def test_who_gives_up_or_is_cancelled_loses_nobody_the_turn() -> None:
 
 
 async def test_a_turn_that_comes_in_the_moment_of_giving_up_is_passed_on() -> None:
-    turn, order = Turn(), list[str]()
+    turn, order = WriterTurn(), list[str]()
     async with turn.taken(urgent=False, timeout_s=LONG_S):
         gone, stays = await waiting(turn, order, "gone", "stays")
     gone.cancel()
@@ -72,7 +72,7 @@ async def test_a_turn_that_comes_in_the_moment_of_giving_up_is_passed_on() -> No
 
 
 async def test_an_error_inside_gives_the_turn_back() -> None:
-    turn = Turn()
+    turn = WriterTurn()
     with pytest.raises(ValueError, match="inside"):
         async with turn.taken(urgent=False, timeout_s=LONG_S):
             raise ValueError("inside")

@@ -26,7 +26,7 @@ from store.database.walls.walled import Walled, walled_tables
 from store.errors import CorruptEnvelope, CrossTenantWrite, RefusedStatement
 from store.ids import TenantId, new_id
 from store.keys import vault
-from store.keys.vault import DataKey, DataKeys, Place
+from store.keys.vault import DataKey, DataKeys, SealedPlace
 from tests.conftest import past_the_walls
 from tests.store.one_of_each import SHARED_ID, a_row, one_of_each, plain
 
@@ -353,13 +353,13 @@ PLACE = {"tenant_id": new_id(), "table": "notes", "column": "text", "row_id": SH
 def test_each_part_of_a_ciphertexts_place_is_needed(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     key = DataKey(dek_id=new_id(), secret=bytes(32))
     keys = DataKeys(current=key, by_id={key.dek_id: key})
-    here, elsewhere = Place(**PLACE), Place(**(PLACE | {part: new_id()}))
+    here, elsewhere = SealedPlace(**PLACE), SealedPlace(**(PLACE | {part: new_id()}))
     with pytest.raises(CorruptEnvelope):
         vault.unseal(keys, elsewhere, vault.seal(key, here, b"theirs"))
     bind = vault._associated
 
-    def careless(place: Place, dek_id: bytes) -> bytes:
-        return bind(Place(**(PLACE | {name: getattr(place, name) for name in PLACE if name != part})), dek_id)
+    def careless(place: SealedPlace, dek_id: bytes) -> bytes:
+        return bind(SealedPlace(**(PLACE | {name: getattr(place, name) for name in PLACE if name != part})), dek_id)
 
     monkeypatch.setattr(vault, "_associated", careless)
     assert vault.unseal(keys, elsewhere, vault.seal(key, here, b"theirs")) == b"theirs"

@@ -11,12 +11,12 @@ from store.database.session import Database, TenantSession
 from store.errors import NotFound
 from store.ids import ApprovalId, new_id
 from store.incidents.approvals import (
-    AlreadyDecided,
     Approval,
     ApprovalState,
     Decided,
+    DecidedBefore,
     Expired,
-    PlanChanged,
+    PlanDiffers,
     advance,
     approval,
     approvals_of_incident,
@@ -72,7 +72,7 @@ async def test_of_fifty_parallel_clicks_exactly_one_decides(database: Database, 
     results = await asyncio.gather(*(click(number) for number in range(50)))
     decided = [result for result in results if isinstance(result, Decided)]
     assert len(decided) == 1
-    assert sum(isinstance(result, AlreadyDecided) for result in results) == 49
+    assert sum(isinstance(result, DecidedBefore) for result in results) == 49
     assert {result.approval.decision for result in results} == {decided[0].approval.decision}
 
 
@@ -101,7 +101,7 @@ async def test_a_click_on_an_older_plan_decides_nothing(database: Database, case
         )
         assert changed is not None
         result = await _decide(s, case, shown)
-        assert isinstance(result, PlanChanged)
+        assert isinstance(result, PlanDiffers)
         assert result.approval.plan_hash == changed.plan_hash != shown.plan_hash
         assert isinstance(await _decide(s, case, changed), Decided)
 

@@ -6,20 +6,22 @@ import pytest
 
 from store.database.session import Database
 from store.incidents import catalog
-from store.incidents.catalog import Told
+from store.incidents.catalog import CatalogStatement
 from store.tenancy import connections
 
 
 async def test_what_sources_say_adds_up_and_a_persons_word_stays(database: Database, two_tenants: Any) -> None:
     async with database.tenant(two_tenants[0]) as s:
-        first = await catalog.take_in(s, [Told(name="checkout", origin="connection", aliases=("job:shop",))])
+        first = await catalog.take_in(
+            s, [CatalogStatement(name="checkout", origin="connection", aliases=("job:shop",))]
+        )
         assert [one.name for one in first] == ["checkout"]
-        again = [Told(name="checkout", origin="traces", aliases=("span:x",), repository="acme/shop")]
+        again = [CatalogStatement(name="checkout", origin="traces", aliases=("span:x",), repository="acme/shop")]
         assert await catalog.take_in(s, again) == []
         (known,) = await catalog.services(s, "known")
         assert (known.aliases, known.repository) == (("job:shop", "span:x"), "acme/shop")
         await catalog.decide(s, "checkout", by=None, aliases=("mine",), owners=("@a",))
-        await catalog.take_in(s, [Told(name="checkout", origin="traces", aliases=("span:y",))])
+        await catalog.take_in(s, [CatalogStatement(name="checkout", origin="traces", aliases=("span:y",))])
         (known,) = await catalog.services(s)
         assert (known.aliases, known.owners, known.repository) == (("mine",), ("@a",), None)
     async with database.tenant(two_tenants[1], readonly=True) as s:
@@ -30,7 +32,7 @@ async def test_what_sources_say_adds_up_and_a_persons_word_stays(database: Datab
 async def test_every_change_moves_the_version(database: Database, two_tenants: Any) -> None:
     async with database.tenant(two_tenants[0]) as s:
         seen = [await connections.version(s)]
-        await catalog.take_in(s, [Told(name="a", origin="connection")])
+        await catalog.take_in(s, [CatalogStatement(name="a", origin="connection")])
         seen.append(await connections.version(s))
         await catalog.decide(s, "a", by=None, state="dismissed")
         seen.append(await connections.version(s))
@@ -46,5 +48,5 @@ async def test_what_is_more_than_a_tenant_can_have_is_left_out(
 ) -> None:
     monkeypatch.setattr(catalog, "MOST", 2)
     async with sqlite_database.tenant(two_tenants[0]) as s:
-        added = await catalog.take_in(s, [Told(name=f"s{n}", origin="connection") for n in range(5)])
+        added = await catalog.take_in(s, [CatalogStatement(name=f"s{n}", origin="connection") for n in range(5)])
         assert len(added) == 2

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from store.errors import CorruptEnvelope, UnknownKey
 from store.ids import new_id
 from store.keys import vault
-from store.keys.vault import DataKey, DataKeys, Place
+from store.keys.vault import DataKey, DataKeys, SealedPlace
 
 KEY = DataKey(dek_id=new_id(), secret=bytes(range(32)))
 KEYS = DataKeys(current=KEY, by_id={KEY.dek_id: KEY})
-PLACE = Place(tenant_id=new_id(), table="notes", column="text", row_id=new_id())
+PLACE = SealedPlace(tenant_id=new_id(), table="notes", column="text", row_id=new_id())
 
 
 def test_what_was_sealed_opens() -> None:
@@ -35,7 +35,7 @@ def test_the_envelope_is_what_its_description_says() -> None:
 
 OLD_KEY = DataKey(dek_id="01a20861-9f46-715f-bc1a-9fa6a6ae2ff5", secret=bytes(range(32)))
 OLD_KEYS = DataKeys(current=OLD_KEY, by_id={OLD_KEY.dek_id: OLD_KEY})
-OLD_PLACE = Place(
+OLD_PLACE = SealedPlace(
     tenant_id="01a20861-9f46-715f-bc1a-000000000001",
     table="notes",
     column="text",

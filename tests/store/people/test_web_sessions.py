@@ -28,7 +28,7 @@ async def test_a_session_is_found_by_its_secret_and_the_store_does_not_hold_it(
         assert started[0].reveal() not in repr(vars(row))
         assert b"203.0.113.7" not in row.ip
     found = await web_sessions.find_session(database, started[0])
-    assert found == web_sessions.Found(tenant_id=two_tenants[0], row_id=started[1].id)
+    assert found == web_sessions.PresentedSecret(tenant_id=two_tenants[0], row_id=started[1].id)
     assert await web_sessions.find_session(database, Secret("guessed")) is None
     async with database.tenant(two_tenants[0]) as s:
         live = await web_sessions.live_session(s, found.row_id)
@@ -98,7 +98,7 @@ async def test_a_token_is_found_by_its_secret_and_the_store_does_not_hold_it(
         assert b"CI" not in row.name
         assert s.redactor.redact(f"use {token.reveal()}, not mine") == "use [redacted:autoheal_token], not mine"
     assert api_tokens.is_token(token.reveal())
-    assert (await api_tokens.find_token(database, token)) == web_sessions.Found(
+    assert (await api_tokens.find_token(database, token)) == web_sessions.PresentedSecret(
         tenant_id=two_tenants[0], row_id=shown.id
     )
     async with database.tenant(two_tenants[0]) as s:

@@ -12,7 +12,7 @@ from store.audit.signed_checkpoints import SEED_LENGTH, CheckpointFile, SignedCh
 from store.database.schema import Base
 from store.database.session import Database
 from store.ids import TenantId, new_id
-from store.upkeep.audit_heads import AuditCheckpoints, Finding, heads, verify_chains
+from store.upkeep.audit_heads import AuditCheckpoints, ChainFinding, heads, verify_chains
 from tests.conftest import past_the_walls
 
 ACTOR = Actor(type="user", id="user-1")
@@ -45,7 +45,7 @@ async def _prepare(database: Database, two_tenants: Any, signer: Signer, file: C
     return checkpoints
 
 
-async def _check(database: Database, signer: Signer, file: CheckpointFile) -> dict[TenantId, Finding]:
+async def _check(database: Database, signer: Signer, file: CheckpointFile) -> dict[TenantId, ChainFinding]:
     findings = await verify_chains(database, file.read(), signer.public_pem)
     return {finding.tenant_id: finding for finding in findings}
 

@@ -36,7 +36,7 @@ from store.keys.local_keys import LocalFileKeys
 from store.keys.shredding import ShredLedger
 from store.people import users
 from store.tenancy.tenants import list_tenants
-from store.upkeep.backups import KEEP_FOR, Backups, Place, restore
+from store.upkeep.backups import KEEP_FOR, Backups, DeploymentData, restore
 from store.upkeep.backups.postgresql import Programs
 from store.upkeep.backups.sealed_file import SealedReader, SealedWriter, require_undamaged
 from tests.conftest import Clock, StorePlace, postgres_programs, seed_tenant
@@ -45,9 +45,9 @@ _ALL = "SELECT * FROM {}"
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def place_of(found: StorePlace, ledger: Path | ShredLedger, work: Path) -> Place:
+def place_of(found: StorePlace, ledger: Path | ShredLedger, work: Path) -> DeploymentData:
     work.mkdir(exist_ok=True)
-    return Place(
+    return DeploymentData(
         content_url=found.url,
         keyring_url=found.keyring_url,
         ledger=ledger if isinstance(ledger, ShredLedger) else ShredLedger(ledger),

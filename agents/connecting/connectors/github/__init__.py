@@ -31,12 +31,12 @@ from agents.connecting.connector import (
 from agents.connecting.connectors.github import answers
 from agents.connecting.connectors.github.answers import (
     Commit,
-    Comparison,
     Deployed,
     Deployment,
     DeploymentStatus,
+    GitHubComparison,
+    GitHubRepository,
     PullRequest,
-    Repository,
     WorkflowRun,
 )
 from agents.connecting.connectors.github.client import GitHubClient
@@ -446,14 +446,14 @@ class GitHub(Connector):
             seen = await asyncio.gather(
                 *(self._client.get(f"/repos/{_path(n)}", what=f"repository {n}") for n in self.config.repositories)
             )
-            return [answers.one(Repository, document, "a repository").full_name for document in seen]
+            return [answers.one(GitHubRepository, document, "a repository").full_name for document in seen]
         if self.config.app_id:
             listed = await self._client.pages(
                 "/installation/repositories", {}, what="the App's repositories", key="repositories"
             )
         else:
             listed = await self._client.pages("/user/repos", {"sort": "pushed"}, what="your repositories")
-        found = answers.several(Repository, listed.items, "repositories")
+        found = answers.several(GitHubRepository, listed.items, "repositories")
         return [one.full_name for one in found if not (one.archived or one.disabled or one.fork)]
 
     async def _repositories_of(self, services: Sequence[Service], gaps: list[str]) -> dict[str, list[Service]]:
@@ -606,10 +606,10 @@ class GitHub(Connector):
 
         return list(await asyncio.gather(*map(one, changes)))
 
-    async def _compared(self, name: str, old: str, new: str) -> Comparison:
+    async def _compared(self, name: str, old: str, new: str) -> GitHubComparison:
         what = f"comparison {old[:7]}...{new[:7]} of {name}"
         document = await self._client.get(f"/repos/{_path(name)}/compare/{old}...{new}", what=what, timeout_s=15)
-        return answers.one(Comparison, document, what)
+        return answers.one(GitHubComparison, document, what)
 
     def _service(self, name: str) -> Service:
         self.context.require_declared([name], key="service")

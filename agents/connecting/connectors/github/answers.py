@@ -21,7 +21,7 @@ class _Lax(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Repository(_Lax):
+class GitHubRepository(_Lax):
     full_name: str
     name: str
     archived: bool = False
@@ -108,7 +108,7 @@ class ChangedFile(_Lax):
     changes: int = 0
 
 
-class Comparison(_Lax):
+class GitHubComparison(_Lax):
     html_url: str
     status: str
     ahead_by: int

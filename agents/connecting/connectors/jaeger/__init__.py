@@ -24,7 +24,7 @@ from agents.connecting.connector import (
     Discovery,
     SpansRead,
 )
-from agents.connecting.connectors.jaeger.answers import Parsed, as_json, data_of, read_answers
+from agents.connecting.connectors.jaeger.answers import ParsedTraces, as_json, data_of, read_answers
 from agents.connecting.connectors.jaeger.reading import render_trace, render_traces
 from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form
 from agents.connecting.fields import Field as Asked
@@ -294,7 +294,7 @@ class Jaeger(Connector):
             answers.bodies.append(body)
             answers.size += len(body)
 
-    def _caps(self, asked: Sequence[_Question], parsed: Parsed) -> Iterable[str]:
+    def _caps(self, asked: Sequence[_Question], parsed: ParsedTraces) -> Iterable[str]:
         """What the caps kept out, as gaps."""
         full = {
             self._service_of[question.name]: question.limit

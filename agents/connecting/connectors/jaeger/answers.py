@@ -30,7 +30,7 @@ _STATUS_TAGS: Final = ("http.status_code", "http.response.status_code")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class JaegerSpan:
     """One span. `at` is epoch seconds; `parent` is the id of the span that waits for this one, or ""."""
 
     id: str
@@ -47,7 +47,7 @@ class Traces:
     """Spans by trace id and span id. `unreadable` counts what had not the shape of a span."""
 
     redactor: Redactor
-    spans: dict[str, dict[str, Span]] = field(default_factory=dict)
+    spans: dict[str, dict[str, JaegerSpan]] = field(default_factory=dict)
     unreadable: int = 0
     words: dict[str, str] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Traces:
                 known[span.id] = span
         return len(data)
 
-    def _readable(self, trace: Mapping[str, Any]) -> Iterator[Span]:
+    def _readable(self, trace: Mapping[str, Any]) -> Iterator[JaegerSpan]:
         rows, processes = trace.get("spans"), trace.get("processes")
         for row in rows if isinstance(rows, list) else []:
             try:
@@ -71,13 +71,13 @@ class Traces:
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
                 self.unreadable += 1
 
-    def _span(self, row: Mapping[str, Any], trace: str, processes: Mapping[str, Any]) -> Span:
+    def _span(self, row: Mapping[str, Any], trace: str, processes: Mapping[str, Any]) -> JaegerSpan:
         """Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
         process = row.get("process") or processes[row["processID"]]
         at, duration = float(row["startTime"]) / 1e6, float(row["duration"]) / 1e6
         if not (0 < at < LATEST_EPOCH_S and 0 <= duration <= _LONGEST_S):
             raise ValueError("impossible times")
-        return Span(
+        return JaegerSpan(
             id=_word(row["spanID"]),
             parent=_parent(row, trace),
             service=self._name(process["serviceName"]),
@@ -102,7 +102,7 @@ def _is_trace_id(found: Any) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parsed:
+class ParsedTraces:
     """`told` is the number of traces in each answer; `left_out` those that the cap on spans kept out."""
 
     spans: Spans
@@ -111,7 +111,7 @@ class Parsed:
     unreadable: int
 
 
-def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: int, redactor: Redactor) -> Parsed:
+def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: int, redactor: Redactor) -> ParsedTraces:
     """All answers as one recording. `names` maps the recorder's service names to declared ones.
 
     Above `max_spans`, whole traces are left out by chance, the same ones each time. Raises Unavailable for what is not
@@ -123,7 +123,7 @@ def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: i
     read = len(kept)
     if sum(len(traces.spans[trace]) for trace in kept) > max_spans:
         kept = _thinned(traces.spans, max_spans)
-    return Parsed(
+    return ParsedTraces(
         spans=_columns({trace: traces.spans[trace] for trace in sorted(kept)}, names),
         told=told,
         left_out=read - len(kept),
@@ -183,7 +183,7 @@ def _failed(tags: Sequence[Any]) -> bool:
     return False
 
 
-def _thinned(traces: Mapping[str, Mapping[str, Span]], max_spans: int) -> list[str]:
+def _thinned(traces: Mapping[str, Mapping[str, JaegerSpan]], max_spans: int) -> list[str]:
     """Traces in an order that has nothing to do with time, as many as fit."""
     kept: list[str] = []
     left = max_spans
@@ -196,7 +196,7 @@ def _thinned(traces: Mapping[str, Mapping[str, Span]], max_spans: int) -> list[s
     return kept
 
 
-def _columns(traces: Mapping[str, Mapping[str, Span]], names: Mapping[str, str]) -> Spans:
+def _columns(traces: Mapping[str, Mapping[str, JaegerSpan]], names: Mapping[str, str]) -> Spans:
     services: dict[str, int] = {}
     operations: dict[str, int] = {}
     numbers: list[tuple[int, int, int, int, int]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from agents.connecting.connectors.jaeger.answers import Span, Traces, as_json
+from agents.connecting.connectors.jaeger.answers import JaegerSpan, Traces, as_json
 from agents.evidence.types import as_utc
 from agents.rows import Traced
 from store.secrets.redaction import Redactor
@@ -40,11 +40,11 @@ def render_trace(body: bytes, names: Mapping[str, str], redactor: Redactor) -> t
     return [], ()
 
 
-def _length(spans: Mapping[str, Span]) -> float:
+def _length(spans: Mapping[str, JaegerSpan]) -> float:
     return max(s.at + s.duration_s for s in spans.values()) - min(s.at for s in spans.values())
 
 
-def _traced(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> Traced:
+def _traced(trace: str, spans: Mapping[str, JaegerSpan], names: Mapping[str, str]) -> Traced:
     first = min(spans.values(), key=lambda s: (s.parent in spans, s.at))
     failed = sorted({names.get(s.service, s.service) for s in spans.values() if s.failed})
     says = f", failed in {', '.join(failed[:5])}" if failed else ""
@@ -63,8 +63,8 @@ def _traced(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> 
     )
 
 
-def _tree(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> Iterator[Traced]:
-    children: dict[str, list[Span]] = {}
+def _tree(trace: str, spans: Mapping[str, JaegerSpan], names: Mapping[str, str]) -> Iterator[Traced]:
+    children: dict[str, list[JaegerSpan]] = {}
     for span in spans.values():
         inside = span.parent in spans and span.parent != span.id
         children.setdefault(span.parent if inside else "", []).append(span)
@@ -90,7 +90,7 @@ def _tree(trace: str, spans: Mapping[str, Span], names: Mapping[str, str]) -> It
         due += [(child, depth + 1) for child in _in_time(below)]
 
 
-def _in_time(spans: Sequence[Span]) -> list[Span]:
+def _in_time(spans: Sequence[JaegerSpan]) -> list[JaegerSpan]:
     """Latest first: the list is used as a stack."""
     return sorted(spans, key=lambda s: (-s.at, s.id))
 

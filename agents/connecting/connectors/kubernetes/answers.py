@@ -27,7 +27,7 @@ class _Answer(BaseModel):
         return {k: v for k, v in given.items() if v is not None} if isinstance(given, dict) else given
 
 
-class Owner(_Answer):
+class OwnerReference(_Answer):
     kind: str = ""
     name: str = ""
     uid: str = ""
@@ -44,10 +44,10 @@ class Meta(_Answer):
     annotations: Labels = Field(default_factory=dict)
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    owner_references: tuple[Owner, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
 
     @property
-    def owner(self) -> Owner | None:
+    def owner(self) -> OwnerReference | None:
         return next((one for one in self.owner_references if one.controller), None)
 
 
@@ -175,7 +175,7 @@ class TemplateMeta(_Answer):
     annotations: Labels = Field(default_factory=dict)
 
 
-class Template(_Answer):
+class PodTemplate(_Answer):
     metadata: TemplateMeta = TemplateMeta()
     spec: PodSpec = PodSpec()
 
@@ -184,7 +184,7 @@ class WorkloadSpec(_Answer):
     replicas: int = 1
     paused: bool = False
     selector: Selector = Selector()
-    template: Template = Template()
+    template: PodTemplate = PodTemplate()
 
 
 class WorkloadStatus(_Answer):
@@ -219,7 +219,7 @@ class Source(_Answer):
     component: str = ""
 
 
-class Series(_Answer):
+class EventSeries(_Answer):
     count: int = 0
     last_observed_time: datetime | None = None
 
@@ -233,7 +233,7 @@ class Event(Object):
     first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
-    series: Series | None = None
+    series: EventSeries | None = None
     source: Source = Source()
     reporting_component: str = ""
 
@@ -285,7 +285,7 @@ class ServiceSpec(_Answer):
     ports: tuple[ServicePort, ...] = ()
 
 
-class Service(Object):
+class KubernetesService(Object):
     spec: ServiceSpec = ServiceSpec()
 
 
@@ -335,7 +335,7 @@ class ClaimStatus(_Answer):
     capacity: Mapping[str, IntOrString] = Field(default_factory=dict)
 
 
-class Claim(Object):
+class PersistentVolumeClaim(Object):
     spec: ClaimSpec = ClaimSpec()
     status: ClaimStatus = ClaimStatus()
 

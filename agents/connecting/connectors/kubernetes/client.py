@@ -24,7 +24,7 @@ _MOST_BYTES: Final = 32_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedObjects:
     """Objects of all pages that were read; `more` where there are further ones."""
 
     items: list[Any]
@@ -55,7 +55,7 @@ class KubernetesClient:
         """One document. `what` names it for people. Raises as `Outbound`, with the server's reasons."""
         return (await self._asked("GET", path, what=what, params=params)).json()
 
-    async def pages(self, path: str, *, what: str, params: Mapping[str, str] | None = None) -> Listed:
+    async def pages(self, path: str, *, what: str, params: Mapping[str, str] | None = None) -> ListedObjects:
         """The items of a list, as many as are reasonable. A list whose token expired is begun once more."""
         try:
             return await self._pages(path, what, dict(params or {}))
@@ -66,7 +66,7 @@ class KubernetesClient:
         except _Expired as exc:
             raise Unavailable(f"the list of {what} changed faster than it could be read") from exc
 
-    async def _pages(self, path: str, what: str, params: dict[str, str]) -> Listed:
+    async def _pages(self, path: str, what: str, params: dict[str, str]) -> ListedObjects:
         items: list[Any] = []
         following = ""
         for _ in range(MOST_PAGES):
@@ -79,8 +79,8 @@ class KubernetesClient:
             items += found or []
             following = str(meta.get("continue") or "")
             if not following:
-                return Listed(items=items, more=False)
-        return Listed(items=items, more=True)
+                return ListedObjects(items=items, more=False)
+        return ListedObjects(items=items, more=True)
 
     async def log(self, path: str, *, what: str, params: Mapping[str, str]) -> str:
         """The lines of a container. Raises NoSuchLog where there are none to be had."""

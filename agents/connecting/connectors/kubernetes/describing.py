@@ -10,18 +10,18 @@ from datetime import datetime
 from typing import Final
 
 from agents.connecting.connectors.kubernetes.answers import (
-    Claim,
     Container,
     ContainerState,
     ContainerStatus,
     Event,
     Handler,
+    KubernetesService,
     Labels,
     Meta,
     Node,
+    PersistentVolumeClaim,
     Pod,
-    Service,
-    Template,
+    PodTemplate,
     Workload,
 )
 from agents.connecting.connectors.kubernetes.listing import NONE, pod_status, times
@@ -82,7 +82,7 @@ def workload(one: Workload, events: Sequence[Event], now: datetime) -> str:
     return _text(lines, events, now)
 
 
-def service(one: Service, endpoints: str, events: Sequence[Event], now: datetime) -> str:
+def service(one: KubernetesService, endpoints: str, events: Sequence[Event], now: datetime) -> str:
     lines = [*_head(one.metadata), *_pairs("Selector", one.spec.selector), f"Type:             {one.spec.type}"]
     for port in one.spec.ports:
         lines += [
@@ -92,7 +92,7 @@ def service(one: Service, endpoints: str, events: Sequence[Event], now: datetime
     return _text([*lines, f"Endpoints:        {endpoints or NONE}"], events, now)
 
 
-def claim(one: Claim, events: Sequence[Event], now: datetime) -> str:
+def claim(one: PersistentVolumeClaim, events: Sequence[Event], now: datetime) -> str:
     lines = [
         *_head(one.metadata),
         f"StorageClass:     {one.spec.storage_class_name}",
@@ -130,7 +130,7 @@ def _pairs(title: str, pairs: Labels, indent: str = "") -> list[str]:
     return [f"{head}{first}", *(f"{' ' * len(head)}{one}" for one in rest)]
 
 
-def _template(template: Template) -> list[str]:
+def _template(template: PodTemplate) -> list[str]:
     lines = ["Pod Template:", *_pairs("Labels", template.metadata.labels, "  ")]
     for title, containers in (
         ("Init Containers", template.spec.init_containers),

@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from agents.connecting.connectors.kubernetes import answers
 from agents.connecting.connectors.kubernetes.answers import (
-    Claim,
     EndpointSlice,
     Event,
+    KubernetesService,
     NetworkPolicy,
     Node,
     PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     Quota,
     Selector,
-    Service,
     Workload,
 )
 
@@ -197,7 +197,7 @@ def times(event: Event, now: datetime) -> str:
     return f"{last} (x{event.times} over {age(event.first, now)})" if event.times > 1 else last
 
 
-def services(found: Iterable[Service], now: datetime, _detail: str) -> list[Cells]:
+def services(found: Iterable[KubernetesService], now: datetime, _detail: str) -> list[Cells]:
     return [
         {
             "NAME": one.name,
@@ -213,7 +213,7 @@ def services(found: Iterable[Service], now: datetime, _detail: str) -> list[Cell
     ]
 
 
-def endpoints(behind: Iterable[Service], slices: Iterable[EndpointSlice], now: datetime) -> list[Cells]:
+def endpoints(behind: Iterable[KubernetesService], slices: Iterable[EndpointSlice], now: datetime) -> list[Cells]:
     """The ready addresses behind each Service that selects pods."""
     ready: dict[str, list[str]] = {}
     for part in slices:
@@ -265,7 +265,7 @@ def network_policies(found: Iterable[NetworkPolicy], now: datetime, _detail: str
     ]
 
 
-def claims(found: Iterable[Claim], now: datetime, _detail: str) -> list[Cells]:
+def claims(found: Iterable[PersistentVolumeClaim], now: datetime, _detail: str) -> list[Cells]:
     return [
         {
             "NAME": one.name,
@@ -335,10 +335,10 @@ PRINTERS: Final[Mapping[str, tuple[type[answers.Object], Any]]] = {
     "daemonsets": (Workload, daemonsets),
     "replicasets": (Workload, replicasets),
     "events": (Event, events),
-    "services": (Service, services),
+    "services": (KubernetesService, services),
     "resourcequotas": (Quota, quotas),
     "networkpolicies": (NetworkPolicy, network_policies),
-    "persistentvolumeclaims": (Claim, claims),
+    "persistentvolumeclaims": (PersistentVolumeClaim, claims),
     "persistentvolumes": (PersistentVolume, volumes),
     "nodes": (Node, nodes),
 }

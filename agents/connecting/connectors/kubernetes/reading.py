@@ -12,18 +12,18 @@ from typing import Any, Final
 
 import yaml
 
-from agents.connecting.cluster import Seen
+from agents.connecting.cluster import ClusterText
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.kubernetes import answers, describing, listing
 from agents.connecting.connectors.kubernetes.answers import (
-    Claim,
     EndpointSlice,
     Event,
+    KubernetesService,
     Labels,
     Meta,
     Node,
+    PersistentVolumeClaim,
     Pod,
-    Service,
     Workload,
 )
 from agents.connecting.connectors.kubernetes.client import KubernetesClient, NoSuchLog
@@ -64,7 +64,7 @@ class ClusterReader:
         self._client, self._context = client, context
         self.namespaces = tuple(namespaces)
 
-    async def read(self, read: Read) -> Seen:
+    async def read(self, read: Read) -> ClusterText:
         """As `Cluster.read`. Raises AgentError where it cannot be read."""
         namespace = self._within(read.namespace)
         if read.what is What.LIST:
@@ -116,14 +116,14 @@ class ClusterReader:
             )
         return namespace or self.namespaces[0]
 
-    async def _list(self, kind: Kind, namespace: str, detail: str) -> Seen:
+    async def _list(self, kind: Kind, namespace: str, detail: str) -> ClusterText:
         now = self._context.now()
         gap = None
         if kind.plural == "endpointslices":
             (behind, more), (slices, cut) = await asyncio.gather(
                 self.listed(KINDS["services"], namespace), self.listed(kind, namespace)
             )
-            found = answers.several(Service, behind, "services")
+            found = answers.several(KubernetesService, behind, "services")
             rows = listing.endpoints(found, answers.several(EndpointSlice, slices, "endpoints"), now)
             more = more or cut
         else:
@@ -136,10 +136,10 @@ class ClusterReader:
         if not rows:
             empty = f"No resources found in {namespace} namespace." if kind.namespaced else "No resources found"
             gap = f"Kubernetes: no pods {where}: is it the right one?" if kind.plural == "pods" else gap
-            return Seen(text=empty, gap=gap)
-        return Seen(text=listing.table(await self._context.clean_rows(rows)), gap=gap)
+            return ClusterText(text=empty, gap=gap)
+        return ClusterText(text=listing.table(await self._context.clean_rows(rows)), gap=gap)
 
-    async def _describe(self, kind: Kind, namespace: str, name: str) -> Seen:
+    async def _describe(self, kind: Kind, namespace: str, name: str) -> ClusterText:
         now, what = self._context.now(), f"{kind.kind} {name[:80]}"
         raw = await self._client.get(kind.path(namespace, _safe(name)), what=what)
         events, gap = await self._events(kind, namespace, name)
@@ -151,16 +151,16 @@ class ClusterReader:
             text = describing.workload(one, events, now)
             service = service_of(one.metadata, self._context.services, one.spec.template.metadata.labels)
         elif kind.plural == "services":
-            found = answers.one(Service, raw, what)
+            found = answers.one(KubernetesService, raw, what)
             text = describing.service(found, await self._ready(namespace, found), events, now)
             service = belongs_to(found.name, self._context.services, "workload") or ""
         elif kind.plural == "persistentvolumeclaims":
-            text, service = describing.claim(answers.one(Claim, raw, what), events, now), ""
+            text, service = describing.claim(answers.one(PersistentVolumeClaim, raw, what), events, now), ""
         elif kind.plural == "nodes":
             text, service = describing.node(answers.one(Node, raw, what), events, now), ""
         else:
             raise BadArguments(f"kind: {kind.plural} are listed only; list them instead")
-        return Seen(text=await self._context.clean(text), service=service, gap=gap)
+        return ClusterText(text=await self._context.clean(text), service=service, gap=gap)
 
     async def _events(self, kind: Kind, namespace: str, name: str) -> tuple[list[Event], str | None]:
         """Those of one object. That they may not be read costs the rest nothing."""
@@ -171,7 +171,7 @@ class ClusterReader:
             return [], f"Kubernetes: events of {kind.kind} {name[:80]} could not be read: {exc}"
         return answers.several(Event, items, "events"), None
 
-    async def _ready(self, namespace: str, service: Service) -> str:
+    async def _ready(self, namespace: str, service: KubernetesService) -> str:
         selector = f"kubernetes.io/service-name={service.name}"
         items, _ = await self.listed(KINDS["endpoints"], namespace, labelSelector=selector)
         rows = listing.endpoints([service], answers.several(EndpointSlice, items, "endpoints"), self._context.now())
@@ -184,7 +184,7 @@ class ClusterReader:
             (found for name in app_names(pod.metadata) if (found := belongs_to(name, services, "app"))), ""
         )
 
-    async def _manifest(self, namespace: str, name: str) -> Seen:
+    async def _manifest(self, namespace: str, name: str) -> ClusterText:
         """The workload, the Services that select its pods, and its claims."""
         found = await self.workload(namespace, name)
         if found is None:
@@ -197,8 +197,8 @@ class ClusterReader:
 
         def belongs(beside: Kind, item: Any) -> bool:
             if beside.plural == "services":
-                return _selects(answers.one(Service, item, "services").spec.selector, labels)
-            return answers.one(Claim, item, "claims").name in wanted
+                return _selects(answers.one(KubernetesService, item, "services").spec.selector, labels)
+            return answers.one(PersistentVolumeClaim, item, "claims").name in wanted
 
         for beside in (KINDS["services"], KINDS["persistentvolumeclaims"]):
             try:
@@ -209,9 +209,9 @@ class ClusterReader:
         pieces = [yaml.safe_dump(_plain(one), sort_keys=False, allow_unicode=True, width=1_000) for one in documents]
         service = service_of(one.metadata, self._context.services, labels)
         text = await self._context.clean("---\n".join(pieces))
-        return Seen(text=text, service=service, gap="; ".join(gaps) or None)
+        return ClusterText(text=text, service=service, gap="; ".join(gaps) or None)
 
-    async def _logs(self, namespace: str, name: str, what: What) -> Seen:
+    async def _logs(self, namespace: str, name: str, what: What) -> ClusterText:
         """The newest lines of its sickest pods, those of the run before the last restart first."""
         pods = await self.pods_of(namespace, name)
         if not pods:
@@ -231,7 +231,7 @@ class ClusterReader:
         if len(pods) > _MOST_PODS:
             gaps.append(f"Kubernetes: logs of {_MOST_PODS} of {counted(len(pods), 'pod')} of {name} were read")
         service = self.service_of_pod(pods[0])
-        return Seen(text="\n".join(parts), service=service, gap="; ".join(gaps) or None)
+        return ClusterText(text="\n".join(parts), service=service, gap="; ".join(gaps) or None)
 
     async def pods_of(self, namespace: str, name: str) -> list[Pod]:
         """Pods of a workload, of a declared service, or of that name."""

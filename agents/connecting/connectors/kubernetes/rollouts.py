@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from agents.connecting.connectors.kubernetes import answers
-from agents.connecting.connectors.kubernetes.answers import Event, Template, Workload
+from agents.connecting.connectors.kubernetes.answers import Event, PodTemplate, Workload
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 _REUSED: Final = "deployment.kubernetes.io/revision-history"
@@ -33,7 +33,7 @@ class Revision:
     number: int
     version: str
     at: datetime | None
-    template: Template
+    template: PodTemplate
     raw: Mapping[str, Any]
     replica_set: str
 

@@ -12,18 +12,18 @@ from typing import Final
 
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
-from agents.evidence.kubernetes.objects import Event, Quota, Workload
+from agents.evidence.kubernetes.objects import ListedEvent, ListedQuota, ListedWorkload
 from agents.evidence.kubernetes.parse import app_of
 from agents.evidence.kubernetes.quantities import amount
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Quote, Read, What
 
 _REQUESTED: Final = re.compile(r"exceeded quota: [^,]+, requested: ([\w./-]+)=")
 _ACCOUNT: Final = re.compile(r"service ?account .*not found", re.IGNORECASE)
 _MOST: Final = 3
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     namespace = seen.namespace or "default"
     for event in _refusals(seen):
         app = app_of(event.about, seen.workload_names)
@@ -71,14 +71,14 @@ def without_pods(seen: Snapshot) -> list[str]:
     return [w.name for w in found][:_MOST]
 
 
-def _is_empty(workload: Workload, have: set[str]) -> bool:
+def _is_empty(workload: ListedWorkload, have: set[str]) -> bool:
     return workload.created == 0 if workload.created is not None else workload.name not in have
 
 
-def _refusals(seen: Snapshot) -> list[Event]:
+def _refusals(seen: Snapshot) -> list[ListedEvent]:
     """The latest refusal of each object that still lacks pods: one that was overcome is over."""
     lacking = set(without_pods(seen)) | {w.name for w in seen.workloads if w.ready < w.wanted}
-    latest: dict[str, Event] = {}
+    latest: dict[str, ListedEvent] = {}
     for event in seen.events:
         if event.reason == "FailedCreate" and app_of(f"{event.about}-00000", seen.workload_names) in lacking:
             before = latest.get(event.about)
@@ -98,7 +98,7 @@ def _label(resource: str) -> Label | None:
     return next((label for holds, label in rules if holds), None)
 
 
-def _lacking(seen: Snapshot, quota: Quota, label: Label) -> tuple[float, Quote | None] | None:
+def _lacking(seen: Snapshot, quota: ListedQuota, label: Label) -> tuple[float, Quote | None] | None:
     """How much a quota explains of what is missing, and the line that shows it."""
     full = quota.used >= quota.hard
     if label is Label.NAMESPACE_STORAGE_QUOTA_EXCEEDED:

@@ -12,7 +12,7 @@ from typing import Final
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Read, What
 
 _COMPONENTS: Final = {
     "containerd": Label.CONTAINERD_UNAVAILABLE,
@@ -27,7 +27,7 @@ _LOSS: Final = "retrans"
 _MUCH_LOSS: Final = 0.3
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for node in seen.nodes:
         for component, label in _COMPONENTS.items():
             state = seen.component(node.name, component)

@@ -15,8 +15,8 @@ from typing import Final
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.trees import Node
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
+from agents.evidence.kubernetes.trees import TreeNode
+from agents.evidence.kubernetes.types import ClusterHypothesis, Quote, Read, What
 
 _ADDRESS: Final = re.compile(r"(?:https?://)?([a-z][a-z0-9-]*[a-z0-9])(?:\.[a-z0-9-]+\.svc[\w.]*)?:(\d{2,5})(?:/.*)?")
 _UNKNOWN_HOST: Final = re.compile(
@@ -28,7 +28,7 @@ _NEARLY: Final = 0.75  # alike enough to be meant
 _SURE: Final = 0.9
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for app in _configured(seen):
         yield from _configuration(seen, app)
     for app in seen.workload_names:
@@ -54,7 +54,7 @@ def _configured(seen: Snapshot) -> list[str]:
     return list(dict.fromkeys(r.read.name for r in seen.of(What.MANIFEST)))
 
 
-def _configuration(seen: Snapshot, app: str) -> Iterator[Hypothesis]:
+def _configuration(seen: Snapshot, app: str) -> Iterator[ClusterHypothesis]:
     documents = seen.manifests(app)
     used = {host for tree, _ in documents for node in tree.walk() if (host := _host(node))}
     is_unserved = bool(seen.calls.get(app, frozenset()) - used)
@@ -68,17 +68,17 @@ def _configuration(seen: Snapshot, app: str) -> Iterator[Hypothesis]:
                 yield fault(Label.SERVICE_DNS_RESOLUTION_FAILURE, app, 0.93 if heard else 0.88, line, heard)
 
 
-def _overrides_dns(node: Node) -> bool:
+def _overrides_dns(node: TreeNode) -> bool:
     policy = node.key == "dnsPolicy" and node.value.strip("\"'") in ("None", "Default")
     return policy or node.key == "nameservers"
 
 
-def _host(node: Node) -> str:
+def _host(node: TreeNode) -> str:
     match = _ADDRESS.fullmatch(node.value.strip("\"'")) if node.key in ("value", "- value") else None
     return match.group(1) if match else ""
 
 
-def _wrongness(seen: Snapshot, node: Node, *, is_unserved: bool) -> float:
+def _wrongness(seen: Snapshot, node: TreeNode, *, is_unserved: bool) -> float:
     """How surely a value is a wrong address: 0 where it is none or right."""
     host, services = _host(node), seen.names("services")
     if not host or host == "localhost" or not services:

@@ -12,9 +12,9 @@ from typing import Final
 
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
-from agents.evidence.kubernetes.objects import Anomaly
+from agents.evidence.kubernetes.objects import AlertLine
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Read, What
 
 _SLOWER: Final = 1.5  # times: below it is noise
 _SOME_CPU: Final = 1.5  # times the usual
@@ -25,7 +25,7 @@ _SEVERAL: Final = 2
 _MOST: Final = 5
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     slow = slow_services(seen)
     deepest = _deepest(seen, slow)
     lost = any("retrans" in a.category.lower() for a in seen.anomalies)
@@ -50,12 +50,12 @@ def reads(seen: Snapshot) -> Iterator[Read]:
         yield Read(what=What.LIST, kind="pods", detail="wide")
 
 
-def _worst(slow: dict[str, Anomaly]) -> list[str]:
+def _worst(slow: dict[str, AlertLine]) -> list[str]:
     return sorted(slow, key=lambda name: -(slow[name].ratio or 0))[:_MOST]
 
 
-def slow_services(seen: Snapshot) -> dict[str, Anomaly]:
-    found: dict[str, Anomaly] = {}
+def slow_services(seen: Snapshot) -> dict[str, AlertLine]:
+    found: dict[str, AlertLine] = {}
     for anomaly in seen.anomalies:
         if anomaly.kind == "Service" and "LATENCY" in anomaly.category.upper() and (anomaly.ratio or 0) >= _SLOWER:
             before = found.get(anomaly.about)
@@ -64,9 +64,9 @@ def slow_services(seen: Snapshot) -> dict[str, Anomaly]:
     return found
 
 
-def _hot(seen: Snapshot) -> dict[str, tuple[float, Anomaly]]:
+def _hot(seen: Snapshot) -> dict[str, tuple[float, AlertLine]]:
     """Services whose CPU rose or was throttled, with a size that can be compared: times the usual."""
-    found: dict[str, tuple[float, Anomaly]] = {}
+    found: dict[str, tuple[float, AlertLine]] = {}
     for anomaly in seen.anomalies:
         if anomaly.kind != "Service" or "cpu" not in anomaly.category.lower():
             continue
@@ -76,7 +76,7 @@ def _hot(seen: Snapshot) -> dict[str, tuple[float, Anomaly]]:
     return found
 
 
-def _deepest(seen: Snapshot, slow: dict[str, Anomaly]) -> list[str]:
+def _deepest(seen: Snapshot, slow: dict[str, AlertLine]) -> list[str]:
     """Slow services that call no slow one, the most slowed first."""
     leaves = [name for name in slow if not _below(seen, name) & (set(slow) - {name})]
     return sorted(leaves or slow, key=lambda name: -(slow[name].ratio or 0))
@@ -93,7 +93,7 @@ def _below(seen: Snapshot, name: str) -> set[str]:
     return found
 
 
-def _shared_node(seen: Snapshot, slow: dict[str, Anomaly], deepest: list[str]) -> tuple[str, list[str]] | None:
+def _shared_node(seen: Snapshot, slow: dict[str, AlertLine], deepest: list[str]) -> tuple[str, list[str]] | None:
     """The node on which the delay arises rather than in one pod, with the services that show it.
 
     Several of the deepest slow services share it; or all whose usual (median) answer is slow sit on it, while what they
@@ -112,12 +112,12 @@ def _shared_node(seen: Snapshot, slow: dict[str, Anomaly], deepest: list[str]) -
     return None if culprit and set(deepest) & set(usual) else (nodes.pop(), usual)
 
 
-def _is_usual_answer(anomaly: Anomaly) -> bool:
+def _is_usual_answer(anomaly: AlertLine) -> bool:
     """Whether the median is slow, or latency cannot be measured any more."""
     return "p50latency" in anomaly.quote.line or "LATENCY_MISSING" in anomaly.category
 
 
-def _cpu_score(name: str, size: float, slow: dict[str, Anomaly], deepest: list[str]) -> float:
+def _cpu_score(name: str, size: float, slow: dict[str, AlertLine], deepest: list[str]) -> float:
     """CPU explains a slowness of its own size; a latency that grew by orders more is not explained by it."""
     latency = slow[name].ratio if name in slow else None
     if latency is not None:

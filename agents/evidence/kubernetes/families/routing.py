@@ -11,7 +11,7 @@ from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import FailedRequest
 from agents.evidence.kubernetes.routes import Route, routes
 from agents.evidence.kubernetes.snapshot import Snapshot, labels
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Quote, Read, What
 
 _DNS_PORT: Final = "53"
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
@@ -21,7 +21,7 @@ _HANDFUL: Final = 3  # workloads whose logs are all read
 _MOST: Final = 3
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for name, quote in seen.without_endpoints.items():
         if seen.has_replicas(name):
             yield from _unselected(seen, name, quote)
@@ -99,7 +99,7 @@ def _is_slow(seen: Snapshot) -> bool:
     return any("LATENCY" in a.category.upper() for a in seen.anomalies)
 
 
-def _unselected(seen: Snapshot, name: str, quote: Quote) -> Iterator[Hypothesis]:
+def _unselected(seen: Snapshot, name: str, quote: Quote) -> Iterator[ClusterHypothesis]:
     """No endpoint although pods are ready: the selector, or a named port that no container has."""
     service = seen.service(name)
     described = next(((tree, source) for n, tree, source in seen.described("services") if n == name), None)
@@ -120,14 +120,14 @@ def _unselected(seen: Snapshot, name: str, quote: Quote) -> Iterator[Hypothesis]
         yield from _ports(seen, name, quote)
 
 
-def _unreachable(seen: Snapshot, name: str, quote: Quote) -> Iterator[Hypothesis]:
+def _unreachable(seen: Snapshot, name: str, quote: Quote) -> Iterator[ClusterHypothesis]:
     found = list(_ports(seen, name, quote))
     yield from found
     if not found and (policy := _policy(seen, name)):
         yield fault(Label.NETWORK_POLICY_BLOCKS, name, 0.8, policy, quote)
 
 
-def _ports(seen: Snapshot, name: str, quote: Quote) -> Iterator[Hypothesis]:
+def _ports(seen: Snapshot, name: str, quote: Quote) -> Iterator[ClusterHypothesis]:
     """The Service's target port against the ports of the container behind it."""
     for described, tree, source in seen.described("services"):
         node = tree.child("TargetPort")
@@ -152,7 +152,7 @@ def _policy(seen: Snapshot, name: str) -> Quote | None:
     return None
 
 
-def _gateways(seen: Snapshot) -> Iterator[Hypothesis]:
+def _gateways(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     """A path that goes elsewhere than to the service it names, or that fails although its service is well."""
     for route, source in _routes(seen):
         owner = route.owner(seen.workload_names)

@@ -13,9 +13,9 @@ from typing import Final
 from agents.evidence.kubernetes.families.startup import sickest
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
-from agents.evidence.kubernetes.objects import Container, Event, PodDetail, Probe
+from agents.evidence.kubernetes.objects import ListedContainer, ListedEvent, PodDetail, Probe
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Quote, Read, What
 
 _PROTOCOL: Final = re.compile(
     r"malformed HTTP|HTTP/1\.x transport|HTTP response to HTTPS|server preface|frame too large|first record does not"
@@ -40,7 +40,7 @@ _HOST: Final = re.compile(r"^\s*(?:- )?\w*HOST\w*:\s*[\"']?([\w.-]+)", re.MULTIL
 _DATABASE: Final = re.compile(r"mysql|maria|postgres|pgsql|mongo|sql|db\b|database", re.IGNORECASE)
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for workload in seen.workloads:
         if workload.wanted == 0 and workload.kind == "deployments":
             alone = not any(other.ready < other.wanted for other in seen.workloads)
@@ -83,7 +83,7 @@ def reads(seen: Snapshot) -> Iterator[Read]:
             yield Read(what=What.MANIFEST, name=app)
 
 
-def _rollouts(seen: Snapshot) -> Iterator[Hypothesis]:
+def _rollouts(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     """A rollout past its deadline while replicas are still missing: an older one that was taken back is over."""
     for event in seen.events:
         app = next((w.name for w in seen.workloads if event.about == w.name and w.ready < w.wanted), None)
@@ -96,12 +96,12 @@ def _explained(seen: Snapshot, app: str) -> bool:
     return any(seen.log_line(app, pattern) for pattern in patterns)
 
 
-def _failed(container: Container) -> bool:
+def _failed(container: ListedContainer) -> bool:
     ended = container.exit_code not in (None, 0) or container.waiting == "CrashLoopBackOff"
     return ended or (not container.ready and not container.waiting)
 
 
-def _container(seen: Snapshot, detail: PodDetail, container: Container) -> Iterator[Hypothesis]:
+def _container(seen: Snapshot, detail: PodDetail, container: ListedContainer) -> Iterator[ClusterHypothesis]:
     if oom := _out_of_memory(detail, container):
         yield fault(Label.OOM_KILLED, detail.app, 0.95, oom, container.quote("memory"))
     elif container.liveness is not None and (event := _failing(detail, container, "Liveness")):
@@ -122,7 +122,7 @@ def _container(seen: Snapshot, detail: PodDetail, container: Container) -> Itera
         yield fault(Label.CRASH_LOOP, detail.app, 0.65 if shown else 0.45, shown, line)
 
 
-def _out_of_memory(detail: PodDetail, container: Container) -> Quote | None:
+def _out_of_memory(detail: PodDetail, container: ListedContainer) -> Quote | None:
     if container.last_reason == "OOMKilled" or container.waiting == "OOMKilled":
         return container.quote("Reason:       OOMKilled", "Reason")
     # A limit below what the process needs to be set up at all ends before it begins.
@@ -137,7 +137,7 @@ def _out_of_memory(detail: PodDetail, container: Container) -> Quote | None:
     return container.quote("Exit Code") if was_killed and detail.event("Unhealthy", "Liveness") is None else None
 
 
-def _failing(detail: PodDetail, container: Container, probe: str) -> Event | None:
+def _failing(detail: PodDetail, container: ListedContainer, probe: str) -> ListedEvent | None:
     """The probe's failure, where it goes on or has killed the container."""
     event = detail.event("Unhealthy", f"{probe} probe failed", f"{probe} probe errored")
     if event is None:
@@ -149,7 +149,7 @@ def _failing(detail: PodDetail, container: Container, probe: str) -> Event | Non
     return event if event.recurs or event.count > 2 or event.last_s < 60 else None
 
 
-def _liveness(detail: PodDetail, container: Container, probe: Probe, event: Event) -> Hypothesis:
+def _liveness(detail: PodDetail, container: ListedContainer, probe: Probe, event: ListedEvent) -> ClusterHypothesis:
     found = _misfit(container, probe, container.readiness, event)
     if found == 1:
         return fault(Label.LIVENESS_PROBE_INCORRECT_PORT, detail.app, 0.94, probe.quote, event.quote)
@@ -161,7 +161,7 @@ def _liveness(detail: PodDetail, container: Container, probe: Probe, event: Even
     return fault(Label.LIVENESS_PROBE_INCORRECT_TIMING, detail.app, score, probe.quote, event.quote)
 
 
-def _misfit(container: Container, probe: Probe, other: Probe | None, event: Event) -> int:
+def _misfit(container: ListedContainer, probe: Probe, other: Probe | None, event: ListedEvent) -> int:
     """1 where the probe's port is not the container's, 2 where its protocol is not spoken there, else 0."""
     known = {p for p in container.ports if p not in ("", "<none>")}
     if other is not None and other.port:
@@ -184,7 +184,7 @@ def _port_line(seen: Snapshot, app: str) -> Quote | None:
     return None
 
 
-def _database(seen: Snapshot) -> Iterator[Hypothesis]:
+def _database(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     """What several clients hear from one database is the database's fault."""
     for pattern, label in ((_FULL, Label.DB_CONNECTION_EXHAUSTION), (_READ_ONLY, Label.DB_READ_ONLY)):
         heard = {app: line for app in seen.logs if (line := seen.log_line(app, pattern))}

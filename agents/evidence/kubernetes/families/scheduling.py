@@ -12,9 +12,9 @@ from typing import Final
 
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
-from agents.evidence.kubernetes.objects import Event, PodDetail
+from agents.evidence.kubernetes.objects import ListedEvent, PodDetail
 from agents.evidence.kubernetes.snapshot import Snapshot, labels
-from agents.evidence.kubernetes.types import Hypothesis, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Read, What
 
 _REASON: Final = re.compile(r"(\d+) (?:node\(s\) )?(.+)")
 _OWN_TAINTS: Final = ("node-role.kubernetes.io/", "node.kubernetes.io/")
@@ -26,7 +26,7 @@ _SHORT: Final = (
 _MOST_PENDING: Final = 3
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for detail in seen.details:
         event = detail.event("FailedScheduling")
         if event is not None and (label := _label(seen, detail, event)):
@@ -58,7 +58,7 @@ def reasons(message: str) -> dict[str, int]:
     return found
 
 
-def _label(seen: Snapshot, detail: PodDetail, event: Event) -> Label | None:
+def _label(seen: Snapshot, detail: PodDetail, event: ListedEvent) -> Label | None:
     """The reason that keeps most nodes away; nodes that never take work are left out.
 
     A node tells the first reason only. Where the pod's selector fits a node that something else keeps away, that other
@@ -74,7 +74,7 @@ def _label(seen: Snapshot, detail: PodDetail, event: Event) -> Label | None:
     return max(kinds, key=lambda label: kinds[label], default=None)
 
 
-def _kinds(event: Event, detail: PodDetail) -> dict[Label, int]:
+def _kinds(event: ListedEvent, detail: PodDetail) -> dict[Label, int]:
     found: dict[Label, int] = {}
     for reason, count in reasons(event.message).items():
         label = _meaning(reason, detail)

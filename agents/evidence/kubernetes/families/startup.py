@@ -8,9 +8,9 @@ from typing import Final
 
 from agents.evidence.kubernetes.family import fault
 from agents.evidence.kubernetes.labels import Label
-from agents.evidence.kubernetes.objects import Event, Pod, PodDetail
+from agents.evidence.kubernetes.objects import ListedEvent, ListedPod, PodDetail
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Hypothesis, Read, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, Read, What
 
 # In this order: a refused login may also say "not found or may require authorization".
 _PULLS: Final = (
@@ -30,7 +30,7 @@ _REFUSED: Final = re.compile(r"permission denied|read-only file system|operation
 _MOST_SICK: Final = 3
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     for detail in seen.details:
         for event in detail.events:
             if found := _pull(event):
@@ -50,19 +50,19 @@ def reads(seen: Snapshot) -> Iterator[Read]:
         yield Read(what=What.DESCRIBE, kind="pods", name=pod.name)
 
 
-def sickest(seen: Snapshot) -> list[Pod]:
+def sickest(seen: Snapshot) -> list[ListedPod]:
     """One pod of each of the worst apps: unready ones first, then those that restart; old restarts do not count."""
     broken = {node.name for node in seen.nodes if not node.is_ready}
     if broken and not seen.of(What.COMPONENT):
         return []  # pods of a node that is down tell nothing of their own: ask the node first
     sick = [p for p in seen.pods if p.is_sick and p.status != "Pending" and p.node not in broken]
-    first: dict[str, Pod] = {}
+    first: dict[str, ListedPod] = {}
     for pod in sorted(sick, key=lambda p: (p.is_ready, p.status == "Running", -p.restarts)):
         first.setdefault(pod.app, pod)
     return list(first.values())[:_MOST_SICK]
 
 
-def _pull(event: Event) -> tuple[Label, str] | None:
+def _pull(event: ListedEvent) -> tuple[Label, str] | None:
     text = f"{event.reason} {event.message}"
     if "pull" not in text.lower() and "InvalidImageName" not in text:
         return None

@@ -11,9 +11,9 @@ from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.objects import PodDetail
 from agents.evidence.kubernetes.quantities import amount
 from agents.evidence.kubernetes.snapshot import Snapshot, labels
-from agents.evidence.kubernetes.tables import Row
-from agents.evidence.kubernetes.trees import Node
-from agents.evidence.kubernetes.types import Hypothesis, Quote, Read, What
+from agents.evidence.kubernetes.tables import TableRow
+from agents.evidence.kubernetes.trees import TreeNode
+from agents.evidence.kubernetes.types import ClusterHypothesis, Quote, Read, What
 
 _MODES: Final = {
     "ReadWriteOnce": "RWO",
@@ -26,7 +26,7 @@ _NOT_SET: Final = ("", "<unset>", "<none>")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class VolumeClaim:
     """What a claim asks for. `storage_class` is None where it was not told."""
 
     name: str
@@ -40,7 +40,7 @@ class Claim:
         return next((q for word in words for q in self.lines if word in q.line), None)
 
 
-def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
+def hypotheses(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     yield from _unprovisioned(seen)
     for detail in _waiting(seen):
         event = detail.event("FailedScheduling", _UNBOUND)
@@ -52,7 +52,7 @@ def hypotheses(seen: Snapshot) -> Iterator[Hypothesis]:
                 yield fault(label, detail.app, score, line, volume, shown)
 
 
-def _unprovisioned(seen: Snapshot) -> Iterator[Hypothesis]:
+def _unprovisioned(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     """A claim whose storage class nobody serves says so itself."""
     for detail in _waiting(seen):
         for event in seen.events:
@@ -74,7 +74,7 @@ def _waiting(seen: Snapshot) -> list[PodDetail]:
     return [d for d in seen.details if d.event("FailedScheduling", _UNBOUND)]
 
 
-def _claims(seen: Snapshot, detail: PodDetail) -> Iterator[Claim]:
+def _claims(seen: Snapshot, detail: PodDetail) -> Iterator[VolumeClaim]:
     """The claims of a pod that are not bound, with what its configuration asks for."""
     rows = {row.name: row for row, _ in seen.rows("persistentvolumeclaims")}
     for tree, source in seen.manifests(detail.app):
@@ -84,7 +84,7 @@ def _claims(seen: Snapshot, detail: PodDetail) -> Iterator[Claim]:
             yield _claim(tree, name, source)
 
 
-def _claim(tree: Node, name: str, source: str) -> Claim:
+def _claim(tree: TreeNode, name: str, source: str) -> VolumeClaim:
     nodes = list(tree.walk())
     spec = tree.child("spec")
     modes = next((n for n in nodes if n.key == "accessModes"), None)
@@ -92,7 +92,7 @@ def _claim(tree: Node, name: str, source: str) -> Claim:
     wanted = next((n for n in nodes if n.key == "storage"), None)
     matched = next((n for n in nodes if n.key == "matchLabels"), None)
     kind = spec.child("storageClassName") if spec else None
-    return Claim(
+    return VolumeClaim(
         name=name,
         size=amount(wanted.value.strip("\"'")) if wanted else None,
         modes=frozenset(_MODES.get(n.key.removeprefix("- ").strip("\"'"), "") for n in items) - {""},
@@ -102,7 +102,7 @@ def _claim(tree: Node, name: str, source: str) -> Claim:
     )
 
 
-def _listed_after(nodes: list[Node], head: Node) -> list[Node]:
+def _listed_after(nodes: list[TreeNode], head: TreeNode) -> list[TreeNode]:
     """List items may stand at the depth of their key."""
     at = nodes.index(head)
     found = []
@@ -113,7 +113,7 @@ def _listed_after(nodes: list[Node], head: Node) -> list[Node]:
     return found
 
 
-def _judge(seen: Snapshot, claim: Claim) -> tuple[Label, float, Quote | None, Quote | None] | None:
+def _judge(seen: Snapshot, claim: VolumeClaim) -> tuple[Label, float, Quote | None, Quote | None] | None:
     """The field in which the claim fails against the volume that fits best in all others."""
     volumes = seen.rows("persistentvolumes")
     if not volumes:
@@ -134,7 +134,7 @@ def _judge(seen: Snapshot, claim: Claim) -> tuple[Label, float, Quote | None, Qu
     return label, 0.94 if len(fewest) == 1 else 0.8, claim.line(*words[label]), volume
 
 
-def _failures(row: Row, claim: Claim) -> list[Label]:
+def _failures(row: TableRow, claim: VolumeClaim) -> list[Label]:
     """In which fields a volume does not serve a claim. One that is bound elsewhere fails before all comparison."""
     found = []
     holder = row.get("CLAIM").rpartition("/")[2]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agents.evidence.logs.lines.levels import level_named, level_of
-from agents.evidence.logs.lines.times import Moment, epoch
+from agents.evidence.logs.lines.times import LineTime, epoch
 
-TimeOf = Callable[[str], Moment | None]
+TimeOf = Callable[[str], LineTime | None]
 _TIME_KEYS = (
     *("@timestamp", "timestamp", "time", "ts", "@t", "t", "datetime", "timeunixnano", "asctime", "timegenerated"),
     *("start_time", "starttime", "instant", "eventtime", "event_time", "timemillis", "time_iso8601", "time_local"),
@@ -43,7 +43,7 @@ _RECORDS = ("resourceLogs", "scopeLogs", "logRecords")
 class Document:
     """The named parts of a line. `text` is None where no key holds a message; `inner` is a line of its own."""
 
-    moment: Moment | None
+    moment: LineTime | None
     level: str
     text: str | None
     fields: Mapping[str, str]
@@ -118,7 +118,7 @@ def _opened(document: Mapping[str, object]) -> dict[str, object]:
 
 def _moment(
     flat: Mapping[str, object], lowered: Mapping[str, str], time_of: TimeOf
-) -> tuple[str | None, Moment | None]:
+) -> tuple[str | None, LineTime | None]:
     for name in _TIME_KEYS:
         key = lowered.get(name)
         if key is not None and (found := _value_moment(flat[key], time_of)) is not None:
@@ -128,7 +128,7 @@ def _moment(
     return None, None
 
 
-def _value_moment(value: object, time_of: TimeOf, depth: int = 0) -> Moment | None:
+def _value_moment(value: object, time_of: TimeOf, depth: int = 0) -> LineTime | None:
     """A text, a number of any size, or an object with seconds and parts of them."""
     if isinstance(value, dict):
         return _object_moment(value, time_of, depth) if depth < _DEEP else None
@@ -142,7 +142,7 @@ def _value_moment(value: object, time_of: TimeOf, depth: int = 0) -> Moment | No
         return None
 
 
-def _object_moment(value: Mapping[str, object], time_of: TimeOf, depth: int) -> Moment | None:
+def _object_moment(value: Mapping[str, object], time_of: TimeOf, depth: int) -> LineTime | None:
     for seconds, rest in (("seconds", "nanos"), ("epochSecond", "nanoOfSecond")):
         if isinstance(value.get(seconds), int | str):
             return _value_moment(f"{value[seconds]}.{str(value.get(rest) or 0).zfill(9)}", time_of)

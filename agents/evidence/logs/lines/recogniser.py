@@ -19,7 +19,7 @@ from agents.evidence.logs.lines.documents import Document, load, read_document, 
 from agents.evidence.logs.lines.layouts import LAYOUTS, Layout, named
 from agents.evidence.logs.lines.levels import LEVELS, find_level, level_named, marked_level, syslog_level
 from agents.evidence.logs.lines.parsed import ParsedLine
-from agents.evidence.logs.lines.times import ACCESS, LOCAL, ORDERS, Moment, Order, Setting
+from agents.evidence.logs.lines.times import ACCESS, LOCAL, ORDERS, LineDefaults, LineTime, Order
 from agents.evidence.logs.requests_in_logs import request_in
 
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -59,7 +59,7 @@ class Recogniser:
     """Turns the lines of a file into time, level, message and fields. Times that name no zone are in `zone`."""
 
     def __init__(self, zone: tzinfo, *, written: datetime, order: Order | None = None) -> None:
-        self._setting = Setting(zone=zone, written=written, order=order)
+        self._setting = LineDefaults(zone=zone, written=written, order=order)
         self._layouts: list[Layout] = list(LAYOUTS)
         self._columns: Sequence[str] = ()
 
@@ -126,14 +126,14 @@ class Recogniser:
         text = self._text(line, depth)
         return self._from_document(pairs, line, "logfmt", depth) if pairs and text.time is None else text
 
-    def _time_of(self, text: str) -> Moment | None:
+    def _time_of(self, text: str) -> LineTime | None:
         """The time that a value is, from its first character on."""
         for layout in self._layouts:
             if (found := layout.head.match(text[:_HEAD])) and (moment := self._moment(layout, found)):
                 return moment
         return None
 
-    def _moment(self, layout: Layout, found: re.Match[str]) -> Moment | None:
+    def _moment(self, layout: Layout, found: re.Match[str]) -> LineTime | None:
         try:
             return layout.spelling.read(found.groupdict(), self._setting)
         except (ValueError, OverflowError, OSError):
@@ -207,7 +207,7 @@ class Recogniser:
             return replace(rest, fields={"source": found["source"], **rest.fields})
         return None
 
-    def _rest(self, found: re.Match[str], depth: int, outer: Moment | None, level: str = "") -> ParsedLine:
+    def _rest(self, found: re.Match[str], depth: int, outer: LineTime | None, level: str = "") -> ParsedLine:
         """What follows a prefix, with the prefix's time and level where it has none of its own."""
         inner = self._line(found["rest"] or "", depth + 1)
         if not inner.level and inner.time is None:
@@ -237,7 +237,7 @@ class Recogniser:
                 return self._after_head(line, found, layout, moment, depth)
         return ParsedLine(time=None, level="", text=line)
 
-    def _after_head(self, line: str, found: re.Match[str], layout: Layout, moment: Moment, depth: int) -> ParsedLine:
+    def _after_head(self, line: str, found: re.Match[str], layout: Layout, moment: LineTime, depth: int) -> ParsedLine:
         rest = line[found.end() :]
         made = ParsedLine(
             time=moment.at, level="", text=rest, zoned=moment.zoned, dated=moment.dated, form=layout.spelling.name
@@ -290,9 +290,9 @@ def level_named_exactly(word: str) -> str:
     return level if level in _LEVELS else ""
 
 
-def _surer(outer: Moment | None, inner: ParsedLine) -> Moment | None:
+def _surer(outer: LineTime | None, inner: ParsedLine) -> LineTime | None:
     """The container's or collector's time where it names a zone; the program's own where only that does."""
-    own = Moment(at=inner.time, zoned=inner.zoned, dated=inner.dated) if inner.time is not None else None
+    own = LineTime(at=inner.time, zoned=inner.zoned, dated=inner.dated) if inner.time is not None else None
     if outer is None or (own is not None and own.zoned and not outer.zoned):
         return own
     return outer
@@ -309,7 +309,7 @@ def _w3c_request(row: Mapping[str, str]) -> Mapping[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _order_of(lines: Sequence[bytes], setting: Setting) -> Order | None:
+def _order_of(lines: Sequence[bytes], setting: LineDefaults) -> Order | None:
     """In which order a file writes day, month and year: the one that makes dates of all lines, growing ones."""
     best: dict[Order, tuple[int, int, datetime]] = {}
     for order in ORDERS:

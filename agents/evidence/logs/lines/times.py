@@ -39,7 +39,7 @@ ZONE = rf"(?P<zone>[+-]\d{{2}}:?\d{{2}}(?!\d)|[+-]\d{{2}}(?![\d:])|(?:{_LETTERS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class LineTime:
     """A point in time (aware UTC). `zoned` and `dated` as in ParsedLine."""
 
     at: datetime
@@ -52,7 +52,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class LineDefaults:
     """What a line may leave out: the zone, the year or day (the file was last written at `written`), and the order of
     day, month and year in numbers, None while it is not known.
     """
@@ -62,7 +62,7 @@ class Setting:
     order: Order | None = None
 
 
-Reader = Callable[[Mapping[str, str | None], Setting], Moment | None]
+Reader = Callable[[Mapping[str, str | None], LineDefaults], LineTime | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def _microseconds(fraction: str | None) -> timedelta:
     return timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
 
 
-def zoned(moment: datetime, name: str | None, setting: Setting) -> Moment:
+def zoned(moment: datetime, name: str | None, setting: LineDefaults) -> LineTime:
     """A wall clock time in the zone that the line names; in the configured one where it names none that is certain."""
     name = (name or "").strip()
     found: tzinfo | None = None
@@ -93,7 +93,7 @@ def zoned(moment: datetime, name: str | None, setting: Setting) -> Moment:
     elif "/" in name:
         found = _region(name)
     aware = moment.replace(tzinfo=found or setting.zone)
-    return Moment(at=aware.astimezone(UTC), zoned=found is not None)
+    return LineTime(at=aware.astimezone(UTC), zoned=found is not None)
 
 
 @lru_cache(maxsize=64)
@@ -104,12 +104,12 @@ def _region(name: str) -> tzinfo | None:
         return None
 
 
-def _iso(parts: Mapping[str, str | None], setting: Setting) -> Moment:
+def _iso(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime:
     moment = datetime.fromisoformat(f"{parts['y']}-{parts['m']}-{parts['d']}T{parts['clock']}")
     return zoned(moment + _microseconds(parts["fraction"]), parts["zone"], setting)
 
 
-def _packed(parts: Mapping[str, str | None], setting: Setting) -> Moment:
+def _packed(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime:
     """Digits only; two of a year stand for this century."""
     day, clock = parts["day"] or "", (parts["clock"] or "").replace(":", "").replace(" ", "0").zfill(6)
     moment = datetime.strptime(f"{'20' if len(day) == 6 else ''}{day}{clock}", "%Y%m%d%H%M%S")  # noqa: DTZ007
@@ -137,13 +137,13 @@ def _clock(parts: Mapping[str, str | None]) -> timedelta:
     return timedelta(hours=hour, minutes=minute, seconds=second) + _microseconds(parts["fraction"])
 
 
-def _named(parts: Mapping[str, str | None], setting: Setting) -> Moment | None:
+def _named(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime | None:
     """A date with the name of its month."""
     found = _day(f"{parts['date']} {parts.get('year') or ''}".replace("/", " "))
     return zoned(found + _clock(parts), parts.get("zone"), setting) if found else None
 
 
-def _yearless(parts: Mapping[str, str | None], setting: Setting) -> Moment | None:
+def _yearless(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime | None:
     """The latest year in which the line is not newer than its file."""
     day = " ".join((parts.get("date") or f"{parts['m']}-{parts['d']}").split())
     found = _latest(day, (setting.written + _AHEAD).year, (setting.written + _AHEAD).timetuple().tm_yday)
@@ -160,7 +160,7 @@ def _latest(day: str, year: int, day_of_year: int) -> datetime | None:
     return None
 
 
-def _local(parts: Mapping[str, str | None], setting: Setting) -> Moment | None:
+def _local(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime | None:
     """Numbers in a country's order. None while several orders are possible and the file has not shown which it is."""
     possible = _readings(parts, setting)
     if setting.order is not None:
@@ -168,7 +168,7 @@ def _local(parts: Mapping[str, str | None], setting: Setting) -> Moment | None:
     return next(iter(possible.values())) if len({moment.at for moment in possible.values()}) == 1 else None
 
 
-def _readings(parts: Mapping[str, str | None], setting: Setting) -> dict[Order, Moment]:
+def _readings(parts: Mapping[str, str | None], setting: LineDefaults) -> dict[Order, LineTime]:
     """The moment in every order that makes a date, and none that is newer than the file."""
     first, second, third = parts["a"] or "", parts["b"] or "", parts["c"] or ""
     by_order: dict[Order, tuple[str, str, str]] = {"dmy": (third, second, first)}
@@ -176,7 +176,7 @@ def _readings(parts: Mapping[str, str | None], setting: Setting) -> dict[Order, 
         by_order["mdy"] = (third, first, second)
         if len(third) == 2:
             by_order["ymd"] = (first, second, third)
-    found: dict[Order, Moment] = {}
+    found: dict[Order, LineTime] = {}
     for order, (year, month, day) in by_order.items():
         full = int(year) + (2000 if len(year) < 4 else 0)
         spelled = _day(f"{full}-{month}-{day}", year_first=True)
@@ -187,27 +187,27 @@ def _readings(parts: Mapping[str, str | None], setting: Setting) -> dict[Order, 
     return found
 
 
-def _epoch(parts: Mapping[str, str | None], _setting: Setting) -> Moment | None:
+def _epoch(parts: Mapping[str, str | None], _setting: LineDefaults) -> LineTime | None:
     return epoch(float(parts["number"] or 0))
 
 
-def epoch(number: float) -> Moment | None:
+def epoch(number: float) -> LineTime | None:
     """Seconds, milliseconds, microseconds or nanoseconds since 1970, by their size; None for other numbers."""
     for _ in range(3):
         if number >= _EPOCH_UNTIL:
             number /= 1_000
     if not _EPOCH_SINCE <= number < _EPOCH_UNTIL:
         return None
-    return Moment(at=datetime.fromtimestamp(number, tz=UTC), zoned=True)
+    return LineTime(at=datetime.fromtimestamp(number, tz=UTC), zoned=True)
 
 
-def _clock_only(parts: Mapping[str, str | None], setting: Setting) -> Moment | None:
+def _clock_only(parts: Mapping[str, str | None], setting: LineDefaults) -> LineTime | None:
     """The latest day on which the line is not newer than its file. A file of several days says so elsewhere."""
     local = setting.written.astimezone(setting.zone)
     moment = local.replace(hour=0, minute=0, second=0, microsecond=0) + _clock(parts)
     if moment > local + timedelta(minutes=5):
         moment -= timedelta(days=1)
-    return Moment(at=moment.astimezone(UTC), zoned=False, dated=False)
+    return LineTime(at=moment.astimezone(UTC), zoned=False, dated=False)
 
 
 # In the order in which they are tried before a file has shown which it uses.

@@ -8,6 +8,6 @@ holds many words. The rules say what a value looks like, never what a product wr
 from agents.evidence.logs.miner.folding import continues, fold, fold_lines
 from agents.evidence.logs.miner.masking import WILD
 from agents.evidence.logs.miner.stream import TemplateMiner
-from agents.evidence.logs.miner.template import Template
+from agents.evidence.logs.miner.template import MinedTemplate
 
-__all__ = ["WILD", "Template", "TemplateMiner", "continues", "fold", "fold_lines"]
+__all__ = ["WILD", "MinedTemplate", "TemplateMiner", "continues", "fold", "fold_lines"]

@@ -22,7 +22,7 @@ from agents.evidence.logs.miner.merging import (
     put_together,
     take_apart,
 )
-from agents.evidence.logs.miner.template import Template
+from agents.evidence.logs.miner.template import MinedTemplate
 from agents.evidence.types import FloatArray, IntArray
 
 CHUNK = 1_000  # lines levelled at once: as many as stay in the processor's cache
@@ -88,13 +88,13 @@ class TemplateMiner:
         settled: IntArray = self._alias[indexes]
         return settled
 
-    def template(self, index: int) -> Template:
+    def template(self, index: int) -> MinedTemplate:
         """The settled template of an index that `add` gave out."""
         root = self.settled(index)
         service = self._owner[root]
         text = self._services[service].texts[root]
         timed = self._first[root] <= self._last[root]
-        return Template(
+        return MinedTemplate(
             id=hashlib.sha256(f"{service}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12],
             service=service,
             text=text,
@@ -104,7 +104,7 @@ class TemplateMiner:
             last_seen=float(self._last[root]) if timed else None,
         )
 
-    def templates(self) -> list[Template]:
+    def templates(self) -> list[MinedTemplate]:
         """All settled templates, most frequent first."""
         self._merge()
         found = [self.template(root) for home in self._services.values() for root in home.texts]

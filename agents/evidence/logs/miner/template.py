@@ -7,7 +7,7 @@ from agents.evidence.logs.miner.masking import WILD
 
 
 @dataclass(frozen=True, kw_only=True)
-class Template:
+class MinedTemplate:
     """`id` depends on service and text alone, so it is the same in another run. `exemplar` is a line, verbatim.
 
     `first_seen` and `last_seen` are epoch seconds, None where lines were added without times.

@@ -15,7 +15,7 @@ def _set(text: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class NameRule:
     kind: Kind
     any: frozenset[str]
     also: frozenset[str] = frozenset()
@@ -90,117 +90,117 @@ MEMBERS = _set(
     "replica instance member consumer subscriber heartbeat host worker node broker leader target backend peer"
 )
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[NameRule, ...] = (
+    NameRule(
         kind="identity",
         any=_set("info build created timestamp version epoch"),
     ),
-    Rule(
+    NameRule(
         kind="restarts",
         any=_set("restart reboot crash oom oomkill crashloop boot kill starttime uptime"),
     ),
-    Rule(
+    NameRule(
         kind="syscalls",
         any=_set("syscall"),
     ),
-    Rule(
+    NameRule(
         kind="certificate",
         any=_set("certificate tls ssl"),
         also=_set("expiry until remaining day validity after left ttl age"),
     ),
-    Rule(
+    NameRule(
         kind="clock",
         any=_set("clock ntp timex chrony"),
         also=_set("skew drift offset error sync deviation jitter delta second"),
     ),
-    Rule(
+    NameRule(
         kind="throttling",
         any=_set("throttle cfs"),
         also=_set("cpu container cfs"),
     ),
-    Rule(
+    NameRule(
         kind="errors",
         any=_set("throttle"),
         without=_set("cpu"),
     ),
-    Rule(
+    NameRule(
         kind="errors",
         any=_set("4xx"),
         without=_set("latency duration"),
     ),
-    Rule(
+    NameRule(
         kind="locks",
         any=_set("lock deadlock mutex contention latch"),
         without=_set("block"),
     ),
-    Rule(
+    NameRule(
         kind="latency",
         any=_set("latency duration"),
         also=_set("failure error"),
         without=_set("count rate ratio percent /s"),
     ),
-    Rule(
+    NameRule(
         kind="cache",
         any=_set("cache hit miss eviction"),
         also=_set("hit miss eviction ratio"),
         without=_set("error failure memory byte http request"),
     ),
-    Rule(
+    NameRule(
         kind="errors",
         any=FAILED,
         without=_set("budget"),
     ),
-    Rule(
+    NameRule(
         kind="pool",
         any=_set("pool connection session"),
         also=_set("pending wait use idle active acquire leased borrowed"),
         without=_set("network cpu memory byte heap"),
     ),
-    Rule(
+    NameRule(
         kind="pool",
         any=_set("connected"),
         also=_set("client session user"),
     ),
-    Rule(
+    NameRule(
         kind="pool",
         any=_set("buffer ring"),
         also=_set("use full percent utilization"),
         without=_set("memory byte cache"),
     ),
-    Rule(
+    NameRule(
         kind="queue",
         any=_set("visible ready delayed unacked notvisible"),
         also=_set("message task job"),
     ),
-    Rule(
+    NameRule(
         kind="quota",
         any=_set("quota ratelimit credit budget burst entitlement"),
     ),
-    Rule(
+    NameRule(
         kind="queue",
         any=_set("queue backlog pending inflight flight outstanding unacked unacknowledged lag behind undelivered age"),
         without=_set("cpu thread pool connection consumer replica"),
     ),
-    Rule(
+    NameRule(
         kind="queue",
         any=_set("lag"),
         also=_set("consumer replica replication replay"),
     ),
-    Rule(
+    NameRule(
         kind="runtime",
         any=_set("garbage safepoint jit classloader finalizer bytecode"),
         without=_set("heap memory byte"),
     ),
-    Rule(
+    NameRule(
         kind="runtime",
         any=_set("eventloop loop scheduler"),
     ),
-    Rule(
+    NameRule(
         kind="pool",
         any=_set("pool connection hikari hikaricp datasource socket conntrack slot"),
         without=_set("network packet cpu buffer memory byte read write thread worker http request"),
     ),
-    Rule(
+    NameRule(
         kind="threads",
         any=_set("thread worker executor goroutine process runqueue fiber coroutine"),
         also=_set(
@@ -209,39 +209,39 @@ RULES: tuple[Rule, ...] = (
         ),
         without=_set("cpu memory byte second"),
     ),
-    Rule(
+    NameRule(
         kind="files",
         any=_set("fd filehandle handle descriptor inode"),
         without=_set("http request message"),
     ),
-    Rule(
+    NameRule(
         kind="cpu",
         any=_set("cpu processor core millicore load1 load5 load15 iowait steal loadavg"),
         without=_set("memory bandwidth"),
     ),
-    Rule(
+    NameRule(
         kind="cpu",
         any=_set("load"),
         also=_set("system mean"),
     ),
-    Rule(
+    NameRule(
         kind="memory",
         any=_set("memory heap resident swap metaspace oldgen pss uss rollup"),
         without=_set("error page"),
     ),
-    Rule(
+    NameRule(
         kind="disk",
         any=_set("disk filesystem volume storage wal mount partition ebs fsx"),
         without=_set(
             "read write io latency duration /s second operation op throughput queue request sector time fsync"
         ),
     ),
-    Rule(
+    NameRule(
         kind="disk_io",
         any=_set("disk filesystem volume ebs block sector fsync io wal journal iops"),
         without=_set("http"),
     ),
-    Rule(
+    NameRule(
         kind="network",
         any=_set(
             "network net packet bandwidth nic interface tcp udp transmit receive eth ip ingres egres ingress traffic"
@@ -252,50 +252,50 @@ RULES: tuple[Rule, ...] = (
         ),
         without=_set("request message latency delay duration p90 p95 p99 p50 error"),
     ),
-    Rule(
+    NameRule(
         kind="latency",
         any=_set("latency duration delay rtt timer"),
     ),
-    Rule(
+    NameRule(
         kind="latency",
         any=_set("time second millisecond microsecond nanosecond"),
         also=ASKED | _set("processing service server client p50 p90 p95 p99 mean quantile max response database"),
     ),
-    Rule(
+    NameRule(
         kind="certificate",
         any=_set("expiry"),
     ),
-    Rule(
+    NameRule(
         kind="availability",
         any=WELL,
         also=_set("ratio percent rate"),
     ),
-    Rule(
+    NameRule(
         kind="availability",
         any=WELL | _set("up"),
         without=MEMBERS | _set("memory byte disk"),
     ),
-    Rule(
+    NameRule(
         kind="members",
         any=MEMBERS,
         without=_set(
             "byte second request message cpu memory /s ratio percent rate workload throughput operation latency"
         ),
     ),
-    Rule(
+    NameRule(
         kind="requests",
         any=ASKED | _set("/s"),
     ),
-    Rule(
+    NameRule(
         kind="network",
         any=_set("byte bit"),
         also=_set("/s in out transmit receive sent"),
     ),
-    Rule(
+    NameRule(
         kind="pool",
         any=_set("saturation fullness occupancy utilization"),
     ),
-    Rule(
+    NameRule(
         kind="memory",
         any=_set("page"),
         also=_set("fault swap free"),

@@ -5,11 +5,11 @@ from typing import Any
 
 from bot.demo.workspace.method import ApiError, Args, Context, method, with_ids
 from bot.demo.workspace.model import Json, StoredView
-from bot.demo.workspace.state import State
+from bot.demo.workspace.state import WorkspaceState
 from bot.demo.workspace.validation import check_view
 
 
-def store_view(state: State, user: str, view: Json, *, replacing: StoredView | None = None) -> StoredView:
+def store_view(state: WorkspaceState, user: str, view: Json, *, replacing: StoredView | None = None) -> StoredView:
     """Keep a checked view under a new id, or in the place of another one. Blocks without an id are given one."""
     stored = StoredView(
         id=replacing.id if replacing else f"V{secrets.token_hex(5).upper()}",

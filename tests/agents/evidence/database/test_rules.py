@@ -4,16 +4,16 @@ import pytest
 
 from agents.evidence.database.digest import read_statements, tell_events, tell_metrics
 from agents.evidence.database.rules import explain, see, summary
-from agents.evidence.database.types import Fault, Finding, Series
+from agents.evidence.database.types import DatabaseFault, DatabaseFinding, DatabaseSeries
 
 
-def series(name: str, *values: float, unit: str = "Count", instance: str = "ledger") -> Series:
-    return Series(
+def series(name: str, *values: float, unit: str = "Count", instance: str = "ledger") -> DatabaseSeries:
+    return DatabaseSeries(
         name=name, unit=unit, instance=instance, points=tuple((f"02:{n:02d}", v) for n, v in enumerate(values))
     )
 
 
-def found(metrics: list[Series], events: list[str]) -> list[Finding]:
+def found(metrics: list[DatabaseSeries], events: list[str]) -> list[DatabaseFinding]:
     return explain(see("ledger", tell_metrics(metrics, "ledger")[1], tell_events(events)))
 
 
@@ -33,30 +33,40 @@ FULL = [
 @pytest.mark.parametrize(
     ("metrics", "events", "fault"),
     [
-        (FULL, ["02:12:33 DB instance ran out of storage space."], Fault.STORAGE_EXHAUSTED),
-        ([], ["02:12:33 DB instance ran out of storage space."], Fault.STORAGE_EXHAUSTED),
+        (FULL, ["02:12:33 DB instance ran out of storage space."], DatabaseFault.STORAGE_EXHAUSTED),
+        ([], ["02:12:33 DB instance ran out of storage space."], DatabaseFault.STORAGE_EXHAUSTED),
         (
             [series("DatabaseConnections", 300, 450, 494)],
             [
                 "02:01:00 approaching max_connections limit",
                 top("BEGIN; SELECT 1", 6, "Client:ClientRead(5.8), CPU(0.2)"),
             ],
-            Fault.CONNECTIONS_EXHAUSTED,
+            DatabaseFault.CONNECTIONS_EXHAUSTED,
         ),
-        ([BUSY], [top("SELECT * FROM loaves", 7.2, "CPU:user(5.9), IO:DataFileRead(1.3)")], Fault.CPU_SATURATED),
+        (
+            [BUSY],
+            [top("SELECT * FROM loaves", 7.2, "CPU:user(5.9), IO:DataFileRead(1.3)")],
+            DatabaseFault.CPU_SATURATED,
+        ),
         (
             [
                 series("ReplicaLag", 1, 30, 190, unit="Seconds", instance="ledger-replica-1"),
                 series("WriteIOPS", 900, 4000, 9000),
             ],
             [top("INSERT INTO loaves VALUES ($1)", 5, "IO:WALWrite(4)")],
-            Fault.REPLICATION_LAG,
+            DatabaseFault.REPLICATION_LAG,
         ),
-        ([], ["02:04:18 Multi-AZ instance failover initiated.", "02:04:58 failover completed."], Fault.FAILOVER),
-        ([], [top("UPDATE loaves SET n = 1", 9, "Lock:transactionid(8.1)")], Fault.LOCKED),
+        (
+            [],
+            ["02:04:18 Multi-AZ instance failover initiated.", "02:04:58 failover completed."],
+            DatabaseFault.FAILOVER,
+        ),
+        ([], [top("UPDATE loaves SET n = 1", 9, "Lock:transactionid(8.1)")], DatabaseFault.LOCKED),
     ],
 )
-def test_each_fault_is_told_by_its_own_signs(metrics: list[Series], events: list[str], fault: Fault) -> None:
+def test_each_fault_is_told_by_its_own_signs(
+    metrics: list[DatabaseSeries], events: list[str], fault: DatabaseFault
+) -> None:
     assert found(metrics, events)[0].fault is fault
 
 
@@ -64,7 +74,7 @@ def test_cpu_that_follows_from_maintenance_is_not_the_cause() -> None:
     events = [top("autovacuum: VACUUM FREEZE public.loaves", 7.8, "LWLock:BufferMapping(3.9), IO:WALWrite(2.4)")]
     events += ["02:06:50 checkpoints are occurring too frequently (8 seconds apart)"]
     faults = [f.fault for f in found([BUSY], events)]
-    assert faults == [Fault.MAINTENANCE_STORM]
+    assert faults == [DatabaseFault.MAINTENANCE_STORM]
 
 
 def test_two_independent_faults_are_both_told() -> None:
@@ -73,7 +83,7 @@ def test_two_independent_faults_are_both_told() -> None:
         top("INSERT INTO crumbs", 2.5, "IO:DataFileWrite(2)"),
     ]
     told = found([BUSY, *FULL], events)
-    assert {f.fault for f in told} == {Fault.CPU_SATURATED, Fault.STORAGE_EXHAUSTED}
+    assert {f.fault for f in told} == {DatabaseFault.CPU_SATURATED, DatabaseFault.STORAGE_EXHAUSTED}
     assert "; also " in summary(told, "ledger")
 
 

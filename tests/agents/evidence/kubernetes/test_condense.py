@@ -4,14 +4,14 @@ from fakes.cluster_text import POD, deployments, listed, pod_text, table
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import Read, Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, Read, What
 
 
 def test_a_listing_keeps_what_is_unusual_and_counts_the_rest() -> None:
     reading = deployments(("oven", "0/1", "1"), *((f"app{n}", "1/1", "1") for n in range(30)))
     shown = condense(reading.read, reading.text)
     assert len(shown) < len(reading.text) / 3
-    seen = Snapshot(readings=(Reading(read=reading.read, text=shown),))
+    seen = Snapshot(readings=(ClusterReading(read=reading.read, text=shown),))
     assert [w.name for w in seen.workloads] == ["oven"]
     assert seen.has_replicas("app7")
     assert not seen.has_replicas("oven")

@@ -7,11 +7,11 @@ from fakes.cluster_text import ALL_NODES, POD, deployments, listed, nodes, pod, 
 
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.labels import MEANING, Label
-from agents.evidence.kubernetes.objects import Pod
+from agents.evidence.kubernetes.objects import ListedPod
 from agents.evidence.kubernetes.plan import FIRST, next_reads
 from agents.evidence.kubernetes.quantities import amount, seconds
 from agents.evidence.kubernetes.rank import rank
-from agents.evidence.kubernetes.types import Quote, Read, Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, Quote, Read, What
 
 
 def test_listings_come_first_and_a_sure_cause_ends_the_reading() -> None:
@@ -34,7 +34,7 @@ def test_nothing_is_asked_twice_even_when_it_answered_nothing() -> None:
         asked = next_reads(seen)
         assert len(set(asked)) == len(asked)
         assert not {r.read for r in seen} & set(asked)
-        seen += [Reading(read=read, text="no data") for read in asked]
+        seen += [ClusterReading(read=read, text="no data") for read in asked]
     assert next_reads(seen) == []
 
 
@@ -70,7 +70,9 @@ def test_garbage_raises_nothing_and_proves_nothing(text: str) -> None:
         "",
     )
     readings = [
-        Reading(read=Read(what=what, kind=kind, name="x", detail="8"), text=condense(Read(what=what, kind=kind), text))
+        ClusterReading(
+            read=Read(what=what, kind=kind, name="x", detail="8"), text=condense(Read(what=what, kind=kind), text)
+        )
         for what in What
         for kind in kinds
     ]
@@ -88,7 +90,7 @@ def test_any_piece_of_a_real_output_can_be_missing() -> None:
         start, end = sorted(dice.sample(range(len(text)), 2))
         broken = text[:start] + text[end:]
         next_reads([deployments(("oven", "0/1", "1")), listed("pods", broken), told(What.LOGS, "oven", broken), pod()])
-        rank([Reading(read=Read(what=What.DESCRIBE, kind="pods", name=POD), text=broken)])
+        rank([ClusterReading(read=Read(what=What.DESCRIBE, kind="pods", name=POD), text=broken)])
 
 
 def test_a_long_line_is_quoted_around_what_decides() -> None:
@@ -106,7 +108,7 @@ def test_a_long_line_is_quoted_around_what_decides() -> None:
 def test_restarts_that_stopped_long_ago_are_over(
     restarts: int, restarted_s: float | None, age_s: float, *, recurs: bool
 ) -> None:
-    one = Pod(
+    one = ListedPod(
         name="a",
         app="a",
         ready=1,

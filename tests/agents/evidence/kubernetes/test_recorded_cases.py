@@ -13,7 +13,7 @@ import pytest
 from agents.evidence.kubernetes.condense import condense
 from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.rank import rank
-from agents.evidence.kubernetes.types import Hypothesis, Reading
+from agents.evidence.kubernetes.types import ClusterHypothesis, ClusterReading
 
 ROOT = Path(__file__).parents[4]
 FLOOR_BOTH = 0.8
@@ -22,14 +22,14 @@ MOST_TOKENS = 1_000
 MOST_ROUNDS = 8
 
 
-def investigated(folder: Path, recorded: Any, load: Any) -> tuple[list[Hypothesis], int]:
+def investigated(folder: Path, recorded: Any, load: Any) -> tuple[list[ClusterHypothesis], int]:
     """Hypotheses and evidence tokens of one case, without the loop around."""
     source = recorded.RecordedCluster(load(str(folder)))
-    readings: list[Reading] = []
+    readings: list[ClusterReading] = []
     for _ in range(MOST_ROUNDS):
         for read in next_reads(readings):
             text = source.case.call(*source.translated(read))
-            readings.append(Reading(read=read, text=condense(read, text), source=f"A{len(readings) + 1}"))
+            readings.append(ClusterReading(read=read, text=condense(read, text), source=f"A{len(readings) + 1}"))
     return rank(readings), sum(len(r.text) for r in readings) // 4
 
 

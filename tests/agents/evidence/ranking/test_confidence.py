@@ -4,8 +4,8 @@ from typing import Any
 
 from agents.evidence.metrics.metric_signals import Followed
 from agents.evidence.ranking.awaited import AWAITED
-from agents.evidence.ranking.confidence import Known, judge
-from agents.evidence.ranking.fusion import Suspect
+from agents.evidence.ranking.confidence import RankingBasis, judge
+from agents.evidence.ranking.fusion import FusedSuspect
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import Edge, Family, Onset, as_utc
 
@@ -13,16 +13,16 @@ ONSET = Onset(at=as_utc(1_780_000_000.0), guard_s=5.0, score=12.0, direction="up
 UNDATED = Onset(at=as_utc(1_780_000_000.0), guard_s=5.0, score=2.0, direction="up")
 
 
-def suspect(service: str, score: float, family: Family = "latency") -> Suspect:
+def suspect(service: str, score: float, family: Family = "latency") -> FusedSuspect:
     found = Suspicion(
         service=service, family=family, indicator=family, score=score, direction="up", baseline=1.0, current=9.0,
         unit="", source="metrics",
     )  # fmt: skip
-    return Suspect(service=service, family=family, score=score, found=[found])
+    return FusedSuspect(service=service, family=family, score=score, found=[found])
 
 
-def confidence(ranked: Sequence[Suspect], **known: Any) -> str:
-    return judge(ranked, Known(**{"onset": ONSET, **known}))
+def confidence(ranked: Sequence[FusedSuspect], **known: Any) -> str:
+    return judge(ranked, RankingBasis(**{"onset": ONSET, **known}))
 
 
 def test_plain_evidence_with_a_clear_lead_is_high() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.models.offline.change_evidence import Evidence, FaultKind, judge_change, weigh_evidence
-from agents.models.offline.findings import Metric, Pattern, Suspect
+from agents.models.offline.change_evidence import FaultKind, SuspectEvidence, judge_change, weigh_evidence
+from agents.models.offline.findings import FoundSuspect, Metric, Pattern
 
 BESIDE = """diff --git a/services/pay/app.py b/services/pay/app.py
 --- a/services/pay/app.py
@@ -33,11 +33,11 @@ def query(before: str, after: str) -> str:
     return f"{head}-        found = db.one({before!r})\n+        found = db.one({after!r})\n"
 
 
-def evidence(fault: FaultKind, line: str) -> Evidence:
+def evidence(fault: FaultKind, line: str) -> SuspectEvidence:
     pattern = Pattern(
         service="pay", kind="new", level="error", example=line, first="10:00:00", count=40, share=20.0, line=line
     )
-    return Evidence(service="pay", fault=fault, metrics=(), patterns=(pattern,), frames=frozenset({"charge"}))
+    return SuspectEvidence(service="pay", fault=fault, metrics=(), patterns=(pattern,), frames=frozenset({"charge"}))
 
 
 @pytest.mark.parametrize(("diff", "grade"), [(BESIDE, 1), (WITHIN, 2)], ids=["beside", "within"])
@@ -83,7 +83,7 @@ def test_slow_queries_to_its_own_store_are_the_service_s_own_slowness() -> None:
         )
 
     def fault(peer: str) -> FaultKind:
-        suspect = Suspect(
+        suspect = FoundSuspect(
             place=1, service="pay", family="dependency_latency", external="", score=1.2, confidence="high", line="",
             change=None, metrics=(metric(peer),), patterns=(),
         )  # fmt: skip

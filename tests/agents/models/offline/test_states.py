@@ -8,7 +8,7 @@ from fakes.cluster_text import POD, deployments, nodes, pod_text, pods
 
 from agents.connecting.cluster import ClusterTools, call_of, read_of, tool_name
 from agents.connecting.database import DatabaseTools
-from agents.evidence.database.types import Series
+from agents.evidence.database.types import DatabaseSeries
 from agents.evidence.kubernetes.types import Read, What
 from agents.gate.draft import check_draft
 from agents.gate.evidence import Evidence
@@ -47,9 +47,9 @@ class Ledger:
 
     instance = "ledger"
 
-    async def read_metrics(self) -> Sequence[Series]:
+    async def read_metrics(self) -> Sequence[DatabaseSeries]:
         points = (("02:00", 15e9), ("02:05", 0.3e9))
-        return [Series(name="FreeStorageSpace", unit="Bytes", instance="ledger", points=points)]
+        return [DatabaseSeries(name="FreeStorageSpace", unit="Bytes", instance="ledger", points=points)]
 
     async def read_events(self) -> Sequence[str]:
         return ["02:06:12 DB instance ran out of storage space."]

@@ -7,12 +7,12 @@ import pytest
 
 from bot.demo.shop.edits import MISTAKES
 from bot.demo.shop.plan import ROLES, plan_shop
-from bot.demo.shop.repository import Repository, RepositoryError
+from bot.demo.shop.repository import RepositoryError, ShopRepository
 
 
-def made(folder: Path, seed: int) -> Repository:
+def made(folder: Path, seed: int) -> ShopRepository:
     plan = plan_shop(seed)
-    repository = Repository(folder / "repo", plan.names)
+    repository = ShopRepository(folder / "repo", plan.names)
     repository.create(plan)
     return repository
 

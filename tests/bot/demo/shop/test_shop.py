@@ -21,7 +21,7 @@ import pytest_asyncio
 from bot.demo.shop import SCENARIOS, Shop, ShopDescription, ShopError
 from bot.demo.shop.control import ask_async
 from bot.demo.shop.edits import MISTAKES
-from bot.demo.shop.repository import Repository
+from bot.demo.shop.repository import ShopRepository
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -157,7 +157,7 @@ async def test_edit_by_hand_is_committed_deployed_and_rolled_back(shop: Shop, de
     deployed = json.loads((await shopctl(described, "deploy", name)).stdout)
     assert deployed["from"] == before["version"]
     assert "edited" in (await fetch(f"{url}/products"))[1]
-    repository = Repository(described.repository, shop.topology.names)
+    repository = ShopRepository(described.repository, shop.topology.names)
     assert repository.git("log", "-1", "--format=%s") == f"Update {name}"
     assert repository.git("rev-parse", f"{deployed['tag']}^{{commit}}") == deployed["to"]
     again = json.loads((await shopctl(described, "deploy", name)).stdout)
@@ -249,7 +249,7 @@ async def test_mistake_shows_to_customers_and_goes_with_the_rollback_only(
     edit = next(edit for edit in MISTAKES if edit.role == "orders")
     name, entry = named(shop, "orders"), shop.topology.url(described.entry)
     before = await status(described, name)
-    commit = Repository(described.repository, shop.topology.names).commit(edit)
+    commit = ShopRepository(described.repository, shop.topology.names).commit(edit)
     assert (await shopctl(described, "deploy", name, "--ref", commit)).returncode == 0
     without_coupon = {"customer": 1, "product": 5, "quantity": 1, "card": "card-0001"}
     assert (await fetch(f"{entry}/checkout", without_coupon))[0] == 502
@@ -276,7 +276,7 @@ async def test_journal_ends_at_the_process_limit_and_a_restart_begins_a_new_one(
 
 
 async def test_nothing_that_can_be_read_names_what_the_referee_knows(shop: Shop, described: ShopDescription) -> None:
-    repository = Repository(described.repository, shop.topology.names)
+    repository = ShopRepository(described.repository, shop.topology.names)
     assert not TELLING.search(repository.git("log", "--all", "--format=%B"))
     assert not TELLING.search(repository.git("for-each-ref", "--format=%(refname) %(contents)"))
     for path in described.home.rglob("*"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.workspace import Impossible, ManualClock, Workspace
+from bot.demo.workspace import ImpossibleInSlack, ManualClock, Workspace
 from tests.bot.demo.workspace.support import MANIFEST, bolt_app, button, connected
 
 
@@ -116,14 +116,14 @@ async def test_button_opens_a_modal_whose_submission_updates_the_message(
         assert (await workspace.click("mia", posted["ts"], "reject")).acked
         await workspace.wait_for(lambda it: it.views)
         (view,) = workspace.views
-        with pytest.raises(Impossible, match="required"):
+        with pytest.raises(ImpossibleInSlack, match="required"):
             await workspace.submit_view("mia", view, {})
         await workspace.submit_view("mia", view, {"reason": "no"})
         assert workspace.views[view].errors == {"why": "Say more"}
         await workspace.submit_view("mia", view, {"reason": "wrong service"})
         await workspace.wait_for(lambda it: it.messages("incidents")[-1].text == "Rejected: wrong service")
         assert not workspace.views
-        with pytest.raises(Impossible, match="no 'reject'"):
+        with pytest.raises(ImpossibleInSlack, match="no 'reject'"):
             await workspace.click("mia", posted["ts"], "reject")
     assert workspace.violations == []
 
@@ -163,9 +163,9 @@ async def test_slash_command_answers_privately_and_not_in_threads(workspace: Wor
         await workspace.wait_for(lambda it: len(it.messages("incidents")) == 2)
         readers = {one.text: one.ephemeral_for for one in workspace.messages("incidents")}
         assert readers == {"status now: fine": workspace.users["raj"].id, "and public": None}
-        with pytest.raises(Impossible, match="threads"):
+        with pytest.raises(ImpossibleInSlack, match="threads"):
             await workspace.slash("raj", "#incidents", "/autoheal status", thread_ts="1.0")
-        with pytest.raises(Impossible, match="not a command"):
+        with pytest.raises(ImpossibleInSlack, match="not a command"):
             await workspace.slash("raj", "#incidents", "/other")
 
 
@@ -186,7 +186,7 @@ async def test_private_message_is_clicked_by_its_reader_only_and_replaced(
         sent = await client.chat_postEphemeral(
             channel=channel, user=workspace.users["mia"].id, text="only you", blocks=[button("go", "Go")]
         )
-        with pytest.raises(Impossible, match="cannot see"):
+        with pytest.raises(ImpossibleInSlack, match="cannot see"):
             await workspace.click("raj", sent["message_ts"], "go")
         await workspace.click("mia", sent["message_ts"], "go")
         await workspace.wait_for(lambda it: it.messages("incidents")[0].text == "done")

@@ -5,7 +5,7 @@ from typing import Any
 from bot.demo.workspace.validation import check_view
 from handlers.slack.blocks.home import Home, Integration, home
 from handlers.slack.blocks.message import MOST_BLOCKS, Message, fit, flattened, said
-from handlers.slack.blocks.status import Status, state_words, status
+from handlers.slack.blocks.status import StatusView, state_words, status
 from store.ids import ConversationId, IncidentId, InvestigationId
 from store.incidents import Incident
 from store.incidents.approvals import ApprovalState
@@ -47,7 +47,7 @@ RUN = Investigation(
 )
 
 
-def a_status(**changes: Any) -> Status:
+def a_status(**changes: Any) -> StatusView:
     given: dict[str, Any] = {
         "incident": INCIDENT,
         "investigation": RUN,
@@ -55,7 +55,7 @@ def a_status(**changes: Any) -> Status:
         "approvals": [],
         "now": at(90),
     }
-    return Status(**{**given, **changes})
+    return StatusView(**{**given, **changes})
 
 
 def test_a_status_is_always_five_lines() -> None:

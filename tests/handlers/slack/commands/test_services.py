@@ -1,7 +1,7 @@
 """`/autoheal services`: what is known, and the form of one."""
 
 from store.incidents import catalog
-from store.incidents.catalog import Told
+from store.incidents.catalog import CatalogStatement
 from store.people.users import Role
 from tests.handlers.inbound import Slack, set_person
 
@@ -9,7 +9,9 @@ from tests.handlers.inbound import Slack, set_person
 async def test_services_are_listed_with_who_said_so_and_what_is_asked(slack: Slack) -> None:
     await set_person(slack, "mia", Role.ADMIN)
     async with slack.db.tenant(slack.tenant) as s:
-        await catalog.take_in(s, [Told(name="checkout-7d9f", origin="traces", question=True, same_as="checkout")])
+        await catalog.take_in(
+            s, [CatalogStatement(name="checkout-7d9f", origin="traces", question=True, same_as="checkout")]
+        )
     await slack.workspace.slash("mia", "incidents", "/autoheal services")
     await slack.handled(1)
     (told,) = slack.private("incidents", "mia")

@@ -2,8 +2,15 @@
 
 import pytest
 
-from handlers.slack.inbound.arrival import Actor, Arrival, ChannelMessage, DirectMessage, MemberJoined, Mention
-from handlers.slack.inbound.caller import Workspace
+from handlers.slack.inbound.arrival import (
+    Arrival,
+    ChannelMessage,
+    DirectMessage,
+    MemberJoined,
+    SlackActor,
+    SlackMention,
+)
+from handlers.slack.inbound.caller import KnownWorkspace
 from handlers.slack.inbound.intake import concerns_us
 from store.ids import TenantId
 from store.inbox import pending
@@ -11,7 +18,7 @@ from store.people.users import Role
 from tests.handlers.inbound import Slack, kept
 
 BOT = "U0BOT"
-WORKSPACE = Workspace(
+WORKSPACE = KnownWorkspace(
     tenant_id=TenantId("t"),
     team_id="T1",
     enterprise_id="",
@@ -21,18 +28,22 @@ WORKSPACE = Workspace(
     allow_external_channels=False,
     new_member_role=Role.MEMBER,
 )
-PERSON, ALERTER, SELF = Actor(user_id="U1"), Actor(user_id="U9", bot_id="B9"), Actor(user_id=BOT, bot_id="B0")
+PERSON, ALERTER, SELF = (
+    SlackActor(user_id="U1"),
+    SlackActor(user_id="U9", bot_id="B9"),
+    SlackActor(user_id=BOT, bot_id="B0"),
+)
 
 
-def message(actor: Actor, channel: str, *, thread: str | None = None, text: str = "x") -> ChannelMessage:
+def message(actor: SlackActor, channel: str, *, thread: str | None = None, text: str = "x") -> ChannelMessage:
     return ChannelMessage(actor=actor, channel_id=channel, ts="2.0", thread_ts=thread, text=text)
 
 
 @pytest.mark.parametrize(
     ("arrival", "concerns"),
     [
-        (Mention(actor=PERSON, channel_id="C1", ts="2.0", text="x"), True),
-        (Mention(actor=SELF, channel_id="C1", ts="2.0", text="x"), False),
+        (SlackMention(actor=PERSON, channel_id="C1", ts="2.0", text="x"), True),
+        (SlackMention(actor=SELF, channel_id="C1", ts="2.0", text="x"), False),
         (DirectMessage(actor=PERSON, channel_id="D1", ts="2.0", text="x"), True),
         (DirectMessage(actor=SELF, channel_id="D1", ts="2.0", text="x"), False),
         (message(PERSON, "C1"), False),
@@ -44,7 +55,7 @@ def message(actor: Actor, channel: str, *, thread: str | None = None, text: str 
         (message(ALERTER, "C0ALERTS", thread="1.0"), False),
         (message(ALERTER, "C0OPEN", thread="1.0"), False),
         (message(SELF, "C0ALERTS"), False),
-        (MemberJoined(actor=Actor(user_id=BOT), channel_id="C1", inviter="U1"), True),
+        (MemberJoined(actor=SlackActor(user_id=BOT), channel_id="C1", inviter="U1"), True),
         (MemberJoined(actor=PERSON, channel_id="C1"), False),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.slack.inbound.markup import readable
-from handlers.slack.inbound.payload import Parsed, parse, read_text
+from handlers.slack.inbound.payload import ParsedPayload, parse, read_text
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_every_part_of_a_message_and_a_command_is_read_so() -> None:
     assert read_text(text="", blocks=[], attachments=attachments) == "Alarm\nRule: a & b"
     command = {"command": "/autoheal", "text": "investigate p99 &gt; 2 s", "user_id": "U1", "channel_id": "C1"}
     parsed = parse({**command, "team_id": "T1", "trigger_id": "1.1"})
-    assert isinstance(parsed, Parsed)
+    assert isinstance(parsed, ParsedPayload)
     assert parsed.arrival.model_dump()["text"] == "investigate p99 > 2 s"

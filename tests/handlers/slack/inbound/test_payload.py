@@ -10,22 +10,22 @@ from handlers.slack.inbound.arrival import (
     ARRIVAL,
     ButtonClick,
     ChannelMessage,
-    Command,
-    Mention,
     ModalSubmission,
+    SlackMention,
+    SlashCommand,
     TokensRevoked,
     Uninstalled,
 )
-from handlers.slack.inbound.payload import Parsed, Unreadable, parse, read_text
+from handlers.slack.inbound.payload import ParsedPayload, Unreadable, parse, read_text
 
 
 def event(**fields: Any) -> dict[str, Any]:
     return {"type": "event_callback", "event_id": "Ev1", "team_id": "T1", "event": fields}
 
 
-def parsed(body: dict[str, Any]) -> Parsed:
+def parsed(body: dict[str, Any]) -> ParsedPayload:
     found = parse(body)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPayload)
     return found
 
 
@@ -33,7 +33,7 @@ def test_a_mention_keeps_what_is_needed_and_no_more() -> None:
     body = event(type="app_mention", user="U1", channel="C1", ts="1.2", text="<@B> hi", team="T1", client_msg_id="x")
     found = parsed(body)
     assert (found.external_id, found.origin.team_id) == ("Ev1", "T1")
-    assert isinstance(found.arrival, Mention)
+    assert isinstance(found.arrival, SlackMention)
     assert found.arrival.thread == "1.2"
     assert "client_msg_id" not in found.arrival.model_dump_json()
 
@@ -44,7 +44,7 @@ def test_the_installation_counts_and_not_the_senders_team() -> None:
     body |= {"is_ext_shared_channel": True}
     found = parsed(body)
     assert (found.origin.team_id, found.origin.enterprise_id) == ("T9", "E9")
-    assert isinstance(found.arrival, Mention)
+    assert isinstance(found.arrival, SlackMention)
     assert (found.arrival.actor.team_id, found.arrival.actor.shared_outside) == ("T2", True)
 
 
@@ -96,7 +96,7 @@ def test_an_edit_says_something_anew_in_the_thread_and_an_unfolded_link_does_not
 
 def heard(**fields: object) -> ChannelMessage:
     parsed = parse(event(**fields))
-    assert isinstance(parsed, Parsed)
+    assert isinstance(parsed, ParsedPayload)
     assert isinstance(parsed.arrival, ChannelMessage)
     return parsed.arrival
 
@@ -152,7 +152,7 @@ def test_a_form_is_read_by_action_id() -> None:
 def test_a_command_without_a_trigger_is_told_apart_by_its_content() -> None:
     body = {"command": "/autoheal", "text": "status", "team_id": "T1", "user_id": "U1", "channel_id": "C1"}
     again, other = parsed(dict(body)), parsed({**body, "text": "stop"})
-    assert isinstance(again.arrival, Command)
+    assert isinstance(again.arrival, SlashCommand)
     assert parsed(body).external_id == again.external_id != other.external_id
 
 
@@ -188,6 +188,6 @@ JSON = st.recursive(
 )
 def test_nothing_makes_the_parser_raise(body: dict[str, Any]) -> None:
     found = parse(body)
-    if isinstance(found, Parsed):
+    if isinstance(found, ParsedPayload):
         stored = found.arrival.model_dump(mode="json", exclude_none=True)
         assert ARRIVAL.validate_python(stored) == found.arrival

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from handlers.slack.inbound.receiver import Receiver
+from handlers.slack.inbound.receiver import SlackReceiver
 from handlers.slack.uninstall import Uninstall
 from store import inbox
 from store.database.schema import InboxRow
@@ -49,7 +49,7 @@ async def test_what_breaks_because_the_process_stops_is_done_after_the_restart(s
     with pytest.raises(asyncio.CancelledError):
         await slack.receiver.receive(slack.tenant, inbox_id)
     assert slack.private("incidents", "mia") == []
-    again = Receiver(
+    again = SlackReceiver(
         context=slack.context,
         caller=slack.caller,
         uninstall=Uninstall(db=slack.db, queue=slack.engine, forget=lambda _: None),
@@ -61,7 +61,7 @@ async def test_what_breaks_because_the_process_stops_is_done_after_the_restart(s
 async def test_an_unknown_or_foreign_arrival_is_nothing(slack: Slack, two_tenants: tuple[TenantId, TenantId]) -> None:
     await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
     await slack.handled(1)
-    receiver: Receiver = slack.receiver
+    receiver: SlackReceiver = slack.receiver
     await receiver.receive(slack.tenant, InboxId(new_id()))
     await receiver.receive(two_tenants[0], await waiting(slack))
     assert len(slack.engine.of("investigate")) == 1

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.disconnecting import Consent
+from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
 from handlers.web.api_app import build_api
@@ -92,7 +92,7 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         sign_in=sign_in_over(db),
         connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
         toolbox_for=Toolboxes(db, now=db.now).of,
-        disconnecting=Consent(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
+        disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         public_url=URL,
     )
     app = Starlette(routes=[Mount("/api", build_api(context))])

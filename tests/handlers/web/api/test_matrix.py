@@ -205,7 +205,7 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
     from datetime import timedelta
 
     from store.inbox.webhooks import add_webhook
-    from store.incidents.catalog import Told, take_in
+    from store.incidents.catalog import CatalogStatement, take_in
     from store.people import api_tokens, invitations, web_sessions
     from store.secrets.redaction import Secret
     from store.tenancy.connections import save_connection
@@ -222,7 +222,7 @@ async def test_ids_of_another_organisation_are_ids_of_nothing(
         hook = await add_webhook(
             s, provider="github", label="theirs", secret=Secret("s" * 20), config={}, created_by=None
         )
-        [question] = await take_in(s, [Told(name="checkout-7d9f", origin="traces", question=True)])
+        [question] = await take_in(s, [CatalogStatement(name="checkout-7d9f", origin="traces", question=True)])
     assert started is not None
     ids = {
         "user_id": theirs.member,

@@ -1,14 +1,16 @@
 """The catalog over the API."""
 
 from store.incidents import catalog
-from store.incidents.catalog import Told
+from store.incidents.catalog import CatalogStatement
 from tests.handlers.web.api.api import Api
 
 
 async def test_services_are_listed_corrected_and_questions_answered(api: Api) -> None:
     async with api.db.tenant(api.tenant) as s:
-        await catalog.take_in(s, [Told(name="checkout", origin="connection")])
-        (asked,) = await catalog.take_in(s, [Told(name="chekout", origin="traces", question=True, same_as="checkout")])
+        await catalog.take_in(s, [CatalogStatement(name="checkout", origin="connection")])
+        (asked,) = await catalog.take_in(
+            s, [CatalogStatement(name="chekout", origin="traces", question=True, same_as="checkout")]
+        )
     async with api.browser(api.admin) as client:
         listed = (await client.get("/services")).json()
         assert [one["name"] for one in listed["services"]] == ["checkout"]

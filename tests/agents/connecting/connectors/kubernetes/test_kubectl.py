@@ -13,7 +13,7 @@ from fakes.kubernetes.objects import deploy, deployment, ended, event, pod, wait
 
 from agents.connecting.connectors.kubernetes import Kubernetes
 from agents.evidence.kubernetes.parse import pod_detail
-from agents.evidence.kubernetes.types import Read, Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, Read, What
 from tests.agents.connecting.connectors.kubernetes.test_kubernetes import kubeconfig
 
 PROGRAM = shutil.which("kubectl")
@@ -78,10 +78,10 @@ async def test_rules_read_the_same_from_both(
 ) -> None:
     name = crashing(cluster)
     read = Read(what=What.DESCRIBE, kind="pods", name=name)
-    theirs = pod_detail(Reading(read=read, text=await kubectl("describe", "pod", name)), ("checkout",))
+    theirs = pod_detail(ClusterReading(read=read, text=await kubectl("describe", "pod", name)), ("checkout",))
     tool = next(one for one in connect().tools() if one.name == "cluster_describe")
     shown = await tool.run(tool.parse({"kind": "pods", "name": name}))
-    ours = pod_detail(Reading(read=read, text=shown.text), ("checkout",))
+    ours = pod_detail(ClusterReading(read=read, text=shown.text), ("checkout",))
     assert theirs is not None
     assert ours is not None
     assert (ours.name, ours.app, ours.node) == (theirs.name, theirs.app, "node-a")

@@ -4,7 +4,7 @@ import pytest
 from fakes.cluster_text import POD, deployments, described, first, listed, pod, pods, table, told
 
 from agents.evidence.kubernetes.rank import rank
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 LISTED = (
     deployments(("oven", "0/1", "0"), ("till", "1/1", "1")),
@@ -15,13 +15,13 @@ SETS = listed(
 )
 
 
-def refused(message: str, age: str = "19s (x15 over 102s)") -> Reading:
+def refused(message: str, age: str = "19s (x15 over 102s)") -> ClusterReading:
     event = f"  Warning  FailedCreate  {age}  replicaset-controller  Error creating: {message}"
     text = f"Name:  oven-6f5d8c9b7d\nNamespace:  bakery\nEvents:\n  Type  Reason  Age  From  Message\n{event}\n"
     return described("replicasets", "oven-6f5d8c9b7d", text)
 
 
-def quota(row: str) -> Reading:
+def quota(row: str) -> ClusterReading:
     return listed("resourcequota", table(("NAME", "AGE", "REQUEST", "LIMIT"), [("limits", "2m", row, "")]))
 
 

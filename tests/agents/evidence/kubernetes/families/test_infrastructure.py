@@ -4,12 +4,12 @@ import pytest
 from fakes.cluster_text import ALL_NODES, POD, deployments, first, nodes, pod, pods, told
 
 from agents.evidence.kubernetes.plan import next_reads
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 DOWN = nodes(("control", "Ready,SchedulingDisabled"), ("node-a", "NotReady"), ("node-b", "Ready"))
 
 
-def component(node: str, name: str, active: str) -> Reading:
+def component(node: str, name: str, active: str) -> ClusterReading:
     return told(
         What.COMPONENT, node, f"Service: {name}\nNode: {node}\n     Active: {active} since Fri; 4min ago\n", name
     )

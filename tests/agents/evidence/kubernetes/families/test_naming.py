@@ -4,7 +4,7 @@ import pytest
 from fakes.cluster_text import POD, deployments, first, listed, pod, pods, table, told
 
 from agents.evidence.kubernetes.rank import rank
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 WELL = (deployments(("oven", "1/1", "1"), ("till", "1/1", "1")), pods((POD, "1/1", "Running", "0", "2m")))
 SERVICES = listed(
@@ -14,7 +14,7 @@ SERVICES = listed(
 )
 
 
-def configured(*values: str) -> Reading:
+def configured(*values: str) -> ClusterReading:
     lines = [line for value in values for line in ("- name: ADDRESS", f'  value: "{value}"')]
     return told(
         What.MANIFEST, "till", "kind: Deployment\nspec:\n  env:\n" + "\n".join(f"  {line}" for line in lines) + "\n"

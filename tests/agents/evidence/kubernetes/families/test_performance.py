@@ -2,13 +2,13 @@
 
 from fakes.cluster_text import deployments, first, listed, pods, table, told
 
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 APPS = deployments(("shop", "1/1", "1"), ("oven", "1/1", "1"), ("till", "1/1", "1"))
 CALLS = told(What.DEPENDENCIES, "shop", "[Service]: shop\n[Downstream (Calls)]:\nshop\n├── oven\n└── till\n")
 
 
-def alerts(*lines: str) -> Reading:
+def alerts(*lines: str) -> ClusterReading:
     return told(What.ALERTS, "", "\n".join(lines) + "\n")
 
 
@@ -17,12 +17,12 @@ def slow(name: str, before: str, now: str, quantile: str = "p50") -> str:
     return f"Service {name}: LATENCY_DEGRADATION [Slow Response] | {change}"
 
 
-def placed(**node_of: str) -> Reading:
+def placed(**node_of: str) -> ClusterReading:
     rows = [(f"{app}-6f5d8c9b7d-x2k4p", "1/1", "Running", "0", "9m", node) for app, node in node_of.items()]
     return listed("pods", table(("NAME", "READY", "STATUS", "RESTARTS", "AGE", "NODE"), rows), "wide")
 
 
-def deepest_of(*readings: Reading) -> tuple[str, str] | None:
+def deepest_of(*readings: ClusterReading) -> tuple[str, str] | None:
     done = [
         told(What.DEPENDENCIES, name, f"[Service]: {name}\n[Downstream (Calls)]:\n(None)\n")
         for name in ("oven", "till")

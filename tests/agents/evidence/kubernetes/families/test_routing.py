@@ -3,7 +3,7 @@
 import pytest
 from fakes.cluster_text import POD, deployments, described, first, listed, pods, table, told
 
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 WELL = (deployments(("oven", "1/1", "1"), ("till", "1/1", "1")), pods((POD, "1/1", "Running", "0", "2m")))
 NO_ENDPOINT = listed(
@@ -12,13 +12,13 @@ NO_ENDPOINT = listed(
 DEAD = told(What.CONNECT, "oven", "Connection Failed\n", "8080")
 
 
-def service(selector: str = "app=oven", target: str = "8080/TCP") -> Reading:
+def service(selector: str = "app=oven", target: str = "8080/TCP") -> ClusterReading:
     head = f"Name:        oven\nNamespace:   bakery\nSelector:    {selector}\n"
     text = f"{head}Port:        http  8080/TCP\nTargetPort:  {target}\n"
     return described("services", "oven", text)
 
 
-def workload(port: str = "8080/TCP") -> Reading:
+def workload(port: str = "8080/TCP") -> ClusterReading:
     head = "Name:  oven\nPod Template:\n  Labels:  app=oven\n           tier=back\n"
     text = f"{head}  Containers:\n   main:\n    Port:   {port}\n"
     return described("deployments", "oven", text)

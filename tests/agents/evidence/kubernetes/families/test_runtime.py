@@ -3,7 +3,7 @@
 import pytest
 from fakes.cluster_text import POD, deployments, described, first, listed, pod, pods, table, told
 
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 LISTED = (
     deployments(("oven", "0/1", "1"), ("till", "1/1", "1")),
@@ -20,7 +20,7 @@ CRASHED = (
 KILLING = "Normal   Killing    5s (x3 over 60s)  kubelet  Container main failed liveness probe, will be restarted"
 
 
-def liveness(probe: str, message: str = "dial tcp 10.0.0.9:8080: connect: connection refused") -> Reading:
+def liveness(probe: str, message: str = "dial tcp 10.0.0.9:8080: connect: connection refused") -> ClusterReading:
     event = f"Warning  Unhealthy  5s (x9 over 80s)  kubelet  Liveness probe failed: {message}"
     lines = (
         "Port:           8080/TCP",

@@ -4,13 +4,13 @@ import pytest
 from fakes.cluster_text import ALL_NODES, POD, deployments, first, nodes, pod, pods
 
 from agents.evidence.kubernetes.families.scheduling import reasons
-from agents.evidence.kubernetes.types import Reading
+from agents.evidence.kubernetes.types import ClusterReading
 
 LISTED = (deployments(("oven", "0/1", "1")), pods((POD, "0/1", "Pending", "0", "2m")))
 FENCED = "1 node(s) were unschedulable, "
 
 
-def pending(message: str, *more: str) -> Reading:
+def pending(message: str, *more: str) -> ClusterReading:
     told = (
         f"Warning  FailedScheduling  70s  default-scheduler  0/3 nodes are available: {message}. preemption: 0/3 nodes"
     )

@@ -3,7 +3,7 @@
 import pytest
 from fakes.cluster_text import POD, deployments, described, first, listed, pod, pods, table, told
 
-from agents.evidence.kubernetes.types import Reading, What
+from agents.evidence.kubernetes.types import ClusterReading, What
 
 EVENT = (
     "Warning  FailedScheduling  70s  default-scheduler  0/3 nodes are available: "
@@ -16,14 +16,14 @@ SEEN = (
 )
 
 
-def claim(*, size: str = "1Gi", mode: str = "ReadWriteOnce", kind: str = '""', selector: str = "") -> Reading:
+def claim(*, size: str = "1Gi", mode: str = "ReadWriteOnce", kind: str = '""', selector: str = "") -> ClusterReading:
     lines = ["kind: PersistentVolumeClaim", "metadata:", "  name: flour", "spec:", "  accessModes:", f"    - {mode}"]
     lines += ["  resources:", "    requests:", f"      storage: {size}", f"  storageClassName: {kind}"]
     lines += ["  selector:", "    matchLabels:", f"      {selector}"] if selector else []
     return told(What.MANIFEST, "oven", "\n".join(lines) + "\n")
 
 
-def volume(*, status: str = "Available", holder: str = "", labels: str = "disk=slow") -> Reading:
+def volume(*, status: str = "Available", holder: str = "", labels: str = "disk=slow") -> ClusterReading:
     heading = ("NAME", "CAPACITY", "ACCESS MODES", "STATUS", "CLAIM", "STORAGECLASS", "AGE", "LABELS")
     return listed(
         "persistentvolumes", table(heading, [("sack", "1Gi", "RWO", status, holder, "", "2m", labels)]), "labels"
@@ -41,7 +41,7 @@ def volume(*, status: str = "Available", holder: str = "", labels: str = "disk=s
         (claim(), volume(status="Released", holder="bakery/sugar"), "pv_binding_occupied"),
     ],
 )
-def test_the_field_that_does_not_fit_is_named(wanted: Reading, offered: Reading, label: str) -> None:
+def test_the_field_that_does_not_fit_is_named(wanted: ClusterReading, offered: ClusterReading, label: str) -> None:
     assert first(*SEEN, wanted, offered) == ("oven", label)
 
 
