@@ -5,7 +5,7 @@ declaration, and read what comes back by the same rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -61,6 +61,27 @@ HTTP_LOGIN_WAYS: Final = (
     Way(title="Bearer token", fields=("token",)),
     Way(title="User name and password", fields=("username", "password")),
 )
+
+
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+
+
+def plain_labels(names: Iterable[str]) -> None:
+    """Raises ValueError for what is no name of a label, as Prometheus and those beside it have them."""
+    for name in names:
+        if not _LABEL.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a label")
+
+
+def plain_headers(headers: Mapping[str, str]) -> None:
+    """Raises ValueError for a header that cannot be sent, or that would hold a secret among the settings."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
+            raise ValueError(f"{name!r} is not a header that can be sent")
+        if name.lower() in _SECRET_HEADERS:
+            raise ValueError(f"{name} holds a secret: use the credential fields token, or username and password")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agents.connecting.active_alerts import AlertSource
 from agents.connecting.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service, TraceSource
 from agents.evidence.types import Edge
 from agents.language.service_names import spellings
@@ -45,6 +46,10 @@ class Toolbox:
     @property
     def traces(self) -> list[TraceSource]:
         return [c for c in self.connectors if isinstance(c, TraceSource)]
+
+    @property
+    def alerts(self) -> list[AlertSource]:
+        return [c for c in self.connectors if isinstance(c, AlertSource)]
 
     @property
     def actuators(self) -> list[Actuator]:

@@ -19,6 +19,7 @@ from agents.gate.quotes import Found, locate
 from agents.gate.trust import authored, foreign_parts
 from agents.gate.words import plain, stem_set, stems
 from agents.rows import (
+    Alerted,
     Altered,
     Began,
     Changed,
@@ -28,6 +29,7 @@ from agents.rows import (
     Row,
     Sampled,
     Searched,
+    Silenced,
     State,
     Suspect,
     Traced,
@@ -490,6 +492,8 @@ def _words_of(row: Row) -> Iterator[str]:
         yield f"{row.what} {' '.join(row.wanted.values())}{_levels_above(row.wanted.get('level', ''))}"
     elif isinstance(row, State):
         yield row.name
+    elif isinstance(row, Alerted):
+        yield f"{row.name} {row.state} {row.severity}"
     elif isinstance(row, Sampled):
         yield "rate" if row.counted == "rate" else ""
         yield "fail failed error" if any(re.fullmatch(r"[45]\d\d", v) for v in row.labels.values()) else ""
@@ -503,6 +507,8 @@ _KIND_WORDS: Final[tuple[tuple[type[Row], str], ...]] = (
     (Suspect, "ranking ranks suspect confidence place abnormal behind ahead"),
     (Unread, "read answer unavailable"),
     (State, "runs state up"),
+    (Alerted, "alert alerts fires firing fired active"),
+    (Silenced, "silence silences silenced muted alert alerts"),
     (Contents, "configuration configured setting file"),
     (Traced, "request trace"),
     (Sampled, "series metric"),

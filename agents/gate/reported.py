@@ -17,7 +17,7 @@ from typing import Final
 from agents.gate.evidence import Evidence
 from agents.gate.trust import ADDRESSED
 from agents.gate.words import plain
-from agents.rows import Altered, Changed, Contents, Logged, Printed, State
+from agents.rows import Alerted, Altered, Changed, Contents, Logged, Printed, Silenced, State
 
 _VERDICT: Final = re.compile(
     r"\broot[- ]cause\b|\bculprit\b|\b(?:is|was|are|were) (?:only |just |merely )?(?:a |the )?victims?\b|\bto blame\b"
@@ -114,7 +114,7 @@ def _read(evidence: Evidence) -> Iterator[Prose]:
             yield from _altered(row)
         elif isinstance(row, Contents):
             yield from _accusing(row.text.split("\n"), f"The file {row.path} says")
-        elif isinstance(row, Printed | State):
+        elif isinstance(row, Printed | State | Alerted | Silenced):
             yield from _accusing([row.line], f"{evidence.source} says")
 
 

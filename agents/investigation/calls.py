@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from agents.connecting.toolbox import Toolbox
 from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
+from agents.investigation.alert_tools import AlertTools
 from agents.investigation.case import InvestigationCase, read_case
 from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
@@ -54,7 +55,7 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
         return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
     own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
-    tools = [*own.tools(), *toolbox.connector_tools()]
+    tools = [*own.tools(), *AlertTools(toolbox).tools(), *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 
 

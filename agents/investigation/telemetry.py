@@ -71,10 +71,10 @@ async def gather(
     """Read all sources at once. A source that fails or is late becomes a gap and never stops the others."""
     wider = Window(start=window.start - _CHANGES_BEFORE, end=window.end)
     series_reads, log_reads, change_reads, span_reads = await asyncio.gather(
-        _all(toolbox.metrics if metrics else [], lambda source: source.read_series(window, services)),
-        _all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services)),
-        _all(toolbox.changes, lambda source: source.read_changes(wider, services)),
-        _all(toolbox.traces if traces else [], lambda source: source.read_spans(window, services)),
+        ask_all(toolbox.metrics if metrics else [], lambda source: source.read_series(window, services)),
+        ask_all(toolbox.logs if logs else [], lambda source: source.read_logs(window, services)),
+        ask_all(toolbox.changes, lambda source: source.read_changes(wider, services)),
+        ask_all(toolbox.traces if traces else [], lambda source: source.read_spans(window, services)),
     )
     looks = {
         "metrics": [_look(one, _samples(one.answer), "has too few samples of this time") for one in series_reads],
@@ -104,7 +104,7 @@ async def gather(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Attempt(Generic[R]):
+class Attempt(Generic[R]):
     """What a source answered, or why it did not."""
 
     source: str
@@ -121,7 +121,7 @@ def _spans(read: SpansRead | None) -> bool:
     return read is not None and read.spans.ts.size > 0
 
 
-def _gaps(attempts: Sequence[_Attempt[Any]]) -> list[str]:
+def _gaps(attempts: Sequence[Attempt[Any]]) -> list[str]:
     return [gap for one in attempts if one.answer is not None for gap in one.answer.gaps]
 
 
@@ -130,19 +130,20 @@ def _lines(read: LogsRead) -> bool:
     return len(read.lines) > 0 or not read.gaps
 
 
-def _look(attempt: _Attempt[R], told: bool, otherwise: str = "could not be read") -> Look:  # noqa: FBT001 -- a verdict
+def _look(attempt: Attempt[R], told: bool, otherwise: str = "could not be read") -> Look:  # noqa: FBT001 -- a verdict
     return Look(source=attempt.source, why=attempt.why or ("" if told else otherwise))
 
 
-async def _all(sources: Sequence[T], read: Callable[[T], Awaitable[R]]) -> list[_Attempt[R]]:
+async def ask_all(sources: Sequence[T], read: Callable[[T], Awaitable[R]]) -> list[Attempt[R]]:
+    """Of each source what it answered, all at once: none that fails or is late stops the others."""
     return list(await asyncio.gather(*(_one(source, read) for source in sources)))
 
 
-async def _one(source: T, read: Callable[[T], Awaitable[R]]) -> _Attempt[R]:
+async def _one(source: T, read: Callable[[T], Awaitable[R]]) -> Attempt[R]:
     title = str(getattr(source, "title", type(source).__name__))
     try:
         async with asyncio.timeout(_SOURCE_TIMEOUT_S):
-            return _Attempt(source=title, answer=await read(source))
+            return Attempt(source=title, answer=await read(source))
     except TimeoutError:
         why = f"did not answer within {_SOURCE_TIMEOUT_S:.0f} s"
     except AgentError as exc:
@@ -150,4 +151,4 @@ async def _one(source: T, read: Callable[[T], Awaitable[R]]) -> _Attempt[R]:
     except Exception as exc:  # noqa: BLE001 - the outer guard of a source: its bug must not cost the others' evidence
         reference = log_failure(log, "source.failed", exc, source=title)
         why = f"failed inside Autoheal (reference {reference}, {type(exc).__name__})"
-    return _Attempt(source=title, why=why)
+    return Attempt(source=title, why=why)

@@ -144,6 +144,38 @@ class State(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alerted(Row):
+    """An alert that its source holds for active. `state`: firing, or what keeps it quiet (silenced, inhibited, muted).
+
+    `key` is the source's own id of it; `by` are the ids of the silences, or of the alerts, that keep it quiet.
+    """
+
+    name: str
+    state: str
+    since: datetime
+    key: str = ""
+    severity: str = ""
+    summary: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silenced(Row):
+    """A silence: what it matches, until when, and why.
+
+    `by` is for people: no result prints it, so no model reads it.
+    """
+
+    silence: str
+    matchers: tuple[str, ...]
+    since: datetime
+    until: datetime
+    by: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contents(Row):
     """A file at a version, to the letter."""
 
@@ -217,6 +249,8 @@ KINDS: tuple[type[Row], ...] = (
     Sampled,
     Altered,
     State,
+    Alerted,
+    Silenced,
     Contents,
     Searched,
     Unread,

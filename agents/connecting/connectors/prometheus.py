@@ -29,7 +29,7 @@ from agents.connecting.connector import (
     SeriesRead,
 )
 from agents.connecting.connectors.openmetrics.exposition import kind_of
-from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form
+from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form, plain_headers, plain_labels
 from agents.connecting.fields import Field as Asked
 from agents.connecting.promql import Bound, bounded, concerns, matching
 from agents.english import counted
@@ -50,8 +50,6 @@ _ABSENT = frozenset((404, 405, 501))
 _USUAL_INTERVAL_S = 60.0  # https://prometheus.io/docs/prometheus/latest/configuration/configuration/
 _COUNTED_S = 600
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
-_SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key")
 _FELT: frozenset[Kind] = frozenset(("requests", "errors", "availability", "latency"))
 _UNTELLING: frozenset[Kind] = frozenset(("other", "identity"))
 _RUNTIMES = ("go", "jvm", "python", "nodejs", "dotnet", "clr", "ruby", "erlang", "beam")
@@ -75,9 +73,7 @@ class PrometheusConfig(ConnectorConfig):
     @field_validator("only")
     @classmethod
     def _labels(cls, only: Mapping[str, str]) -> Mapping[str, str]:
-        for name in only:
-            if not _CLASSIC_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not the name of a label")
+        plain_labels(only)
         return only
 
     @field_validator("names", mode="before")
@@ -90,11 +86,7 @@ class PrometheusConfig(ConnectorConfig):
     @field_validator("headers")
     @classmethod
     def _plain(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
-        for name, value in headers.items():
-            if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
-                raise ValueError(f"{name!r} is not a header that can be sent")
-            if name.lower() in _SECRET_HEADERS:
-                raise ValueError(f"{name} holds a secret: use the credential fields token, or username and password")
+        plain_headers(headers)
         return headers
 
 

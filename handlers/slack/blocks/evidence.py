@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.english import possessive
-from agents.rows import Altered, Began, Changed, Logged, Moved, Row, Searched, Spent, State, Suspect, Traced
+from agents.rows import (
+    Alerted,
+    Altered,
+    Began,
+    Changed,
+    Logged,
+    Moved,
+    Row,
+    Searched,
+    Silenced,
+    Spent,
+    State,
+    Suspect,
+    Traced,
+)
 from agents.rows.stored import rows_of
 from agents.verdict import Claim, Symptom
 from handlers.slack.blocks import text as t
@@ -75,8 +89,8 @@ def say(row: Row) -> str:  # noqa: PLR0911 - one sentence a kind of row
             return f"It began at {t.clock(row.at)}, give or take {t.duration(row.within_s)}"
         case Suspect():
             return _suspect(row)
-        case State():
-            return f"{t.prose(f'{row.service} {row.name}'.strip(), 80)}: {t.prose(row.value, 80)}"
+        case State() | Alerted() | Silenced():
+            return _stood(row)
         case Traced():
             failed = f", failed in {t.listing(row.failed_in, most=3)}" if row.failed_in else ""
             return f"One {t.prose(row.operation, 80)} took {t.measure(row.lasted_s, 'seconds')}{failed}"
@@ -84,6 +98,18 @@ def say(row: Row) -> str:  # noqa: PLR0911 - one sentence a kind of row
             return _absent(row)
         case _:
             return ""
+
+
+def _stood(row: State | Alerted | Silenced) -> str:
+    """What was so at the moment of the look."""
+    match row:
+        case Alerted():
+            kept = "" if row.state == "firing" else f", {t.prose(row.state, 20)}"
+            return f"{t.prose(row.name, 80)} of {t.prose(row.service, 60)} fires since {t.clock(row.since)}{kept}"
+        case Silenced():
+            return f"{t.prose(', '.join(row.matchers), 120)} is silenced until {t.day_minute(row.until)}"
+        case _:
+            return f"{t.prose(f'{row.service} {row.name}'.strip(), 80)}: {t.prose(row.value, 80)}"
 
 
 def say_symptom(symptom: Symptom, *, whose: str = "") -> str:

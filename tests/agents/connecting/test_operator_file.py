@@ -138,7 +138,7 @@ async def test_without_sections_there_are_no_connectors(tmp_path: Path, outbound
         ('tenant = "acme"\n' + MINIMAL, "tenant"),
         (MINIMAL + 'colour = "red"', "service.0.colour: is not a known key"),
         (MINIMAL + '[egress]\nallow_networks = ["127.0.0.1/8"]', "egress.allow_networks"),
-        (MINIMAL + "[connectors.promtheus]\n", "connectors.promtheus: there is no such connector; there are: commands"),
+        (MINIMAL + "[connectors.promtheus]\n", "connectors.promtheus: there is no such connector; there are: alertm"),
         (MINIMAL + '[connectors.prometheus]\nurl = "nowhere"', "connectors.prometheus.url"),
         (
             MINIMAL + '[connectors.prometheus]\nurl = "http://x"\nurll = 1',

@@ -7,6 +7,7 @@ import pytest
 
 from agents.rows import (
     KINDS,
+    Alerted,
     Altered,
     Began,
     Changed,
@@ -17,6 +18,7 @@ from agents.rows import (
     Row,
     Sampled,
     Searched,
+    Silenced,
     Spent,
     State,
     Suspect,
@@ -35,6 +37,8 @@ EACH: tuple[Row, ...] = (
     Sampled(service="pay", name="requests_total", points=((AT, 7.25),), labels={"route": "/a"}, counted="rate"),
     Altered(service="pay", change="deploy/pay/7", diff="-a\n+b", whole=False, link="https://code.example/7"),
     State(service="pay", name="instances", value="2", at=AT),
+    Alerted(service="pay", name="Slow", state="silenced", since=AT, labels={"pod": "a"}, by=("8f",)),
+    Silenced(service="pay", silence="8f", matchers=('service="pay"',), since=AT, until=AT, comment="known"),
     Contents(path="pay.toml", version="4f2a91c", text="a = 1\n"),
     Searched(service="pay", what="log lines", found=0, start=AT, end=AT, wanted={"level": "warn"}),
     Unread(service="pay", reason="it did not answer", part=True),

@@ -234,6 +234,17 @@ def github_answer(path: str) -> object:
     return [commit]
 
 
+def alertmanager_answer(kind: str) -> object:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    if kind == "silences":
+        matchers = [{"name": name, "value": value, "isRegex": False} for name, value in LABELS.items()]
+        words = {"createdBy": OWN, "comment": f"{PLANTED} {BLOCK}", "startsAt": at, "endsAt": "2026-03-01T13:00:00Z"}
+        return [{"id": "s1", "status": {"state": "active"}, "matchers": matchers, **words}]
+    status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
+    told = {"annotations": {"summary": f"{'x' * 290} {TOKEN}", "text": BLOCK}, "startsAt": at}
+    return [{"labels": {"alertname": PLANTED, **LABELS}, **told, "fingerprint": "f1", "status": status}]
+
+
 def kubernetes_answer(path: str) -> object:
     """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
     at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
@@ -283,6 +294,7 @@ def metrics_page(_target: str) -> str:
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r".*/log", kubernetes_log),
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
+    (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
     (r"/metrics", metrics_page),
     (r"/broken", lambda _: f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"),
@@ -384,6 +396,7 @@ def commands_of(site: Site) -> dict[str, Any]:
 
 
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
+    "alertmanager": prometheus_of,
     "commands": commands_of,
     "git": git_of,
     "github": github_of,
@@ -417,6 +430,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "list_alerts": st.just({}),
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
     "list_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "list_silences": SERVICE,
     "list_rules": st.fixed_dictionaries({"contains": CONTAINS}),
     "metric_history": st.just({"service": "checkout", "name": "requests_total"}),
     "query": st.just({"promql": "requests_total"}),
@@ -491,7 +505,9 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
             if hasattr(connector, source):
                 answer = await getattr(connector, source)(window)
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
-    assert len(read) == 8
+        if hasattr(connector, "read_alerts"):
+            read.append(await connector.read_alerts())
+    assert len(read) == 9
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 
-from agents.rows import Altered, Began, Changed, Logged, Moved, Row, Searched, Spent, State, Suspect, Traced
+from agents.rows import (
+    Alerted,
+    Altered,
+    Began,
+    Changed,
+    Logged,
+    Moved,
+    Row,
+    Searched,
+    Silenced,
+    Spent,
+    State,
+    Suspect,
+    Traced,
+)
 from agents.rows.stored import as_json
 from agents.verdict import Symptom
 from handlers.slack.blocks import text as t
@@ -65,6 +79,18 @@ def moved(**changes: Any) -> Moved:
             "web has slow calls too",
         ),
         (State(service="web", name="version", value="4f2a91c"), "web version: 4f2a91c"),
+        (
+            Alerted(service="web", name="Slow", state="silenced", since=AT),
+            "Slow of web fires since 02:41:00 UTC, silenced",
+        ),
+        (
+            Silenced(silence="s1", matchers=('service="web"', 'pod="a"'), since=AT, until=AT),
+            'service="web", pod="a" is silenced until 12 Nov 02:41 UTC',
+        ),
+        (
+            Searched(service="web", what="active alerts", found=0, wanted={"neighbours": "db, till"}),
+            "No active alerts of web with neighbours db, till",
+        ),
         (
             Traced(trace="t", operation="GET /x", at=AT, lasted_s=2.3, failed_in=("payments",)),
             "One GET /x took 2.3 s, failed in payments",
