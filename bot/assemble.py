@@ -280,7 +280,11 @@ async def serving(
             toolbox_for=alerting.toolbox_of,
             evidence=evidence,
             clock=now,
-            budget=Budget(max_usd=settings.run_usd, max_wall=timedelta(minutes=settings.run_minutes)),
+            budget=Budget(
+                max_usd=settings.run_usd,
+                max_wall=timedelta(minutes=settings.run_minutes),
+                review_usd=settings.review_usd,
+            ),
             pace=pace(settings),
             meter=metrics or Unmetered(),
         )
@@ -403,6 +407,7 @@ async def listening(
             from bot.web_side import build_web_side  # noqa: PLC0415 -- as above
 
             slack = routes(app) if settings.mode == "http" else ()
+            clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=db.now)
             web = await build_web_side(
                 settings,
                 db=db,
@@ -410,6 +415,7 @@ async def listening(
                 days=days,
                 metrics=metrics,
                 toolboxes=toolboxes,
+                sees=Visibility(db, clients),
                 slack=slack,
                 webhooks=webhooks,
             )

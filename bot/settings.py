@@ -123,6 +123,13 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
     model: Annotated[str, Field(description="Claude model of investigations.")] = "claude-sonnet-5-5"
+    review_usd: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="US dollars that must be left for a second reading of a conclusion by Claude; 0 asks for none.",
+        ),
+    ] = 0.1
     run_usd: Annotated[float, Field(ge=0, description="US dollars that one investigation may spend.")] = 1.0
     run_minutes: Annotated[float, Field(gt=0, description="Minutes that one investigation may work.")] = 10.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from starlette.applications import Starlette
@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolboxes import Toolboxes
+from agents.incidents.requests import Sees
+from agents.permission import Person
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
 from bot.settings import Settings
@@ -21,6 +23,7 @@ from handlers.web.api_resource import ApiContext
 from store.audit.event_days import EventDays
 from store.database.session import Database
 from store.inbox.backlog import arrivals_waiting, relay_lag
+from store.incidents import Sight
 from store.keys.key_provider import MasterKeys
 from store.people.account_keys import AccountKeys
 from store.people.passwords import Passwords
@@ -34,6 +37,13 @@ async def open_account_keys(settings: Settings, keys: MasterKeys) -> AccountKeys
     return AccountKeys.derived_from(await account_secret(keys, settings.data / "accounts.key"))
 
 
+class NobodySees:
+    """Where Slack is not asked, nobody can say who may see what was said in its channels."""
+
+    async def among(self, _person: Person, _channels: Iterable[str | None], *, here: str | None = None) -> Sight:
+        return Sight(channels=frozenset({here} if here else ()), asked_in_vain=True)
+
+
 async def build_web_side(
     settings: Settings,
     *,
@@ -42,6 +52,7 @@ async def build_web_side(
     days: EventDays,
     metrics: Metrics,
     toolboxes: Toolboxes,
+    sees: Sees | None = None,
     slack: Sequence[BaseRoute] = (),
     webhooks: Sequence[BaseRoute] = (),
 ) -> Starlette:
@@ -57,6 +68,7 @@ async def build_web_side(
         disconnecting=Disconnecting(db=db, egress_of=toolboxes.egress_of, now=db.now),
         connecting=Connecting(db, toolboxes, now=db.now),
         toolbox_for=toolboxes.of,
+        sees=sees or NobodySees(),
         public_url=settings.public_url,
     )
 

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -246,7 +247,8 @@ async def _conclude(rt: Runtime, tenant: TenantId, run: InvestigationId, call: d
             return _result(call, f"the conclusion cannot be read: {wrong}", is_error=True)
         draft = Draft(headline="", confidence="none", not_known=("The conclusion could not be read.",))
     # Only drafts that could be read use up the second round.
-    found = await conclude(rt, tenant, case, draft, final=sum(map(_is_readable, asked)) > 1)
+    final = sum(map(_is_readable, asked)) > 1
+    found = await conclude(rt, tenant, case, draft, final=final, read=partial(run_calls, rt, tenant, case))
     told = "\n".join(found.told)
     if found.heard_first:
         return _result(call, HEARD_FIRST, is_error=True)

@@ -11,10 +11,11 @@ from typing import Any, Final
 from agents.connecting.catalog import told_of_names
 from agents.connecting.toolbox import Toolbox
 from agents.gate.draft import Checked, check_draft
-from agents.investigation.case import InvestigationCase
+from agents.investigation.case import InvestigationCase, load_case
 from agents.investigation.coverage import abstention, look_back
 from agents.investigation.investigation_tools import STRANGERS
 from agents.investigation.review import keep_review, review_draft
+from agents.investigation.second_reader import Read, objection_to, second_reading
 from agents.investigation.tracing import trace_of
 from agents.models.claude_history import BY_OTHERS
 from agents.rows import Unread
@@ -46,15 +47,24 @@ class Concluded:
     heard_first: bool = False
 
 
-async def conclude(rt: Runtime, tenant: TenantId, case: InvestigationCase, draft: Draft, *, final: bool) -> Concluded:
+async def conclude(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, draft: Draft, *, final: bool, read: Read
+) -> Concluded:
     """Store the verdict, or answer what the model should mend first (once: `final` stores what is left).
 
     Only what touches cause, confidence or proposal is worth a second draft, and a review that refutes the cause.
+    `read` runs what a reviewer asks for.
     """
     toolbox = await rt.toolbox_for(tenant)
     evidence, services = case.evidence(), toolbox.service_names()
     checked = check_draft(draft, evidence, services)
-    reviewed = review_draft(checked, evidence, {one.name: tuple(one.depends_on) for one in toolbox.services})
+    calls = {one.name: tuple(one.depends_on) for one in toolbox.services}
+    reviewed = review_draft(checked, evidence, calls)
+    if final or not (checked.problems or reviewed.refutations):
+        await second_reading(rt, tenant, case, checked, read, may_return=not final)
+        case = await load_case(rt.db, tenant, case.investigation.id)
+        evidence = case.evidence()
+        reviewed = review_draft(checked, evidence, calls, second=objection_to(case, checked))
     if (checked.problems or reviewed.refutations) and not final:
         async with rt.db.tenant(tenant) as s:
             await keep_review(s, case, reviewed.objections)

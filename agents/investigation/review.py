@@ -26,11 +26,16 @@ class Reviewed:
     """What was found, and the confidence that it leaves. Nothing without a cause."""
 
     objections: tuple[Objection, ...] = ()
+    second: Objection | None = None
     left: Confidence = "none"
 
     @property
+    def _all(self) -> tuple[Objection, ...]:
+        return (*self.objections, self.second) if self.second is not None else self.objections
+
+    @property
     def refutations(self) -> tuple[Objection, ...]:
-        return tuple(one for one in self.objections if one.outcome == "refuted")
+        return tuple(one for one in self._all if one.outcome == "refuted")
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -43,12 +48,20 @@ class Reviewed:
     @property
     def doubts(self) -> tuple[str, ...]:
         """For a draft that is stored."""
-        weighty = (one for one in self.objections if one.outcome in ("refuted", "doubtful"))
+        weighty = (one for one in self._all if one.outcome in ("refuted", "doubtful"))
         return tuple(f"review: confidence is at most {self.left}: {one.reason}" for one in weighty)
 
 
-def review_draft(checked: Checked, evidence: Sequence[Evidence], calls: Mapping[str, tuple[str, ...]]) -> Reviewed:
-    """What all refuters say about a checked draft. `calls` go from each declared service to those that it calls."""
+def review_draft(
+    checked: Checked,
+    evidence: Sequence[Evidence],
+    calls: Mapping[str, tuple[str, ...]],
+    *,
+    second: Objection | None = None,
+) -> Reviewed:
+    """What all refuters say about a checked draft. `calls` go from each declared service to those that it calls;
+    `second` is what a reviewer said of this cause, and is kept already.
+    """
     if checked.cause is None:
         return Reviewed(left=checked.confidence)
     found = review(
@@ -61,7 +74,8 @@ def review_draft(checked: Checked, evidence: Sequence[Evidence], calls: Mapping[
             calls=calls,
         )
     )
-    return Reviewed(objections=found, left=at_most(checked.confidence, found))
+    weighty = (*found, second) if second is not None else found
+    return Reviewed(objections=found, second=second, left=at_most(checked.confidence, weighty))
 
 
 async def keep_review(s: TenantSession, case: InvestigationCase, objections: Sequence[Objection]) -> None:

@@ -15,6 +15,8 @@ from store.incidents.artifacts import Artifact
 
 REVIEW: Final = "review"
 """The kind of message that keeps what a review found; no model reads it."""
+REVIEWER: Final = "reviewer"
+"""Who objected, where it was a model."""
 BY_REVIEWER: Final = "toolu_review_"
 """Begins the ids of the calls that a reviewer asked for."""
 _SPEECH: Final = frozenset(("state_hypotheses",))

@@ -23,6 +23,8 @@ NEAR = 0.8  # share of a limit from which the model is told to conclude
 class Budget:
     """Limits of one run, all inclusive of cached input. A limit of zero is used up from the start.
 
+    `review_usd` must be left for a second reader of the conclusion to be asked; zero asks none.
+
     `max_repeats` counts how often one tool call may be repeated with the same arguments after its first time.
     """
 
@@ -33,6 +35,7 @@ class Budget:
     max_tool_calls: int = 60
     max_turns: int = 30
     max_repeats: int = 3
+    review_usd: float = 0.0
     usd_is_rest_of_day: bool = False
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import ToolboxFor
+from agents.incidents.requests import Sees
 from agents.permission import Permission, Person
 from handlers.web import api
 from store.audit.event_days import EventDays
@@ -33,7 +34,9 @@ PUBLIC: Final = "public"
 
 @dataclass(frozen=True, kw_only=True)
 class ApiContext:
-    """Everything a resource may use; joined once in `bot/assemble.py`. `public_url` has no slash at its end."""
+    """Everything a resource may use; joined once in `bot/assemble.py`. `public_url` has no slash at its end; `sees`
+    says what somebody may be shown of what was said in channels.
+    """
 
     db: Database
     days: EventDays
@@ -43,6 +46,7 @@ class ApiContext:
     disconnecting: Disconnecting
     connecting: Connecting
     toolbox_for: ToolboxFor
+    sees: Sees
     public_url: str | None = None
 
 

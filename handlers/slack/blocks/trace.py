@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agents.investigation.review import title
+from agents.investigation.tracing import REVIEWER
 from agents.trace import Outcome, Trace, Weighed
 from agents.verdict import Verdict
 from handlers.slack.blocks import text as t
 
-REVIEWER: Final = "reviewer"
 _OUTCOMES: Final[Mapping[Outcome, str]] = {
     "refuted": "Against the cause",
     "doubtful": "Doubtful",

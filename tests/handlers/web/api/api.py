@@ -1,6 +1,6 @@
 """A client of the API as somebody, and the people of an organisation who have accounts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +14,13 @@ from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
+from agents.permission import Person
 from handlers.web.api_app import build_api
 from handlers.web.api_resource import ApiContext
 from handlers.web.credential import COOKIE
 from store.database.session import Database
 from store.ids import TenantId, UserId
+from store.incidents import Sight
 from store.people import api_tokens, web_sessions
 from store.people.users import Role
 from tests.store.accounts import KEYS, cheap_passwords, make_account, sign_in_over
@@ -32,6 +34,14 @@ class NoDays:
 
     async def query(self, *_args: Any, **_kwargs: Any) -> list[Any]:
         return []
+
+
+class SeesSome:
+    """Of channels: `C0OPEN` is public, of `C0MUTE` Slack says nothing, others are hidden."""
+
+    async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight:
+        asked = {channel for channel in channels if channel}
+        return Sight(channels=frozenset(asked & {"C0OPEN"}), asked_in_vain="C0MUTE" in asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +103,7 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
         toolbox_for=Toolboxes(db, now=db.now).of,
         disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
+        sees=SeesSome(),
         public_url=URL,
     )
     app = Starlette(routes=[Mount("/api", build_api(context))])
