@@ -20,6 +20,7 @@ import psycopg
 import sqlalchemy as sa
 from slack_sdk.errors import SlackApiError
 
+from store.database.trouble import server_is_away
 from store.errors import KeyServiceUnreachable
 
 log = logging.getLogger("autoheal.waiting")
@@ -29,8 +30,6 @@ PATIENCE_S: Final = 600.0
 _AGAIN_S: Final = (1.0, 2.0, 4.0, 5.0)
 _REMIND_S: Final = 60.0
 _MOST_WORDS: Final = 200
-_AWAY_CLASSES: Final = ("08", "53", "57P")
-"""SQL states: connection, resources, a server that starts or stops. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _REFUSED: Final = (
     "authentication failed",
     "does not exist",
@@ -122,7 +121,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 def _is_away(error: psycopg.OperationalError) -> bool:
     """A failed connection has no SQL state, only the server's words: those that refuse are known."""
     if error.sqlstate is not None:
-        return error.sqlstate.startswith(_AWAY_CLASSES)
+        return server_is_away(error.sqlstate)
     return not any(words in str(error) for words in _REFUSED)
 
 

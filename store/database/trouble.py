@@ -16,10 +16,10 @@ from store.errors import KeyServiceUnreachable, StoreBusy
 
 _PRIMARY: Final = 0xFF  # SQLite's extended codes carry the primary one in the lowest byte
 _SQLITE: Final = frozenset({5, 6, 10, 13, 14, 15})  # BUSY, LOCKED, IOERR, FULL, CANTOPEN, PROTOCOL
-_POSTGRES: Final = ("08", "53", "57", "40", "55P03", "58030", "25006")
-"""Connections, resources (a full disk is 53100), a server that goes down or comes up, conflicts, locks, input and
-output, and a server that only reads for now.
-"""
+_AWAY: Final = ("08", "53", "57P")
+"""Connections, resources (a full disk is 53100), a server that goes down or comes up."""
+_PASSING: Final = (*_AWAY, "57", "40", "55P03", "58030", "25006")
+"""Those, statements that were interrupted, conflicts, locks, input and output, and a server that only reads for now."""
 _FILES: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -32,6 +32,11 @@ def passes(exc: BaseException) -> bool:
     return isinstance(exc, OSError) and exc.errno in _FILES
 
 
+def server_is_away(sqlstate: str) -> bool:
+    """Whether PostgreSQL answers with this state while it cannot be used at all, which waiting mends."""
+    return sqlstate.startswith(_AWAY)
+
+
 def _passes_below(exc: DBAPIError) -> bool:
     """By what the driver says: SQLite calls a missing table an operational error too."""
     code = getattr(exc.orig, "sqlite_errorcode", None)
@@ -39,5 +44,5 @@ def _passes_below(exc: DBAPIError) -> bool:
         return code & _PRIMARY in _SQLITE
     state = getattr(exc.orig, "sqlstate", None)
     if state is not None:
-        return str(state).startswith(_POSTGRES)
+        return str(state).startswith(_PASSING)
     return isinstance(exc, OperationalError | InterfaceError)

@@ -9,17 +9,15 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from bot.demo.workspace.interactions import ImpossibleInSlack
 from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, WorkspaceUser
+from bot.demo.workspace.people import WorkspacePeople
 from bot.demo.workspace.seed import BOT_USER_ID, TEAM_NAME
 from bot.demo.workspace.state import UnknownName, WorkspaceState
-
-if TYPE_CHECKING:
-    from bot.demo.workspace.workspace import Workspace
 
 PAGE = Path(__file__).parent / "page"
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -49,9 +47,14 @@ async def local_only(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 class PageServer:
-    def __init__(self, workspace: "Workspace", state: WorkspaceState) -> None:
-        self._workspace = workspace
+    def __init__(
+        self, people: WorkspacePeople, state: WorkspaceState, *, token: str, connections: Callable[[], int]
+    ) -> None:
+        """`token` admits a browser; `connections` counts those of the app."""
+        self._people = people
         self._state = state
+        self._token = token
+        self._connections = connections
         self._queues: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
 
     def add_routes(self, app: web.Application) -> None:
@@ -66,7 +69,7 @@ class PageServer:
         return f"workspace_{self._state.origin.rpartition(':')[2]}"
 
     def _knows(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode(), self._workspace.page_token.encode())
+        return hmac.compare_digest(token.encode(), self._token.encode())
 
     def _admitted(self, request: web.Request) -> bool:
         return self._knows(request.cookies.get(self._cookie, ""))
@@ -74,7 +77,7 @@ class PageServer:
     async def _index(self, request: web.Request) -> web.StreamResponse:
         if self._knows(request.query.get("token", "")):
             response = web.Response(status=302, headers={"Location": request.path, **HEADERS})
-            response.set_cookie(self._cookie, self._workspace.page_token, httponly=True, samesite="Strict")
+            response.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             return response
         if not self._admitted(request):
             return web.Response(status=403, text="Open the address that was printed at the start; it carries a token.")
@@ -117,20 +120,20 @@ class PageServer:
         return web.json_response({"ok": True, **result})
 
     async def _perform(self, act: Json) -> Json:
-        workspace, person = self._workspace, str(act["as"])
+        people, person = self._people, str(act["as"])
         match act["action"]:
             case "post":
-                return {"ts": await workspace.post(person, act["channel"], act["text"], act.get("thread_ts"))}
+                return {"ts": await people.post(person, act["channel"], act["text"], act.get("thread_ts"))}
             case "slash":
-                ack = await workspace.slash(person, act["channel"], act["text"], act.get("thread_ts"))
+                ack = await people.slash(person, act["channel"], act["text"], act.get("thread_ts"))
             case "click":
-                ack = await workspace.click(person, act["ts"], act["action_id"], value=act.get("value"))
+                ack = await people.click(person, act["ts"], act["action_id"], value=act.get("value"))
             case "submit":
-                ack = await workspace.submit_view(person, act["view"], act["values"])
+                ack = await people.submit_view(person, act["view"], act["values"])
             case "close":
-                ack = await workspace.close_view(person, act["view"])
+                ack = await people.close_view(person, act["view"])
             case "home":
-                await workspace.open_home(person, act["tab"])
+                await people.open_home(person, act["tab"])
                 return {}
             case other:
                 raise ValueError(other)
@@ -161,7 +164,7 @@ class PageServer:
                 {"channel": channel, "thread_ts": thread, "text": state.status(channel, thread)}
                 for channel, thread in state.statuses
             ],
-            "connections": self._workspace.connections,
+            "connections": self._connections(),
             "prompts": state.prompts,
             "commands": [
                 {"name": one.name, "description": one.description, "usage_hint": one.usage_hint}

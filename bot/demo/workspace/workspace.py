@@ -5,9 +5,8 @@ manifest does not name. All that it refused is in `violations`. People act throu
 """
 
 import asyncio
-import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
@@ -17,21 +16,20 @@ from bot.demo.workspace.clock import Clock, SystemClock
 from bot.demo.workspace.delivery import HttpDelivery, SocketDelivery
 from bot.demo.workspace.events import WorkspaceEvents
 from bot.demo.workspace.faults import Faults
-from bot.demo.workspace.interactions import ImpossibleInSlack, Interactions
+from bot.demo.workspace.interactions import Interactions
 from bot.demo.workspace.manifest import ManifestError, read_manifest
 from bot.demo.workspace.method import Context
-from bot.demo.workspace.model import Ack, Channel, Json, StoredMessage, StoredView, Violation, WebApiCall, WorkspaceUser
+from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, Violation, WebApiCall, WorkspaceUser
 from bot.demo.workspace.page_server import PageServer, local_only
-from bot.demo.workspace.seed import BOT_USER_ID, PAGER_BOT_ID, TEAM_ID
+from bot.demo.workspace.people import WorkspacePeople
+from bot.demo.workspace.seed import BOT_USER_ID, TEAM_ID
 from bot.demo.workspace.state import WorkspaceState
 from bot.demo.workspace.web_api import WebApi
 
 T = TypeVar("T")
 
-_MENTION = re.compile(r"(?<![\w<])@([a-z0-9][a-z0-9_-]*)")
 
-
-class Workspace:
+class Workspace(WorkspacePeople):
     """Start it, point an app's `base_url` at `api_url` with `bot_token`, and act as its people."""
 
     def __init__(
@@ -69,7 +67,7 @@ class Workspace:
         self._events = WorkspaceEvents(state=state, faults=self.faults, delivery=self._delivery)
         self._context = Context(state=state, events=self._events)
         self._interactions = Interactions(context=self._context, delivery=self._delivery)
-        self._page = PageServer(self, state)
+        self._page = PageServer(self, state, token=self.page_token, connections=lambda: self.connections)
         state.listeners.append(self._page.publish)
         app = web.Application(middlewares=[local_only], client_max_size=4 * 1024 * 1024)
         api = WebApi(self._context, self.faults)
@@ -167,84 +165,10 @@ class Workspace:
         """Requests to the Web API in order, those to one method or all."""
         return [call for call in self._state.calls if method in (None, call.method)]
 
-    async def post(
-        self,
-        user: str,
-        channel: str,
-        text: str,
-        thread_ts: str | None = None,
-        *,
-        blocks: Sequence[Json] = (),
-        attachments: Sequence[Json] = (),
-    ) -> str:
-        """Write as a person (or as pagerbot, with blocks or attachments). `@name` becomes a mention. Returns the ts.
-
-        `channel` is a name, an id, or `dm` for the person's direct message with the app. Events are not awaited.
-        """
-        author = self._state.user(user)
-        place = self._state.channel(channel, user=author)
-        if author.id not in place.members:
-            raise ImpossibleInSlack(f"{author.name} is not a member of {place.name}")
-        if thread_ts and self._state.find(place.id, thread_ts) is None:
-            raise ImpossibleInSlack(f"there is no message {thread_ts} in {place.name}")
-        if place.is_im and not self._state.app.messages_tab:
-            raise ImpossibleInSlack("features.app_home.messages_tab_enabled is off in the manifest")
-        message = StoredMessage(
-            channel=place.id,
-            ts=self._state.new_ts(),
-            user=author.id,
-            text=self._with_mentions(text),
-            thread_ts=thread_ts,
-            blocks=list(blocks),
-            attachments=list(attachments),
-            bot_id=PAGER_BOT_ID if author.is_bot else None,
-        )
-        self._state.add(message)
-        self._events.message_posted(message, client_msg_id=None if author.is_bot else secrets.token_hex(16))
-        return message.ts
-
-    async def click(self, user: str, ts: str, action_id: str, *, value: str | None = None) -> Ack:
-        """Use the button, select or feedback of that action_id in the message `ts` or the view of that id.
-
-        `value` picks one of several with the same action_id, or names the option. Waits for the acknowledgement.
-        Raises ImpossibleInSlack when the message has no such button now or the person cannot see it.
-        """
-        person = self._state.user(user)
-        views = {**self._state.views, **{home.id: home for home in self._state.homes.values()}}
-        target = views.get(ts) or self._state.locate(ts)
-        return await self._interactions.click(person, target, action_id, value)
-
-    async def slash(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> Ack:
-        """Send a slash command, `/autoheal status`. Raises ImpossibleInSlack in a thread: Slack offers none there."""
-        person = self._state.user(user)
-        place = self._state.channel(channel, user=person)
-        if thread_ts is not None:
-            raise ImpossibleInSlack(f"{text!r}: Slack has no slash commands in threads")
-        if text.split() == ["/invite", f"@{self._state.app.bot_name}"]:
-            self.invite(user, channel)
-            return Ack(acked=True)
-        return await self._interactions.slash(person, place, text)
-
-    async def submit_view(self, user: str, view_id: str, values: Mapping[str, Any]) -> Ack:
-        """Submit a modal with `values` by action_id, options by value. What the app objects to: `views[id].errors`."""
-        return await self._interactions.submit(self._state.user(user), self._need_view(user, view_id), values)
-
-    async def close_view(self, user: str, view_id: str) -> Ack:
-        return await self._interactions.close(self._state.user(user), self._need_view(user, view_id))
-
-    async def open_home(self, user: str, tab: Literal["home", "messages"] = "home") -> None:
-        """Enter the app's Home, which sends `app_home_opened`."""
-        self._events.home_opened(self._state.user(user), tab)
-
     def deactivate(self, user: str) -> None:
         """As when somebody leaves the company: Slack calls the account deleted."""
         person = self._state.user(user)
         self._state.users[person.id] = replace(person, deleted=True)
-
-    def invite(self, user: str, channel: str) -> None:
-        """Add the app to a channel, which sends `member_joined_channel`."""
-        inviter = self._state.user(user)
-        self._events.member_joined(BOT_USER_ID, self._state.channel(channel), inviter.id)
 
     def uninstall(self) -> None:
         """Remove the app: its tokens stop working, `tokens_revoked` and `app_uninstalled` are sent."""
@@ -288,16 +212,6 @@ class Workspace:
     def _recent(self, count: int) -> list[StoredMessage]:
         everything = [one for channel in self._state.channels for one in self._state.messages(channel)]
         return sorted(everything, key=lambda one: one.ts)[-count:]
-
-    def _need_view(self, user: str, view_id: str) -> StoredView:
-        view = self._state.views.get(view_id)
-        if view is None or view.user != self._state.user(user).id:
-            raise ImpossibleInSlack(f"{user} has no open view {view_id}")
-        return view
-
-    def _with_mentions(self, text: str) -> str:
-        ids = {user.name: user.id for user in self._state.users.values()}
-        return _MENTION.sub(lambda found: f"<@{ids[found[1]]}>" if found[1] in ids else found[0], text)
 
     def _drop_connections(self) -> None:
         if isinstance(self._delivery, SocketDelivery):
