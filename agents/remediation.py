@@ -91,13 +91,16 @@ class Plan(_Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanReason:
-    """What the investigation hands over: why, how sure, on which artifacts, who asked, how healing is judged."""
+    """What the investigation hands over: why, how sure, on which artifacts, who asked, how healing is judged, and the
+    incident's id.
+    """
 
     cause: str
     confidence: Literal["high", "medium", "low", "none"]
     evidence: tuple[str, ...]
     requested_by: str
     healing: Healing | None
+    incident: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +156,8 @@ class Remediation:
 
     `when` says to the model when it helps. `needs_change`: only where a change is the cause. `cures` are the kinds of
     fault, in the report's words, that it clears without one. `named_where_impossible`: whether it is named where no
-    connected source can carry it out, so that somebody sees what to declare.
+    connected source can carry it out, so that somebody sees what to declare. `is_cure` is false for one that clears no
+    fault, as a silence: it is done when its target is in the state that was asked for, and heals nothing.
     """
 
     name: ClassVar[str]
@@ -165,6 +169,7 @@ class Remediation:
     needs_change: ClassVar[bool] = False
     cures: ClassVar[frozenset[str]] = frozenset()
     named_where_impossible: ClassVar[bool] = True
+    is_cure: ClassVar[bool] = True
 
     @property
     def action(self) -> str:

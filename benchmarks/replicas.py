@@ -46,7 +46,7 @@ from store.people.users import Role
 from store.tenancy import tenants
 
 PROGRAM: Final = ROOT / "tests" / "agents" / "crash" / "replica.py"
-ENDED: Final = frozenset({"healed", "not_healed", "unknown", "failed", "rejected", "expired", "cancelled"})
+ENDED: Final = frozenset({"healed", "done", "not_healed", "unknown", "failed", "rejected", "expired", "cancelled"})
 WITHIN_S: Final = 15.0
 _LOOK_S: Final = 0.5
 _AWAY_S: Final = (16.0, 24.0)

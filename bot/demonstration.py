@@ -53,6 +53,7 @@ _HEALING: Final = {"CHECK_S": "1", "HOLD_S": "4", "WINDOW_S": "26"}
 _FINAL: Final = frozenset(
     {
         ApprovalState.HEALED,
+        ApprovalState.DONE,
         ApprovalState.NOT_HEALED,
         ApprovalState.UNKNOWN,
         ApprovalState.FAILED,

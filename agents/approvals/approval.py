@@ -83,6 +83,7 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
         ),
         requested_by=asker.slack_user_id if asker else "Autoheal",
         healing=criteria(verdict.symptom, rt.pace),
+        incident=case.incident.id,
     )
     plan: Plan | Impossible
     if ruled_out:
@@ -189,6 +190,7 @@ async def replan(
         evidence=old.evidence,
         requested_by=requested_by.slack_user_id if requested_by else old.requested_by,
         healing=old.healing,
+        incident=approval.incident_id,
     )
     if approval.undo_of is not None and arguments is None:
         plan = await _undo_plan(rt, tenant, approval.undo_of, reason)
@@ -409,14 +411,22 @@ async def _write_outcome(
 
 
 async def begin_verifying(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> str:
-    """`verifying`, or `unverifiable` when the plan has no measurable indicator."""
+    """`verifying`, or `unverifiable` when the plan has no measurable indicator. `done` for what is no cure, once its
+    target is as it was asked for.
+    """
     async with rt.db.tenant(tenant) as s:
-        approval = await _approval(s, approval_id)
-        healing = Plan.model_validate(approval.plan).healing
-        if healing is None:
-            return "unverifiable"
-        await approvals.advance(s, approval_id, to=ApprovalState.VERIFYING, expect={ApprovalState.APPLIED})
-    return "verifying"
+        plan = Plan.model_validate((await _approval(s, approval_id)).plan)
+        if plan.healing is not None:
+            await approvals.advance(s, approval_id, to=ApprovalState.VERIFYING, expect={ApprovalState.APPLIED})
+            return "verifying"
+    remediation = discover_remediations()[plan.remediation]
+    if remediation.is_cure:
+        return "unverifiable"
+    try:
+        target = await remediation.read_target(plan, await context(rt, tenant))
+    except AgentError:
+        return "unverifiable"
+    return "done" if remediation.reached(plan, target) else "unverifiable"
 
 
 async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Healed:
@@ -448,7 +458,7 @@ def _from_timestamp(rt: Runtime, at: float) -> Any:
 
 
 async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: str) -> str:
-    """Write the end: healed, not_healed or unknown, with the last measured value; the incident follows."""
+    """Write the end: healed, done, not_healed or unknown, with the last measured value; the incident follows."""
     state = ApprovalState(word)
     async with rt.db.tenant(tenant) as s:
         approval = await _approval(s, approval_id)

@@ -43,7 +43,9 @@ from store.incidents.approvals import Approval, ApprovalState, Decision
 from store.people import users
 from store.secrets.redaction import Redacted
 
-_UNDOABLE: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
+_UNDOABLE: Final = frozenset(
+    {ApprovalState.HEALED, ApprovalState.DONE, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN}
+)
 _SETTLES: Final = timedelta(minutes=30)
 _TITLE_MAX: Final = 120
 _SIGHT_S: Final = 3.0
@@ -389,6 +391,7 @@ class IncidentService:
             evidence=(),
             requested_by=person.slack_user_id,
             healing=criteria_of_undo(plan.healing, (found.outcome or {}).get("last")),
+            incident=found.incident_id,
         )
         try:
             undo = await discover_remediations()[plan.remediation].undo(

@@ -16,17 +16,20 @@ from agents.language.service_names import names_in, plain
 
 _BACK: Final = r"(?:roll(?:s|ed|ing)?[ -]?back\w*|rollbacks?|revert\w*|undo(?:ing)?)"
 _START: Final = r"(?:re-?start\w*|re-?boot\w*|bounc\w+|kill(?:ing)?)"
+_HUSH: Final = r"(?:(?:un)?silenc\w+|(?:un)?mut(?:e[sd]?|ing)\b|snooz\w+)"
 _ANY: Final = r"(?:touch\w*|chang(?:e|ing)s?|(?:re)?deploy\w*|do anything|act|appl(?:y|ying))"
 _ACTIONS: Final = (
     (re.compile(_BACK, re.IGNORECASE), "rollback_deployment"),
     (re.compile(_START, re.IGNORECASE), "restart_service"),
+    (re.compile(_HUSH, re.IGNORECASE), "silence_alert"),
 )
+_SAID: Final = {"rollback_deployment": "roll back", "silence_alert": "silence"}
 _EVERY: Final = tuple(name for _, name in _ACTIONS)
-_DOING: Final = rf"(?:{_BACK}|{_START}|{_ANY})"
+_DOING: Final = rf"(?:{_BACK}|{_START}|{_HUSH}|{_ANY})"
 _BETWEEN: Final = r"[\w\s,'/-]{0,40}?"
 _FORBIDS: Final = re.compile(
     r"\b(?:do not|don'?t|never|must ?n[o']t|should ?n[o']t|may not|cannot|can'?t|not going to|please no|avoid|without)"
-    rf"\b{_BETWEEN}\b{_DOING}|\bno\s+(?:\w+\s+){{0,2}}(?:{_BACK}|{_START})|\b{_DOING}\b{_BETWEEN}\b(?:is|are)\s+"
+    rf"\b{_BETWEEN}\b{_DOING}|\bno\s+(?:\w+\s+){{0,2}}(?:{_BACK}|{_START}|{_HUSH})|\b{_DOING}\b{_BETWEEN}\b(?:is|are)\s+"
     r"(?:forbidden|off the table|not allowed|not an option|out of the question)"
     rf"|\bhands off\b|\bhold off\b{_BETWEEN}\b{_DOING}",
     re.IGNORECASE,
@@ -63,7 +66,7 @@ class Prohibition:
 
     def told(self) -> str:
         """Who reads it learns how it is lifted."""
-        what = "roll back" if self.remediation == "rollback_deployment" else "restart"
+        what = _SAID.get(self.remediation, "restart")
         whom = self.service or "it"
         return (
             f"ruled out in this thread at {self.at:%H:%M} UTC: “{self.words}”. "

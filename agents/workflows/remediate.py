@@ -117,8 +117,10 @@ async def _expire(rt: Runtime, t: TenantId, a: ApprovalId) -> str:
 
 async def _verify(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """Measure until healed, clearly not, or the window is over."""
-    if await run.step("begin verifying", lambda: approval.begin_verifying(rt, t, a)) == "unverifiable":
-        return await run.step("finish", lambda: approval.finish(rt, t, a, ApprovalState.UNKNOWN))
+    begun = await run.step("begin verifying", lambda: approval.begin_verifying(rt, t, a))
+    if begun in ("unverifiable", "done"):
+        end = ApprovalState.DONE if begun == "done" else ApprovalState.UNKNOWN
+        return await run.step("finish", lambda: approval.finish(rt, t, a, end))
     verdict: str = Healed.WAIT
     for check in range(_MAX_CHECKS):
         await run.sleep(rt.pace.healing_check)

@@ -87,7 +87,7 @@ EVENTS: Final[dict[str, frozenset[str]]] = {
     "tool": frozenset({"called", "failed"}),
     "model": frozenset({"called", "fell_back"}),
     "approval": frozenset({"proposed", "approved", "rejected", "expired", "replanned", "cancelled", "superseded"}),
-    "remediation": frozenset({"started", "applied", "healed", "not_healed", "unknown", "failed", "undone"}),
+    "remediation": frozenset({"started", "applied", "healed", "done", "not_healed", "unknown", "failed", "undone"}),
     "feedback": frozenset({"given"}),
 }
 """All nouns of events with their verbs."""

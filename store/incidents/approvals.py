@@ -25,6 +25,8 @@ Decision = Literal["approved", "rejected", "break_glass"]
 
 
 class ApprovalState(StrEnum):
+    """`done`: the target is in the state that was asked for, which heals nothing by itself, as a silence."""
+
     PROPOSED = "proposed"
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -33,6 +35,7 @@ class ApprovalState(StrEnum):
     APPLIED = "applied"
     VERIFYING = "verifying"
     HEALED = "healed"
+    DONE = "done"
     NOT_HEALED = "not_healed"
     UNKNOWN = "unknown"
     FAILED = "failed"

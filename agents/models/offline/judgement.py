@@ -237,7 +237,8 @@ def _remedy(connected: Sequence[str], fault: FaultKind, change: FoundChange | No
     fitting = [
         one
         for one in discover_remediations().values()
-        if one.needs_change == (change is not None)
+        if one.is_cure
+        and one.needs_change == (change is not None)
         and (one.needs_change or (not external and fault.value in one.cures))
     ]
     possible = [one for one in fitting if one.name in connected]

@@ -100,10 +100,10 @@ def _applied(view: Card) -> str:
     match approval.state:
         case ApprovalState.APPLYING:
             return "applying now"
-        case ApprovalState.HEALED | ApprovalState.NOT_HEALED:
-            good = approval.state is ApprovalState.HEALED
-            word = ("stable" if good else "broken again") if _takes_back(view) else "healed" if good else "not healed"
-            return f"{once}, *{word}* {done}"
+        case ApprovalState.HEALED | ApprovalState.NOT_HEALED | ApprovalState.DONE:
+            stable = {ApprovalState.HEALED: "stable", ApprovalState.NOT_HEALED: "broken again"}
+            said = approval.state.value.replace("_", " ")
+            return f"{once}, *{stable.get(approval.state, said) if _takes_back(view) else said}* {done}"
         case ApprovalState.UNKNOWN if approval.applied_at is not None:
             return f"{once}, *unknown* whether it healed"
         case ApprovalState.UNKNOWN:

@@ -52,6 +52,8 @@ def outcome(view: Card) -> Message | None:
     known = _parse(approval.outcome)
     again = "Re-apply" if approval.undo_of else "Undo"
     match approval.state:
+        case ApprovalState.DONE:
+            return _message(view, _healed(known, view), _Offer(undo=again if plan.reversible else ""))
         case ApprovalState.HEALED:
             offer = _Offer(undo=again if plan.reversible else "", report=approval.undo_of is None, ends=True)
             return _message(view, _healed(known, view), offer)

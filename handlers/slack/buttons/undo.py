@@ -13,7 +13,7 @@ from handlers.slack.modal import Metadata
 from handlers.slack.modals.undo import undo_view
 from store.incidents.approvals import ApprovalState
 
-_APPLIED: Final = frozenset({ApprovalState.HEALED, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
+_APPLIED: Final = frozenset({ApprovalState.HEALED, ApprovalState.DONE, ApprovalState.NOT_HEALED, ApprovalState.UNKNOWN})
 
 
 class UndoButton(Button):

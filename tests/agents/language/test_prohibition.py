@@ -8,7 +8,7 @@ from agents.language.prohibition import Said, forbidding, standing
 
 SERVICES = ("catalog", "checkout", "payments-api")
 START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
-BACK, START_AGAIN = "rollback_deployment", "restart_service"
+BACK, START_AGAIN, HUSH = "rollback_deployment", "restart_service", "silence_alert"
 
 
 def after(*words: str) -> set[tuple[str, str | None]]:
@@ -25,8 +25,13 @@ def after(*words: str) -> set[tuple[str, str | None]]:
         ("no rollbacks tonight please", {(BACK, None)}),
         ("look at payments first. never bounce payments-api", {(START_AGAIN, "payments-api")}),
         ("a rollback of catalog is off the table", {(BACK, "catalog")}),
-        ("hands off checkout", {(BACK, "checkout"), (START_AGAIN, "checkout")}),
-        ("whatever you find, don't touch catalog", {(BACK, "catalog"), (START_AGAIN, "catalog")}),
+        ("hands off checkout", {(BACK, "checkout"), (START_AGAIN, "checkout"), (HUSH, "checkout")}),
+        (
+            "whatever you find, don't touch catalog",
+            {(BACK, "catalog"), (START_AGAIN, "catalog"), (HUSH, "catalog")},
+        ),
+        ("please do not silence checkout, we watch it", {(HUSH, "checkout")}),
+        ("never mute catalog alerts", {(HUSH, "catalog")}),
         ("why did you not roll back catalog?", set()),
         ("we did not roll back anything yet", set()),
         ("a customer wrote “do not roll back catalog”", set()),

@@ -103,6 +103,7 @@ def test_what_does_not_hold_stands_on_the_card() -> None:
         ),
         (decided(ApprovalState.APPLYING, applied_at=None), "Approved by <@U0MIA> 02:49:10, applying now."),
         (decided(ApprovalState.HEALED), "Approved by <@U0MIA> 02:49:10, applied 02:49:14, *healed* 02:53."),
+        (decided(ApprovalState.DONE), "applied 02:49:14, *done* 02:53."),
         (decided(ApprovalState.NOT_HEALED), "applied 02:49:14, *not healed* 02:53."),
         (
             decided(ApprovalState.UNKNOWN, applied_at=None),

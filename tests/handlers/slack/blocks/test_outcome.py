@@ -34,6 +34,12 @@ def test_what_has_ended_says_so_and_offers_no_ending() -> None:
     assert action_ids(message) == ["undo", "draft_report"]
 
 
+def test_what_heals_nothing_is_done_and_offers_its_undo_alone() -> None:
+    message = told(decided(ApprovalState.DONE, outcome={"last": None}), a_plan(healing=None))
+    assert message.text == "Done at 02:53 UTC: the target is in the state that was asked for."
+    assert action_ids(message) == ["undo"]
+
+
 def test_not_healed_says_so_and_offers_undo_and_keep() -> None:
     message = told(decided(ApprovalState.NOT_HEALED, outcome={"last": 0.087}))
     assert message.text == "Not healed: checkout errors 9% -&gt; 8.7%. The rollback was not the fix."
