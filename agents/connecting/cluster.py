@@ -6,7 +6,7 @@ matter, line by line verbatim. `read_of` and `call_of` translate between a tool 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
@@ -18,6 +18,8 @@ from agents.rows import Printed
 from agents.tool import Arguments, NoArguments, Tool, ToolOutput, tool, tools_of
 
 _PREFIX: Final = "cluster_"
+ROLLOUTS: Final = f"{_PREFIX}rollouts"
+"""The tool that tells a service's rollouts, where the cluster keeps them."""
 _OF: Final = "__"  # between a stored connection's name and that of its tool
 # The arguments of each tool, by the field of a read that they fill.
 _FIELDS: Final[Mapping[What, Mapping[str, str]]] = {
@@ -160,19 +162,28 @@ def _of_namespaces(found: Tool, namespaces: Sequence[str]) -> Tool:
     return replace(found, arguments=create_model(found.arguments.__name__, __base__=found.arguments, **fields))
 
 
-def tool_name(what: What, connection: str = "") -> str:
-    """`connection` is the name of a stored one, whose tools begin with it."""
-    return f"{connection}{_OF}{_PREFIX}{what}" if connection else f"{_PREFIX}{what}"
+def tool_name(what: What) -> str:
+    return f"{_PREFIX}{what}"
 
 
-def connections_of(tools: Sequence[str]) -> list[str]:
+def named(tool: str, connection: str) -> str:
+    """A tool of a stored connection, whose name it begins with; of the operator's file as it is."""
+    return f"{connection}{_OF}{tool}" if connection else tool
+
+
+def own_name(tool: str) -> str:
+    """A tool's name without that of its connection."""
+    return tool.rpartition(_OF)[2]
+
+
+def connections_of(tools: Iterable[str]) -> list[str]:
     """The connections whose tools list a cluster's objects; "" where the operator's file connects one."""
-    return [name.rpartition(_OF)[0] for name in tools if name.rpartition(_OF)[2] == tool_name(What.LIST)]
+    return [name.rpartition(_OF)[0] for name in tools if own_name(name) == tool_name(What.LIST)]
 
 
 def read_of(tool_called: str, arguments: Mapping[str, Any]) -> Read | None:
     """The read that a tool call asks for, whichever connection it is of; None for other tools."""
-    tool_called = tool_called.rpartition(_OF)[2]
+    tool_called = own_name(tool_called)
     word = tool_called.removeprefix(_PREFIX)
     return _read(What(word), arguments) if tool_called != word and word in set(What) else None
 

@@ -138,7 +138,7 @@ _NAMED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 
 
 def _description(read: Read, text: str) -> str:
-    dropped = _DROPPED | {"Labels"} if read.kind == "pods" else _DROPPED
+    dropped = _DROPPED | {"Labels"} if read.kind == "pods" else _DROPPED - {"Conditions"}
     shown = _without_sections(_without_well(text) if read.kind == "pods" else text, dropped)
     out: list[str] = []
     in_events = in_volumes = False

@@ -232,7 +232,9 @@ class Snapshot:
     @cached_property
     def is_well(self) -> bool:
         """Whether everything that was listed is as it should be, and nothing alarms."""
-        known = bool(self.workload_names) and bool(self.names("pods") or self.of(What.LIST, "pods"))
+        looked = [r for r in self.of(What.LIST) if r.read.kind in ("pods", "deployments")]
+        was_read = {r.read.kind for r in looked} == {"pods", "deployments"} and not any(r.failed for r in looked)
+        known = bool(self.workload_names) and was_read
         short = any(w.ready < w.wanted for w in self.workloads)
         sick = any(p.is_sick for p in self.pods) or any(not n.is_ready for n in self.nodes)
         return known and not short and not sick and not self.anomalies and not self.failed_requests

@@ -41,11 +41,12 @@ class Read:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterReading:
-    """What a read answered. `source` is what a quote from it cites."""
+    """What a read answered. `source` is what a quote from it cites. One that `failed` says nothing of the cluster."""
 
     read: Read
     text: str
     source: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,24 +1,30 @@
 """The routine over a Kubernetes cluster: listings first, then what the rules ask for, then the conclusion.
 
-Used wherever the tools of `agents.connecting.cluster` are among those of the run. When the cluster's state explains
-nothing, the usual routine goes on with metrics, logs and changes.
+Used wherever the tools of `agents.connecting.cluster` are among those of the run, of each connected cluster and each
+of its namespaces by itself. What explains the service that the question is about becomes the conclusion, with the
+rollout whose pods alone fail as its cause; when the clusters' state explains nothing, the usual routine goes on with
+metrics, logs and changes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
-from agents.connecting.cluster import call_of, read_of, tool_name
+from agents.connecting.cluster import ROLLOUTS, call_of, connections_of, named, own_name, read_of, tool_name
+from agents.evidence.kubernetes.labels import Label
 from agents.evidence.kubernetes.plan import next_reads
 from agents.evidence.kubernetes.rank import DECIDED, rank_snapshot
 from agents.evidence.kubernetes.snapshot import Snapshot
-from agents.evidence.kubernetes.types import ClusterHypothesis, ClusterReading, Quote, What
+from agents.evidence.kubernetes.types import ClusterHypothesis, ClusterReading, Quote, Read, What
 from agents.gate import sentences
 from agents.gate.claims import bears
+from agents.models.offline.steering import read_steering
 from agents.models.offline.transcript import Transcript
-from agents.rows import Printed
+from agents.rows import Changed, Printed
 from agents.verdict import Confidence
 
 _MOST_TURNS: Final = 8
@@ -29,6 +35,20 @@ _HYPOTHESES: Final = 5
 _HEADLINE: Final = 120
 _LONGEST_CLAIM: Final = 300
 _MOST_ENDINGS: Final = 4
+_MOST_CALLS: Final = 24
+_ROLLED_OUT: Final = frozenset(
+    {
+        Label.INCORRECT_IMAGE_REFERENCE, Label.CRASH_LOOP, Label.OOM_KILLED, Label.NOT_READY, Label.ROLLOUT_STUCK,
+        Label.MISSING_SECRET_BINDING, Label.MISSING_IMAGE_PULL_SECRET, Label.MISSING_SERVICE_ACCOUNT,
+        Label.CPU_CAPACITY_MISMATCH, Label.MEMORY_CAPACITY_MISMATCH, Label.RESOURCE_CAPACITY_MISMATCH,
+        Label.NODE_AFFINITY_MISMATCH, Label.NODE_SELECTOR_MISMATCH, Label.LIVENESS_PROBE_INCORRECT_PORT,
+        Label.LIVENESS_PROBE_INCORRECT_PROTOCOL, Label.LIVENESS_PROBE_INCORRECT_TIMING,
+        Label.READINESS_PROBE_INCORRECT_PORT, Label.READINESS_PROBE_INCORRECT_PROTOCOL,
+        Label.SERVICE_DNS_RESOLUTION_FAILURE, Label.SERVICE_ENV_VAR_ADDRESS_MISMATCH, Label.MYSQL_INVALID_CREDENTIALS,
+        Label.MYSQL_INVALID_PORT, Label.VOLUME_MOUNT_PERMISSION_DENIED, Label.SERVICE_SIDECAR_PORT_CONFLICT,
+    }
+)  # fmt: skip
+"""Faults that a changed pod template brings."""
 _OTHERS: Final = frozenset({"metrics", "logs", "changes"})
 _ENDED: Final = re.compile(
     r"rolled back|rollback successful|restored|recovered|rollout completed|back to normal|returned to ready|resolved"
@@ -37,44 +57,147 @@ _ENDED: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """One namespace of one connected cluster, with what was read of it. Both names are empty where there is one."""
+
+    connection: str
+    namespace: str
+    readings: tuple[ClusterReading, ...]
+
+    @cached_property
+    def seen(self) -> Snapshot:
+        return Snapshot(readings=self.readings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """One explanation, with the declared service that it is of."""
+
+    place: _Place
+    service: str
+    fault: ClusterHypothesis
+
+
 def is_there(transcript: Transcript) -> bool:
-    return transcript.takes(tool_name(What.LIST), "kind") and transcript.takes(tool_name(What.DESCRIBE), "name")
+    return any(
+        transcript.takes(named(tool_name(What.LIST), one), "kind")
+        and transcript.takes(named(tool_name(What.DESCRIBE), one), "name")
+        for one in connections_of(transcript.tools)
+    )
 
 
 def reads(transcript: Transcript) -> list[tuple[str, dict[str, str]]]:
-    """The tool calls of the next round; empty when the cluster was looked at enough."""
+    """The tool calls of the next round; empty when the clusters were looked at enough."""
     if transcript.hurried or transcript.own_turns >= _MOST_TURNS:
         return []
-    wanted = [call_of(read) for read in next_reads(_readings(transcript))]
-    return [(tool, arguments) for tool, arguments in wanted if transcript.takes(tool, *arguments)]
+    places = _places(transcript)
+    wanted = [_call(place, read) for place in places for read in next_reads(place.readings)]
+    calls = [(tool, arguments) for tool, arguments in wanted if transcript.takes(tool, *arguments)][:_MOST_CALLS]
+    return calls or _rollout_reads(transcript, places)
+
+
+def _rollout_reads(transcript: Transcript, places: Sequence[_Place]) -> list[tuple[str, dict[str, str]]]:
+    """Whether a rollout brought the first suspect's fault, and what it altered."""
+    found = _found(transcript, places)
+    if not found or found[0].fault.label not in _ROLLED_OUT:
+        return []
+    rollouts = (named(ROLLOUTS, found[0].place.connection), {"service": found[0].service})
+    change = _change(transcript, found[0].service)
+    calls = [rollouts] if change is None else [("read_diff", {"change": change.change})]
+    return [(t, a) for t, a in calls if transcript.takes(t, *a) and not transcript.was_asked(t, a)]
+
+
+def _places(transcript: Transcript) -> list[_Place]:
+    """All that can be read, with what was; a read that failed is there as such, so that it is not asked again."""
+    found = []
+    for connection in connections_of(transcript.tools):
+        for namespace in transcript.namespaces.get(named(tool_name(What.LIST), connection), ("",)):
+            readings = tuple(_readings(transcript, connection, namespace))
+            found.append(_Place(connection=connection, namespace=namespace, readings=readings))
+    return found
+
+
+def _call(place: _Place, read: Read) -> tuple[str, dict[str, str]]:
+    tool, arguments = call_of(replace(read, namespace=place.namespace))
+    return named(tool, place.connection), arguments
+
+
+def _found(transcript: Transcript, places: Sequence[_Place], least: float = _LIKELY) -> list[_Found]:
+    """Explanations of declared services, best first: where the question is about one, of it and of what it calls."""
+    focus = read_steering(transcript).focus
+    near = transcript.reach(focus) if focus else set(transcript.calls)
+    found = [
+        _Found(place=place, service=_service(transcript, place.seen, fault), fault=fault)
+        for place in places
+        for fault in rank_snapshot(place.seen)
+        if fault.score >= least
+    ]
+    return sorted((one for one in found if one.service in near), key=lambda one: -one.fault.score)
+
+
+def _service(transcript: Transcript, seen: Snapshot, fault: ClusterHypothesis) -> str:
+    """The declared service of a fault; of a namespace's or a node's, the first one that suffers from it."""
+    if fault.name in transcript.calls or fault.kind == "app":
+        return _declared(transcript, fault.name)
+    sick = [p.app for p in seen.pods if p.is_sick and (fault.kind == "namespace" or p.node == fault.name)]
+    short = [w.name for w in seen.workloads if w.ready < w.wanted]
+    return next((name for app in (*short, *sick) if (name := _declared(transcript, app)) in transcript.calls), "")
+
+
+def _declared(transcript: Transcript, workload: str) -> str:
+    return workload if workload in transcript.calls else transcript.aliases.get(workload, workload)
+
+
+def _change(transcript: Transcript, service: str) -> Changed | None:
+    """The rollout whose pods alone fail."""
+    rows = [r for result in transcript.results if own_name(result.tool) == ROLLOUTS for r in result.of(Changed)]
+    return next((row for row in rows if row.service == service and row.precedes_onset), None)
 
 
 def conclusion(transcript: Transcript) -> dict[str, Any] | None:
-    """The argument of `conclude`, or None when the cluster's state explains nothing."""
-    seen = Snapshot(readings=tuple(_readings(transcript)))
+    """The argument of `conclude`, or None when the clusters' state explains nothing."""
+    places = _places(transcript)
     is_alone = set(transcript.missing) >= _OTHERS  # else a mere suspicion waits for what the other sources say
-    found = [h for h in rank_snapshot(seen) if h.score >= (_WORTH_A_NAME if is_alone else _LIKELY)]
+    found = _found(transcript, places, _WORTH_A_NAME if is_alone else _LIKELY)
     if not found:
         if not is_alone:
             return None
-        return _all_well(seen) if seen.is_well else _nothing_to_go_on()
+        all_well = bool(places) and all(place.seen.is_well for place in places)
+        return _all_well([place.seen for place in places]) if all_well else _nothing_to_go_on()
     best = found[0]
-    claims = list(_claims(transcript, seen, best))
+    claims = list(_claims(transcript, best.place.seen, best.fault))
+    change = _change(transcript, best.service) if best.fault.label in _ROLLED_OUT else None
+    claims += _rolled_out(transcript, change) if change is not None else []
     proofs = {claim["artifact"] for claim in claims}
-    confidence: Confidence = "high" if best.score >= DECIDED and len(proofs) > 1 else "medium"
-    confidence = confidence if best.score >= _LIKELY else "low"
+    confidence: Confidence = "high" if best.fault.score >= DECIDED and len(proofs) > 1 else "medium"
+    confidence = confidence if best.fault.score >= _LIKELY else "low"
+    because = best.fault.because
+    statement = f"{because}, since its rollout at {change.at:%H:%M:%S}" if change is not None else because
     return {
-        "headline": f"{best.because}. {confidence.capitalize()}."[:_HEADLINE],
-        "cause": {"service": best.name, "kind": best.label.replace("_", " "), "statement": f"{best.because}."[:200]},
+        "headline": f"{because}. {confidence.capitalize()}."[:_HEADLINE],
+        "cause": {
+            "service": best.service,
+            "kind": best.fault.label.replace("_", " "),
+            "statement": f"{statement}."[:200],
+            "change": change.change if change is not None else None,
+        },
         "confidence": confidence,
         "claims": claims,
-        "hypotheses": _hypotheses(transcript, found),
+        "hypotheses": _hypotheses(transcript, [one.fault for one in found]),
     }
 
 
-def _all_well(seen: Snapshot) -> dict[str, Any]:
+def _rolled_out(transcript: Transcript, change: Changed) -> Iterator[dict[str, Any]]:
+    for result in transcript.results:
+        if result.evidence is not None and change in result.rows and bears(result.evidence, change.line, change.line):
+            yield {"text": change.line, "status": "observed", "artifact": result.id, "quote": change.line}
+            return
+
+
+def _all_well(seen: Sequence[Snapshot]) -> dict[str, Any]:
     """Nothing is wrong now; where something was, the lines that tell how it ended."""
-    past = [q for q in seen.lines(_ENDED) if len(q.line) >= _SHORTEST_QUOTE][:_MOST_ENDINGS]
+    past = [q for one in seen for q in one.lines(_ENDED) if len(q.line) >= _SHORTEST_QUOTE][:_MOST_ENDINGS]
     claims = [
         {
             "text": "What was reported is over.",
@@ -106,15 +229,17 @@ def _nothing_to_go_on() -> dict[str, Any]:
     }
 
 
-def _readings(transcript: Transcript) -> list[ClusterReading]:
-    """What was read so far; a read that failed counts as read, so that it is not asked for again."""
-    found = []
+def _readings(transcript: Transcript, connection: str, namespace: str) -> Iterator[ClusterReading]:
+    """What was read of one namespace; the first one is meant where a call names none."""
     for result in transcript.results:
         read = read_of(result.tool, result.arguments)
-        if read is not None:
+        if read is None or result.tool != named(own_name(result.tool), connection):
+            continue
+        several = transcript.namespaces.get(result.tool, ("",))
+        if (read.namespace or several[0]) == namespace:
             text = "" if result.is_error else "\n".join(row.text for row in result.of(Printed))
-            found.append(ClusterReading(read=read, text=text, source=result.id))
-    return found
+            plain = replace(read, namespace="")
+            yield ClusterReading(read=plain, text=text, source=result.id, failed=result.is_error)
 
 
 def _claims(transcript: Transcript, seen: Snapshot, best: ClusterHypothesis) -> Iterator[dict[str, Any]]:

@@ -66,6 +66,8 @@ class Transcript:
     own_turns: int
     aliases: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    namespaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By tool, where it takes the name of one of several namespaces."""
 
     def of(self, tool: str) -> list[Result]:
         """Usable results of one tool, oldest first."""
@@ -128,6 +130,7 @@ def read_transcript(request: TurnRequest) -> Transcript:
         connected=told.connected,
         missing=told.missing,
         tools={str(t.get("name")): _arguments(t) for t in request.tools},
+        namespaces={str(t.get("name")): found for t in request.tools if (found := _namespaces(t))},
         results=tuple(reading.results),
         asked=tuple(reading.asked),
         notes=told.notes,
@@ -164,6 +167,14 @@ def _arguments(schema: Mapping[str, Any]) -> frozenset[str]:
     wanted = schema.get("input_schema")
     properties = wanted.get("properties") if isinstance(wanted, Mapping) else None
     return frozenset(map(str, properties)) if isinstance(properties, Mapping) else frozenset()
+
+
+def _namespaces(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    wanted = schema.get("input_schema")
+    properties = wanted.get("properties") if isinstance(wanted, Mapping) else None
+    field_ = properties.get("namespace") if isinstance(properties, Mapping) else None
+    given = field_.get("enum") if isinstance(field_, Mapping) else None
+    return tuple(map(str, given)) if isinstance(given, list) else ()
 
 
 def _blocks(content: object) -> list[Mapping[str, Any]]:

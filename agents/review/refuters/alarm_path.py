@@ -1,13 +1,14 @@
 """The alarm's own path: the cause must lie where the alarmed requests go, and the alarm must not be all that is wrong.
 
 A service that the alarmed one does not call, directly or not, cannot slow its requests; one that calls it can flood it.
-Where nothing but the alarm itself tells of a fault, the alarm or its scrape may be what broke.
+Where nothing but the alarm itself tells of a fault, the alarm or its scrape may be what broke; what a cluster or a
+database shows of its own state tells of one, too.
 """
 
 from __future__ import annotations
 
 from agents.review.refuter import Refuter, RefuterFinding, Subject, doubtful, held, is_load, not_judged
-from agents.rows import Logged, Moved, Traced
+from agents.rows import Logged, Moved, Printed, Traced
 
 
 class AlarmPathRefuter(Refuter):
@@ -33,7 +34,9 @@ class AlarmPathRefuter(Refuter):
 
 def _without_symptom(subject: Subject) -> RefuterFinding:
     told = [row for row in subject.rows(Logged) if row.shift in ("new", "grown")]
-    if subject.rows(Moved) or told or subject.rows(Traced):
+    cited = {claim.artifact for claim in subject.claims if claim.status == "observed" and claim.side == "for"}
+    shown = [row for item in subject.results if item.id in cited for row in item.rows if isinstance(row, Printed)]
+    if subject.rows(Moved) or told or subject.rows(Traced) or shown:
         return not_judged("no symptom was measured")
     return doubtful("nothing but the alarm tells of a fault: no metric, log pattern or trace moved")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -31,18 +31,18 @@ from agents.connecting.connector import (
 )
 from agents.connecting.connectors.kubernetes import answers, rollouts
 from agents.connecting.connectors.kubernetes.access import Access, in_cluster, of_kubeconfig, typed_in
-from agents.connecting.connectors.kubernetes.answers import Event, Workload
+from agents.connecting.connectors.kubernetes.answers import Event, Pod, Workload
 from agents.connecting.connectors.kubernetes.client import KubernetesClient
 from agents.connecting.connectors.kubernetes.kinds import KINDS, RIGHTS, WORKLOADS, Right
 from agents.connecting.connectors.kubernetes.pod_logs import PodLogs
 from agents.connecting.connectors.kubernetes.reading import OFFERED, ClusterReader, app_names, service_of
-from agents.connecting.connectors.kubernetes.rollouts import Revision
+from agents.connecting.connectors.kubernetes.rollouts import Blamed, Revision
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Scope, Way
 from agents.english import counted
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Change, Window
-from agents.rows import Changed, Row, Searched
+from agents.rows import Changed, Searched
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -135,7 +135,7 @@ class Kubernetes(Connector):
     scopes = tuple(Scope(name=right.name, without=right.without) for right in RIGHTS)
     instructions = (
         "Begin with cluster_list of pods and of deployments, then cluster_describe the unwell one: its events say what "
-        "the cluster could not do. kubernetes_rollouts tells which image went to which, and when. A crashed container "
+        "the cluster could not do. cluster_rollouts tells which image went to which, and when. A crashed container "
         "says why in the logs before its last restart, which cluster_logs shows first. A 403 says that I may not look, "
         "not that nothing is there; the cluster keeps events for about an hour only."
     )
@@ -293,30 +293,38 @@ class Kubernetes(Connector):
         return await PodLogs(self._client, self._cluster, self.context).read(window, wanted)
 
     @tool()
-    async def kubernetes_rollouts(self, arguments: RolloutArguments) -> ToolOutput:
-        """Rollouts of a service: when each began, from which image to which, and whether it was a restart."""
+    async def cluster_rollouts(self, arguments: RolloutArguments) -> ToolOutput:
+        """Rollouts of a service: when each began, from which image to which, and whether the pods of the last one are
+        those that are not ready.
+        """
         self.context.require_declared([arguments.service], key="service")
         now = self.context.now()
         window = Window(start=now - timedelta(hours=arguments.hours), end=now)
         read = await self.read_changes(window, [arguments.service])
-        rows: list[Row] = [
-            Changed(
-                service=one.service,
-                change=one.id,
-                at=one.at,
-                version=one.version or "",
-                previous_version=one.previous_version or "",
-                summary=one.summary,
-                line=f"{one.at:%Y-%m-%d %H:%M:%S} UTC {one.version} {one.summary}",
-            )
-            for one in reversed(read.changes)
-        ]
+        blamed, gaps = await self._blamed(arguments.service)
+        rows = [_rollout_row(one, blamed) for one in reversed(read.changes)]
         told = f"{counted(len(rows), 'rollout')} of {arguments.service} in {arguments.hours} h"
         searched = Searched(
             service=arguments.service, what="rollouts", found=len(rows), start=window.start, end=window.end, line=told
         )
         text = "\n".join([told, *(row.line for row in rows)])
-        return ToolOutput(text=text, summary=told, rows=(searched, *rows), gap="; ".join(read.gaps) or None)
+        gap = "; ".join(dict.fromkeys((*read.gaps, *gaps))) or None
+        return ToolOutput(text=text, summary=told, rows=(searched, *rows), gap=gap)
+
+    async def _blamed(self, service: str) -> tuple[dict[str, Blamed], list[str]]:
+        """By version, the rollouts whose own pods fail."""
+        found, gaps = dict[str, Blamed](), list[str]()
+        for namespace in self.namespaces:
+            try:
+                pods, _ = await self._cluster.listed(KINDS["pods"], namespace)
+                histories = await self._histories(namespace, {service}, gaps)
+            except AgentError as exc:
+                gaps.append(f"Kubernetes: {exc}")
+                continue
+            for _, of in histories:
+                if one := rollouts.blamed(of, answers.several(Pod, pods, "pods")):
+                    found[one.revision.version] = one
+        return found, gaps
 
     async def _changes(self, namespace: str, wanted: set[str], window: Window, gaps: list[str]) -> list[Change]:
         found = []
@@ -373,6 +381,25 @@ class Kubernetes(Connector):
             paths=(f"{namespace}/deployments/{after.replica_set.rpartition('-')[0]}",),
             whole=len(text) <= _MAX_TEXT,
         )
+
+
+def _rollout_row(one: Change, blamed: Mapping[str, Blamed]) -> Changed:
+    """A rollout whose own pods fail began before they did, and it reaches them; of others that is not known."""
+    own = blamed.get(one.version or "")
+    fails = f"; its pods alone are not ready, since {own.since:%H:%M:%S}" if own else ""
+    return Changed(
+        service=one.service,
+        change=one.id,
+        at=one.at,
+        version=one.version or "",
+        previous_version=one.previous_version or "",
+        summary=one.summary,
+        line=f"{one.at:%Y-%m-%d %H:%M:%S} UTC {one.version} {one.summary}{fails}",
+        verdict="cause_candidate" if own else "",
+        before_onset_s=(own.since - one.at).total_seconds() if own else None,
+        precedes_onset=True if own else None,
+        reaches_symptom=True if own else None,
+    )
 
 
 def _discovered(one: Workload) -> Discovered:

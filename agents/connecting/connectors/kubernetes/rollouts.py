@@ -17,12 +17,13 @@ from typing import Any, Final
 import yaml
 
 from agents.connecting.connectors.kubernetes import answers
-from agents.connecting.connectors.kubernetes.answers import Event, PodTemplate, Workload
+from agents.connecting.connectors.kubernetes.answers import Event, Pod, PodTemplate, Workload
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 _REUSED: Final = "deployment.kubernetes.io/revision-history"
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 HASH: Final = "pod-template-hash"
+_COMPARED: Final = 2  # revisions, without which there is nothing that changed
 _SCALED: Final = re.compile(r"Scaled up replica set (\S+) (?:from \d+ )?to \d+")
 
 
@@ -71,6 +72,36 @@ def revisions(deployment: Workload, replica_sets: Sequence[Any], events: Iterabl
             )
         )
     return sorted(made, key=lambda r: r.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blamed:
+    """The newest revision, where its pods and no others are not ready. `since` is when the first of them was not."""
+
+    revision: Revision
+    since: datetime
+
+
+def blamed(of: Sequence[Revision], pods: Iterable[Pod]) -> Blamed | None:
+    """Whether the last rollout is what its own pods fail with: they became unready after it, and older ones did not."""
+    sick = [pod for pod in pods if pod.status.phase not in ("Succeeded", "") and not _is_ready(pod)]
+    owners = {pod.metadata.owner.name if pod.metadata.owner else "" for pod in sick}
+    if not of or len(of) < _COMPARED or owners != {of[-1].replica_set}:
+        return None
+    began = [at for pod in sick if (at := _unready_since(pod)) is not None]
+    since, rolled = min(began, default=None), of[-1].at
+    if since is None or rolled is None or since < rolled:
+        return None
+    return Blamed(revision=of[-1], since=since.astimezone(UTC))
+
+
+def _is_ready(pod: Pod) -> bool:
+    return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
+
+
+def _unready_since(pod: Pod) -> datetime | None:
+    ready = next((one for one in pod.status.conditions if one.type == "Ready"), None)
+    return (ready and ready.last_transition_time) or pod.metadata.creation_timestamp
 
 
 def what_changed(before: Revision | None, after: Revision) -> str:

@@ -22,6 +22,7 @@ _PROTOCOL: Final = re.compile(
     r"|grpc health protocol|unimplemented|EOF$|error reading server|HTTP probe failed",
     re.IGNORECASE,
 )
+_LATE: Final = "ProgressDeadlineExceeded"  # an event of some controllers, a condition of the Deployment for all
 _HASTY_S: Final = 10.0
 _KILLED: Final = (137, 143)
 _OOM: Final = re.compile(r"OOMKilled|OOM-killed|memory limit|out of memory|cannot allocate memory", re.IGNORECASE)
@@ -87,8 +88,13 @@ def _rollouts(seen: Snapshot) -> Iterator[ClusterHypothesis]:
     """A rollout past its deadline while replicas are still missing: an older one that was taken back is over."""
     for event in seen.events:
         app = next((w.name for w in seen.workloads if event.about == w.name and w.ready < w.wanted), None)
-        if app is not None and event.reason == "ProgressDeadlineExceeded":
+        if app is not None and event.reason == _LATE:
             yield fault(Label.ROLLOUT_STUCK, app, 0.9, event.quote, seen.log_line(app, _FATAL))
+    for name, tree, source in seen.described("deployments"):
+        conditions = tree.child("Conditions")
+        late = next((node.line for node in conditions.children if _LATE in node.line), "") if conditions else ""
+        if late and any(w.name == name and w.ready < w.wanted for w in seen.workloads):
+            yield fault(Label.ROLLOUT_STUCK, name, 0.9, Quote(line=late, source=source), seen.log_line(name, _FATAL))
 
 
 def _explained(seen: Snapshot, app: str) -> bool:

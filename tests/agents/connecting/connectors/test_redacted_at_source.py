@@ -425,7 +425,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "github_deployments": SERVICE,
     "github_pull_requests": SERVICE,
     "github_workflow_runs": SERVICE,
-    "kubernetes_rollouts": SERVICE,
+    "cluster_rollouts": SERVICE,
     "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
     "list_alerts": st.just({}),
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),

@@ -1,8 +1,12 @@
 """Whether the alarm's own path leads to the cause."""
 
+from dataclasses import replace
+
 from fakes.refuted import OWN, SYMPTOM, moved, subject
 
 from agents.review.refuters.alarm_path import REFUTER
+from agents.rows import Printed
+from agents.verdict import Claim
 
 
 def test_a_service_that_the_alarmed_one_never_calls_cannot_slow_it() -> None:
@@ -27,3 +31,11 @@ def test_an_alarm_that_nothing_else_bears_out() -> None:
     assert REFUTER.judge(subject(ranking=())).outcome == "doubtful"
     assert REFUTER.judge(subject(ranking=(OWN,))).outcome == "not_judged"
     assert REFUTER.judge(subject(calls={"web": ()}, service="elsewhere")).outcome == "not_judged"
+
+
+def test_what_a_cluster_shows_of_its_own_state_bears_an_alarm_out() -> None:
+    state = Printed(service="orders", program="cluster describe", text="Reason: OOMKilled")
+    alone = subject(state, ranking=())
+    assert REFUTER.judge(alone).outcome == "doubtful", "that it was read proves nothing"
+    claim = Claim(text="orders is killed", status="observed", side="for", artifact="A2")
+    assert REFUTER.judge(replace(alone, claims=(claim,))).outcome == "not_judged"

@@ -145,10 +145,36 @@ async def test_rollouts_are_changes_with_images_and_a_diff(
     diff = await connector.read_diff("checkout", change.previous_version or "", change.version or "")
     assert "-  - image: shop/checkout:1.2\n+  - image: shop/checkout:1.3" in diff.text
     assert diff.whole
-    shown = await use(connector, "kubernetes_rollouts", service="checkout")
+    shown = await use(connector, "cluster_rollouts", service="checkout")
     assert [type(row) for row in shown.rows] == [Searched, Changed]
     with pytest.raises(BadArguments, match="keeps no rollout"):
         await connector.read_diff("checkout", "aaaaaaaaaa", change.version or "")
+
+
+async def test_a_rollout_is_blamed_where_its_pods_and_no_others_became_unready_after_it(
+    cluster: FakeKubernetes, connect: Callable[..., Kubernetes]
+) -> None:
+    old = deploy(cluster, deployment("checkout", "shop/checkout:1.2"), "2026-02-20T10:00:00Z")
+    before = pod(old, "ooooo", **waiting("CrashLoopBackOff"))
+    sick = pod(
+        deploy(cluster, deployment("checkout", "shop/checkout:1.3"), "2026-03-01T11:45:00Z"),
+        **waiting("ErrImagePull"),
+    )
+    cluster.add("pods", sick)
+
+    async def told() -> Changed:
+        (row,) = [
+            r for r in (await use(connect(), "cluster_rollouts", service="checkout")).rows if isinstance(r, Changed)
+        ]
+        return row
+
+    blamed = await told()
+    assert (blamed.precedes_onset, blamed.reaches_symptom, blamed.before_onset_s) == (True, True, 300.0)
+    cluster.add("pods", before)
+    assert (await told()).precedes_onset is None
+    del cluster.objects["pods"]["shop", before["metadata"]["name"]]
+    sick["status"]["conditions"][0]["lastTransitionTime"] = "2026-03-01T11:30:00Z"
+    assert (await told()).precedes_onset is None
 
 
 async def test_a_rollout_that_was_taken_back_is_dated_by_its_event_or_not_at_all(

@@ -147,3 +147,5 @@ def test_a_rollout_past_its_deadline_is_stuck_while_replicas_are_missing() -> No
     text = f"Name:   oven\nNamespace:  bakery\nEvents:\n  Type  Reason  Age  From  Message\n  {event}\n"
     assert first(deployments(("oven", "1/3", "2")), described("deployments", "oven", text)) == ("oven", "rollout_stuck")
     assert first(deployments(("oven", "3/3", "3")), described("deployments", "oven", text)) is None
+    text = "Name:   oven\nConditions:\n  Type  Status  Reason\n  Progressing  False  ProgressDeadlineExceeded\n"
+    assert first(deployments(("oven", "1/3", "2")), described("deployments", "oven", text)) == ("oven", "rollout_stuck")
