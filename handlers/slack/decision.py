@@ -1,7 +1,8 @@
 """A click on an approval card, which both of its buttons share.
 
 The value is `<approval id>:<first digits of the plan hash>`. Nothing of it is believed: the id is looked up in the
-person's tenant, the digits only say which plan the person saw. What counts is decided in `agents/incidents/service.py`.
+person's tenant, the digits only say which plan the person saw. What counts is decided in
+`agents/incidents/deciding.py`.
 """
 
 from __future__ import annotations

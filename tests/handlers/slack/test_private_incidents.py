@@ -187,9 +187,9 @@ def test_what_could_be_the_same_incident_is_read_by_the_one_function_that_decide
         (
             "read_known",
             {
-                "agents/incidents/service.py:investigate",
-                "agents/incidents/service.py:_sight",
-                "agents/incidents/service.py:alert_ended",
+                "agents/incidents/investigating.py:investigate",
+                "agents/incidents/investigating.py:_sight",
+                "agents/incidents/ending.py:alert_ended",
             },
         ),
     ):
