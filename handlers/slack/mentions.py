@@ -1,8 +1,8 @@
 """Mentions, direct messages, replies and alerts: what is wanted is decided here, in code, before any model is asked.
 
-While an investigation runs in the thread, a reply steers it and shows in its plan; afterwards it starts a follow-up
-in the same conversation. A single word such as `stop` is a command. Nothing said here is lost: the conversation keeps
-it.
+While an investigation runs in the thread, a reply steers it and shows in its plan, with a mention or without one;
+afterwards a mention starts a follow-up in the same conversation. A single word such as `stop` is a command. Nothing
+said here is lost: the conversation keeps it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from handlers.slack.commands.help import help_text
 from handlers.slack.context import HandlerContext, Reply, thread_link
 from handlers.slack.endings import end
 from handlers.slack.inbound.arrival import ChannelMessage, SlackMessage
+from handlers.slack.inbound.hearing import MUTE, read_hearing, read_thread, without_name
 from handlers.slack.inbound.intent import read_intent
 from handlers.slack.inbound.payload import read_text
 from handlers.slack.investigation_lookup import run_of_thread
@@ -32,13 +33,17 @@ from handlers.slack.summary import read_status, summary
 from handlers.slack.visibility import ASKED_IN_VAIN
 from store.incidents import Ending, Incident, Sight, incident_for_thread, visible_incidents
 from store.incidents.alerts import StoredGroup, note_decision, note_incident
-from store.incidents.conversations import conversation, record_chat
+from store.incidents.conversations import conversation, record_chat, was_said_by
 from store.incidents.investigations import Investigation
 from store.secrets.redaction import Redacted
 
 _ADDRESS: Final = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
 _THREAD_PATIENCE_S: Final = 2.0
 _MOST_READ: Final = 100  # messages of a thread
+MUTED: Final = "I hear only mentions in this thread now. `unmute` takes that back."
+UNMUTED: Final = "I listen to replies in this thread again while I investigate."
+UNHEARD: Final = "Nothing is running here, so I hear mentions only: say it again with a mention of me."
+UNHEARD_MUTED: Final = "I was muted in this thread: say it again with a mention of me, or say `unmute`."
 _MOST_OF_THREAD: Final = 6_000  # characters of what was said after its first message
 
 
@@ -66,6 +71,44 @@ async def answer_message(
             return  # thanks and emoji need no answer
         case "ask":
             await _ask(person, message, words, reply, context)
+
+
+async def hear_reply(person: Person, message: ChannelMessage, reply: Reply, context: HandlerContext) -> None:
+    """A reply without a mention: it steers what runs in its thread, or is told once that a mention is needed.
+
+    Who may not investigate is not heard, and not bothered.
+    """
+    async with context.db.tenant(person.tenant_id, readonly=True) as s:
+        state = await read_thread(s, message.channel_id, message.thread)
+    hearing = read_hearing(message.text, state) if state is not None else None
+    if state is None or hearing is None or isinstance(check(person.role, Permission.INVESTIGATE), Denied):
+        return
+    words = without_name(message.text)
+    match hearing:
+        case "stop":
+            await _stop(person, message, reply, context)
+        case "steer":
+            run = await run_of_thread(person, context, channel_id=message.channel_id, thread_ts=message.thread)
+            text = await _redacted(person, words, context)
+            if run is not None and isinstance(await _steer(person, run, message, text, context), DoneNow):
+                await _keep(person, message, text, "steering", context)
+        case "mute" | "unmute":
+            await _keep(person, message, await _redacted(person, words, context), hearing, context)
+            await reply.privately(MUTED if hearing == MUTE else UNMUTED)
+        case "unheard":
+            await _tell_unheard(person, message, words, reply, context, muted=state.muted)
+
+
+async def _tell_unheard(
+    person: Person, message: ChannelMessage, words: str, reply: Reply, context: HandlerContext, *, muted: bool
+) -> None:
+    """Once a thread and person. What was said is kept, for a later run to know."""
+    async with context.db.tenant(person.tenant_id) as s:
+        thread = await conversation(s, channel_id=message.channel_id, thread_ts=message.thread)
+        told = thread is not None and await was_said_by(s, thread.id, "unheard", message.actor.user_id or "")
+    await _keep(person, message, await _redacted(person, words, context), "unheard", context)
+    if not told:
+        await reply.privately(UNHEARD_MUTED if muted else UNHEARD)
 
 
 async def triage_alert(person: Person, message: ChannelMessage, context: HandlerContext) -> None:
@@ -163,7 +206,7 @@ async def _ask(person: Person, message: SlackMessage, words: str, reply: Reply, 
     text = await _redacted(person, words, context)
     is_own = run is not None and run.id == run_asked_for(person.tenant_id, message.channel_id, message.ts)
     if run is not None and run.status in ("queued", "running") and not is_own:
-        steered = await context.incident_service.steer(person, run.id, text=text, source_ts=message.ts)
+        steered = await _steer(person, run, message, text, context)
         if isinstance(steered, Denied):
             await reply.privately(steered.reason)
         if not isinstance(steered, NothingToDo):  # it ended in this very moment: then this is a follow-up
@@ -182,6 +225,12 @@ async def _ask(person: Person, message: SlackMessage, words: str, reply: Reply, 
         link = await _link_to(person, answer.channel_id, answer.thread_ts, label, context)
         lead = "I am looking into this already" if answer.joined else "This incident is open, so I look again there"
         await reply.aloud(f"{lead}: follow it {link}.", thread_ts=message.thread)
+
+
+async def _steer(
+    person: Person, run: Investigation, message: SlackMessage, text: Redacted, context: HandlerContext
+) -> DoneNow | NothingToDo | Denied:
+    return await context.incident_service.steer(person, run.id, text=text, source_ts=message.ts)
 
 
 def _ask_for(message: SlackMessage, question: Redacted) -> Ask:

@@ -1,9 +1,10 @@
 """Slack threads, and what people and the bot said in them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.database.schema import ChatMessageRow, ConversationRow
 from store.database.session import TenantSession
@@ -91,6 +92,27 @@ async def chat(s: TenantSession, conversation_id: ConversationId) -> list[ChatMe
         )
         for row in rows
     ]
+
+
+async def last_of(s: TenantSession, conversation_id: ConversationId, kinds: Collection[str]) -> str | None:
+    """The kind of the latest message of one of these kinds."""
+    kind: str | None = await s.value(
+        select(ChatMessageRow.kind)
+        .where(ChatMessageRow.conversation_id == conversation_id, ChatMessageRow.kind.in_(kinds))
+        .order_by(ChatMessageRow.slack_ts.desc())
+        .limit(1)
+    )
+    return kind
+
+
+async def was_said_by(s: TenantSession, conversation_id: ConversationId, kind: str, slack_user_id: str) -> bool:
+    """Whether somebody said anything of a kind."""
+    said = select(func.count(ChatMessageRow.id)).where(
+        ChatMessageRow.conversation_id == conversation_id,
+        ChatMessageRow.kind == kind,
+        ChatMessageRow.slack_user_id == slack_user_id,
+    )
+    return bool(await s.value(said))
 
 
 def _conversation(row: ConversationRow) -> Conversation:

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, Protocol
 from agents.workflow import workflow_id
 from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, SlackMessage
 from handlers.slack.inbound.caller import KnownWorkspace
+from handlers.slack.inbound.hearing import may_be_for_us, read_hearing, read_thread
 from handlers.slack.inbound.payload import InstallationOrigin, ParsedPayload, Unreadable, parse
 from store import audit, inbox
 from store.database.session import Database
@@ -64,6 +65,9 @@ class ArrivalRefused:
     reason: Refusal
 
 
+_COUNTED: Final[Mapping[type[object], str]] = {ArrivalRecorded: "recorded", Repeated: "repeated", Nothing: "nothing"}
+
+
 class Intake:
     """One per process. `counts` are totals since the start, by outcome."""
 
@@ -91,9 +95,22 @@ class Intake:
         workspace = await self._workspaces.workspace(parsed.origin)
         if workspace is None:
             return self._refuse("unknown_workspace", team=parsed.origin.team_id)
-        if not concerns_us(parsed.arrival, workspace):
+        if not concerns_us(parsed.arrival, workspace) and not await self._is_heard(parsed.arrival, workspace):
             return self._count(Nothing())
         return await self._keep(workspace.tenant_id, parsed, is_replay_if_known=over_http and not is_retry)
+
+    async def _is_heard(self, arrival: Arrival, workspace: KnownWorkspace) -> bool:
+        """A plain reply where an investigation runs, or one that names this app where an incident is handled."""
+        if not isinstance(arrival, ChannelMessage) or not may_be_for_us(arrival):
+            return False
+        if f"<@{workspace.bot_user_id}>" in arrival.text or arrival.actor.user_id == workspace.bot_user_id:
+            return False  # Slack sends the mention itself as well
+        try:
+            async with self._db.tenant(workspace.tenant_id, readonly=True) as s:
+                state = await read_thread(s, arrival.channel_id, arrival.thread)
+        except TenantFrozen:
+            return False
+        return state is not None and read_hearing(arrival.text, state) is not None
 
     async def _keep(
         self, tenant: TenantId, parsed: ParsedPayload, *, is_replay_if_known: bool
@@ -178,7 +195,7 @@ class Intake:
         return ArrivalRefused(reason)
 
     def _count(self, outcome: ArrivalRecorded | Repeated | Nothing) -> ArrivalRecorded | Repeated | Nothing:
-        self.counts[type(outcome).__name__.lower()] += 1
+        self.counts[_COUNTED[type(outcome)]] += 1
         return outcome
 
 

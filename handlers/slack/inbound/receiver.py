@@ -132,14 +132,8 @@ class SlackReceiver:
             await self._refuse(workspace.tenant_id, stored, arrival, reply, person)
             return
         match arrival:
-            case ChannelMessage() if workspace.bot_user_id in arrival.addressed:
-                words = mentions.without_mention(arrival.text, workspace.bot_user_id)
-                await mentions.answer_message(person, arrival, words, reply, self._context)
-            case ChannelMessage():
-                if arrival.channel_id in workspace.open_threads and await mentions.thread_is_ours(
-                    person, arrival, self._context
-                ):
-                    await mentions.answer_message(person, arrival, arrival.text.strip(), reply, self._context)
+            case ChannelMessage() if workspace.bot_user_id not in arrival.addressed:
+                await self._hear_channel(workspace, person, arrival, reply)
             case SlackMessage():
                 words = mentions.without_mention(arrival.text, workspace.bot_user_id)
                 await mentions.answer_message(person, arrival, words, reply, self._context)
@@ -151,6 +145,15 @@ class SlackReceiver:
                 await self._submission(person, stored, arrival, reply)
             case HomeOpened():
                 await home.show_home(person, self._context)
+
+    async def _hear_channel(
+        self, workspace: KnownWorkspace, person: Person, message: ChannelMessage, reply: Reply
+    ) -> None:
+        """A reply that mentions nobody of ours."""
+        if message.channel_id not in workspace.open_threads:
+            await mentions.hear_reply(person, message, reply, self._context)
+        elif await mentions.thread_is_ours(person, message, self._context):
+            await mentions.answer_message(person, message, message.text.strip(), reply, self._context)
 
     async def _command(self, person: Person, stored: StoredArrival, arrival: SlashCommand, reply: Reply) -> None:
         found = find_command(arrival.text)

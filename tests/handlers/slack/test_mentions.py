@@ -153,10 +153,76 @@ async def test_a_shared_channel_is_refused_until_the_tenant_allows_it(slack: Sla
 async def test_channel_talk_without_a_mention_is_not_even_kept(slack: Slack) -> None:
     ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
     await slack.handled(1)
-    await slack.workspace.post("raj", "incidents", "lunch?")
+    await finish(slack)
+    other = await slack.workspace.post("raj", "incidents", "lunch?")
+    await slack.workspace.post("raj", "incidents", "autoheal would like lunch, too", other)
     await slack.workspace.post("raj", "incidents", "it was me, sorry", ts)
-    await slack.until(lambda: slack.intake.counts["nothing"] >= 3)  # the mention's own message event is one
+    await slack.until(lambda: slack.intake.counts["nothing"] >= 4)  # the mention's own message event is one
     assert await kept(slack) == ["mention"]
+
+
+async def notes_of(slack: Slack) -> list[str]:
+    async with slack.db.tenant(slack.tenant) as s:
+        (run,) = await running_investigations(s)
+        return [str(note.text) for note in await take_notes(s, run.id, turn=1)]
+
+
+async def test_while_it_runs_a_plain_reply_steers_and_is_kept(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.handled(1)
+    await slack.workspace.post("raj", "incidents", "not payments, token ghp_" + "a" * 36, ts)
+    await slack.workspace.post("raj", "incidents", "thanks!", ts)
+    await slack.workspace.post("raj", "incidents", "<@U0MIA> lunch?", ts)
+    await slack.handled(2)
+    (note,) = await notes_of(slack)
+    assert note.startswith("not payments")
+    assert "ghp_a" not in note
+    assert slack.said("incidents") == []
+    assert await kept(slack) == ["mention", "channel_message"]
+
+
+async def test_who_may_not_investigate_is_not_heard(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.handled(1)
+    await set_person(slack, "raj", Role.VIEWER)
+    await slack.workspace.post("raj", "incidents", "not payments", ts)
+    await slack.handled(2)
+    assert await notes_of(slack) == []
+    assert slack.private("incidents", "raj") == []
+
+
+async def test_muted_it_hears_mentions_only_until_somebody_takes_that_back(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.handled(1)
+    for handled, said in enumerate(("mute please", "autoheal, are you there?", "unmute", "look at the pool"), start=2):
+        await slack.workspace.post("raj", "incidents", "we talk among ourselves", ts) if handled == 3 else None
+        await slack.workspace.post("raj", "incidents", said, ts)
+        await slack.handled(handled)
+    assert await notes_of(slack) == ["look at the pool"]
+    told = slack.private("incidents", "raj")
+    assert ["only mentions" in told[0], "was muted" in told[1], "listen to replies" in told[2]] == [True] * 3
+
+
+async def test_a_plain_stop_stops(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.handled(1)
+    await slack.workspace.post("raj", "incidents", "stop", ts)
+    await slack.handled(2)
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        (run,) = await running_investigations(s)
+        assert await stop_requested(s, run.id)
+
+
+async def test_who_addresses_it_without_a_mention_afterwards_is_told_once(slack: Slack) -> None:
+    ts = await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")
+    await slack.handled(1)
+    await finish(slack)
+    for handled, said in enumerate(("Autoheal, are you sure?", "hey autoheal: hello?"), start=2):
+        await slack.workspace.post("raj", "incidents", said, ts)
+        await slack.handled(handled)
+    (told,) = slack.private("incidents", "raj")
+    assert "with a mention of me" in told
+    assert len(slack.engine.of("investigate")) == 1
 
 
 async def test_in_a_channel_that_opted_in_a_reply_steers_without_a_mention(slack: Slack) -> None:
