@@ -44,7 +44,7 @@ from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, 
 from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
-from bot.slack_clients import Adopted, TenantClients, adopt_workspace, guarded_session, make_client
+from bot.slack_clients import ServedTenant, TenantClients, guarded_session, make_client, tenant_of_token
 from bot.timetable import Timetable
 from bot.upkeep import Upkeep, open_upkeep
 from bot.verify.daily import DailyVerification
@@ -148,7 +148,7 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
 async def open_toolboxes(
     settings: Settings,
     db: Database,
-    adopted: Adopted,
+    served: ServedTenant,
     *,
     compute: Compute = asyncio.to_thread,
     kept: RecordKeeper | None = None,
@@ -158,13 +158,13 @@ async def open_toolboxes(
 
     def bound(tenant: TenantId) -> bool:
         """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
-        return file is not None and tenant == adopted.tenant_id and file.tenant in ("default", adopted.team_id)
+        return file is not None and tenant == served.tenant_id and file.tenant in ("default", served.team_id)
 
     toolboxes = Toolboxes(db, file=file, bound=bound, now=now, compute=compute, kept=kept)
     try:
         if file is not None:
-            db.keep_out(secrets_of(file), tenant_id=adopted.tenant_id)
-        await toolboxes.of(adopted.tenant_id)  # a file that cannot be used stops the start, and its sources begin now
+            db.keep_out(secrets_of(file), tenant_id=served.tenant_id)
+        await toolboxes.of(served.tenant_id)  # a file that cannot be used stops the start, and its sources begin now
         yield toolboxes
     finally:
         await toolboxes.close()
@@ -234,7 +234,7 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
 @asynccontextmanager
 async def serving(
     settings: Settings, *, lost: Callable[[ProcessLockLost], None] | None = None
-) -> AsyncIterator[Adopted]:
+) -> AsyncIterator[ServedTenant]:
     """Everything up: store, connectors, engine, Slack. Raises SettingsError, SlackNotReady, OperatorFileError,
     ProcessLockTaken. `lost` is called when this process has to end, because another one may do its work.
 
@@ -249,7 +249,7 @@ async def serving(
         db, keys = await stack.enter_async_context(open_database(settings))
         warn_if_unfit(keys)
         session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
-        adopted = await adopt_workspace(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
+        served = await tenant_of_token(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
         db.keep_out(settings.secrets)
         evidence = EvidencePool()
         stack.callback(evidence.close)
@@ -257,9 +257,9 @@ async def serving(
             open_toolboxes(
                 settings,
                 db,
-                adopted,
+                served,
                 compute=evidence.run,
-                kept=await stack.enter_async_context(keeping(db, adopted.tenant_id, settings.data)),
+                kept=await stack.enter_async_context(keeping(db, served.tenant_id, settings.data)),
             )
         )
         alerting = await stack.enter_async_context(open_alerting(db, toolboxes.of))
@@ -323,7 +323,7 @@ async def serving(
         stack.push_async_callback(thread.close)
         backup = DailyBackup(settings=settings, backups=await backups_of(settings, keys))
         timetable = plan_work(runtime, engine, upkeep, backup, mailing)
-        plan_slack_work(timetable, db, clients, thread, adopted)
+        plan_slack_work(timetable, db, clients, thread, served)
         looks_after = LooksAfter(db, context.connecting, notices)
         timetable.every(LOOK_AFTER_EVERY, looks_after.look, name="look after connections", at_start=True)
         webhooks.plan(timetable)
@@ -347,8 +347,8 @@ async def serving(
         stack.push_async_callback(intake.settle)
         warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
         stack.callback(leave, receiver.receiver, warming)
-        log.info("ready", extra={"action": "serve.ready", "team": adopted.team})
-        yield adopted
+        log.info("ready", extra={"action": "serve.ready", "team": served.team})
+        yield served
 
 
 def forgetting(clients: TenantClients, caller: Caller) -> Callable[[TenantId], None]:
@@ -453,10 +453,10 @@ def leave(receiver: SlackReceiver, warming: asyncio.Task[None]) -> None:
 
 
 def plan_slack_work(
-    timetable: Timetable, db: Database, clients: TenantClients, thread: SlackThread, adopted: Adopted
+    timetable: Timetable, db: Database, clients: TenantClients, thread: SlackThread, served: ServedTenant
 ) -> None:
     """What Slack could not do when it was asked first."""
-    timetable.every(ADMIN_EVERY, lambda: find_admin(db, clients, adopted.tenant_id), name="find the first admin")
+    timetable.every(ADMIN_EVERY, lambda: find_admin(db, clients, served.tenant_id), name="find the first admin")
     timetable.every(DUE_EVERY, thread.resume, name="tell what is still due", at_start=True)
 
 

@@ -133,8 +133,8 @@ class TenantClients:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adopted:
-    """The workspace that a single-workspace start serves."""
+class ServedTenant:
+    """The tenant that a process for one workspace serves."""
 
     tenant_id: TenantId
     team_id: str
@@ -142,9 +142,9 @@ class Adopted:
     bot_user_id: str
 
 
-async def adopt_workspace(
+async def tenant_of_token(
     db: Database, client: AsyncWebClient, token: Secret, *, admin_slack_id: str | None = None
-) -> Adopted:
+) -> ServedTenant:
     """Ask Slack once who the token is, and keep the install for its workspace, encrypted. Safe to run at every start.
 
     The first admin is `admin_slack_id`, else whom `first_admin.py` finds. Raises SlackNotReady for a refused token,
@@ -181,7 +181,7 @@ async def adopt_workspace(
         ),
     )
     await name_first_admin(db, tenant, client, named=admin_slack_id)
-    return Adopted(
+    return ServedTenant(
         tenant_id=tenant, team_id=team_id, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"])
     )
 

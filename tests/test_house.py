@@ -4,6 +4,7 @@ Which domain may import which stands in `pyproject.toml` as contracts.
 """
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,27 @@ def files(*packages: str) -> Iterator[tuple[str, ast.Module]]:
             within = path.relative_to(ROOT).as_posix()
             if not within.startswith(("bot/demo/", "store/database/migrations/")):
                 yield within, ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("package", ["store", "agents"])
+def test_every_folder_is_on_the_map(package: str) -> None:
+    map_ = (ROOT / "docs" / "architecture.md").read_text()
+    folders = [path.name for path in (ROOT / package).iterdir() if (path / "__init__.py").is_file()]
+    assert len(folders) > 5
+    assert [name for name in folders if f"`{name}/`" not in map_] == []
+
+
+def test_the_documents_name_files_that_are_there() -> None:
+    """Whatever stands in backticks like a path of ours; not in the pages and the table that invent an example."""
+    names = {path.name for package in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / package).rglob("*.py")}
+    gone: list[str] = []
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        text = page.read_text() if page.parent.name != "how-to" else ""
+        text = re.sub(r"^## Where a new thing goes.*?(?=^## )", "", text, flags=re.MULTILINE | re.DOTALL)
+        paths = re.findall(r"`((?:bot|handlers|agents|store|tests|benchmarks|docs)/[\w./-]+)`", text)
+        gone += [f"{page.name}: {path}" for path in paths if not (ROOT / path).exists()]
+        gone += [f"{page.name}: {name}" for name in re.findall(r"`(\w+\.py)`", text) if name not in names]
+    assert gone == []
 
 
 @pytest.mark.parametrize("package", ["store", "agents"])

@@ -7,7 +7,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.first_admin import name_first_admin
-from bot.slack_clients import Adopted, SlackNotReady, adopt_workspace, make_client
+from bot.slack_clients import ServedTenant, SlackNotReady, make_client, tenant_of_token
 from store import audit
 from store.database.schema import UserRow
 from store.database.session import Database
@@ -19,9 +19,9 @@ from store.tenancy import tenants
 from tests.handlers.inbound import Slack
 
 
-async def _adopt(slack: Slack, db: Database) -> Adopted:
+async def _served(slack: Slack, db: Database) -> ServedTenant:
     token = Secret(slack.workspace.bot_token)
-    return await adopt_workspace(db, make_client(slack.session, slack.workspace.api_url, token), token)
+    return await tenant_of_token(db, make_client(slack.session, slack.workspace.api_url, token), token)
 
 
 async def _admins(db: Database, tenant: TenantId) -> list[str]:
@@ -46,8 +46,8 @@ async def test_a_workspace_that_cannot_be_listed_is_served_and_its_admin_found_l
     await _dismiss(slack)
     slack.workspace.faults.fail("users.list", code, times=1)
     with caplog.at_level(logging.WARNING):
-        adopted = await _adopt(slack, slack.db)
-    assert (adopted.tenant_id, await _admins(slack.db, slack.tenant)) == (slack.tenant, [])
+        served = await _served(slack, slack.db)
+    assert (served.tenant_id, await _admins(slack.db, slack.tenant)) == (slack.tenant, [])
     assert f"did not list the workspace's people ({code})" in caplog.text
     client = await slack.context.clients.client_for(slack.tenant)
     assert await name_first_admin(slack.db, slack.tenant, client)
@@ -69,8 +69,8 @@ async def test_a_slow_list_holds_up_no_start(slack: Slack) -> None:
 async def test_a_limit_is_not_told_as_a_refused_token(slack: Slack, code: str) -> None:
     slack.workspace.faults.fail("auth.test", code, times=2)
     with pytest.raises(SlackApiError):
-        await _adopt(slack, slack.db)
+        await _served(slack, slack.db)
     slack.workspace.faults.take_all("auth.test")
     slack.workspace.faults.fail("auth.test", "invalid_auth")
     with pytest.raises(SlackNotReady, match="refused by Slack"):
-        await _adopt(slack, slack.db)
+        await _served(slack, slack.db)

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from starlette.applications import Starlette
 
 from bot.slack_app import EVENTS_PATH, MOST_BYTES, build_app, check_signature, routes
-from bot.slack_clients import EgressRefused, SlackNotReady, TenantClients, adopt_workspace, guarded_session, make_client
+from bot.slack_clients import EgressRefused, SlackNotReady, TenantClients, guarded_session, make_client, tenant_of_token
 from handlers.slack.inbound.caller import Caller
 from handlers.slack.inbound.intake import Intake
 from store import inbox
@@ -394,7 +394,7 @@ async def test_a_tenant_without_a_working_install_has_no_client(sqlite_database:
 
 async def test_adopting_twice_is_one_tenant_with_the_owner_as_admin(slack: Slack) -> None:
     token = Secret(slack.workspace.bot_token)
-    again = await adopt_workspace(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
+    again = await tenant_of_token(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
     assert (again.tenant_id, again.team, again.bot_user_id) == (slack.tenant, "Northwind Shop", "U0AUTOHEAL")
     async with slack.db.tenant(slack.tenant, readonly=True) as s:
         assert [(one.slack_user_id, one.role) for one in await users.admins(s)] == [("U0OLGA", Role.ADMIN)]
@@ -404,7 +404,7 @@ async def test_adopting_twice_is_one_tenant_with_the_owner_as_admin(slack: Slack
 async def test_a_refused_token_says_which_variable_to_mend(slack: Slack) -> None:
     token = Secret("xoxb-not-this-one")
     with pytest.raises(SlackNotReady, match="SLACK_BOT_TOKEN"):
-        await adopt_workspace(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
+        await tenant_of_token(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
 
 
 async def test_uninstalling_destroys_the_token_and_stops_what_runs(slack: Slack) -> None:
@@ -431,7 +431,7 @@ async def test_installing_again_brings_the_tenant_back(slack: Slack) -> None:
     assert await tenants.tenant_for_slack(slack.db, enterprise_id=None, team_id="T0AUTOHEAL") is None
     slack.workspace._state.installed = True
     token = Secret(slack.workspace.bot_token)
-    again = await adopt_workspace(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
+    again = await tenant_of_token(slack.db, make_client(slack.session, slack.workspace.api_url, token), token)
     assert again.tenant_id == slack.tenant
     slack.caller.forget()
     await slack.workspace.post("mia", "incidents", "@autoheal checkout is failing")

@@ -29,7 +29,7 @@ from agents.tool import Risk
 from agents.workflow import Life
 from bot.demo.workspace import Workspace
 from bot.slack_app import SocketMode, build_app
-from bot.slack_clients import TenantClients, adopt_workspace, guarded_session, make_client
+from bot.slack_clients import TenantClients, guarded_session, make_client, tenant_of_token
 from handlers.slack.blocks.card import Card, card
 from handlers.slack.blocks.message import Message
 from handlers.slack.context import HandlerContext
@@ -198,7 +198,7 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
     await workspace.start()
     session = guarded_session(workspace.api_url)
     token = Secret(workspace.bot_token)
-    adopted = await adopt_workspace(db, make_client(session, workspace.api_url, token), token)
+    served = await tenant_of_token(db, make_client(session, workspace.api_url, token), token)
     clients = TenantClients(db=db, session=session, api_url=workspace.api_url, clock=clock)
     engine, heard = SmallEngine(), Heard()
     delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
@@ -236,7 +236,7 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
     slack = Slack(
         workspace=workspace,
         db=db,
-        tenant=adopted.tenant_id,
+        tenant=served.tenant_id,
         session=session,
         intake=intake,
         receiver=receiver,
