@@ -18,8 +18,10 @@ from agents.incidents.requests import Ask, run_asked_for
 from agents.incidents.service import IncidentService
 from agents.language.alerts import identity_of, read_alert
 from agents.permission import Denied, Person
+from agents.verdict import Verdict
 from agents.webhooks import Severity
 from handlers.slack.blocks.alert_group import GroupView, again, alert_group
+from handlers.slack.blocks.verdict import headline
 from handlers.slack.delivery import Delivery, SlackFailure
 from handlers.slack.inbound.caller import KnownWorkspace
 from store import incidents
@@ -121,7 +123,7 @@ class AlertGroups:
         return replace(group, decision=action)
 
     async def _shown(self, tenant: TenantId, group: StoredGroup, channel: str, policy: Policy) -> StoredGroup:
-        view, key = _view(group, policy), f"alerts:{group.id}"
+        view, key = _view(group, policy, await self._verdict(tenant, group)), f"alerts:{group.id}"
         if group.thread_ts is not None and await self._delivery.known(tenant, key) is None:
             return group  # it lives under another bot's message
         if group.thread_ts is None:
@@ -145,6 +147,17 @@ class AlertGroups:
                 message=again(view),
             )
         return group
+
+    async def _verdict(self, tenant: TenantId, group: StoredGroup) -> str:
+        """The newest run's, as a phone shows it; "" while there is none, or where it stands in another channel."""
+        if group.incident_id is None or group.merged_into is not None:
+            return ""
+        async with self._db.tenant(tenant, readonly=True) as s:
+            incident = await incidents.incident(s, group.incident_id)
+            run = await investigations.latest_investigation(s, group.incident_id)
+        if incident is None or incident.channel_id != group.channel_id or run is None or run.verdict is None:
+            return ""
+        return headline(Verdict.model_validate(run.verdict))
 
     async def _look(self, workspace: KnownWorkspace, group: StoredGroup) -> None:
         """Once a group, and once each time that it comes back, unless it flaps."""
@@ -218,7 +231,7 @@ async def _question(s: TenantSession, group: StoredGroup) -> Redacted:
     return s.redactor.redact("\n".join(lines))
 
 
-def _view(group: StoredGroup, policy: Policy) -> GroupView:
+def _view(group: StoredGroup, policy: Policy, verdict: str) -> GroupView:
     return GroupView(
         id=group.id,
         status=group.status,
@@ -232,6 +245,7 @@ def _view(group: StoredGroup, policy: Policy) -> GroupView:
         decision=group.decision,
         merged=group.merged_into is not None,
         shown_labels=policy.labels,
+        verdict=verdict,
     )
 
 

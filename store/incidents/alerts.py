@@ -226,6 +226,12 @@ async def show_again(s: TenantSession, group_id: str) -> None:
     await s.update(AlertGroupRow, AlertGroupRow.id == group_id, values={"version": AlertGroupRow.version + 1})
 
 
+async def show_incident_again(s: TenantSession, incident: IncidentId) -> None:
+    """All groups of an incident, since there is more to tell of it."""
+    await s.head()  # whoever takes alerts in writes the version that it read
+    await s.update(AlertGroupRow, AlertGroupRow.incident_id == incident, values={"version": AlertGroupRow.version + 1})
+
+
 async def not_over(s: TenantSession, of: Collection[IncidentId]) -> frozenset[IncidentId]:
     """Those of these incidents of which a group of alerts is not over; one that became part of another is as that."""
     return frozenset(incident for incident, is_over in (await _groups_of(s, of)) if not is_over)

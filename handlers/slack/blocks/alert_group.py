@@ -31,6 +31,8 @@ class GroupView:
     decision: str | None
     merged: bool = False
     shown_labels: Sequence[str] = ()
+    verdict: str = ""
+    """What its investigation found, in one line, unescaped."""
 
 
 def alert_group(view: GroupView) -> Message:
@@ -41,6 +43,8 @@ def alert_group(view: GroupView) -> Message:
     lead = _lead(view)
     subject = f"*{t.prose(view.service, 80)}* " if view.service else ""
     first = f"{lead}: {subject}{t.prose(title, 300)}"
+    if view.verdict:
+        first += f"\n*Verdict* {t.prose(view.verdict, 300)}"
     short = f"{lead}: {view.service + ' ' if view.service else ''}{title}"
     return Message(
         text=t.push(short),

@@ -30,7 +30,7 @@ from handlers.slack.visibility import Visibility
 from store.database.session import Database
 from store.database.trouble import passes
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
-from store.incidents import approvals, investigations
+from store.incidents import alerts, approvals, investigations
 from store.incidents.approvals import Approval
 
 _log = logging.getLogger(__name__)
@@ -168,6 +168,14 @@ class SlackThread(Reporter):
             await self._drain(tenant, investigation)
             await self._due.say(tenant, f"verdict:{investigation}")
             self._show(self._tidy(tenant, investigation))
+            await self._tell_alerts(tenant, investigation)
+
+    async def _tell_alerts(self, tenant: TenantId, investigation: InvestigationId) -> None:
+        """The messages of the alerts that it is about say what came of it; `alert_groups.py` edits them."""
+        async with self._db.tenant(tenant) as s:
+            run = await investigations.investigation(s, investigation)
+            if run is not None:
+                await alerts.show_incident_again(s, run.incident_id)
 
     async def _tidy(self, tenant: TenantId, investigation: InvestigationId) -> None:
         """After the verdict: the plan's last state, an opening without its buttons."""

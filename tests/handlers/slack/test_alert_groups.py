@@ -3,11 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
-from store.incidents import alerts, incident
+from handlers.slack.thread import SlackThread
+from store.ids import IncidentId, TenantId, stable_id
+from store.incidents import alerts, incident, open_incident
 from store.incidents.alerts import StoredGroup
-from store.incidents.investigations import running_investigations
+from store.incidents.investigations import running_investigations, save_verdict
+from store.secrets.redaction import Redacted
 from tests.conftest import Clock
 from tests.handlers.inbound import Slack, audited, finish
+from tests.handlers.slack.blocks.examples import a_verdict
 from tests.handlers.webhooks.hooks import Hooks, a_body, an_alert, open_hooks
 
 CHANNEL = "C0INCIDENTS"
@@ -232,3 +236,47 @@ async def test_whose_end_it_is_of_two_nobody_can_tell(slack: Slack) -> None:
     firing = [one for one in await groups(slack) if one.status == "firing"]
     assert [one.facts["states"]["firing"] for one in firing] == [2]
     assert await status_of(slack, firing[0]) == "investigating"
+
+
+class NoSources:
+    async def sources(self, _tenant: TenantId) -> list[str]:
+        return []
+
+    async def missing(self, _tenant: TenantId) -> list[str]:
+        return []
+
+
+async def test_the_verdict_stands_in_the_alerts_message_and_in_no_other_channel(slack: Slack) -> None:
+    async with open_hooks(slack) as hooks:
+        await told(hooks)
+        made = await hooks.make()
+        await hooks.send(made, a_body(an_alert()))
+        await hooks.done()
+        async with slack.db.tenant(slack.tenant) as s:
+            (run,) = await running_investigations(s)
+            await save_verdict(s, run.id, a_verdict().model_dump(mode="json"))
+        await finish(slack)
+        thread = SlackThread(slack.db, slack.context.delivery, NoSources())
+        await thread.concluded(slack.tenant, run.id)
+        await thread.settle()
+        await hooks.work.sweep()
+        await hooks.done()
+        own = [one for one in slack.said("incidents") if one.startswith("Firing")]
+        assert len(own) == 1, "edited in place"
+        assert "\n*Verdict* checkout: " in own[0]
+        await thread.close()
+        (group,) = await groups(slack)
+        async with slack.db.tenant(slack.tenant) as s:
+            elsewhere = await open_incident(
+                s,
+                id=IncidentId(stable_id("incident", "elsewhere")),
+                title=Redacted.ours("x"),
+                channel_id="C0PRIVATE",
+                thread_ts="9.9",
+                opened_by=None,
+            )
+            await alerts.note_incident(s, group.id, elsewhere.id)
+            await alerts.show_again(s, group.id)
+        await hooks.work.sweep()
+        await hooks.done()
+        assert not any("*Verdict*" in one for one in slack.said("incidents") if one.startswith("Firing"))

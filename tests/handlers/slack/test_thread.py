@@ -270,6 +270,7 @@ async def test_the_normal_path_takes_five_messages_and_three_pushes(scene: Scene
     approval = await scene.propose()
     await scene.approve(approval)
     await scene.heal(approval, ApprovalState.HEALED, 0.002)
+    await scene.thread.settle()
     opening, plan, verdict, card, outcome = scene.told()
     assert scene.slack.pushes("incidents", scene.root) == 3
     assert [message.notified for message in (opening, plan, verdict, card, outcome)] == [False, False, True, True, True]
