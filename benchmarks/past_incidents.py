@@ -25,8 +25,9 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose
 
 from agents.connecting.toolbox import Toolbox
 from agents.permission import Person
+from handlers.slack.clients import SlackClients
 from handlers.slack.command import CommandCall, discover_commands
-from handlers.slack.context import HandlerContext, Reply, SlackClients
+from handlers.slack.context import HandlerContext, Reply
 from handlers.slack.delivery import Delivery
 from handlers.slack.home import show_home
 from store import incidents

@@ -14,7 +14,7 @@ from bot.web_side import open_account_keys
 from handlers.mail.post import Mailer
 from handlers.mail.smtp import SmtpLine
 from handlers.mail.writing import MailedNotices, MailedReporter
-from handlers.slack.context import SlackClients
+from handlers.slack.clients import SlackClients
 from handlers.slack.delivery import Delivery
 from store.database.session import Database
 from store.keys.key_provider import MasterKeys

@@ -98,7 +98,7 @@ def make_client(session: aiohttp.ClientSession, api_url: str, token: Secret | No
 
 
 class TenantClients:
-    """`handlers.slack.context.SlackClients`. Each call makes a client of its own, which its user may change."""
+    """`handlers.slack.clients.SlackClients`. Each call makes a client of its own, which its user may change."""
 
     def __init__(
         self, *, db: Database, session: aiohttp.ClientSession, api_url: str, clock: Callable[[], datetime]

@@ -24,7 +24,7 @@ from handlers.webhooks.refusals import Refusals, tell_refusals
 from handlers.webhooks.work import AlertWork
 from store.database.session import Database
 from store.ids import TenantId
-from store.inbox import Recorded
+from store.inbox import RecordedArrival
 from store.incidents import alerts
 
 SWEEP_EVERY: Final = timedelta(seconds=3)
@@ -113,7 +113,7 @@ async def open_webhooks(
     groups = AlertGroups(alerting.db, delivery, callers, incident_service, notices=notices, clock=alerting.db.now)
     work = AlertWork(alerting.db, intake, alerting.absorber, groups)
 
-    def arrived(tenant: TenantId, recorded: Recorded) -> None:
+    def arrived(tenant: TenantId, recorded: RecordedArrival) -> None:
         work.wake(tenant, recorded.inbox_id)
 
     door = Door(alerting.db, intake, refusals, arrived=arrived, fetch=alerting.fetch)

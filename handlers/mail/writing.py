@@ -22,7 +22,7 @@ from agents.reporter import Reporter
 from agents.verdict import Verdict
 from handlers.slack.blocks.card import Card
 from handlers.slack.blocks.outcome import outcome
-from handlers.slack.context import SlackClients
+from handlers.slack.clients import SlackClients
 from handlers.slack.delivery import Delivery
 from handlers.slack.notices import Notices
 from handlers.slack.visibility import members_alone

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,17 +19,11 @@ from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import ToolboxFor
 from agents.incidents.service import IncidentService
 from handlers.slack.blocks.message import Message, said
+from handlers.slack.clients import SlackClients
 from handlers.slack.delivery import Delivery
 from handlers.slack.visibility import Visibility
 from store.database.session import Database
 from store.ids import TenantId
-
-
-class SlackClients(Protocol):
-    """The Web API with a tenant's own bot token."""
-
-    async def client_for(self, tenant: TenantId) -> AsyncWebClient:
-        """Raises NotFound when the tenant has no working install."""
 
 
 @dataclass(frozen=True, kw_only=True)

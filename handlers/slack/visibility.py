@@ -10,21 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agents.permission import Person
+from handlers.slack.clients import SlackClients
 from store.database.session import Database
 from store.errors import NotFound
 from store.ids import TenantId
 from store.incidents import Incident, Sight, channels_of_incidents
 from store.tenancy import tenants
-
-if TYPE_CHECKING:
-    from handlers.slack.context import SlackClients
 
 _PAGE: Final = 1000
 _AT_ONCE: Final = 8

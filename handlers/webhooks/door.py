@@ -54,7 +54,7 @@ Fetch = Callable[[str], Awaitable[bytes]]
 class ArrivalKeeper(Protocol):
     """What the door needs of the intake."""
 
-    async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.Recorded: ...
+    async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.RecordedArrival: ...
 
 
 class Door:
@@ -68,7 +68,7 @@ class Door:
         keeps: ArrivalKeeper,
         refusals: Refusals,
         *,
-        arrived: Callable[[TenantId, inbox.Recorded], None],
+        arrived: Callable[[TenantId, inbox.RecordedArrival], None],
         fetch: Fetch,
         clock: Callable[[], float] = time.time,
     ) -> None:

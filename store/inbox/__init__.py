@@ -58,7 +58,7 @@ class StoredArrival:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class RecordedArrival:
     """Durable. `is_new` is False for what had arrived before, under the same id as then."""
 
     inbox_id: InboxId
@@ -68,7 +68,7 @@ class Recorded:
 @dataclass(eq=False)
 class _Batch:
     arrivals: list[Arrival] = field(default_factory=list)
-    written: asyncio.Task[list[Recorded | RedactionFailed]] | None = None
+    written: asyncio.Task[list[RecordedArrival | RedactionFailed]] | None = None
 
 
 def _unobserved(_boundary: str) -> None:
@@ -85,14 +85,14 @@ class Inbox:
         self._turns: defaultdict[TenantId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._accepted: set[InboxId] = set()
 
-    async def record(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+    async def record(self, tenant_id: TenantId, arrival: Arrival) -> RecordedArrival:
         """Returns once the arrival is in the inbox. Raises as `accept` and `deliver`."""
         recorded = await self.accept(tenant_id, arrival)
         if self._db.arrivals is not None:
             await _move_all(self._db, self._db.arrivals, tenant_id, self._observe)
         return recorded
 
-    async def accept(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+    async def accept(self, tenant_id: TenantId, arrival: Arrival) -> RecordedArrival:
         """Returns once the arrival is durable: nothing that happens afterwards loses it. Raises RedactionFailed,
         UnknownTenant, TenantFrozen, or the database's error.
         """
@@ -120,7 +120,7 @@ class Inbox:
         finally:
             self._accepted.discard(inbox_id)
 
-    async def _insert(self, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+    async def _insert(self, tenant_id: TenantId, arrival: Arrival) -> RecordedArrival:
         batch = self._open.get(tenant_id)
         if batch is None or len(batch.arrivals) >= _BATCH:
             batch = self._open[tenant_id] = _Batch()
@@ -134,7 +134,7 @@ class Inbox:
             raise outcome
         return outcome
 
-    async def _write(self, tenant_id: TenantId, batch: _Batch) -> list[Recorded | RedactionFailed]:
+    async def _write(self, tenant_id: TenantId, batch: _Batch) -> list[RecordedArrival | RedactionFailed]:
         async with self._turns[tenant_id]:
             if self._open.get(tenant_id) is batch:
                 del self._open[tenant_id]
@@ -156,7 +156,7 @@ async def collect(db: Database) -> None:
             _log.warning("not collected", extra={"action": "inbox.not_collected", "tenant": tenant_id, "kind": kind})
 
 
-async def _put(db: Database, arrivals: Arrivals, tenant_id: TenantId, arrival: Arrival) -> Recorded:
+async def _put(db: Database, arrivals: Arrivals, tenant_id: TenantId, arrival: Arrival) -> RecordedArrival:
     anew, row_id = False, InboxId(new_id())
     while True:
         secrets_version, seals = await db.seals(tenant_id, anew=anew)
@@ -171,7 +171,7 @@ async def _put(db: Database, arrivals: Arrivals, tenant_id: TenantId, arrival: A
         )
         written = await arrivals.put(sealed, secrets_version=secrets_version)
         if written != "outdated":
-            return Recorded(inbox_id=written.id, is_new=written.is_new)
+            return RecordedArrival(inbox_id=written.id, is_new=written.is_new)
         anew = True
 
 
@@ -233,7 +233,7 @@ def _sealed_anew(s: TenantSession, one: WaitingArrival) -> dict[str, Any] | Lite
     )
 
 
-async def _insert(s: TenantSession, arrivals: list[Arrival]) -> list[Recorded | RedactionFailed]:
+async def _insert(s: TenantSession, arrivals: list[Arrival]) -> list[RecordedArrival | RedactionFailed]:
     sealed: dict[tuple[str, str], dict[str, Any]] = {}
     refused: dict[int, RedactionFailed] = {}
     for index, arrival in enumerate(arrivals):
@@ -248,13 +248,13 @@ async def _insert(s: TenantSession, arrivals: list[Arrival]) -> list[Recorded | 
     ids = {key: InboxId(row["id"]) for key, row in sealed.items() if row["id"] in added}
     ids |= await _known(s, sealed.keys() - ids.keys())
     first_seen = {key for key, row in sealed.items() if row["id"] in added}
-    outcomes: list[Recorded | RedactionFailed] = []
+    outcomes: list[RecordedArrival | RedactionFailed] = []
     for index, arrival in enumerate(arrivals):
         key = (arrival.source, arrival.external_id)
         if index in refused:
             outcomes.append(refused[index])
             continue
-        outcomes.append(Recorded(inbox_id=ids[key], is_new=key in first_seen))
+        outcomes.append(RecordedArrival(inbox_id=ids[key], is_new=key in first_seen))
         first_seen.discard(key)
     return outcomes
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from slack_sdk.errors import SlackApiError
 
 from agents.permission import Denied, Person
-from handlers.slack.context import SlackClients
+from handlers.slack.clients import SlackClients
 from handlers.slack.inbound.arrival import SlackActor
 from handlers.slack.inbound.payload import InstallationOrigin
 from store import audit

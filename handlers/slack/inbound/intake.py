@@ -46,7 +46,7 @@ class Workspaces(Protocol):
 
 
 @dataclass(frozen=True)
-class ArrivalRecorded:
+class Recorded:
     inbox_id: InboxId
 
 
@@ -65,7 +65,7 @@ class ArrivalRefused:
     reason: Refusal
 
 
-_COUNTED: Final[Mapping[type[object], str]] = {ArrivalRecorded: "recorded", Repeated: "repeated", Nothing: "nothing"}
+_COUNTED: Final[Mapping[type[object], str]] = {Recorded: "recorded", Repeated: "repeated", Nothing: "nothing"}
 
 
 class Intake:
@@ -81,7 +81,7 @@ class Intake:
 
     async def take(
         self, body: Mapping[str, Any], *, over_http: bool, is_retry: bool
-    ) -> ArrivalRecorded | Repeated | Nothing | ArrivalRefused:
+    ) -> Recorded | Repeated | Nothing | ArrivalRefused:
         """Take one authentic payload. Raises what the store raises: then nothing was promised and Slack delivers again.
 
         The same signed request a second time without Slack's retry header is a replay (the header itself is not
@@ -114,7 +114,7 @@ class Intake:
 
     async def _keep(
         self, tenant: TenantId, parsed: ParsedPayload, *, is_replay_if_known: bool
-    ) -> ArrivalRecorded | Repeated | Nothing | ArrivalRefused:
+    ) -> Recorded | Repeated | Nothing | ArrivalRefused:
         try:
             written = await self._write_down(tenant, parsed)
         except TenantFrozen:  # uninstalled in this moment: what was known of the workspace is out of date
@@ -124,13 +124,13 @@ class Intake:
             return self._refuse("unredactable", tenant=tenant)
         if written.is_new:
             self._enqueue_later(tenant, written.inbox_id)
-            return self._count(ArrivalRecorded(written.inbox_id))
+            return self._count(Recorded(written.inbox_id))
         if is_replay_if_known:
             await self._audit_refusal(tenant, "replayed")
             return self._refuse("replayed", tenant=tenant)
         return self._count(Repeated())
 
-    async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.Recorded:
+    async def accept(self, tenant: TenantId, arrival: inbox.Arrival) -> inbox.RecordedArrival:
         """Returns once something of another source than Slack is durable. Raises as `Inbox.accept`."""
         return await self._inbox.accept(tenant, arrival)
 
@@ -156,7 +156,7 @@ class Intake:
         """Wait until everything taken so far is queued. For an orderly stop."""
         await asyncio.gather(*self._queueing)
 
-    async def _write_down(self, tenant: TenantId, parsed: ParsedPayload) -> inbox.Recorded:
+    async def _write_down(self, tenant: TenantId, parsed: ParsedPayload) -> inbox.RecordedArrival:
         return await self._inbox.accept(
             tenant,
             inbox.Arrival(
@@ -194,7 +194,7 @@ class Intake:
         log.warning("refused: %s", reason, extra={"action": "intake.refused", "reason": reason, **facts})
         return ArrivalRefused(reason)
 
-    def _count(self, outcome: ArrivalRecorded | Repeated | Nothing) -> ArrivalRecorded | Repeated | Nothing:
+    def _count(self, outcome: Recorded | Repeated | Nothing) -> Recorded | Repeated | Nothing:
         self.counts[_COUNTED[type(outcome)]] += 1
         return outcome
 

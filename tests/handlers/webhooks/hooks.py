@@ -18,7 +18,7 @@ from handlers.webhooks.door import Door
 from handlers.webhooks.refusals import Refusals
 from handlers.webhooks.work import AlertWork
 from store import audit
-from store.inbox import Recorded
+from store.inbox import RecordedArrival
 from tests.handlers.inbound import Slack
 
 
@@ -98,7 +98,7 @@ async def open_hooks(
     )
     work = AlertWork(slack.db, slack.intake, absorber, groups)
 
-    def arrived(tenant: Any, recorded: Recorded) -> None:
+    def arrived(tenant: Any, recorded: RecordedArrival) -> None:
         work.wake(tenant, recorded.inbox_id)
 
     door = Door(slack.db, slack.intake, refusals, arrived=arrived, fetch=fetch, clock=lambda: hooks.now)

@@ -9,7 +9,7 @@ import pytest
 from store.database.session import Database
 from store.errors import NotFound, UnknownTenant
 from store.ids import InboxId, TenantId, new_id
-from store.inbox import Arrival, Inbox, Recorded, arrival, mark, pending
+from store.inbox import Arrival, Inbox, RecordedArrival, arrival, mark, pending
 from store.keys.local_keys import LocalFileKeys
 from store.secrets.redaction import RedactionFailed
 
@@ -31,7 +31,7 @@ async def test_a_repeated_arrival_gets_the_id_of_the_first(database: Database, t
     inbox = Inbox(database)
     first = await inbox.record(two_tenants[0], _arrival("Ev1", text="first"))
     again = await Inbox(database).record(two_tenants[0], _arrival("Ev1", text="second"))
-    assert again == Recorded(inbox_id=first.inbox_id, is_new=False)
+    assert again == RecordedArrival(inbox_id=first.inbox_id, is_new=False)
     async with database.tenant(two_tenants[0]) as s:
         stored = await arrival(s, first.inbox_id)
     assert stored is not None
@@ -80,8 +80,8 @@ async def test_one_bad_arrival_does_not_take_its_batch_with_it(sqlite_database: 
         return_exceptions=True,
     )
     assert isinstance(bad, RedactionFailed)
-    assert isinstance(good, Recorded)
-    assert isinstance(other, Recorded)
+    assert isinstance(good, RecordedArrival)
+    assert isinstance(other, RecordedArrival)
     with pytest.raises(ValueError, match="identifier"):
         await inbox.record(two_tenants[0], _arrival("an id with spaces"))
 
@@ -93,7 +93,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_others(sqlite_database: Da
     tasks[0].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    assert [isinstance(result, Recorded) for result in results[1:]] == [True, True]
+    assert [isinstance(result, RecordedArrival) for result in results[1:]] == [True, True]
 
 
 async def test_an_unknown_tenant_is_refused(sqlite_database: Database) -> None:
