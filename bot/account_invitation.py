@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import SettingsError, load_settings
 from bot.web_side import open_account_keys
 from store import audit

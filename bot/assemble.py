@@ -10,9 +10,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from starlette.routing import BaseRoute
@@ -27,7 +26,6 @@ from agents.connecting.toolbox import ToolboxFor
 from agents.connecting.toolboxes import Toolboxes
 from agents.durable.engine import Engine, EngineSettings
 from agents.durable.process_lock import ProcessLockLost
-from agents.errors import NotPermitted
 from agents.incidents.reconciler import LOOK_EVERY, Reconciler
 from agents.incidents.service import IncidentService
 from agents.meter import Unmetered
@@ -36,11 +34,11 @@ from agents.models.offline import OfflineModel
 from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
 from agents.workflow import workflow_id
-from bot.damage import require_undamaged
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.kept_records import keeping
-from bot.master_keys import keep_engine_key, open_master_keys, read_engine_key, warn_if_unfit
+from bot.master_keys import keep_engine_key, read_engine_key, warn_if_unfit
+from bot.opening import egress_to, now, open_database
 from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
@@ -53,14 +51,13 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.caller import Caller
 from handlers.slack.inbound.intake import Intake
-from handlers.slack.inbound.receiver import SlackReceiver
 from handlers.slack.notices import Notices
+from handlers.slack.receiver import SlackReceiver
 from handlers.slack.thread import SlackThread
 from handlers.slack.uninstall import Uninstall
 from handlers.slack.visibility import Visibility
 from store import inbox
 from store.audit.event_days import EventDays
-from store.database.migrations import migrate, migrate_keyring
 from store.database.session import Database
 from store.errors import NotFound
 from store.ids import InboxId, TenantId
@@ -83,10 +80,6 @@ FORGET_EVERY: Final = timedelta(hours=1)
 TIDY_EVERY: Final = timedelta(hours=6)
 ENGINE_KEEPS: Final = timedelta(days=7)
 SWEEP_OLDER: Final = timedelta(seconds=5)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 class ToolboxSources:
@@ -112,36 +105,6 @@ class LateReceiver:
         if self.receiver is None:
             raise RuntimeError("the receiver is not joined yet")
         await self.receiver.receive(tenant, inbox_id)
-
-
-def make_data_folder(settings: Settings) -> None:
-    """The folder and its files are for this user alone, also where the folder was made by somebody else."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings.database_url is None:
-        for name in ("autoheal.db", "arrivals.db", "keyring.db", "engine.db"):  # further files take over the mode
-            (settings.data / name).touch(mode=0o600)
-
-
-@asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, MasterKeys]]:
-    """Migrated and open. SQLite migrates itself; PostgreSQL wants `autoheal migrate` (else SchemaMismatch). Raises
-    DamagedFolder where something of a former deployment is missing.
-    """
-    await require_undamaged(settings)
-    make_data_folder(settings)
-    if settings.database_url is None:
-        await migrate(settings.content_url)
-        await migrate_keyring(settings.keys_url)
-    async with open_master_keys(settings) as keys:
-        db = await Database.open(
-            settings.content_url, keyring_url=settings.keys_url, keys=keys, ledger=settings.ledger, clock=now
-        )
-        try:
-            await db.keyring.admit()
-            await inbox.collect(db)
-            yield db, keys
-        finally:
-            await db.close()
 
 
 @asynccontextmanager
@@ -194,17 +157,6 @@ async def warm(evidence: EvidencePool, *, claude: bool) -> None:
     # A full collection walks everything that the libraries built at start, for a quarter of a second in which nothing
     # else runs. None of it ever goes away, so the collector need not look at it again.
     gc.freeze()
-
-
-def egress_to(base_url: str) -> Callable[[str], object]:
-    """Allows exactly the origin of `base_url`; raises NotPermitted for any other."""
-    allowed = urlsplit(base_url)[:2]
-
-    def check(url: str) -> None:
-        if urlsplit(url)[:2] != allowed:
-            raise NotPermitted("the model client may only reach its own API")
-
-    return check
 
 
 def pace(settings: Settings) -> Pace:

@@ -15,7 +15,7 @@ from agents.connecting.connecting import Connecting, Consenting, NotConnected, c
 from agents.connecting.connector import Connector
 from agents.connecting.operator_file import load
 from agents.connecting.toolboxes import Toolboxes
-from bot.assemble import now, open_database
+from bot.opening import now, open_database
 from bot.settings import Settings, SettingsError, load_settings
 from store.database.session import Database
 from store.ids import TenantId

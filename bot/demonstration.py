@@ -24,12 +24,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bot.assemble import now
 from bot.demo.github import LocalGitHub
 from bot.demo.shop import SCENARIOS, Shop, ShopError, ShopMention
 from bot.demo.workspace import StoredMessage, Workspace
 from bot.demo_estate import GITHUB_TOKEN, operator_file
 from bot.manifest import load_manifest
+from bot.opening import now
 from store import incidents
 from store.database.session import Database
 from store.ids import TenantId

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
-from bot.assemble import now, open_database
 from bot.master_keys import UNFIT, open_master_keys, rewrap_files
+from bot.opening import now, open_database
 from bot.settings import APART, Settings, SettingsError
 from store import audit
 from store.database.engine import create_engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError
 from bot.upkeep import event_days
 from store import audit

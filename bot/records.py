@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError, load_settings
 from bot.upkeep import event_days, open_signer
 from store import audit

@@ -11,9 +11,10 @@ from typing import Final
 
 from agents.connecting.operator_file import OperatorFileError
 from agents.durable.process_lock import ProcessLockLost, ProcessLockTaken
-from bot.assemble import make_data_folder, serving
+from bot.assemble import serving
 from bot.damage import require_undamaged
 from bot.logs import log_to_stderr
+from bot.opening import make_data_folder
 from bot.settings import Settings, SettingsError, load_settings
 from bot.slack_clients import SlackNotReady
 from bot.stopping import Stopping

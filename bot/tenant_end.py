@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError
 from bot.slack_clients import EgressRefused, guarded_session, make_client
 from bot.upkeep import event_days

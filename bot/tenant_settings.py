@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import SettingsError, load_settings
 from store import audit
 from store.database.session import Database

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
 from agents.webhooks.making import BadWebhook
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError
 from handlers.slack.commands.webhook import address
 from store.audit import Actor

@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from agents.connecting.connecting import Connecting, ConnectionHealth
 from agents.connecting.operator_file import OperatorFile, OperatorFileError, load
 from agents.connecting.toolboxes import Toolboxes
-from bot.assemble import now
 from bot.doctor.finding import DoctorFinding, ok, problem
 from bot.master_keys import open_master_keys
+from bot.opening import now
 from bot.settings import Settings, SettingsError
 from store.database.session import Database
 from store.errors import StoreError

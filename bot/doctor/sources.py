@@ -14,9 +14,9 @@ from agents.connecting.outbound import Outbound
 from agents.errors import AgentError
 from agents.models.claude_model import BASE_URL, ClaudeModel, make_client
 from agents.models.model import ModelBug, ModelUnavailable
-from bot.assemble import egress_to, now
 from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.doctor.variables import mask
+from bot.opening import egress_to, now
 from bot.settings import Settings
 
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from agents.failure import log_failure
-from bot.assemble import now
+from bot.opening import now
 from bot.settings import Settings
 from bot.verify.attestations import attested
 from bot.verify.drill import remove_left_over

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from bot.assemble import now, open_database
+from bot.opening import now, open_database
 from bot.settings import Settings, SettingsError
 from bot.upkeep import open_signer
 from bot.verify import attestations

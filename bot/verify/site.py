@@ -17,8 +17,8 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents.failure import log_failure
-from bot.assemble import now, open_database
 from bot.logs import JsonLines
+from bot.opening import now, open_database
 from bot.settings import Settings
 from bot.upkeep import event_days, open_signer
 from bot.verify.canary import Lookout, Sighting, make_canary

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.assemble import engine_settings, open_database
+from bot.assemble import engine_settings
 from bot.damage import DamagedFolder, damages, require_master_key, told_damage
+from bot.opening import open_database
 from bot.settings import Settings, load_settings
 from bot.upkeep import open_signer
 from bot.web_side import open_account_keys

@@ -12,13 +12,13 @@ import pytest
 from fakes.messages_api import MessagesApi, serving
 from fakes.prometheus import fake_prometheus
 
-from bot.assemble import open_database
 from bot.demo.workspace import ManualClock, Workspace
 from bot.doctor import examine
 from bot.doctor.finding import DoctorFinding, FindingMark
 from bot.doctor.slack import granted_scopes
 from bot.doctor.variables import read_settings
 from bot.manifest import load_manifest
+from bot.opening import open_database
 from bot.settings import Settings
 from store.database.migrations import migrate, migrate_keyring
 from store.keys.local_keys import LocalFileKeys

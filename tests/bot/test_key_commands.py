@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from agents.durable.engine import EngineSettings
-from bot.assemble import engine_settings, open_database
+from bot.assemble import engine_settings
 from bot.cli import main
 from bot.master_keys import account_secret, open_master_keys
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError, load_settings
 from store import audit
 from store.errors import WrongMasterKey

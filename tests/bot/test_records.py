@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
-from bot.assemble import open_database
 from bot.cli import main
+from bot.opening import open_database
 from bot.settings import load_settings
 from bot.upkeep import Upkeep, event_days, open_upkeep
 from handlers.slack.notices import Notices

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.assemble import open_database
 from bot.cli import main
+from bot.opening import open_database
 from bot.safekeeping import DailyBackup, open_backups
 from bot.settings import Settings, load_settings
 from bot.timetable import Timetable

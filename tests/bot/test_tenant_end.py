@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.assemble import open_database
 from bot.cli import main
+from bot.opening import open_database
 from bot.settings import load_settings
 from store.errors import UnknownTenant
 from store.ids import TenantId

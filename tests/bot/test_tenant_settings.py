@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.assemble import open_database
 from bot.cli import main
+from bot.opening import open_database
 from bot.settings import SettingsError, load_settings
 from bot.tenant_settings import parse_changes
 from store import audit

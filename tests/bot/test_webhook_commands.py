@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings, SettingsError
 from bot.webhook_commands import administer
 from store.audit import trail

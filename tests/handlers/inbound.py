@@ -37,7 +37,7 @@ from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.arrival import SlackActor
 from handlers.slack.inbound.caller import Caller, KnownWorkspace
 from handlers.slack.inbound.intake import Intake
-from handlers.slack.inbound.receiver import SlackReceiver
+from handlers.slack.receiver import SlackReceiver
 from handlers.slack.uninstall import Uninstall
 from handlers.slack.visibility import Visibility
 from store.audit import trail

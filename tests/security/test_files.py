@@ -4,7 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from bot.assemble import engine_settings, open_database
+from bot.assemble import engine_settings
+from bot.opening import open_database
 from bot.settings import Settings
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from agents.connecting.operator_file import load
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.errors import AgentError, NotPermitted
-from bot.assemble import egress_to
+from bot.opening import egress_to
 from bot.verify.promise import Promise, Proved
 from bot.verify.site import Site, require
 

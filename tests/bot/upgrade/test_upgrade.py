@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from bot.assemble import open_database
 from bot.demo.workspace import StoredMessage, Workspace
+from bot.opening import open_database
 from bot.portability import export
 from bot.settings import Settings
 from store import audit

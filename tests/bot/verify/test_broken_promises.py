@@ -168,7 +168,7 @@ async def a_wall_taken_down(monkeypatch: pytest.MonkeyPatch, settings: Settings)
             await connection.execute(text("ALTER TABLE users NO FORCE ROW LEVEL SECURITY"))
     await engine.dispose()
     monkeypatch.setattr("store.database.session.require_current", _allow)
-    monkeypatch.setattr("bot.assemble.migrate", _allow)
+    monkeypatch.setattr("bot.opening.migrate", _allow)
 
 
 @breaks("P6", "reads another tenant's people")

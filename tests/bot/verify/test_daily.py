@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings
 from bot.upkeep import event_days
 from bot.verify.daily import DailyVerification

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.assemble import open_database
+from bot.opening import open_database
 from bot.settings import Settings
 from bot.upkeep import open_signer
 from bot.verify import attestations, runner

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from handlers.slack.inbound.receiver import SlackReceiver
+from handlers.slack.receiver import SlackReceiver
 from handlers.slack.uninstall import Uninstall
 from store import inbox
 from store.database.schema import InboxRow
