@@ -4,7 +4,8 @@ An alert that is known stays where it is. A new one joins a group whose last ale
 group, calls a service that is failing there (symptoms spread from callee to caller), is called by the group's root
 within the merge window (then the cause lies deeper, and it becomes the root), or shares a place such as a node. What is
 of low severity and belongs to nothing goes to one quiet group, so that it neither rings nor hides a cause; when a group
-begins, what was quiet about its service shortly before joins it.
+begins, what was quiet about its service shortly before joins it. One that calls what fails in a group, and explains the
+root of another, makes the two one.
 """
 
 from __future__ import annotations
@@ -127,17 +128,18 @@ def places_of(labels: Mapping[str, str]) -> frozenset[str]:
 def place(signal: Signal, clusters: Iterable[AlertCluster], topology: Topology) -> Placement:
     """The nearest group, by calls and then by time."""
     loud = [one for one in clusters if not one.quiet and _may_meet(signal, one)]
-    deeper = [one for one in loud if _is_deeper(signal, one, topology)]
+    is_loud = signal.severity not in QUIET  # what is of low severity makes no root, and two groups one
+    deeper = [one for one in loud if is_loud and _is_deeper(signal, one, topology)]
     near = [(distance, one) for one in loud if (distance := _distance(signal, one, topology)) is not None]
     inside = min(near, key=lambda pair: pair[0], default=None)
-    if inside is not None and inside[0] < 1:
+    if inside is not None:
         home = inside[1]
-        return Placement(cluster=home, merged=tuple(one for one in deeper if one is not home))
+        return Placement(
+            cluster=home, merged=tuple(one for one in deeper if one is not home and _may_be_one(one, home))
+        )
     if deeper:
         home, *others = sorted(deeper, key=lambda one: one.opened_at)
-        return Placement(cluster=home, deeper=True, merged=tuple(others))
-    if inside is not None:
-        return Placement(cluster=inside[1])
+        return Placement(cluster=home, deeper=True, merged=tuple(one for one in others if _may_be_one(one, home)))
     if signal.severity in QUIET:
         quiet = next((one for one in clusters if one.quiet), None)
         return Placement(cluster=quiet, quiet=True)
@@ -166,6 +168,15 @@ def _may_meet(signal: Signal, cluster: AlertCluster) -> bool:
     return not elsewhere or not elsewhere.isdisjoint(cluster.ground)
 
 
+def _may_be_one(other: AlertCluster, home: AlertCluster) -> bool:
+    """What one alert may not join, a whole group may not either: a group that is about a place takes in another only
+    where nearly all of that is at the place too, or tells of no such place.
+    """
+    kinds = {one.partition("=")[0] for one in home.ground}
+    there = [one for one in other.places if one.partition("=")[0] in kinds]
+    return not there or any(other.is_at(one) for one in home.ground)
+
+
 def _is_deeper(signal: Signal, cluster: AlertCluster, topology: Topology) -> bool:
     """Whether the root calls it, and it fails so soon after that the root may only be its first symptom."""
     if signal.service is None or cluster.root is None or signal.service in cluster.services:
@@ -181,7 +192,9 @@ def _distance(signal: Signal, cluster: AlertCluster, topology: Topology) -> floa
     """
     found: list[float] = []
     if signal.service is not None and signal.service in cluster.services:
-        found.append(_ago(signal, cluster.services[signal.service], WINDOW))
+        since = cluster.services[signal.service]
+        if not cluster.ground or abs(signal.at - since) <= SPREAD:  # it is there for the place's sake, not its own
+            found.append(_ago(signal, since, WINDOW))
     there = [cluster.places[one] for one in signal.places if cluster.is_at(one)]
     found.extend(_ago(signal, at, SPREAD) for at in there if abs(signal.at - at) <= SPREAD)
     if signal.service is not None:

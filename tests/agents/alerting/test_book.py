@@ -126,3 +126,34 @@ def test_a_group_is_the_same_after_it_was_stored() -> None:
     again = Group(cluster=type(group.cluster)(id="x", root=None, opened_at=START, last_at=START))
     again.read(group.facts())
     assert again.facts() == group.facts()
+
+
+def test_a_group_about_a_node_takes_no_other_group_that_is_elsewhere() -> None:
+    book = a_book()
+    node = absorb(book, None, "NodeDown", labels={"node": "n1"})
+    web = absorb(book, "web", after=10, labels={"node": "n2"})
+    assert absorb(book, "checkout", "PodDown", after=30, labels={"node": "n1"}) is node
+    assert web.merged_into is None, "that one of its callees has a pod there explains nothing elsewhere"
+
+
+def test_what_a_node_took_down_has_its_own_trouble_later() -> None:
+    book = a_book()
+    node = absorb(book, None, "NodeDown", labels={"node": "n1"})
+    assert absorb(book, "mail", "PodDown", after=30, labels={"node": "n1"}) is node
+    assert absorb(book, "mail", after=8 * 60, labels={"node": "n1"}) is not node
+
+
+def test_low_severity_makes_no_root_and_of_two_groups_one() -> None:
+    book = a_book([("web", "db"), ("admin", "db")])
+    web, admin = absorb(book, "web"), absorb(book, "admin", after=10)
+    assert absorb(book, "db", "CpuThrottled", after=20, severity="info").cluster.quiet
+    assert (web.cluster.root, web.merged_into, admin.merged_into) == ("web", None, None)
+    assert absorb(book, "db", after=40).cluster.root == "db"
+
+
+def test_what_calls_the_failing_one_brings_its_own_callers_along() -> None:
+    book = a_book()
+    cause, web = absorb(book, "payment"), absorb(book, "web", after=20)
+    assert web is not cause, "nobody knows yet that they hang together"
+    assert absorb(book, "checkout", after=30) is cause
+    assert (cause.cluster.root, web.merged_into) == ("payment", cause.id)
