@@ -11,3 +11,15 @@ def counted(count: int, noun: str) -> str:
 def possessive(name: str) -> str:
     """`checkout's`, `payments'`."""
     return f"{name}'" if name.endswith("s") else f"{name}'s"
+
+
+def lasting(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 30 min`, `2 days 4 h`: the two greatest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        rest = hours % 24
+        return f"{counted(days, 'day')}{f' {rest} h' if rest else ''}"
+    if hours:
+        rest = minutes % 60
+        return f"{hours} h{f' {rest} min' if rest else ''}"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"

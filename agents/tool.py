@@ -7,9 +7,12 @@ everything that writes is a remediation and goes through an approval.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -20,6 +23,7 @@ from agents.rows import Row
 
 JsonValue = Any  # a JSON document; parsed where it is used
 _MARK = "__autoheal_tool__"
+_NEAR = 0.83  # of SequenceMatcher, 1 the same: `servce` and `minute` are, `start` and `state` are not
 
 
 class Risk(StrEnum):
@@ -93,17 +97,48 @@ class Tool:
         schema.pop("description", None)
         return {"name": self.name, "description": self.description, "input_schema": schema}
 
+    def mended(self, raw: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The arguments with names that were only just missed put right, where one alone can be meant."""
+        known, free = self.arguments.model_fields, set(self.arguments.model_fields) - set(raw)
+        found = {name: name if name in known else _meant(name, free) for name in raw}
+        taken = Counter(found.values())
+        return {right if right and taken[right] == 1 else name: raw[name] for name, right in found.items()}
+
     def parse(self, raw: Mapping[str, JsonValue]) -> Arguments:
         """Arguments as the model sent them, checked. Raises BadArguments with what is accepted."""
         try:
-            return self.arguments.model_validate(raw)
+            return self.arguments.model_validate(self.mended(raw))
         except ValidationError as exc:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in exc.errors())
+            problems = "; ".join(self._problem(e["loc"], e["type"], e["msg"]) for e in exc.errors())
             raise BadArguments(f"{self.name}: {problems}") from exc
+
+    def _problem(self, where: tuple[int | str, ...], kind: str, message: str) -> str:
+        name = ".".join(map(str, where)) or "input"
+        if kind != "extra_forbidden" or len(where) != 1:
+            return f"{name}: {message}"
+        likely = next((field for field in self.arguments.model_fields if _short_for(name, field)), None)
+        right = f"did you mean {likely}? " if likely else ""
+        return f"{name} is no argument; {right}There are: {', '.join(self.arguments.model_fields) or 'none'}"
 
     async def run(self, arguments: Arguments) -> ToolOutput:
         """Call the function. The caller sets the time-out and catches `AgentError`."""
         return await self.function(arguments)
+
+
+def _meant(name: str, free: Collection[str]) -> str | None:
+    """The one argument that a name stands for but for its spelling: case, hyphens, a plural, one slip."""
+    plain = {field: field.replace("_", "") for field in free}
+    wanted = re.sub(r"[^a-z0-9]", "", name.lower())
+    near = [f for f, letters in plain.items() if letters == wanted] or [
+        f for f, letters in plain.items() if SequenceMatcher(a=letters, b=wanted).ratio() >= _NEAR
+    ]
+    return near[0] if len(near) == 1 else None
+
+
+def _short_for(name: str, field: str) -> bool:
+    """Whether a name abbreviates an argument's (`svc` for `service`)."""
+    letters = iter(field)
+    return bool(name) and name[0].lower() == field[0] and all(letter in letters for letter in name.lower())
 
 
 F = TypeVar("F", bound=Callable[..., Awaitable[ToolOutput]])

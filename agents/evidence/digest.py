@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from agents.english import lasting
 from agents.evidence.types import Anomaly, CauseCandidate, ChangeFinding, Ranking, Source, TemplateShift, Window
 from agents.rows import Began, Changed, Logged, Moved, Role, Row, Searched, Suspect, Unread
 
 RANKING_TOKENS = 400
 CHARACTERS_PER_TOKEN = 3.2  # numbers and punctuation tokenise worse than prose
 MAX_TEXT = 140
+_LONG_AGO_S = 600.0  # from which an age is told in words, too
 _LABELS: Mapping[Source, Role] = {"metrics": "metric", "traces": "trace", "logs": "line", "changes": "change"}
 
 
@@ -205,7 +207,8 @@ def logged(shift: TemplateShift) -> Logged:
 def changed(finding: ChangeFinding) -> Changed:
     """A change with its relation to the onset, as a row with its line."""
     change, ahead = finding.change, finding.seconds_before_onset
-    relative = f"{abs(ahead):.0f}s {'before' if ahead >= 0 else 'after'} onset"
+    age = f" ({lasting(abs(ahead))})" if abs(ahead) >= _LONG_AGO_S else ""
+    relative = f"{abs(ahead):.0f}s{age} {'before' if ahead >= 0 else 'after'} onset"
     version = f"{change.previous_version or '?'}->{change.version or '?'}"
     summary = _short(change.summary, 60)
     parts = [change.service, change.kind, change.id, version, _clock(change.at), relative, finding.verdict]

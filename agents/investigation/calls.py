@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from agents.investigation.alert_tools import AlertTools
 from agents.investigation.case import InvestigationCase, read_case
 from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
+from agents.investigation.reading_tools import ReadingTools
 from agents.rows import Unread
 from agents.rows import stored as rows
 from agents.runtime import Runtime
@@ -56,7 +58,8 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
         return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
     own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
-    tools = [*own.tools(), *AlertTools(toolbox).tools(), *toolbox.connector_tools()]
+    reading = ReadingTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock)
+    tools = [*own.tools(), *reading.tools(), *AlertTools(toolbox).tools(), *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 
 
@@ -129,7 +132,9 @@ async def _read(
         return _result(call, _shown(done), is_error=done.is_error)
     if _times_asked(case, call) > rt.budget.max_repeats:
         return _result(call, "this call was already answered; use the earlier result", is_error=True)
-    output, is_error, source = await _call(tools.get(call["name"]), call)
+    if call["name"] in tools and isinstance(call["input"], Mapping):
+        call = {**call, "input": tools[call["name"]].mended(call["input"])}
+    output, is_error, source = await _call(tools.get(call["name"]), call, tools)
     rt.meter.tool_called(source, "unknown_tool" if call["name"] not in tools else "error" if is_error else "ok")
     if call["name"] not in tools:
         await _record_refusal(rt, tenant, case, call)
@@ -189,10 +194,12 @@ def _times_asked(case: InvestigationCase, call: dict[str, Any]) -> int:
     return count
 
 
-async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bool, str]:
+async def _call(tool: Tool | None, call: dict[str, Any], tools: Collection[str] = ()) -> tuple[ToolOutput, bool, str]:
     """The tool's output, whether it is an error, and where it was read."""
     if tool is None:
-        text = f"there is no tool {str(call['name'])[:60]!r} here; nothing was done"
+        near = get_close_matches(str(call["name"])[:60], tools, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        text = f"there is no tool {str(call['name'])[:60]!r} here; nothing was done{hint}"
         return _unread(text, "refused: no such tool"), True, "policy"
     try:
         async with asyncio.timeout(tool.timeout.total_seconds()):
@@ -204,13 +211,30 @@ async def _call(tool: Tool | None, call: dict[str, Any]) -> tuple[ToolOutput, bo
         return _unread(str(exc), "not available", gap=gap, call=call), True, tool.source
     except TimeoutError:
         gap = f"{tool.source} did not answer {tool.name} within {tool.timeout.total_seconds():.0f} s"
-        return _unread(gap, "timed out", gap=gap, call=call), True, tool.source
+        output = _unread(gap, "timed out", gap=gap, call=call)
+        return replace(output, text=f"{gap}\n{_narrower(tool, call['input'])}"), True, tool.source
     except Exception as exc:  # the outer guard of a tool: our bug is a gap, not the end of the run
         if passes(exc):
             raise  # the store's trouble is the step's, which waits for it
         reference = log_failure(log, "tool.failed", exc, tool=tool.name)
         gap = f"{tool.name} failed inside Autoheal (reference {reference}, {type(exc).__name__})"
         return _unread(gap, "failed", gap=gap, call=call), True, tool.source
+
+
+def _narrower(tool: Tool, asked: Mapping[str, Any]) -> str:
+    """What to ask for instead of a call that took too long: one service, a shorter window, fewer lines."""
+    fields, less = tool.arguments.model_fields, list[str]()
+    for name in ("service", "symptom_service", "operation", "grep"):
+        if name in fields and not asked.get(name):
+            less.append(f"{name}=...")
+            break
+    for name, least in (("minutes", 2), ("limit", 10)):
+        given = asked.get(name, fields[name].default if name in fields else None)
+        if isinstance(given, int) and given > least:
+            less.append(f"{name}={max(least, given // 4)}")
+    if not less:
+        return "It may answer later; go on with another source meanwhile."
+    return f"Ask for less: {tool.name}({', '.join(less)})."
 
 
 def _with_gap(output: ToolOutput) -> ToolOutput:

@@ -1,13 +1,14 @@
 """What a tool takes from the model."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from agents.connecting.connector import discover_connectors
-from agents.tool import Arguments, Moment
+from agents.errors import BadArguments
+from agents.tool import Arguments, Moment, Risk, Tool, ToolOutput
 
 MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -40,3 +41,46 @@ def test_every_time_that_a_model_may_say_has_bounds() -> None:
         for name, field in model.model_fields.items():
             if "datetime" in str(field.annotation) or "AwareDatetime" in str(field.annotation):
                 assert "AfterValidator" in f"{field.annotation}{field.metadata}", f"{model.__name__}.{name}"
+
+
+class _Asked(Arguments):
+    service: str
+    minutes: int = 10
+    since_minutes: int | None = None
+    start: Moment | None = None
+
+
+async def _nothing(_arguments: Arguments) -> ToolOutput:
+    return ToolOutput(text="", summary="")
+
+
+READ = Tool(
+    name="read",
+    description="Reads.",
+    arguments=_Asked,
+    risk=Risk.READ,
+    source="test",
+    timeout=timedelta(seconds=1),
+    function=_nothing,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({"Service": "web"}, {"service": "web"}),
+        ({"servce": "web", "minute": 5}, {"service": "web", "minutes": 5}),
+        ({"service": "web", "sinceMinutes": 5}, {"service": "web", "since_minutes": 5}),
+        ({"service": "web", "state": "x"}, {"service": "web", "state": "x"}),
+        ({"servce": "web", "serice": "web"}, {"servce": "web", "serice": "web"}),
+    ],
+)
+def test_a_name_that_was_only_just_missed_is_taken_where_one_can_be_meant(
+    given: dict[str, Any], taken: dict[str, Any]
+) -> None:
+    assert READ.mended(given) == taken
+
+
+def test_an_abbreviation_is_told_the_right_name() -> None:
+    with pytest.raises(BadArguments, match=r"svc is no argument; did you mean service\? There are: service, minutes"):
+        READ.parse({"svc": "web"})
