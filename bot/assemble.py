@@ -11,17 +11,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from starlette.routing import BaseRoute
 
 from agents.connecting.connecting import Connecting
-from agents.connecting.connector import Compute, RecordKeeper
+from agents.connecting.connector import Compute
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.looking_after import LOOK_AFTER_EVERY, LooksAfter
+from agents.connecting.operator_file import OperatorFile, OperatorFileError, secrets_of
 from agents.connecting.operator_file import load as load_operator_file
-from agents.connecting.operator_file import secrets_of
 from agents.connecting.toolbox import ToolboxFor
 from agents.connecting.toolboxes import Toolboxes
 from agents.durable.engine import Engine, EngineSettings
@@ -63,6 +64,7 @@ from store.errors import NotFound
 from store.ids import InboxId, TenantId
 from store.keys.key_provider import MasterKeys
 from store.secrets.redaction import Secret
+from store.tenancy.tenants import list_tenants, tenant_for_slack
 from store.upkeep.account_upkeep import forget_ended
 
 if TYPE_CHECKING:
@@ -109,28 +111,35 @@ class LateReceiver:
 
 @asynccontextmanager
 async def open_toolboxes(
-    settings: Settings,
-    db: Database,
-    served: ServedTenant,
-    *,
-    compute: Compute = asyncio.to_thread,
-    kept: RecordKeeper | None = None,
+    settings: Settings, db: Database, served: ServedTenant | None, *, compute: Compute = asyncio.to_thread
 ) -> AsyncIterator[Toolboxes]:
-    """What each tenant connected, and what the operator's file connects for one of them. Raises OperatorFileError."""
+    """What each tenant connected, and what the operator's file connects for one of them: the workspace that it names,
+    or the only one. Raises OperatorFileError.
+    """
     file = None if settings.operator_file is None else load_operator_file(settings.operator_file)
-
-    def bound(tenant: TenantId) -> bool:
-        """Host connectors are bound to one tenant: the workspace that the file names, or the only one."""
-        return file is not None and tenant == served.tenant_id and file.tenant in ("default", served.team_id)
-
-    toolboxes = Toolboxes(db, file=file, bound=bound, now=now, compute=compute, kept=kept)
-    try:
-        if file is not None:
-            db.keep_out(secrets_of(file), tenant_id=served.tenant_id)
-        await toolboxes.of(served.tenant_id)  # a file that cannot be used stops the start, and its sources begin now
+    host = None if file is None else await _host(db, file, served)
+    async with AsyncExitStack() as stack:
+        keeper = host or (served.tenant_id if served else None)
+        kept = None if keeper is None else await stack.enter_async_context(keeping(db, keeper, settings.data))
+        toolboxes = Toolboxes(db, file=file, bound=lambda one: one == host, now=now, compute=compute, kept=kept)
+        stack.push_async_callback(toolboxes.close)
+        if file is not None and host is not None:
+            db.keep_out(secrets_of(file), tenant_id=host)
+            await toolboxes.of(host)  # a file that cannot be used stops the start, and its sources begin now
         yield toolboxes
-    finally:
-        await toolboxes.close()
+
+
+async def _host(db: Database, file: OperatorFile, served: ServedTenant | None) -> TenantId | None:
+    """Whom the file is for. Where workspaces install the app themselves it may not be here yet."""
+    if served is not None:
+        return served.tenant_id if file.tenant in ("default", served.team_id) else None
+    if file.tenant == "default":
+        raise OperatorFileError(f'{file.path}: with several workspaces, name one: tenant = "T0123456789"')
+    tenant = await tenant_for_slack(db, enterprise_id=file.tenant, team_id=file.tenant)
+    if tenant is None:
+        said = "%s has not installed the app: what the operator's file connects for it waits for that, and a start"
+        log.warning(said, file.tenant, extra={"action": "serve.no_host"})
+    return tenant
 
 
 def claude(settings: Settings) -> ClaudeModel | None:
@@ -184,11 +193,10 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
 
 
 @asynccontextmanager
-async def serving(
-    settings: Settings, *, lost: Callable[[ProcessLockLost], None] | None = None
-) -> AsyncIterator[ServedTenant]:
-    """Everything up: store, connectors, engine, Slack. Raises SettingsError, SlackNotReady, OperatorFileError,
-    ProcessLockTaken. `lost` is called when this process has to end, because another one may do its work.
+async def serving(settings: Settings, *, lost: Callable[[ProcessLockLost], None] | None = None) -> AsyncIterator[str]:
+    """Everything up: store, connectors, engine, Slack. Gives the workspace's name, or where to install the app. Raises
+    SettingsError, SlackNotReady, OperatorFileError, ProcessLockTaken. `lost` is called when this process has to end,
+    because another one may do its work.
 
     What is taken from Slack is written down first; the engine recovers what an earlier process left.
     """
@@ -196,24 +204,15 @@ async def serving(
     metrics = measure(settings)
     if metrics is not None:
         settings.require_web()
-    bot_token = Secret(settings.slack_bot_token.get_secret_value()) if settings.slack_bot_token else Secret("")
     async with AsyncExitStack() as stack:
         db, keys = await stack.enter_async_context(open_database(settings))
         warn_if_unfit(keys)
         session = await stack.enter_async_context(guarded_session(settings.slack_api_url))
-        served = await tenant_of_token(db, make_client(session, settings.slack_api_url, bot_token), bot_token)
+        served = await _served(settings, db, session)
         db.keep_out(settings.secrets)
         evidence = EvidencePool()
         stack.callback(evidence.close)
-        toolboxes = await stack.enter_async_context(
-            open_toolboxes(
-                settings,
-                db,
-                served,
-                compute=evidence.run,
-                kept=await stack.enter_async_context(keeping(db, served.tenant_id, settings.data)),
-            )
-        )
+        toolboxes = await stack.enter_async_context(open_toolboxes(settings, db, served, compute=evidence.run))
         alerting = await stack.enter_async_context(open_alerting(db, toolboxes.of))
         clients = TenantClients(db=db, session=session, api_url=settings.slack_api_url, clock=now)
         delivery = Delivery(clients.client_for, db, clock=time.monotonic, session=lambda: session)
@@ -253,7 +252,8 @@ async def serving(
             public_url=settings.public_url,
             absorber=alerting.absorber,
         )
-        uninstall = Uninstall(db=db, queue=engine, forget=forgetting(clients, caller))
+        forget = forgetting(clients, caller)
+        uninstall = Uninstall(db=db, queue=engine, forget=forget)
         receiver.receiver = SlackReceiver(context=context, caller=caller, uninstall=uninstall)
         intake = Intake(db=db, workspaces=caller, queue=engine)
         notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
@@ -293,14 +293,38 @@ async def serving(
                 days=upkeep.days,
                 metrics=metrics,
                 toolboxes=toolboxes,
-                webhooks=webhooks.door.routes(),
+                more=[*webhooks.door.routes(), *_install_routes(settings, db, session, forget)],
             )
         )
         stack.push_async_callback(intake.settle)
         warming = asyncio.create_task(warm(evidence, claude=runtime.claude is not None))
         stack.callback(leave, receiver.receiver, warming)
-        log.info("ready", extra={"action": "serve.ready", "team": served.team})
-        yield served
+        log.info("ready", extra={"action": "serve.ready", "team": served.team if served else ""})
+        yield served.team if served else f"{await _count(db)}; others install it at {settings.install_url}"
+
+
+async def _served(settings: Settings, db: Database, session: aiohttp.ClientSession) -> ServedTenant | None:
+    """The one workspace, whose token is set; None where workspaces install the app themselves."""
+    if settings.slack_bot_token is None:
+        return None
+    token = Secret(settings.slack_bot_token.get_secret_value())
+    return await tenant_of_token(db, make_client(session, settings.slack_api_url, token), token)
+
+
+def _install_routes(
+    settings: Settings, db: Database, session: aiohttp.ClientSession, forget: Callable[[TenantId], None]
+) -> Sequence[BaseRoute]:
+    if not settings.many_workspaces:
+        return ()
+    from bot.slack_oauth import install_routes  # noqa: PLC0415 -- only where it is used
+
+    client = partial(make_client, session, settings.slack_api_url)
+    return install_routes(settings, db, client, installed=forget, now=time.time)
+
+
+async def _count(db: Database) -> str:
+    known = len(await list_tenants(db, "active"))
+    return "1 workspace" if known == 1 else f"{known} workspaces"
 
 
 def forgetting(clients: TenantClients, caller: Caller) -> Callable[[TenantId], None]:
@@ -341,7 +365,7 @@ async def listening(
     days: EventDays,
     metrics: Metrics | None,
     toolboxes: Toolboxes,
-    webhooks: Sequence[BaseRoute] = (),
+    more: Sequence[BaseRoute] = (),
 ) -> AsyncIterator[None]:
     """Slack's side: Socket Mode, or signed HTTP. With `metrics` the web side on `http_host:http_port` too."""
     secret = settings.slack_signing_secret
@@ -369,7 +393,7 @@ async def listening(
                 toolboxes=toolboxes,
                 sees=Visibility(db, clients),
                 slack=slack,
-                webhooks=webhooks,
+                webhooks=more,
             )
             await stack.enter_async_context(serving_web(web, settings))
         if settings.mode == "socket":
@@ -405,10 +429,12 @@ def leave(receiver: SlackReceiver, warming: asyncio.Task[None]) -> None:
 
 
 def plan_slack_work(
-    timetable: Timetable, db: Database, clients: TenantClients, thread: SlackThread, served: ServedTenant
+    timetable: Timetable, db: Database, clients: TenantClients, thread: SlackThread, served: ServedTenant | None
 ) -> None:
-    """What Slack could not do when it was asked first."""
-    timetable.every(ADMIN_EVERY, lambda: find_admin(db, clients, served.tenant_id), name="find the first admin")
+    """What Slack could not do when it was asked first. Who installs the app by OAuth is its first admin."""
+    if served is not None:
+        tenant = served.tenant_id
+        timetable.every(ADMIN_EVERY, lambda: find_admin(db, clients, tenant), name="find the first admin")
     timetable.every(DUE_EVERY, thread.resume, name="tell what is still due", at_start=True)
 
 

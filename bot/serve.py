@@ -55,9 +55,9 @@ async def _run(settings: Settings) -> None:
         stopping.ask()
 
     async def work() -> None:
-        async with when_all_answer(lambda: serving(settings, lost=end)) as served:
+        async with when_all_answer(lambda: serving(settings, lost=end)) as where:
             ready.set()
-            print(f"Autoheal is ready in {served.team}.", flush=True)  # noqa: T201 -- for the person who started it
+            print(f"Autoheal is ready in {where}.", flush=True)  # noqa: T201 -- for the person who started it
             await stopping.asked.wait()
 
     watch = asyncio.create_task(_watch_parent(stopping)) if settings.stop_with_parent else None

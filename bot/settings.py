@@ -118,6 +118,11 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
     slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = Field(default=None, validation_alias="SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_CLIENT_SECRET")
+    slack_workspaces: Annotated[
+        str, Field(description="Ids of workspaces or organisations that may install the app, or `any`.")
+    ] = ""
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
 
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
@@ -309,17 +314,52 @@ class Settings(BaseSettings):
             timedelta(seconds=self.healing_window_s),
         )
 
+    @property
+    def many_workspaces(self) -> bool:
+        """Whether workspaces install the app themselves, by OAuth; else there is one, whose token is set here."""
+        return self.slack_client_id is not None
+
+    @property
+    def install_url(self) -> str:
+        """Where a workspace installs the app, if it does so itself."""
+        return f"{self.public_url}/slack/install"
+
+    @property
+    def may_install(self) -> frozenset[str] | None:
+        """The workspaces and organisations that may; None: any."""
+        named = frozenset(_parts(self.slack_workspaces))
+        return None if named == {"any"} else named
+
     def require_slack(self) -> None:
         """What `serve` needs. Raises SettingsError naming each missing variable."""
         missing = []
-        if self.slack_bot_token is None:
+        if self.mode == "http" and self.slack_signing_secret is None:
+            missing.append("SLACK_SIGNING_SECRET is not set: copy it from Basic Information of your Slack app")
+        if self.many_workspaces:
+            missing += self._lacking_for_many()
+        elif self.slack_bot_token is None:
             missing.append("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) of your Slack app")
         if self.mode == "socket" and self.slack_app_token is None:
             missing.append("SLACK_APP_TOKEN is not set: create an App-Level Token (xapp-...) with connections:write")
-        if self.mode == "http" and self.slack_signing_secret is None:
-            missing.append("SLACK_SIGNING_SECRET is not set: copy it from Basic Information of your Slack app")
         if missing:
             raise SettingsError("\n".join([*missing, "`autoheal setup` prints the link that creates the Slack app."]))
+
+    def _lacking_for_many(self) -> list[str]:
+        wrong = []
+        if self.slack_client_secret is None:
+            wrong.append("SLACK_CLIENT_SECRET is not set: copy it from Basic Information of your Slack app")
+        if self.slack_bot_token is not None:
+            wrong.append("SLACK_BOT_TOKEN and SLACK_CLIENT_ID exclude each other: one workspace, or several by OAuth")
+        if self.mode != "http":
+            wrong.append("AUTOHEAL_MODE=http is needed where several workspaces install the app")
+        if self.public_url is None:
+            wrong.append("AUTOHEAL_PUBLIC_URL is not set: Slack sends people back to it after they installed the app")
+        if not self.slack_workspaces:
+            wrong.append(
+                "AUTOHEAL_SLACK_WORKSPACES is not set: the ids of the workspaces that may install the app "
+                "(T0123,T0456), or any"
+            )
+        return wrong
 
 
 def load_settings() -> Settings:

@@ -53,17 +53,65 @@ Then:
 """
 
 
+_STEPS_MANY: Final = """\
+Create the Slack app for several workspaces: open this link, choose the workspace that owns the app, review, "Create".
+
+{link}
+
+Then:
+
+1. Settings > Basic Information > App Credentials. Copy what Slack calls Client ID, Client Secret and Signing Secret:
+     export SLACK_CLIENT_ID=...
+     export SLACK_CLIENT_SECRET=...
+     export SLACK_SIGNING_SECRET=...
+2. Say where it is reached, behind a proxy that does TLS or with a certificate of its own (docs/operating.md):
+     export AUTOHEAL_MODE=http
+     export AUTOHEAL_PUBLIC_URL={url}
+3. Name the workspaces or organisations that may install it; a token of any other one is revoked at once:
+     export AUTOHEAL_SLACK_WORKSPACES=T0123456789,T9876543210
+4. Settings > Manage Distribution > "Activate Public Distribution", if workspaces other than the app's own shall install
+   it. Leave token rotation off.
+5. Optional: let Claude investigate. Without a key the offline investigator works alone and nothing goes to a model:
+     export ANTHROPIC_API_KEY=...
+6. Promise that a closed workspace stays closed: say where the mark of destroyed keys is kept, a file on another disk or
+   host than the data folder, so that an old copy of the folder is refused:
+     export AUTOHEAL_SHRED_MARK={mark}
+7. Test all of it; each problem comes with what to do next:
+     autoheal doctor
+8. Start:
+     autoheal serve
+9. Whoever administers a workspace opens this address; the page after it says what to do next:
+     {url}/slack/install
+"""
+
+
+def manifest_for(public_url: str) -> dict[str, Any]:
+    """The app's manifest for signed HTTP at this address, installable by OAuth."""
+    manifest = load_manifest()
+    events = f"{public_url}/slack/events"
+    manifest["oauth_config"]["redirect_urls"] = [f"{public_url}/slack/oauth_redirect"]
+    manifest["settings"]["socket_mode_enabled"] = False
+    manifest["settings"]["event_subscriptions"]["request_url"] = events
+    manifest["settings"]["interactivity"]["request_url"] = events
+    for command in manifest["features"]["slash_commands"]:
+        command["url"] = events
+    return manifest
+
+
 def app_link(manifest: Mapping[str, Any]) -> str:
     """The page of Slack that creates an app from this manifest."""
     return _NEW_APP + quote(json.dumps(manifest, separators=(",", ":")), safe="")
 
 
-def print_setup(ask: Callable[[str], str] | None = None) -> int:
-    """Needs no settings and reaches nothing. `ask` puts a question to the person, where there is one."""
-    manifest = load_manifest()
+def print_setup(ask: Callable[[str], str] | None = None, *, public_url: str | None = None) -> int:
+    """Needs no settings and reaches nothing. `ask` puts a question to the person, where there is one. With a
+    `public_url` the app is for several workspaces, over signed HTTP.
+    """
+    manifest = load_manifest() if public_url is None else manifest_for(public_url)
     mark = _FOR_EXAMPLE if ask is None else _asked(ask)
-    steps = _STEPS.format(link=app_link(manifest), bot=manifest["features"]["bot_user"]["display_name"], mark=mark)
-    print(steps, end="")
+    steps = _STEPS if public_url is None else _STEPS_MANY
+    bot = manifest["features"]["bot_user"]["display_name"]
+    print(steps.format(link=app_link(manifest), bot=bot, mark=mark, url=public_url), end="")
     return 0
 
 

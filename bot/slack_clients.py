@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
@@ -26,16 +26,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
 from bot.first_admin import name_first_admin
+from bot.slack_installs import settle_install
 from bot.waiting import absence
-from store import audit
-from store.audit import events
 from store.database.session import Database
 from store.errors import NotFound, TenantFrozen
 from store.ids import TenantId
 from store.secrets.redaction import Secret
 from store.tenancy import tenants
 from store.tenancy.tenants import SlackInstall
-from store.upkeep import erasure
 
 log = logging.getLogger("autoheal.slack")
 
@@ -160,54 +158,21 @@ async def tenant_of_token(
             f"SLACK_BOT_TOKEN was refused by Slack ({code}): reinstall the app and copy the Bot User OAuth Token again"
         ) from exc
     team_id, enterprise_id = str(answer["team_id"]), str(answer.get("enterprise_id") or "") or None
-    tenant = await tenants.tenant_for_slack(db, enterprise_id=enterprise_id, team_id=team_id, frozen_too=True)
-    if tenant is not None:
-        tenant = await _welcome_back(db, tenant)
-    if tenant is None:
-        tenant = await tenants.create_tenant(db, name=str(answer.get("team") or team_id))
-    await _keep_install(
-        db,
-        tenant,
-        SlackInstall(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            is_enterprise_install=False,
-            app_id=str(answer.get("app_id") or ""),
-            bot_user_id=str(answer["user_id"]),
-            bot_token=token,
-            installer_slack_id=admin_slack_id or "",
-            scopes=_scopes(answer.headers),
-            installed_at=db.now(),
-        ),
+    team = str(answer.get("team") or team_id)
+    install = SlackInstall(
+        enterprise_id=enterprise_id,
+        team_id=team_id,
+        is_enterprise_install=False,
+        app_id=str(answer.get("app_id") or ""),
+        bot_user_id=str(answer["user_id"]),
+        bot_token=token,
+        installer_slack_id=admin_slack_id or "",
+        scopes=_scopes(answer.headers),
+        installed_at=db.now(),
     )
+    tenant = await settle_install(db, install, name=team)
     await name_first_admin(db, tenant, client, named=admin_slack_id)
-    return ServedTenant(
-        tenant_id=tenant, team_id=team_id, team=str(answer.get("team") or team_id), bot_user_id=str(answer["user_id"])
-    )
-
-
-async def _welcome_back(db: Database, tenant: TenantId) -> TenantId | None:
-    """A tenant that was frozen works again. None for one whose data is being deleted: the workspace begins anew."""
-    try:
-        await erasure.restore(db, tenant)
-    except TenantFrozen:
-        await erasure.close(db, tenant, actor=audit.SYSTEM, days=None)
-        return None
-    return tenant
-
-
-async def _keep_install(db: Database, tenant: TenantId, install: SlackInstall) -> None:
-    async with db.tenant(tenant) as s:
-        known = await tenants.load_install(s)
-        if known is None or (known.bot_token, known.bot_user_id, known.scopes) != (
-            install.bot_token,
-            install.bot_user_id,
-            install.scopes,
-        ):
-            kept = install.installer_slack_id or (known.installer_slack_id if known else "")
-            await tenants.save_install(s, replace(install, installer_slack_id=kept))
-            await events.emit(s, "ai.autoheal.app.installed.v1", "slack")
-            await audit.record(s, actor=audit.SYSTEM, action="system.app.installed", target="slack")
+    return ServedTenant(tenant_id=tenant, team_id=team_id, team=team, bot_user_id=str(answer["user_id"]))
 
 
 def _scopes(headers: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agents.connecting.operator_file import OperatorFileError, load
 from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.manifest import bot_scopes, load_manifest
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.slack_clients import EgressRefused, guarded_session, make_client
 from bot.waiting import absence
 from store.secrets.redaction import Secret
@@ -24,7 +24,9 @@ _UNREACHABLE: Final = (aiohttp.ClientError, OSError, EgressRefused)
 async def check_slack(settings: Settings) -> AsyncIterator[DoctorFinding]:
     """Token, scopes, channels, and the way by which events come."""
     async with guarded_session(settings.slack_api_url) as session:
-        if settings.slack_bot_token is None:
+        if settings.many_workspaces:
+            yield _installation(settings)
+        elif settings.slack_bot_token is None:
             yield note("Slack bot token", "not tested: SLACK_BOT_TOKEN is not set")
         else:
             token = Secret(settings.slack_bot_token.get_secret_value())
@@ -32,6 +34,17 @@ async def check_slack(settings: Settings) -> AsyncIterator[DoctorFinding]:
                 yield finding
         yield await _way_in(settings, make_client(session, settings.slack_api_url, None))
     yield note("Slack events", "cannot be tested from here: mention the bot in a channel and see that it answers")
+
+
+def _installation(settings: Settings) -> DoctorFinding:
+    """Whether Slack takes the id and the secret shows only when somebody installs the app."""
+    subject = "Slack installation"
+    try:
+        settings.require_slack()
+    except SettingsError as exc:
+        return problem(subject, str(exc).partition("\n")[0], "see the settings above, or `autoheal setup --public-url`")
+    who = "any workspace" if settings.may_install is None else ", ".join(sorted(settings.may_install))
+    return ok(subject, f"{who} may install the app at {settings.install_url}")
 
 
 async def _bot_token(client: AsyncWebClient, settings: Settings) -> AsyncIterator[DoctorFinding]:

@@ -190,6 +190,23 @@ async def test_a_check_that_hangs_ends_at_its_time_out(connected: object, worksp
     assert "offline investigator" in line_of(lines, "Claude")
 
 
+async def test_where_workspaces_install_the_app_the_address_is_told(
+    configured: Callable[..., None], look: Examine, workspace: Workspace
+) -> None:
+    configured(SLACK_API_URL=workspace.api_url, SLACK_CLIENT_ID="1.2", AUTOHEAL_MODE="http", SLACK_SIGNING_SECRET="s")
+    _, lines = await look()
+    assert line_of(lines, "Slack installation").startswith(FindingMark.PROBLEM)
+    configured(
+        SLACK_CLIENT_SECRET="s3cret-of-the-app",
+        AUTOHEAL_PUBLIC_URL="https://autoheal.example.com",
+        AUTOHEAL_SLACK_WORKSPACES="T0ACME",
+    )
+    _, lines = await look()
+    told = line_of(lines, "Slack installation")
+    assert "T0ACME may install the app at https://autoheal.example.com/slack/install" in told
+    assert not [line for line in lines if "s3cret-of-the-app" in line]
+
+
 async def test_in_http_mode_the_signing_secret_is_asked_for(connected: Callable[..., None], look: Examine) -> None:
     connected(AUTOHEAL_MODE="http")
     code, lines = await look()
