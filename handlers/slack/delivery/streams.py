@@ -84,7 +84,7 @@ class Streams:
         delivery = self._delivery
         if not where.is_direct:
             await self.quiet(where, plan(view))
-            await delivery.update(where.tenant, where.key, plan(view))
+            await self._edit_plan(where, view)
             return
         try:
             async with delivery.lock(where.tenant, where.key):
@@ -97,8 +97,12 @@ class Streams:
 
     async def finish_plan(self, where: Where, view: PlanView) -> None:
         """The last state: the stream ends, and the message gets its text. Nothing when there never was a plan."""
-        delivery = self._delivery
         self._live.pop((where.tenant, where.key), None)
+        await self._edit_plan(where, view)
+
+    async def _edit_plan(self, where: Where, view: PlanView) -> None:
+        """Also where it is a stream that this or an earlier process began."""
+        delivery = self._delivery
         try:
             async with delivery.lock(where.tenant, where.key):
                 row = await delivery.known(where.tenant, where.key)

@@ -411,6 +411,7 @@ async def test_a_plan_that_an_older_version_streams_into_a_channel_goes_on_as_an
     [message] = channel.own()
     assert message.streaming == "stopped"
     assert [task["status"] for task in message.tasks] == ["complete", "complete"]
+    assert channel.slack.violations == []
 
 
 @pytest.mark.parametrize("how", ["expired by Slack", "four minutes old", "answer lost", "process restarted"])
