@@ -13,6 +13,7 @@ from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.outbound import EgressPolicy
 from agents.connecting.toolboxes import Toolboxes
 from bot.cli import main
+from bot.web_side import NobodySees
 from handlers.web.api_app import build_api
 from handlers.web.api_resource import ApiContext
 from store import audit
@@ -74,6 +75,7 @@ async def _accept(data: Path, token: str) -> list[int]:
         connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
         toolbox_for=Toolboxes(db, now=db.now).of,
         disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
+        sees=NobodySees(),
         public_url=URL,
     )
     transport = httpx2.ASGITransport(app=Starlette(routes=[Mount("/api", build_api(context))]))
