@@ -418,7 +418,10 @@ class ChangeSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetState:
-    """A target as it is now. `version` is what a plan binds to; a started_at or restart count binds a restart."""
+    """A target as it is now. `version` is what a plan binds to; a started_at or restart count binds a restart.
+
+    `generation` moves with every change of what is declared, where the vendor counts them.
+    """
 
     service: str
     version: str
@@ -427,6 +430,7 @@ class TargetState:
     instances: int
     started_at: datetime | None
     read_at: datetime
+    generation: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

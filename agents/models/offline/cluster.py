@@ -24,6 +24,8 @@ from agents.gate import sentences
 from agents.gate.claims import bears
 from agents.models.offline.steering import read_steering
 from agents.models.offline.transcript import Transcript
+from agents.remediation import discover_remediations
+from agents.remediation.workloads import WorkloadRemediation
 from agents.rows import Changed, Printed
 from agents.verdict import Confidence
 
@@ -185,7 +187,19 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         "confidence": confidence,
         "claims": claims,
         "hypotheses": _hypotheses(transcript, [one.fault for one in found]),
+        "proposal": _proposal(transcript, best.service, change),
     }
+
+
+def _proposal(transcript: Transcript, service: str, change: Changed | None) -> dict[str, Any] | None:
+    """What takes a rollout back: in the cluster where that is permitted, else another way."""
+    able = transcript.remedies.get(service, ())
+    fitting = [one for one in discover_remediations().values() if one.needs_change and one.name in able]
+    if change is None or not fitting:
+        return None
+    best = next((one for one in fitting if isinstance(one, WorkloadRemediation)), fitting[0])
+    wanted = {"to_version": change.previous_version} if isinstance(best, WorkloadRemediation) else {}
+    return {"remediation": best.name, "arguments": {"service": service, **wanted}}
 
 
 def _rolled_out(transcript: Transcript, change: Changed) -> Iterator[dict[str, Any]]:

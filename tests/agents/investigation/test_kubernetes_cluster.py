@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.inline_engine import SettableClock
-from fakes.kubernetes import TOKEN, FakeKubernetes, fake_kubernetes
+from fakes.kubernetes import TOKEN, FakeKubernetes, Rule, fake_kubernetes
 from fakes.kubernetes.objects import (
     deploy,
     deployment,
@@ -29,6 +29,7 @@ from agents.connecting.outbound import Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.models.offline import OfflineModel
 from agents.verdict import Verdict
+from store.incidents.approvals import ApprovalState
 from store.secrets.redaction import Secret
 from tests.agents.connecting.connectors.kubernetes.conftest import LOOPBACK, NOW, rules
 
@@ -52,14 +53,17 @@ async def investigate(
     clock.advance(NOW - clock())
     outbound = Outbound(LOOPBACK)
     made: list[Kubernetes] = []
-    namespaces = ["shop"]
+    namespaces, rigs = ["shop"], list[Rig]()
 
     def toolbox(_folder: Path, now: SettableClock) -> Toolbox:
         context = ConnectorContext(
             services=SERVICES, outbound=outbound, now=now, credentials={"token": Secret(TOKEN)}, label="prod"
         )
         config = KubernetesConfig(
-            api=cluster.url, namespaces=tuple(namespaces), certificate_authority=cluster.authority
+            api=cluster.url,
+            namespaces=tuple(namespaces),
+            certificate_authority=cluster.authority,
+            actions=("undo_rollout",),
         )
         made.append(Kubernetes(config, context))
         return Toolbox(connectors=(made[0],), services=SERVICES)
@@ -67,8 +71,10 @@ async def investigate(
     async def run(question: str, *also: str) -> Verdict:
         namespaces[:0] = also
         rig = rig_of(toolbox=toolbox, offline=OfflineModel())
+        rigs.append(rig)
         return await rig.verdict(await rig.ask(question))
 
+    run.rigs = rigs  # type: ignore[attr-defined] # for what follows a verdict
     yield run
     for one in made:
         await one.close()
@@ -79,15 +85,20 @@ def quotes(verdict: Verdict) -> str:
     return "\n".join(claim.quote or "" for claim in verdict.claims)
 
 
-async def test_an_image_that_is_not_there_after_a_rollout(
-    cluster: FakeKubernetes, investigate: Callable[..., Any]
-) -> None:
+def bad_rollout(cluster: FakeKubernetes) -> None:
+    """Checkout went from 1.2 to 1.3 at 11:49:30, and 1.3 cannot be pulled."""
     deploy(cluster, deployment("checkout", "shop/checkout:1.2"), "2026-02-20T10:00:00Z")
     new = deploy(cluster, deployment("checkout", "shop/checkout:1.3", ready=0), "2026-03-01T11:49:30Z")
     sick = pod(new, **waiting("ImagePullBackOff", "Back-off pulling image"))
     cluster.add("pods", sick)
     pulled = 'Failed to pull image "shop/checkout:1.3": rpc error: code = NotFound desc = not found'
     cluster.add("events", event("Pod", sick["metadata"]["name"], "Failed", pulled))
+
+
+async def test_an_image_that_is_not_there_after_a_rollout(
+    cluster: FakeKubernetes, investigate: Callable[..., Any]
+) -> None:
+    bad_rollout(cluster)
     cluster.rules = rules(without=("nodes:list", "nodes:get"))
     verdict = await investigate("storefront fails since ten minutes")
     assert verdict.cause is not None
@@ -98,6 +109,41 @@ async def test_an_image_that_is_not_there_after_a_rollout(
     assert "not found" in quotes(verdict)
     assert "shop/checkout:1.2 -> shop/checkout:1.3 (revision 2); its pods alone are not ready" in quotes(verdict)
     assert any("may not read nodes (403)" in gap for gap in verdict.not_known), verdict.not_known
+
+
+async def test_the_rollout_is_put_back_once_after_a_click(
+    cluster: FakeKubernetes, investigate: Callable[..., Any]
+) -> None:
+    bad_rollout(cluster)
+    patch = Rule(groups=("apps",), resources=("deployments",), verbs=("patch",))
+    cluster.rules = [*rules(), patch]
+    verdict = await investigate("storefront fails since ten minutes")
+    assert verdict.proposal is not None, verdict.proposal_refused
+    assert verdict.proposal.remediation == "undo_rollout"
+    assert cluster.effects == []
+    (rig,) = investigate.rigs  # type: ignore[attr-defined]
+    found = await rig.approval(rig.approval_of(rig.runs()[0]))
+    assert found.plan["title"] == "Put checkout back to revision 1"
+    await rig.decide(found)
+    assert len(cluster.effects) == 1
+    (container,) = cluster.get("deployments", "shop", "checkout")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "shop/checkout:1.2"
+    actions = await rig.actions()
+    assert [actions.count(one) for one in ("agent.effect.started", "agent.effect.finished")] == [1, 1]
+
+
+async def test_a_click_on_what_the_account_may_not_change_is_told_and_changes_nothing(
+    cluster: FakeKubernetes, investigate: Callable[..., Any]
+) -> None:
+    bad_rollout(cluster)
+    await investigate("storefront fails since ten minutes")
+    (rig,) = investigate.rigs  # type: ignore[attr-defined]
+    found = await rig.approval(rig.approval_of(rig.runs()[0]))
+    await rig.decide(found)
+    ended_as = await rig.approval(found.id)
+    assert ended_as.state is ApprovalState.FAILED
+    assert "may not change shop/deployments/checkout (403)" in ended_as.outcome["detail"]
+    assert cluster.effects == []
 
 
 async def test_a_container_that_is_killed_for_its_memory(

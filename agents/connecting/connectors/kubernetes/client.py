@@ -18,7 +18,9 @@ from agents.errors import AgentError, BadArguments, NeedsReauthorisation, TooLar
 
 PAGE: Final = 500
 MOST_PAGES: Final = 8
-MERGE: Final = "application/strategic-merge-patch+json"
+MERGE: Final = "application/merge-patch+json"
+STRATEGIC: Final = "application/strategic-merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 _TOLD: Final = frozenset({400, 401, 403, 404, 405, 409, 410, 415, 422})
 _MOST_BYTES: Final = 32_000_000
 
@@ -91,9 +93,9 @@ class KubernetesClient:
         """Sent once; used for questions that change nothing."""
         return (await self._asked("POST", path, what=what, body=document, content_type="application/json")).json()
 
-    async def patch(self, path: str, document: Mapping[str, Any], *, what: str) -> Any:
+    async def patch(self, path: str, document: Any, *, what: str, content_type: str) -> Any:
         """Sent once. Raises Conflict where the object is not as `metadata.resourceVersion` says."""
-        return (await self._asked("PATCH", path, what=what, body=document, content_type=MERGE)).json()
+        return (await self._asked("PATCH", path, what=what, body=document, content_type=content_type)).json()
 
     async def _asked(
         self,
@@ -102,7 +104,7 @@ class KubernetesClient:
         *,
         what: str,
         params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         content_type: str = "",
         accept: str = "application/json",
         max_bytes: int = _MOST_BYTES,

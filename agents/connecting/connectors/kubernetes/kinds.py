@@ -114,4 +114,15 @@ RIGHTS: Final = (
         if kind.described
     ),
     Right(resource="pods", subresource="log", verb="get", without="logs are not known"),
+    *(
+        Right(resource=resource, subresource=part, group="apps", verb="patch", without=f"{action} fails", action=action)
+        for action, resource, part in (
+            ("restart_workload", "deployments", ""),
+            ("restart_workload", "statefulsets", ""),
+            ("restart_workload", "daemonsets", ""),
+            ("scale_workload", "deployments", "scale"),
+            ("scale_workload", "statefulsets", "scale"),
+            ("undo_rollout", "deployments", ""),
+        )
+    ),
 )

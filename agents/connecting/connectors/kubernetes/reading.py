@@ -141,7 +141,7 @@ class ClusterReader:
 
     async def _describe(self, kind: Kind, namespace: str, name: str) -> ClusterText:
         now, what = self._context.now(), f"{kind.kind} {name[:80]}"
-        raw = await self._client.get(kind.path(namespace, _safe(name)), what=what)
+        raw = await self._client.get(kind.path(namespace, safe_name(name)), what=what)
         events, gap = await self._events(kind, namespace, name)
         if kind.plural == "pods":
             pod = answers.one(Pod, raw, what)
@@ -285,7 +285,7 @@ def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in document.items() if k != "status"}, "metadata": meta}
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name as a part of a path. Raises BadArguments for what no object can be called."""
     if not name or len(name) > 253 or not all(c.isascii() and (c.isalnum() or c in "-.") for c in name):
         raise BadArguments(f"name: {name[:40]!r} is no name of an object")

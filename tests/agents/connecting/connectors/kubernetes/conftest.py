@@ -32,7 +32,7 @@ def rules(*, without: tuple[str, ...] = (), namespace: str = "shop") -> list[Rul
             namespace="" if right.cluster else namespace,
         )
         for right in RIGHTS
-        if right.name not in without
+        if right.name not in without and not right.action
     ]
 
 

@@ -349,7 +349,7 @@ def test_the_shipped_role_permits_what_is_asked_for_and_no_more() -> None:
     }
     assert permits == {
         (
-            "autoheal-cluster" if right.cluster else "autoheal-namespace",
+            "autoheal-actions" if right.action else "autoheal-cluster" if right.cluster else "autoheal-namespace",
             right.group,
             f"{right.resource}/{right.subresource}" if right.subresource else right.resource,
             right.verb,
