@@ -106,6 +106,11 @@ class Provider:
         """One in the vendor's form; None for the general one."""
         return None
 
+    def vendor_makes_secret(self, config: Mapping[str, Any]) -> bool:
+        """Whether the vendor makes the secret of a webhook that is set so: then one that is made here is of no use."""
+        del config
+        return False
+
     def certificate_url(self, raw: bytes) -> str | None:
         """Where the certificate lies that `verify` needs, if the address is the vendor's."""
         del raw

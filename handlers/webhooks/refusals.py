@@ -116,7 +116,10 @@ def sentence(hook: Webhook) -> str:
     why = _REASONS.get(hook.refused_reason or "", "they could not be believed")
     last = f"the last good one came {hook.accepted_at:%Y-%m-%d %H:%M} UTC" if hook.accepted_at else "none was ever good"
     where = of.setup if of is not None else ""
+    renew = f"`/autoheal webhook rotate {hook.id}` makes a new secret."
+    if of is not None and of.vendor_makes_secret(hook.config):
+        renew = f"`/autoheal webhook secret {hook.id}` takes another one."
     return (
         f"*Deliveries of {title} are refused* (webhook {hook.label}, {hook.refused_count} so far): {why}; {last}. "
-        f"Whatever they report is not seen. {where} `/autoheal webhook rotate {hook.id}` makes a new secret."
+        f"Whatever they report is not seen. {where} {renew}"
     )

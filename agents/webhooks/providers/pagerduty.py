@@ -35,9 +35,12 @@ class PagerDutyProvider(Provider):
     docs_url = "https://support.pagerduty.com/main/docs/webhooks"
     setup = (
         "PagerDuty makes the secret itself and shows it once when the webhook subscription is created: "
-        "give it to Autoheal then (Integrations, Generic Webhooks (v3))."
+        "give it to Autoheal then (Integrations, Generic Webhooks (v3)); `/autoheal webhook secret` takes it."
     )
     settings: ClassVar = {"scheme": "token for the old version 2, with the secret in a custom header Authorization"}
+
+    def vendor_makes_secret(self, config: Mapping[str, Any]) -> bool:
+        return config.get("scheme") != "token"
 
     def verify(
         self,

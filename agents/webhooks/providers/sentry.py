@@ -36,8 +36,12 @@ class SentryProvider(Provider):
     docs_url = "https://docs.sentry.io/organization/integrations/integration-platform/webhooks/"
     setup = (
         "Sentry makes it: the Client Secret of the internal integration (Settings, Custom Integrations). "
-        "Give it to Autoheal when the webhook is made."
+        "Give it to Autoheal when the webhook is made; `/autoheal webhook secret` takes it."
     )
+
+    def vendor_makes_secret(self, config: Mapping[str, Any]) -> bool:
+        del config
+        return True
 
     def verify(
         self,

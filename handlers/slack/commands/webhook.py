@@ -4,14 +4,18 @@ to the admin who asked, and nobody else.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
 from agents.permission import Permission
 from agents.webhooks import discover_providers
-from agents.webhooks.making import BadWebhook
+from agents.webhooks.making import BadWebhook, known_provider
 from handlers.slack.blocks import text as t
+from handlers.slack.blocks.message import Message, actions, button, sections
 from handlers.slack.command import Command, CommandCall
 from handlers.slack.context import HandlerContext
 from store import audit
+from store.database.session import TenantSession
 from store.errors import NotFound
 from store.ids import UserId, WebhookId
 from store.inbox import webhooks
@@ -19,19 +23,21 @@ from store.inbox.webhooks import Webhook
 
 _HELP = (
     "`/autoheal webhook` lists them. `/autoheal webhook add <provider> [name] [setting=value ...]`, "
-    "`/autoheal webhook rotate <id>`, `/autoheal webhook delete <id>`. Providers: {providers}."
+    "`/autoheal webhook rotate <id>`, `/autoheal webhook secret <id>` for one that its sender made, "
+    "`/autoheal webhook delete <id>`. Providers: {providers}."
 )
 
 
 class WebhookCommand(Command):
     name = "webhook"
     aliases = ("webhooks",)
-    usage = "[add <provider> | rotate <id> | delete <id>]"
+    usage = "[add <provider> | rotate <id> | secret <id> | delete <id>]"
     summary = "where other systems may send alerts and changes"
     permission = Permission.CONNECT
 
     async def run(self, call: CommandCall, context: HandlerContext) -> None:
         words = call.rest.split()
+        answer: str | Message
         try:
             answer = await _answer(call, words, context)
         except BadWebhook as exc:
@@ -41,7 +47,9 @@ class WebhookCommand(Command):
         await call.reply.privately(answer)
 
 
-async def _answer(call: CommandCall, words: list[str], context: HandlerContext) -> str:
+async def _answer(  # noqa: PLR0911 -- one for each word
+    call: CommandCall, words: list[str], context: HandlerContext
+) -> str | Message:
     person, actor = call.person, audit.Actor(type="user", id=call.person.user_id)
     async with context.db.tenant(person.tenant_id) as s:
         match words:
@@ -60,16 +68,41 @@ async def _answer(call: CommandCall, words: list[str], context: HandlerContext) 
                     source="slack",
                     by=UserId(person.user_id),
                 )
+                if _made_elsewhere(made.webhook):
+                    return _asks_secret(made.webhook, _shown(replace(made, secret=None), context))
                 return _shown(made, context)
+            case ["secret", which]:
+                return _asks_secret(await _known(s, which))
+            case ["rotate", which] if _made_elsewhere(await _known(s, which)):
+                return _asks_secret(await _known(s, which))
             case ["rotate", which]:
                 made = await rotate_webhook(s, WebhookId(which), secret=None, actor=actor, source="slack")
-                return _shown(made, context) + " The old secret counts for a day more."
+                return f"{_shown(made, context)} The old secret counts for a day more."
             case ["delete" | "remove", which]:
                 if not await remove_webhook(s, WebhookId(which), actor=actor, source="slack"):
                     raise NotFound("no such webhook")
                 return "Deleted. What is sent there is refused from now on."
             case _:
                 return _HELP.format(providers=", ".join(sorted(discover_providers())))
+
+
+async def _known(s: TenantSession, which: str) -> Webhook:
+    """Raises NotFound."""
+    known = next((one for one in await webhooks.webhooks(s) if one.id == which), None)
+    if known is None:
+        raise NotFound("no such webhook")
+    return known
+
+
+def _made_elsewhere(webhook: Webhook) -> bool:
+    return known_provider(webhook.provider).vendor_makes_secret(webhook.config)
+
+
+def _asks_secret(webhook: Webhook, lead: str = "") -> Message:
+    """A button to the form: a secret that is typed into a command would stand in the channel's history of commands."""
+    ask = f"Enter the secret of {t.prose(webhook.label, 80)} in the form. The one before counts for a day more."
+    enter = actions(button("webhook_secret", "Enter its secret", webhook.id))
+    return Message(text=t.push("Enter the secret"), blocks=(*sections(lead or ask), *enter))
 
 
 def address(webhook: Webhook, public_url: str | None) -> str:
@@ -81,7 +114,7 @@ def _shown(made: MadeWebhook, context: HandlerContext) -> str:
     lines = [f"Address: {t.code(address(made.webhook, context.public_url), 400)}"]
     if made.secret is not None:
         lines.append(f"Secret, shown once: {t.code(made.secret.reveal(), 200)}")
-    lines += [t.escape(made.setup), "Where the vendor makes the secret itself, give it by the API or the operator."]
+    lines.append(t.escape(made.setup))
     return "\n".join(lines)
 
 

@@ -7,6 +7,8 @@ from store.people.users import Role
 from tests.handlers.inbound import Slack, audited, set_person
 from tests.handlers.webhooks.hooks import a_body, an_alert, open_hooks
 
+SECRET = "a-client-secret-of-sentry-4711"
+
 
 async def ask(slack: Slack, words: str, count: int) -> str:
     await slack.workspace.slash("mia", "incidents", f"/autoheal {words}")
@@ -48,3 +50,27 @@ async def test_refused_deliveries_stand_in_the_list(slack: Slack) -> None:
         made = await hooks.make()
         await hooks.send(made, a_body(an_alert()), authorization="Bearer wrong")
     assert "*refused* 1" in await ask(slack, "webhook", 1)
+
+
+async def test_a_secret_that_the_sender_made_is_entered_in_a_form_and_believed(slack: Slack) -> None:
+    await set_person(slack, "mia", Role.ADMIN)
+    shown = await ask(slack, "webhook add sentry Production", 1)
+    assert "shown once" not in shown
+    assert "Sentry makes it" in shown
+    async with slack.db.tenant(slack.tenant, readonly=True) as s:
+        (known,) = await webhooks.webhooks(s)
+    asked = await ask(slack, f"webhook rotate {known.id}", 2)
+    assert asked.startswith("Enter the secret of Production")
+    told = [m for m in slack.workspace.messages("incidents") if m.ephemeral_for][-1]
+    await slack.workspace.click("mia", told.ts, "webhook_secret")
+    await slack.handled(3)
+    (view_id,) = slack.workspace.views
+    await slack.workspace.submit_view("mia", view_id, {"secret:secret": SECRET})
+    await slack.handled(4)
+    assert slack.private("incidents", "mia")[-1].startswith("The secret of Production is stored")
+    found = await webhooks.find_webhook(slack.db, known.public_id)
+    assert found is not None
+    assert SECRET in [one.reveal() for one in found.secrets]
+    assert "slack.webhook.rotated" in await audited(slack)
+    assert SECRET not in repr(slack.workspace.messages("incidents"))
+    assert slack.workspace.violations == []
