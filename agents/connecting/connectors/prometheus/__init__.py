@@ -11,110 +11,57 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
-from urllib.parse import urlencode
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
-from pydantic import Field, HttpUrl, field_validator
 
 from agents.connecting.connector import (
     Check,
     Connector,
-    ConnectorConfig,
     ConnectorContext,
     Discovered,
     Discovery,
     SeriesRead,
 )
 from agents.connecting.connectors.openmetrics.exposition import kind_of
-from agents.connecting.fields import HTTP_LOGIN, HTTP_LOGIN_WAYS, Form, plain_headers, plain_labels
-from agents.connecting.fields import Field as Asked
+from agents.connecting.connectors.prometheus.client import PrometheusClient
+from agents.connecting.connectors.prometheus.reading import (
+    SHOWN,
+    listing,
+    observations,
+    one_point,
+    points_line,
+    quoted,
+    seconds,
+    some,
+    title_of,
+    without,
+    worth,
+)
+from agents.connecting.connectors.prometheus.settings import (
+    FORM,
+    ListAlerts,
+    ListMetrics,
+    ListRules,
+    PrometheusConfig,
+    Query,
+    QueryRange,
+)
 from agents.connecting.promql import Bound, bounded, concerns, matching
 from agents.english import counted
-from agents.errors import AgentError, BadArguments, Unavailable
-from agents.evidence.metrics.meaning import Kind, read_name
+from agents.errors import AgentError, BadArguments
 from agents.evidence.types import RawSeries, Window, as_utc
-from agents.rows import Row, Sampled, Searched, State
-from agents.tool import Arguments, Moment, ToolOutput, tool
+from agents.rows import Sampled, State
+from agents.tool import ToolOutput, tool
 
-_SHOWN = 50
 _NAMES_PER_QUERY = 100
-_CONFIGURED_FOR = timedelta(minutes=5)
 _MONITORING = re.compile(
     r"exporter|^(prometheus|alertmanager|pushgateway|grafana|loki|tempo|jaeger|thanos|mimir)", re.IGNORECASE
 )
-_LONGEST_URL = 1_500
-_ABSENT = frozenset((404, 405, 501))
 _USUAL_INTERVAL_S = 60.0  # https://prometheus.io/docs/prometheus/latest/configuration/configuration/
 _COUNTED_S = 600
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_FELT: frozenset[Kind] = frozenset(("requests", "errors", "availability", "latency"))
-_UNTELLING: frozenset[Kind] = frozenset(("other", "identity"))
-_RUNTIMES = ("go", "jvm", "python", "nodejs", "dotnet", "clr", "ruby", "erlang", "beam")
-_INTERNAL: frozenset[Kind] = frozenset(("runtime", "clock", "certificate", "limit"))
-
-
-class PrometheusConfig(ConnectorConfig):
-    """`service_label` holds the service's name; `names` maps a declared service to another value, or several, of that
-    label. `headers` are sent with every question, such as the tenant that Mimir wants in `X-Scope-OrgID`.
-    """
-
-    url: HttpUrl
-    service_label: str = Field(default="job", min_length=1, max_length=200, pattern=r"^[^\s\"'{}\\]+$")
-    names: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    headers: Mapping[str, str] = Field(default_factory=dict)
-    max_series: int = Field(default=2_000, ge=1, le=20_000)
-    max_points: int = Field(default=360, ge=10, le=5_000)
-    only: Mapping[str, str] = Field(default_factory=dict)
-    """Labels that every series read must carry: one cluster or environment of a server that many share."""
-
-    @field_validator("only")
-    @classmethod
-    def _labels(cls, only: Mapping[str, str]) -> Mapping[str, str]:
-        plain_labels(only)
-        return only
-
-    @field_validator("names", mode="before")
-    @classmethod
-    def _one_or_several(cls, names: object) -> object:
-        if not isinstance(names, Mapping):
-            return names
-        return {name: (value,) if isinstance(value, str) else value for name, value in names.items()}
-
-    @field_validator("headers")
-    @classmethod
-    def _plain(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
-        plain_headers(headers)
-        return headers
-
-
-class Query(Arguments):
-    promql: str = Field(min_length=1, max_length=2_000, description="A PromQL expression.")
-    at: Moment | None = Field(default=None, description="Moment with time zone; now when left out.")
-
-
-class QueryRange(Arguments):
-    promql: str = Field(min_length=1, max_length=2_000, description="A PromQL expression.")
-    start: Moment | None = Field(default=None, description="With time zone; 30 minutes before end if left out.")
-    end: Moment | None = Field(default=None, description="With time zone; now when left out.")
-    step_s: float | None = Field(
-        default=None, ge=1, le=86_400, description="Seconds between points; fitted when left out."
-    )
-
-
-class ListMetrics(Arguments):
-    service: str = Field(description="A declared service.")
-    contains: str = Field(default="", description="Only names that contain this.")
-
-
-class ListAlerts(Arguments):
-    state: Literal["firing", "pending", "any"] = "any"
-
-
-class ListRules(Arguments):
-    contains: str = Field(default="", description="Only rules whose name contains this.")
 
 
 class Prometheus(Connector):
@@ -123,43 +70,7 @@ class Prometheus(Connector):
     config_model = PrometheusConfig
     about = "Metrics: Prometheus, or Thanos, Mimir, VictoriaMetrics and others behind the same API."
     docs_url = "https://prometheus.io/docs/prometheus/latest/querying/api/"
-    form = Form(
-        fields=(
-            Asked(
-                name="url",
-                label="Address",
-                help="Where its web page is, without /api. A hosted one says it under remote read or HTTP API.",
-                example="https://prometheus.example.com",
-                required=True,
-                pattern=r"https?://\S+",
-            ),
-            Asked(
-                name="service_label",
-                label="Label with the service",
-                help="The label by which series tell services apart. Leave it empty for job.",
-                example="job",
-            ),
-            Asked(
-                name="only",
-                label="Only series with",
-                help="Where many share a server: labels that yours carry, one a line.",
-                example="cluster = eu-1",
-                kind="pairs",
-                long=True,
-            ),
-            Asked(
-                name="headers",
-                label="Headers",
-                help="Sent with every question, such as the tenant that Mimir wants. No secrets.",
-                example="X-Scope-OrgID = acme",
-                kind="pairs",
-                long=True,
-            ),
-            *HTTP_LOGIN,
-        ),
-        ways=HTTP_LOGIN_WAYS,
-        open=True,
-    )
+    form = FORM
     leaves_behind = "A token stays valid at Prometheus' proxy until it is deleted there."
 
     def __init__(self, config: Any, context: ConnectorContext) -> None:
@@ -173,7 +84,7 @@ class Prometheus(Connector):
             (re.compile(matching(v)), name) for name, values in self._values.items() for v in values if "*" in v
         ]
         self.names_are = config.service_label if _CLASSIC_NAME.fullmatch(config.service_label) else "job"
-        self._kept: dict[str, tuple[datetime, Any]] = {}
+        self._client = PrometheusClient(config, context)
 
     @classmethod
     def hosts(cls, config: Any) -> tuple[str, ...]:
@@ -181,9 +92,9 @@ class Prometheus(Connector):
 
     async def check(self) -> Check:
         try:
-            build = await self._have("status/buildinfo")
+            build = await self._client.have("status/buildinfo")
             query = f"count by ({self._label()}) (last_over_time({self._selector()}[5m]))"
-            rows = await self._vector(query) if self.context.names else []
+            rows = await self._client.vector(query) if self.context.names else []
             found = {self._service(row["metric"].get(self.config.service_label, "")) for row in rows}
         except AgentError as exc:
             return Check(
@@ -196,12 +107,12 @@ class Prometheus(Connector):
         if silent:
             return Check(
                 ok=False,
-                detail=f"Prometheus {version} answers, but knows no series of {_some(silent)}",
+                detail=f"Prometheus {version} answers, but knows no series of {some(silent)}",
                 next_action=f"Set {self._place('service_label')}, or map the services under names."
                 if not self.context.label
                 else "Say in /autoheal services what they are called there, or which label tells services apart.",
                 answers=True,
-                lacks=(f"no series of {_some(silent)}",),
+                lacks=(f"no series of {some(silent)}",),
                 has_data=bool(found),
             )
         detail = f"Prometheus {version}, {counted(len(self.context.names), 'service')} seen"
@@ -210,7 +121,7 @@ class Prometheus(Connector):
     async def discover(self) -> Discovery:
         """The values that the service's label has, without those of monitoring itself."""
         path = f"label/{self.config.service_label}/values"
-        listed = await self._ask(path, {"match[]": self._matchers()} if self.config.only else None)
+        listed = await self._client.ask(path, {"match[]": self._matchers()} if self.config.only else None)
         names = await self.context.clean_words([str(name) for name in listed])
         services = [name for name in names if name and not _MONITORING.search(name)]
         left = len(names) - len(services)
@@ -223,7 +134,7 @@ class Prometheus(Connector):
         span_s = max(math.ceil((window.end - window.start).total_seconds()), 1)
         told: list[str] = []
         query = self._count_query(f"{span_s}s", services=services)
-        found = await self._vector(query, at=window.end, told=told)
+        found = await self._client.vector(query, at=window.end, told=told)
         names, gaps = self._within_cap(found)
         types = await self._types()
         interval_s = await self._scrape_interval_s(names, window.end)
@@ -233,8 +144,8 @@ class Prometheus(Connector):
         series: list[RawSeries] = []
         for start in range(0, len(names), _NAMES_PER_QUERY):
             wanted = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
-            selector = self._selector(f"__name__=~{_quoted(wanted)}", services=services)
-            rows = await self._matrix(selector, window, step_s, told)
+            selector = self._selector(f"__name__=~{quoted(wanted)}", services=services)
+            rows = await self._client.matrix(selector, window, step_s, told)
             series += await self.context.clean_series([one for row in rows for one in self._raw(row, types)])
         seen = {raw.labels["service"] for raw in series}
         gaps += [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
@@ -248,9 +159,9 @@ class Prometheus(Connector):
         """
         promql = bounded(arguments.promql, self._bound)
         told: list[str] = []
-        rows = await self._shown(await self._vector(promql, at=arguments.at, told=told))
+        rows = await self._shown(await self._client.vector(promql, at=arguments.at, told=told))
         found = [self._value(row) for row in rows]
-        return _listing(found, f"{len(rows)} series", {"rows": rows[:_SHOWN]}, told=told)
+        return listing(found, f"{len(rows)} series", {"rows": rows[:SHOWN]}, told=told)
 
     @tool()
     async def query_range(self, arguments: QueryRange) -> ToolOutput:
@@ -263,44 +174,44 @@ class Prometheus(Connector):
         step_s = max(arguments.step_s or span_s / 60, span_s / 500, 1.0)
         promql = bounded(arguments.promql, self._bound)
         told: list[str] = []
-        rows = await self._shown(await self._matrix(promql, Window(start=start, end=end), step_s, told))
+        rows = await self._shown(await self._client.matrix(promql, Window(start=start, end=end), step_s, told))
         found = [self._course(row) for row in rows]
-        return _listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:_SHOWN]}, told=told)
+        return listing(found, f"{len(rows)} series over {span_s / 60:.0f} min", {"rows": rows[:SHOWN]}, told=told)
 
     @tool()
     async def list_metrics(self, arguments: ListMetrics) -> ToolOutput:
         """The names of the metrics that Prometheus has of a service, with their number of series."""
         self.context.require_declared([arguments.service], key="service")
-        rows = await self._shown(await self._vector(self._count_query("15m", services=[arguments.service])))
+        rows = await self._shown(await self._client.vector(self._count_query("15m", services=[arguments.service])))
         counts = {row["metric"]["__name__"]: int(float(row["value"][1])) for row in rows}
         counts = {name: n for name, n in sorted(counts.items()) if arguments.contains in name}
         found = [
             State(service=arguments.service, name=name, value=f"{n} series", line=f"{name} ({n} series)")
             for name, n in counts.items()
         ]
-        return _listing(
+        return listing(
             found, f"{counted(len(counts), 'metric')} of {arguments.service}", {"metrics": counts}, shown=300
         )
 
     @tool()
     async def list_alerts(self, arguments: ListAlerts) -> ToolOutput:
         """The alerts of declared services that are pending or firing in Prometheus now."""
-        every = [a for a in (await self._ask("alerts"))["alerts"] if arguments.state in {"any", a["state"]}]
+        every = [a for a in (await self._client.ask("alerts"))["alerts"] if arguments.state in {"any", a["state"]}]
         alerts = [a for a in every if self._service(a["labels"].get(self.config.service_label, ""))]
         others = len(every) - len(alerts)
         for part in ("labels", "annotations"):
             rows = await self.context.clean_rows([a.get(part) or {} for a in alerts])
             alerts = [{**a, part: row} for a, row in zip(alerts, rows, strict=True)]
         found = [self._alert(a) for a in alerts]
-        listed = _listing(found, counted(len(alerts), "alert"), {"alerts": alerts[:_SHOWN]})
-        return _without(others, "alerts of no declared service", listed)
+        listed = listing(found, counted(len(alerts), "alert"), {"alerts": alerts[:SHOWN]})
+        return without(others, "alerts of no declared service", listed)
 
     @tool()
     async def list_rules(self, arguments: ListRules) -> ToolOutput:
         """The alerting and recording rules of Prometheus that concern declared services, with their expressions and
         health.
         """
-        groups = (await self._ask("rules"))["groups"]
+        groups = (await self._client.ask("rules"))["groups"]
         known = [r for g in groups for r in g["rules"]]
         every = [r for r in known if concerns(r["query"], self._bound)]
         others = len(known) - len(every)
@@ -310,8 +221,8 @@ class Prometheus(Connector):
             State(name=r["name"], value=r["query"], line=f"{r['name']} [{r['type']}, {r['health']}]: {r['query']}")
             for r in rules
         ]
-        listed = _listing(found, counted(len(rules), "rule"), {})
-        return _without(others, "rules of no declared service, or in words that are not understood here,", listed)
+        listed = listing(found, counted(len(rules), "rule"), {})
+        return without(others, "rules of no declared service, or in words that are not understood here,", listed)
 
     @property
     def _bound(self) -> Bound:
@@ -320,12 +231,12 @@ class Prometheus(Connector):
         return Bound(label=self.config.service_label, values=tuple(values))
 
     def _value(self, row: Mapping[str, Any]) -> Sampled:
-        at, value = _one_point(row)
-        return self._sampled(row["metric"], [(at, value)], f"{_title(row['metric'])} {value}")
+        at, value = one_point(row)
+        return self._sampled(row["metric"], [(at, value)], f"{title_of(row['metric'])} {value}")
 
     def _course(self, row: Mapping[str, Any]) -> Sampled:
-        points = row.get("values") or [[at, _counted(histogram)] for at, histogram in row.get("histograms", ())]
-        return self._sampled(row["metric"], points, f"{_title(row['metric'])}: {_points(points)}")
+        points = row.get("values") or [[at, observations(histogram)] for at, histogram in row.get("histograms", ())]
+        return self._sampled(row["metric"], points, f"{title_of(row['metric'])}: {points_line(points)}")
 
     def _sampled(self, metric: Mapping[str, str], points: Iterable[Sequence[Any]], line: str) -> Sampled:
         """Of a series that an expression made there is no name; whether its values are rates only the expression says.
@@ -347,7 +258,7 @@ class Prometheus(Connector):
             service=self._service(labels.get(self.config.service_label, "")),
             name=labels.get("alertname", ""),
             value=alert["state"],
-            line=f"{alert['state']} since {alert['activeAt']}: {_title(labels)} value {alert['value']}",
+            line=f"{alert['state']} since {alert['activeAt']}: {title_of(labels)} value {alert['value']}",
         )
 
     async def _shown(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -358,11 +269,11 @@ class Prometheus(Connector):
     def _selector(self, *more: str, services: Sequence[str] | None = None) -> str:
         values = [v for name, values in self._values.items() if services is None or name in services for v in values]
         pattern = "|".join(matching(value) for value in values)
-        only = [f"{label}={_quoted(value)}" for label, value in self.config.only.items()]
-        return "{" + ",".join([f"{self._label()}=~{_quoted(pattern)}", *only, *more]) + "}"
+        only = [f"{label}={quoted(value)}" for label, value in self.config.only.items()]
+        return "{" + ",".join([f"{self._label()}=~{quoted(pattern)}", *only, *more]) + "}"
 
     def _matchers(self) -> str:
-        return "{" + ",".join(f"{label}={_quoted(value)}" for label, value in self.config.only.items()) + "}"
+        return "{" + ",".join(f"{label}={quoted(value)}" for label, value in self.config.only.items()) + "}"
 
     def _service(self, value: str) -> str:
         """The service that a value of the label means; "" for none."""
@@ -377,7 +288,7 @@ class Prometheus(Connector):
     def _label(self) -> str:
         """The service's label as an expression spells it: in quotation marks where it has dots."""
         label = self.config.service_label
-        return label if _CLASSIC_NAME.fullmatch(label) else _quoted(label)
+        return label if _CLASSIC_NAME.fullmatch(label) else quoted(label)
 
     def _count_query(self, span: str, services: Sequence[str] | None = None) -> str:
         chosen = self._selector(services=services)
@@ -395,7 +306,7 @@ class Prometheus(Connector):
             sizes[name] = sizes.get(name, 0) + int(float(row["value"][1]))
         kept: list[str] = []
         total = 0
-        for name in sorted(sizes, key=lambda n: (_worth(n), sizes[n], n)):
+        for name in sorted(sizes, key=lambda n: (worth(n), sizes[n], n)):
             if total + sizes[name] <= self.config.max_series:
                 total += sizes[name]
                 kept.append(name)
@@ -431,7 +342,7 @@ class Prometheus(Connector):
 
     async def _types(self) -> dict[str, str]:
         """Type by metric name. OpenMetrics counters are listed without their `_total`."""
-        metadata = await self._slowly("metadata", {"limit_per_metric": "1"}) or {}
+        metadata = await self._client.slowly("metadata", {"limit_per_metric": "1"}) or {}
         return {name: entries[0]["type"] for name, entries in metadata.items() if entries}
 
     async def _scrape_interval_s(self, names: Sequence[str], at: datetime) -> float | None:
@@ -440,158 +351,16 @@ class Prometheus(Connector):
         Mimir, Thanos and the managed ones have no targets: there the samples of one metric are counted; None where
         they do not tell either.
         """
-        answer = await self._slowly("targets", {"state": "active"})
+        answer = await self._client.slowly("targets", {"state": "active"})
         if answer is not None:
             ours = [t for t in answer["activeTargets"] if self._service(t["labels"].get(self.config.service_label, ""))]
-            return max([1.0, *(_seconds(t.get("scrapeInterval", "")) for t in ours)])
+            return max([1.0, *(seconds(t.get("scrapeInterval", "")) for t in ours)])
         if not names:
             return None
-        chosen = self._selector(f"__name__=~{_quoted(re.escape(names[0]))}")
-        rows = await self._vector(f"max(count_over_time({chosen}[{_COUNTED_S}s]))", at=at)
+        chosen = self._selector(f"__name__=~{quoted(re.escape(names[0]))}")
+        rows = await self._client.vector(f"max(count_over_time({chosen}[{_COUNTED_S}s]))", at=at)
         most = max((float(row["value"][1]) for row in rows if "value" in row), default=0.0)
         return max(1.0, _COUNTED_S / most) if most > 1 else None
-
-    async def _vector(
-        self, promql: str, at: datetime | None = None, told: list[str] | None = None
-    ) -> list[dict[str, Any]]:
-        moment = f"{(at or self.context.now()).timestamp():.3f}"
-        data = await self._ask("query", {"query": promql, "time": moment}, told)
-        if data["resultType"] == "vector":
-            return list(data["result"])
-        if data["resultType"] in {"scalar", "string"}:
-            return [{"metric": {}, "value": data["result"]}]
-        raise BadArguments("query: the expression gives a range of samples; use query_range, or wrap it in rate()")
-
-    async def _matrix(
-        self, promql: str, window: Window, step_s: float, told: list[str] | None = None
-    ) -> list[dict[str, Any]]:
-        span = {"start": f"{window.start.timestamp():.3f}", "end": f"{window.end.timestamp():.3f}"}
-        data = await self._ask("query_range", {"query": promql, "step": f"{step_s:.3f}", **span}, told)
-        return list(data["result"])
-
-    async def _have(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The same as `_ask`, and None where the server has no such page."""
-        return await self._ask(path, params, absent=_ABSENT)
-
-    async def _slowly(self, path: str, params: Mapping[str, str]) -> Any:
-        """The same for what changes with the server's configuration only: asked again after some minutes."""
-        now = self.context.now()
-        at, answer = self._kept.get(path, (None, None))
-        if at is None or not timedelta(0) <= now - at < _CONFIGURED_FOR:
-            answer = await self._have(path, params)
-            self._kept[path] = (now, answer)
-        return answer
-
-    async def _ask(
-        self,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        told: list[str] | None = None,
-        *,
-        absent: frozenset[int] = frozenset(),
-    ) -> Any:
-        """The `data` of an answer. A refused expression becomes BadArguments with the server's own words.
-
-        Warnings, as of a store that did not answer, are put into `told`. A long expression is sent as a form: proxies
-        refuse long URLs.
-        """
-        form = urlencode(params or {})
-        is_long = len(form) > _LONGEST_URL
-        typed = {"content-type": "application/x-www-form-urlencoded"} if is_long else {}
-        answer = await self.context.outbound.request(
-            "POST" if is_long else "GET",
-            f"{str(self.config.url).rstrip('/')}/api/v1/{path}",
-            params=None if is_long else params,
-            content=form.encode() if is_long else None,
-            headers={**self.config.headers, **self.context.authorization(), **typed},
-            max_bytes=32_000_000,
-            timeout_s=15.0,
-            accept={400, 422, *absent},
-        )
-        if answer.status in absent:
-            return None
-        document = answer.json()
-        if not isinstance(document, dict) or "status" not in document:
-            raise Unavailable("the answer is not one of Prometheus' API; is the URL right?")
-        if document["status"] != "success":
-            said = await self.context.clean(str(document.get("error", "no reason given")))
-            raise BadArguments(f"Prometheus refused it: {said[:300]}")
-        if told is not None:
-            told += [(await self.context.clean(str(warning)))[:200] for warning in document.get("warnings") or ()]
-            told += ["the answer is partial"] if document.get("isPartial") else []
-        return document["data"]
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
-
-
-def _worth(name: str) -> int:
-    """In which order metrics are kept: what users feel, what fills up, the rest, a runtime's internals."""
-    kind = read_name(name).kind
-    if kind in _FELT or kind in _INTERNAL:
-        return 0 if kind in _FELT else 3
-    return 2 if kind in _UNTELLING or name.split("_", 1)[0] in _RUNTIMES else 1
-
-
-def _one_point(row: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The sample of an instant answer; a native histogram's number of observations."""
-    if "value" in row:
-        return row["value"][0], row["value"][1]
-    at, histogram = row["histogram"]
-    return at, _counted(histogram)
-
-
-def _counted(histogram: Mapping[str, Any]) -> Any:
-    return histogram.get("count", "0")
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _seconds(duration: str) -> float:
-    """A Prometheus duration such as `1m30s`; 0 for an empty one."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|[smhd])", duration))
-
-
-def _title(labels: Mapping[str, str]) -> str:
-    rest = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()) if key != "__name__")
-    return f"{labels.get('__name__', '')}{{{rest}}}"
-
-
-def _points(values: list[list[Any]], limit: int = 20) -> str:
-    every = max(1, math.ceil(len(values) / limit))
-    kept = values[::-every][::-1]  # the newest is one of them
-    return " ".join(f"{datetime.fromtimestamp(float(at), tz=UTC):%H:%M:%S}={float(v):.4g}" for at, v in kept)
-
-
-def _without(others: int, what: str, listed: ToolOutput) -> ToolOutput:
-    if not others:
-        return listed
-    gap = f"{others} {what} are not shown"
-    return replace(listed, gap=f"{listed.gap}; {gap}" if listed.gap else gap)
-
-
-def _listing(
-    found: Sequence[Row], summary: str, facts: dict[str, Any], shown: int = _SHOWN, *, told: Sequence[str] = ()
-) -> ToolOutput:
-    gaps = [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
-    if len(found) > shown:
-        gaps.append(f"{len(found) - shown} further lines are not shown; narrow the query")
-    gap = "; ".join(gaps) or None
-    absent = "" if found else "nothing found"
-    searched = Searched(what="series or alerts", found=len(found), whole=gap is None, line=absent)
-    return ToolOutput(
-        text="\n".join(row.line for row in found[:shown]) or searched.line,
-        rows=(searched, *found[:shown]),
-        summary=summary,
-        facts=facts,
-        gap=gap,
-    )
 
 
 CONNECTOR = Prometheus
