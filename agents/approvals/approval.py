@@ -24,6 +24,7 @@ from agents.errors import AgentError, Unavailable
 from agents.investigation.case import load_case
 from agents.permission import Denied, Person, check_approval
 from agents.remediation import (
+    Healing,
     Impossible,
     Plan,
     PlanReason,
@@ -58,7 +59,12 @@ class Recheck(StrEnum):
 async def context(rt: Runtime, tenant: TenantId) -> RemediationContext:
     toolbox = await rt.toolbox_for(tenant)
     return RemediationContext(
-        actuators=toolbox.actuators, changes=toolbox.changes, services=toolbox.services, now=rt.clock
+        actuators=toolbox.actuators,
+        changes=toolbox.changes,
+        services=toolbox.services,
+        now=rt.clock,
+        hold=rt.pace.healing_hold,
+        window=rt.pace.healing_window,
     )
 
 
@@ -436,7 +442,7 @@ async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) 
     plan = Plan.model_validate(approval.plan)
     if plan.healing is None or approval.applied_at is None:
         return Healed.UNKNOWN
-    reading = await read_indicator(rt, tenant, plan.healing, _READING_S)
+    reading = await _read_healing(rt, tenant, plan, plan.healing)
     outcome = approval.outcome or {}
     readings = [(r["at"], r["value"]) for r in outcome.get("readings", [])]
     if reading is not None:
@@ -451,6 +457,19 @@ async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) 
             )
     taken = [Reading(at=_from_timestamp(rt, at), value=value) for at, value in readings]
     return judge_readings(plan.healing, taken, approval.applied_at, reading.at if reading else rt.clock())
+
+
+async def _read_healing(rt: Runtime, tenant: TenantId, plan: Plan, healing: Healing) -> Reading | None:
+    """One measurement of how the incident was seen: at the target, where it is what told of it."""
+    remediation = discover_remediations()[plan.remediation]
+    if not remediation.told_by or healing.indicator != remediation.told_by:
+        return await read_indicator(rt, tenant, healing, _READING_S)
+    try:
+        target = await remediation.read_target(plan, await context(rt, tenant))
+    except AgentError:
+        return None
+    value = remediation.unwell(target)
+    return None if value is None else Reading(at=rt.clock(), value=value)
 
 
 def _from_timestamp(rt: Runtime, at: float) -> Any:

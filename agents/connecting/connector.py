@@ -420,7 +420,8 @@ class ChangeSource(Protocol):
 class TargetState:
     """A target as it is now. `version` is what a plan binds to; a started_at or restart count binds a restart.
 
-    `generation` moves with every change of what is declared, where the vendor counts them.
+    `generation` moves with every change of what is declared, and `ready` are those of the instances that are as
+    declared and answer, where the vendor counts them.
     """
 
     service: str
@@ -431,6 +432,7 @@ class TargetState:
     started_at: datetime | None
     read_at: datetime
     generation: int | None = None
+    ready: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

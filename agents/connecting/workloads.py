@@ -27,6 +27,8 @@ class WorkloadRevision:
 class WorkloadTarget:
     """A workload as it is now. `generation` moves with every change of what is declared of it, by whomever.
 
+    `ready` are those of the pods that are as it is declared now and answer.
+
     `revisions` are oldest first, the last one runs; empty where the cluster keeps none, as of a StatefulSet.
     `place` is its address within the cluster: namespace, plural and name.
     """
@@ -61,6 +63,7 @@ class WorkloadTarget:
             started_at=moment(self.restarted_at) or (self.revisions[-1].at if self.revisions else None),
             read_at=self.read_at,
             generation=self.generation,
+            ready=self.ready,
         )
 
 

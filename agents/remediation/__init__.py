@@ -105,13 +105,17 @@ class PlanReason:
 
 @dataclass(frozen=True, kw_only=True)
 class RemediationContext:
-    """The connected sources a remediation may use, the declared services, a clock, how long a preview stays fresh."""
+    """The connected sources a remediation may use, the declared services, a clock, how long a preview stays fresh, and
+    for how long what is measured must stay well (`hold`) within what time (`window`).
+    """
 
     actuators: Sequence[Actuator]
     changes: Sequence[ChangeSource]
     services: Sequence[Service]
     now: Callable[[], datetime]
     freshness: timedelta = timedelta(minutes=15)
+    hold: timedelta = timedelta(seconds=60)
+    window: timedelta = timedelta(minutes=5)
 
     def actuator(self, action: str, service: str) -> Actuator | None:
         """The first connected source that can do this to this service, or None."""
@@ -157,7 +161,8 @@ class Remediation:
     `when` says to the model when it helps. `needs_change`: only where a change is the cause. `cures` are the kinds of
     fault, in the report's words, that it clears without one. `named_where_impossible`: whether it is named where no
     connected source can carry it out, so that somebody sees what to declare. `is_cure` is false for one that clears no
-    fault, as a silence: it is done when its target is in the state that was asked for, and heals nothing.
+    fault, as a silence: it is done when its target is in the state that was asked for, and heals nothing. `told_by` is
+    what the target itself tells of being unwell, as an indicator that `unwell` reads off it; "" where it tells nothing.
     """
 
     name: ClassVar[str]
@@ -170,6 +175,7 @@ class Remediation:
     cures: ClassVar[frozenset[str]] = frozenset()
     named_where_impossible: ClassVar[bool] = True
     is_cure: ClassVar[bool] = True
+    told_by: ClassVar[str] = ""
 
     @property
     def action(self) -> str:
@@ -191,6 +197,10 @@ class Remediation:
     def reached(self, plan: Plan, target: TargetState) -> bool:
         """Whether the target is in the state that the plan wanted. Used after an interrupted effect."""
         raise NotImplementedError
+
+    def unwell(self, _target: TargetState) -> float | None:
+        """How much of the target is not as it should be, 0 for none of it; None where it does not tell."""
+        return None
 
     async def apply(self, plan: Plan, context: RemediationContext, *, idempotency_key: str) -> ActionResult:
         """Do it. Called at most once per plan, behind the fence."""

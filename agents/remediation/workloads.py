@@ -13,10 +13,20 @@ from typing import Any, ClassVar, Final
 from agents.connecting.connector import ActionResult, Service, TargetState
 from agents.connecting.workloads import WorkloadActuator, WorkloadTarget
 from agents.errors import AgentError, BadArguments, NotPermitted
-from agents.remediation import Impossible, Plan, PlanReason, Precondition, Remediation, RemediationContext, rate_risk
+from agents.remediation import (
+    Healing,
+    Impossible,
+    Plan,
+    PlanReason,
+    Precondition,
+    Remediation,
+    RemediationContext,
+    rate_risk,
+)
 from agents.tool import Risk
 
 UNDO_FOR: Final = timedelta(hours=24)
+_CLEARLY_WORSE: Final = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +56,7 @@ class WorkloadRemediation(Remediation):
 
     risk = Risk.MEDIUM
     named_where_impossible = False
+    told_by = "pods not ready"
     verb: ClassVar[str]
 
     async def find(self, name: str, context: RemediationContext) -> FoundWorkload | Impossible:
@@ -80,6 +91,9 @@ class WorkloadRemediation(Remediation):
     def binding(self, target: TargetState) -> str:
         return f"{target.service}@{target.version} on {target.instances}, generation {target.generation}"
 
+    def unwell(self, target: TargetState) -> float | None:
+        return None if target.ready is None else float(max(target.instances - target.ready, 0))
+
     async def apply(self, plan: Plan, context: RemediationContext, *, idempotency_key: str) -> ActionResult:
         actuator = self.actuator_of(plan, context)
         return await actuator.act(plan.action, plan.parameters, idempotency_key=idempotency_key)
@@ -107,6 +121,7 @@ class WorkloadRemediation(Remediation):
         state = f"{found.service.name} is {'/'.join(found.workload.place)}, {target.state}"
         known = Precondition(text=f"{state}, at generation {target.generation}", holds=True, read_at=target.read_at)
         fields: dict[str, Any] = {"preconditions": (known, *more.pop("preconditions", ()))}
+        healing = reason.healing or self._when_ready(target, context)
         return Plan(
             remediation=self.name,
             button=str(more["title"])[:75],
@@ -119,7 +134,7 @@ class WorkloadRemediation(Remediation):
             target_version=self.binding(target),
             instances=target.instances,
             risk=rate_risk(self.risk, found.actuator, self.action, found.service.name),
-            healing=reason.healing,
+            healing=healing,
             cause=reason.cause,
             confidence=reason.confidence,
             evidence=reason.evidence,
@@ -128,6 +143,22 @@ class WorkloadRemediation(Remediation):
             fresh_until=now + context.freshness,
             **fields,
             **more,
+        )
+
+    def _when_ready(self, target: TargetState, context: RemediationContext) -> Healing | None:
+        """Where nothing was measured: healed once all pods are ready, and stay so. None where they are ready now."""
+        unwell = self.unwell(target)
+        if not unwell:
+            return None
+        return Healing(
+            service=target.service,
+            indicator=self.told_by,
+            unit="count",
+            before=unwell,
+            threshold=0.0,
+            worse_than=_CLEARLY_WORSE * unwell,
+            hold_s=context.hold.total_seconds(),
+            window_s=context.window.total_seconds(),
         )
 
 

@@ -116,7 +116,7 @@ async def test_the_rollout_is_put_back_once_after_a_click(
 ) -> None:
     bad_rollout(cluster)
     patch = Rule(groups=("apps",), resources=("deployments",), verbs=("patch",))
-    cluster.rules = [*rules(), patch]
+    cluster.rules, cluster.starts = [*rules(), patch], frozenset({"shop/checkout:1.2"})
     verdict = await investigate("storefront fails since ten minutes")
     assert verdict.proposal is not None, verdict.proposal_refused
     assert verdict.proposal.remediation == "undo_rollout"
@@ -124,12 +124,37 @@ async def test_the_rollout_is_put_back_once_after_a_click(
     (rig,) = investigate.rigs  # type: ignore[attr-defined]
     found = await rig.approval(rig.approval_of(rig.runs()[0]))
     assert found.plan["title"] == "Put checkout back to revision 1"
+    assert found.plan["healing"] | {"hold_s": 0, "window_s": 0, "settle_s": 0} == {
+        "service": "checkout",
+        "indicator": "pods not ready",
+        "unit": "count",
+        "before": 2.0,
+        "threshold": 0.0,
+        "worse_than": 3.0,
+        "hold_s": 0,
+        "window_s": 0,
+        "settle_s": 0,
+    }
     await rig.decide(found)
+    assert await rig.state(found.id) is ApprovalState.HEALED, "all pods were ready for long enough"
     assert len(cluster.effects) == 1
     (container,) = cluster.get("deployments", "shop", "checkout")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "shop/checkout:1.2"
     actions = await rig.actions()
     assert [actions.count(one) for one in ("agent.effect.started", "agent.effect.finished")] == [1, 1]
+
+
+async def test_an_undo_after_which_the_pods_do_not_become_ready_has_not_healed(
+    cluster: FakeKubernetes, investigate: Callable[..., Any]
+) -> None:
+    bad_rollout(cluster)
+    cluster.rules = [*rules(), Rule(groups=("apps",), resources=("deployments",), verbs=("patch",))]
+    await investigate("storefront fails since ten minutes")
+    (rig,) = investigate.rigs  # type: ignore[attr-defined]
+    found = await rig.approval(rig.approval_of(rig.runs()[0]))
+    await rig.decide(found)
+    assert await rig.state(found.id) is ApprovalState.NOT_HEALED
+    assert len(cluster.effects) == 1
 
 
 async def test_a_click_on_what_the_account_may_not_change_is_told_and_changes_nothing(

@@ -50,6 +50,8 @@ class FakeKubernetes:
     version: int = 1000
     forget_pages: int = 0
     now: str = "2026-03-01T12:00:00Z"
+    starts: frozenset[str] = frozenset()
+    """Images whose pods become ready, once they are rolled out by a patch; those of others do not."""
 
     def add(self, plural: str, *documents: dict[str, Any]) -> None:
         for document in documents:
@@ -254,6 +256,9 @@ class FakeKubernetes:
             self.effects.append((resource.plural, name, json.loads(asked.body)))
             if resource.plural == "deployments":
                 roll_out(self, after, before)
+                images = {one["image"] for one in after["spec"]["template"]["spec"]["containers"]}
+                if images <= self.starts:
+                    after["status"] |= dict.fromkeys(("readyReplicas", "updatedReplicas"), after["spec"]["replicas"])
         return _scale(after) if sub == "scale" else {**resource.type_meta(), **after}
 
 

@@ -88,7 +88,7 @@ class WorkloadActions:
             connection=self._context.label or "kubernetes",
             place=(namespace, plural, one.name),
             replicas=one.status.desired_number_scheduled if daemons else one.spec.replicas,
-            ready=one.status.number_ready if daemons else one.status.ready_replicas,
+            ready=_ready(one, daemons=daemons),
             generation=one.metadata.generation,
             revisions=tuple(
                 WorkloadRevision(number=r.number, version=r.version, images=tuple(r.images.values()), at=r.at)
@@ -175,6 +175,16 @@ class WorkloadActions:
             body.append({"op": "add", "path": "/metadata/annotations", "value": {}})
         body.append({"op": "add", "path": f"/metadata/annotations/{_KEY.replace('/', '~1')}", "value": key})
         return _Patch(content_type=JSON_PATCH, body=body, done=noted or of[-1].version == revision.version)
+
+
+def _ready(one: Workload, *, daemons: bool) -> int:
+    """Pods of the present template that are ready, as far as the two counts tell; none before the controller saw it."""
+    status = one.status
+    if status.observed_generation < one.metadata.generation:
+        return 0
+    if daemons:
+        return min(status.number_ready, status.updated_number_scheduled)
+    return min(status.ready_replicas, status.updated_replicas)
 
 
 def _revision(of: Revision) -> WorkloadRevision:
