@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
-from agents.webhooks.making import BadWebhook
+from agents.webhooks.problem import BadWebhook
 from bot.opening import open_database
 from bot.settings import Settings, SettingsError
 from handlers.slack.commands.webhook import address

@@ -21,6 +21,7 @@ from handlers.slack.inbound.intake import Intake
 from handlers.slack.notices import Notices
 from handlers.webhooks.door import Door
 from handlers.webhooks.refusals import Refusals, tell_refusals
+from handlers.webhooks.silence import Silences
 from handlers.webhooks.work import AlertWork
 from store.database.session import Database
 from store.ids import TenantId
@@ -41,6 +42,7 @@ class WebhookSide:
     door: Door
     work: AlertWork
     refusals: Refusals
+    silences: Silences
     notices: Notices
 
     def plan(self, timetable: Timetable) -> None:
@@ -53,6 +55,7 @@ class WebhookSide:
 
     async def tell(self) -> None:
         await tell_refusals(self.alerting.db, self.notices)
+        await self.silences.tell(self.notices)
 
 
 def surroundings(toolbox: Toolbox) -> Surroundings:
@@ -118,7 +121,9 @@ async def open_webhooks(
 
     door = Door(alerting.db, intake, refusals, arrived=arrived, fetch=alerting.fetch)
     try:
-        yield WebhookSide(alerting=alerting, door=door, work=work, refusals=refusals, notices=notices)
+        yield WebhookSide(
+            alerting=alerting, door=door, work=work, refusals=refusals, silences=Silences(alerting.db), notices=notices
+        )
     finally:
         await work.close()
         await refusals.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agents.webhooks.heartbeat import with_heartbeat
 from agents.webhooks.making import checked_config, checked_secret, known_provider
 from store import audit
 from store.audit import Actor, events
@@ -44,6 +45,19 @@ async def make_webhook(
     )
     await _record(s, made, "created", actor, source)
     return MadeWebhook(webhook=made, secret=chosen if of.needs_secret else None, setup=of.setup)
+
+
+async def declare_heartbeat(
+    s: TenantSession, webhook: WebhookId, minutes: int | None, *, actor: Actor, source: str
+) -> Webhook:
+    """Something always arrives there within that time; None ends the watch. Raises NotFound."""
+    known = next((one for one in await webhooks.webhooks(s) if one.id == webhook), None)
+    if known is None:
+        raise NotFound("no such webhook")
+    changed = await webhooks.change_config(s, webhook, with_heartbeat(known.config, minutes, s.now()))
+    details = {"heartbeat_minutes": minutes or 0}
+    await audit.record(s, actor=actor, action=f"{source}.webhook.changed", target=webhook, details=details)
+    return changed
 
 
 async def rotate_webhook(

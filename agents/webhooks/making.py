@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from agents.webhooks.contract import Provider
+from agents.webhooks.heartbeat import HEARTBEAT, heartbeat_minutes
+from agents.webhooks.problem import BadWebhook
 from agents.webhooks.registry import discover_providers, provider
 from store.secrets.redaction import Secret
 
 LEAST_SECRET: Final = 12
-
-
-class BadWebhook(ValueError):
-    """It cannot be made so; the message says what is accepted."""
 
 
 def known_provider(name: str) -> Provider:
@@ -27,8 +25,10 @@ def known_provider(name: str) -> Provider:
 
 def checked_config(of: Provider, given: Mapping[str, str]) -> dict[str, str]:
     """Raises BadWebhook for a setting that is not known or missing."""
-    if unknown := sorted(given.keys() - of.settings.keys()):
-        known = ", ".join(of.settings) or "none"
+    if HEARTBEAT in given:
+        heartbeat_minutes(given[HEARTBEAT])
+    if unknown := sorted(given.keys() - of.settings.keys() - {HEARTBEAT}):
+        known = ", ".join((*of.settings, HEARTBEAT))
         raise BadWebhook(f"{of.title} has no setting {unknown[0]!r}; it has: {known}")
     if missing := sorted(name for name in of.required if not given.get(name)):
         raise BadWebhook(f"{of.title} needs {missing[0]}=...: {of.settings[missing[0]]}")

@@ -39,7 +39,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "connection": frozenset({"added", "changed", "removed", "checked", "revoked", "failed"}),
     "service": frozenset({"discovered", "changed", "dismissed"}),
     "alert": frozenset({"raised", "told"}),
-    "webhook": frozenset({"created", "rotated", "removed", "confirmed", "refused"}),
+    "webhook": frozenset({"created", "changed", "rotated", "removed", "confirmed", "refused"}),
     "alert_group": frozenset({"opened", "resolved", "reopened", "ignored", "offered"}),
     "alert_rules": frozenset({"changed"}),
     # The work

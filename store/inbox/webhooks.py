@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.database.schema import WebhookRow
 from store.database.session import Database, TenantSession
@@ -21,6 +21,7 @@ from store.secrets.redaction import Secret
 
 _TABLE: Final = "webhooks"
 OVERLAP: Final = timedelta(days=1)
+_QUIET: Final = timedelta(minutes=1)
 MOST: Final = 200
 """Of one tenant."""
 
@@ -106,6 +107,16 @@ async def rotate_webhook(s: TenantSession, webhook: WebhookId, secret: Secret) -
     return _webhook(s, row)
 
 
+async def change_config(s: TenantSession, webhook: WebhookId, config: Mapping[str, Any]) -> Webhook:
+    """Raises NotFound."""
+    row = await s.one(WebhookRow, WebhookRow.id == webhook, lock=True)
+    if row is None:
+        raise NotFound("no such webhook")
+    row.config = s.seal_json(_TABLE, "config", row.id, dict(config))
+    await s.save()
+    return _webhook(s, row)
+
+
 async def remove_webhook(s: TenantSession, webhook: WebhookId) -> bool:
     """False when it was gone already."""
     gone = await s.delete(WebhookRow, WebhookRow.id == webhook)
@@ -151,6 +162,14 @@ async def tenants_with_refusals(db: Database) -> list[TenantId]:
     async with db.across_tenants("find refused webhooks", readonly=True) as session:
         untold = WebhookRow.told_at.is_(None) | (WebhookRow.refused_at > WebhookRow.told_at)
         found = select(WebhookRow.tenant_id).where(WebhookRow.refused_at.is_not(None), untold).distinct()
+        return [TenantId(one) for one in await session.scalars(found)]
+
+
+async def tenants_with_quiet_webhooks(db: Database) -> list[TenantId]:
+    """Who have one where nothing was accepted in the last minute."""
+    async with db.across_tenants("find silent webhooks", readonly=True) as session:
+        last = func.coalesce(WebhookRow.accepted_at, WebhookRow.created_at)
+        found = select(WebhookRow.tenant_id).where(last < db.now() - _QUIET).distinct()
         return [TenantId(one) for one in await session.scalars(found)]
 
 

@@ -5,11 +5,14 @@ to the admin who asked, and nobody else.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
-from agents.alerting.administering import MadeWebhook, make_webhook, remove_webhook, rotate_webhook
+from agents.alerting.administering import MadeWebhook, declare_heartbeat, make_webhook, remove_webhook, rotate_webhook
 from agents.permission import Permission
 from agents.webhooks import discover_providers
-from agents.webhooks.making import BadWebhook, known_provider
+from agents.webhooks.heartbeat import heartbeat_minutes, heartbeat_of, silent_since
+from agents.webhooks.making import known_provider
+from agents.webhooks.problem import BadWebhook
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Message, actions, button, sections
 from handlers.slack.command import Command, CommandCall
@@ -24,6 +27,7 @@ from store.inbox.webhooks import Webhook
 _HELP = (
     "`/autoheal webhook` lists them. `/autoheal webhook add <provider> [name] [setting=value ...]`, "
     "`/autoheal webhook rotate <id>`, `/autoheal webhook secret <id>` for one that its sender made, "
+    "`/autoheal webhook heartbeat <id> <minutes>` where something always arrives within that time, "
     "`/autoheal webhook delete <id>`. Providers: {providers}."
 )
 
@@ -31,7 +35,7 @@ _HELP = (
 class WebhookCommand(Command):
     name = "webhook"
     aliases = ("webhooks",)
-    usage = "[add <provider> | rotate <id> | secret <id> | delete <id>]"
+    usage = "[add <provider> | rotate <id> | secret <id> | heartbeat <id> <minutes> | delete <id>]"
     summary = "where other systems may send alerts and changes"
     permission = Permission.CONNECT
 
@@ -54,7 +58,7 @@ async def _answer(  # noqa: PLR0911 -- one for each word
     async with context.db.tenant(person.tenant_id) as s:
         match words:
             case []:
-                return _listed(await webhooks.webhooks(s))
+                return _listed(await webhooks.webhooks(s), s.now())
             case ["add", provider, *rest]:
                 label = " ".join(one for one in rest if "=" not in one)
                 config = dict(one.split("=", 1) for one in rest if "=" in one)
@@ -71,6 +75,8 @@ async def _answer(  # noqa: PLR0911 -- one for each word
                 if _made_elsewhere(made.webhook):
                     return _asks_secret(made.webhook, _shown(replace(made, secret=None), context))
                 return _shown(made, context)
+            case ["heartbeat", which, minutes]:
+                return await _watched(s, which, minutes, actor)
             case ["secret", which]:
                 return _asks_secret(await _known(s, which))
             case ["rotate", which] if _made_elsewhere(await _known(s, which)):
@@ -84,6 +90,17 @@ async def _answer(  # noqa: PLR0911 -- one for each word
                 return "Deleted. What is sent there is refused from now on."
             case _:
                 return _HELP.format(providers=", ".join(sorted(discover_providers())))
+
+
+async def _watched(s: TenantSession, which: str, minutes: str, actor: audit.Actor) -> str:
+    """Raises BadWebhook, NotFound."""
+    every = None if minutes.lower() == "off" else heartbeat_minutes(minutes)
+    await declare_heartbeat(s, WebhookId(which), every, actor=actor, source="slack")
+    if every is None:
+        return "Its silence is not judged any more."
+    return (
+        f"Admins are told when nothing arrived there for {every} min. Alertmanager's Watchdog makes a good heartbeat."
+    )
 
 
 async def _known(s: TenantSession, which: str) -> Webhook:
@@ -118,19 +135,22 @@ def _shown(made: MadeWebhook, context: HandlerContext) -> str:
     return "\n".join(lines)
 
 
-def _listed(known: list[Webhook]) -> str:
+def _listed(known: list[Webhook], now: datetime) -> str:
     if not known:
         return "There is no webhook yet. " + _HELP.format(providers=", ".join(sorted(discover_providers())))
-    return "\n".join(_line(one) for one in known)
+    return "\n".join(_line(one, now) for one in known)
 
 
-def _line(one: Webhook) -> str:
+def _line(one: Webhook, now: datetime) -> str:
     last = f"last good delivery {t.day_minute(one.accepted_at)} UTC" if one.accepted_at else "nothing accepted yet"
     bad = ""
     if one.refused_at is not None and (one.accepted_at is None or one.refused_at > one.accepted_at):
         reason = (one.refused_reason or "").replace("_", " ")
         bad = f"; *refused* {one.refused_count}, last {t.day_minute(one.refused_at)} UTC ({reason})"
-    return f"• {t.prose(one.label, 80)} ({one.provider}), `{one.id}`: {last}{bad}"
+    declared = heartbeat_of(one.config)
+    watched = f"; something every {t.duration(declared.every)}" if declared is not None else ""
+    silent = ", but it is *silent*" if silent_since(one, now) is not None else ""
+    return f"• {t.prose(one.label, 80)} ({one.provider}), `{one.id}`: {last}{watched}{silent}{bad}"
 
 
 COMMAND = WebhookCommand()

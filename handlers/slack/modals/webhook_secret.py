@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from agents.alerting.administering import rotate_webhook
 from agents.permission import Permission
-from agents.webhooks.making import LEAST_SECRET, BadWebhook, known_provider
+from agents.webhooks.making import LEAST_SECRET, known_provider
+from agents.webhooks.problem import BadWebhook
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import sections
 from handlers.slack.context import HandlerContext

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agents.alerting import administering
 from agents.permission import Permission
-from agents.webhooks.making import BadWebhook
+from agents.webhooks.problem import BadWebhook
 from handlers.web.api_resource import Body, Call, Context, Done, Missing, Operation, Problem, Resource
 from store import audit
 from store.errors import NotFound

@@ -130,7 +130,7 @@ async def test_admins_are_told_of_refusals_once_until_hours_later(slack: Slack, 
 
 async def test_a_webhook_without_its_settings_believes_nobody(slack: Slack) -> None:
     async with open_hooks(slack) as hooks:
-        from agents.webhooks.making import BadWebhook
+        from agents.webhooks.problem import BadWebhook
 
         with pytest.raises(BadWebhook, match="topic_arn"):
             await hooks.make("cloudwatch_sns")
