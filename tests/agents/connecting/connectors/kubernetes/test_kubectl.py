@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fakes.kubernetes import FakeKubernetes
+from fakes.kubernetes import FakeKubernetes, Rule
 from fakes.kubernetes.objects import deploy, deployment, ended, event, pod, waiting
 
 from agents.connecting.connectors.kubernetes import Kubernetes
@@ -93,3 +93,18 @@ async def test_rules_read_the_same_from_both(
     assert other.liveness is not None
     assert (mine.liveness.port, mine.liveness.protocol) == (other.liveness.port, other.liveness.protocol)
     assert [(e.reason, e.count) for e in ours.events] == [(e.reason, e.count) for e in theirs.events]
+
+
+async def test_kubectl_undoes_and_restarts_as_our_own_actions_do(cluster: FakeKubernetes, kubectl: Kubectl) -> None:
+    """What it sends is taken by the local server, and ends in the same templates."""
+    crashing(cluster)
+    cluster.rules.append(Rule(groups=("apps",), resources=("deployments",), verbs=("patch",)))
+    template = cluster.get("deployments", "shop", "checkout")["spec"]["template"]
+    await kubectl("rollout", "undo", "deployment/checkout")
+    spec = cluster.get("deployments", "shop", "checkout")["spec"]
+    assert [one["image"] for one in spec["template"]["spec"]["containers"]] == ["shop/checkout:1.2"]
+    assert spec["template"]["metadata"]["labels"] == template["metadata"]["labels"]
+    await kubectl("rollout", "restart", "deployment/checkout")
+    noted = cluster.get("deployments", "shop", "checkout")["spec"]["template"]["metadata"]["annotations"]
+    assert list(noted) == ["kubectl.kubernetes.io/restartedAt"]
+    assert len(cluster.effects) == 2
