@@ -62,3 +62,21 @@ async def test_refusals_are_found_until_somebody_was_told(
     async with database.tenant(mine) as s:
         await webhooks.note_told(s, hook.id)
     assert await webhooks.tenants_with_refusals(database) == []
+
+
+async def test_settings_change_for_one_tenant_and_the_quiet_ones_are_found(
+    database: Database, two_tenants: tuple[TenantId, TenantId], clock: Clock
+) -> None:
+    mine, theirs = two_tenants
+    hook, other = await add(database, mine), await add(database, theirs)
+    async with database.tenant(mine) as s:
+        assert (await webhooks.change_config(s, hook.id, {"heartbeat": "5"})).config == {"heartbeat": "5"}
+        with pytest.raises(NotFound):
+            await webhooks.change_config(s, other.id, {})
+    assert await webhooks.tenants_with_quiet_webhooks(database) == []
+    clock.advance(timedelta(minutes=2))
+    assert set(await webhooks.tenants_with_quiet_webhooks(database)) == {mine, theirs}
+    async with database.tenant(theirs) as s:
+        await webhooks.note_accepted(s, other.id, s.now())
+        assert (await webhooks.webhooks(s))[0].config == {"a": "b"}
+    assert await webhooks.tenants_with_quiet_webhooks(database) == [mine]
