@@ -126,9 +126,11 @@ def _call(place: _Place, read: Read) -> tuple[str, dict[str, str]]:
 
 
 def _found(transcript: Transcript, places: Sequence[_Place], least: float = _LIKELY) -> list[_Found]:
-    """Explanations of declared services, best first: where the question is about one, of it and of what it calls."""
+    """Explanations of declared services, best first: where the question is about one, of it and of what it calls, as
+    far as anybody declared who calls whom.
+    """
     focus = read_steering(transcript).focus
-    near = transcript.reach(focus) if focus else set(transcript.calls)
+    near = transcript.reach(focus) if focus and any(transcript.calls.values()) else set(transcript.calls)
     found = [
         _Found(place=place, service=_service(transcript, place.seen, fault), fault=fault)
         for place in places

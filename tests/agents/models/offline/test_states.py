@@ -56,7 +56,10 @@ class Ledger:
 
 
 async def investigate(
-    tools: list[Tool], services: Sequence[str], missing: str = "metrics, logs, changes, traces"
+    tools: list[Tool],
+    services: Sequence[str] | Mapping[str, tuple[str, ...]],
+    missing: str = "metrics, logs, changes, traces",
+    question: str = "What is wrong?",
 ) -> tuple[Draft, list[Evidence]]:
     """Turn by turn as the loop does it, up to the draft that is handed in."""
     opening = "Question from the thread:\nWhat is wrong?\n\nDeclared services:\n" + "\n".join(
@@ -69,8 +72,8 @@ async def investigate(
     by_name = {tool.name: tool for tool in tools}
     for _ in range(10):
         told = Briefing(
-            question="What is wrong?",
-            services=dict.fromkeys(services, ()),
+            question=question,
+            services=dict(services) if isinstance(services, Mapping) else dict.fromkeys(services, ()),
             connected=("the source",),
             missing=tuple(missing.split(", ")),
             reads=reads,
@@ -114,6 +117,16 @@ async def test_a_cluster_is_read_until_the_cause_is_sure_and_the_gate_passes_it(
     assert checked.confidence == "high"
     assert any("no such host" in str(claim.quote) for claim in checked.claims)
     assert len(bakery.asked) < 10
+
+
+async def test_where_nobody_declared_who_calls_whom_a_named_service_hides_no_other() -> None:
+    tools = tools_of(ClusterTools(Bakery()), source="x")
+    draft, _ = await investigate(tools, ["oven", "till"], question="Why does the till fail?")
+    assert draft.cause is not None
+    assert draft.cause.service == "oven"
+    calls = {"till": (), "oven": ("till",)}
+    elsewhere, _ = await investigate(tools, calls, question="Why does the till fail?")
+    assert elsewhere.cause is None, "the till does not call the oven"
 
 
 async def test_a_cluster_where_all_is_well_is_called_so() -> None:
