@@ -111,6 +111,8 @@ _LOST: Final = re.compile(
     rf"|lost)\s+(?:\w+\s+){{0,3}}(?:{_DATA})\b",
     re.IGNORECASE,
 )
+_OF_CLUSTERS: Final = re.compile(r"\bservice[ -]?accounts?\b|\bimage[ -]pull[ -]secrets?\b", re.IGNORECASE)
+"""Objects of a cluster that are called like data: where one is missing, nothing of anybody is lost."""
 _PLANNED: Final = re.compile(
     r"\b(?:diff|code|config|configuration|query|timeout|setting|limit|commit|change)\b", re.IGNORECASE
 )
@@ -133,7 +135,8 @@ def never_shown(sentence: str, stated: Iterable[str] = (), *, advises: bool = Fa
     words = stem_set(" ".join(plain(line) for line in stated))
     ordered = not advises and _IMPERATIVE.search(text.strip("\"'` ")) is not None
     harm = any((m := pattern.search(text)) and not _said(m[0], words) for pattern in (_CUSTOMERS, _MONEY, _CHARGED))
-    lost = _LOST.search(text) or _PASSIVE.search(text)
+    named = _OF_CLUSTERS.sub("object", text)
+    lost = _LOST.search(named) or _PASSIVE.search(named)
     kinds = (
         (_LINK.search(text) is not None, "a link"),
         (_SHELL.search(text) is not None or ordered, "a command"),
