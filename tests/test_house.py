@@ -19,8 +19,6 @@ from store.people.users import Role
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "handlers", "agents", "store")
-LEFT_OVER = {"resolve_incident": "the incident's life is about to call it"}
-"""Store functions that nothing calls yet, each with a reason."""
 
 
 def files(*packages: str) -> Iterator[tuple[str, ast.Module]]:
@@ -76,7 +74,7 @@ def test_every_function_of_the_store_has_a_caller_in_the_product() -> None:
             }
     assert len(public) > 150
     uncalled = {name: within for name, within in public.items() if not named[name]}
-    assert {name: within for name, within in uncalled.items() if name not in LEFT_OVER} == {}
+    assert uncalled == {}
 
 
 def test_a_class_name_means_one_class() -> None:

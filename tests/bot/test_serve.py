@@ -172,17 +172,19 @@ class Investigator:
 
     def __call__(self, body: dict[str, Any]) -> Answer:
         results = _results(body)
-        if not results:
+        ranked = [(number, text) for number, tool, text in results if tool == "rank_causes"]
+        if not ranked:
             return answer(think("First the ranking."), call("rank_causes", {"minutes": 10}))
-        number, ranking = results[0]
+        number, ranking = ranked[-1]
         change = next((line.split(",") for line in ranking.splitlines() if line.strip().startswith("change: ")), None)
         if change is None:
-            return answer(call("rank_causes", {"minutes": 10, "wait_s": 2, "symptom_service": self._services()[0]}))
-        if len(results) == 1:
+            return answer(call("rank_causes", {"minutes": 10, "wait_s": 10, "symptom_service": self._services()[0]}))
+        diffs = [(found, text) for found, tool, text in results if tool == "read_diff"]
+        if not diffs:
             return answer(say("A change stands out."), call("read_diff", {"change": change[2]}))
         service = change[0].split(": ")[1]
         metric = next(line.strip() for line in ranking.splitlines() if line.strip().startswith("metric: "))
-        diff_number, diff = results[1]
+        diff_number, diff = diffs[-1]
         removed = next(line for line in diff.splitlines() if line.startswith("-") and not line.startswith("---"))
         draft = {
             "headline": f"{service}: a deployment broke it",
@@ -203,18 +205,20 @@ class Investigator:
         return answer(say("Now I know."), call("conclude", draft))
 
 
-def _results(body: dict[str, Any]) -> list[tuple[str, str]]:
-    """Artifact number and text of each result that was not an error."""
-    found = []
+def _results(body: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Artifact number, tool and text of each result that was not an error."""
+    found, tools = [], {}
     for message in body["messages"]:
-        if message["role"] != "user" or isinstance(message["content"], str):
+        if isinstance(message["content"], str):
             continue
         for block in message["content"]:
+            if block.get("type") == "tool_use":
+                tools[block["id"]] = block["name"]
             if block.get("type") != "tool_result" or block.get("is_error"):
                 continue
             content = block["content"]
             text = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-            found.append((text.split(maxsplit=1)[0].strip("[]:"), text))
+            found.append((text.split(maxsplit=1)[0].strip("[]:"), tools[block["tool_use_id"]], text))
     return found
 
 
@@ -233,6 +237,7 @@ async def test_claude_investigates_the_shop_and_the_verdict_shows_what_it_cost(
             settings = settings_for(workspace, tmp_path / "data", AUTOHEAL_OPERATOR_FILE=str(file), **key_for(url))
             async with serving(tmp_path / "log", settings):
                 await shop.baseline()
+                await asyncio.sleep(20)  # what was read since the start is all that there is to compare with
                 mention = await shop.begin("config-cut", 5)
                 await asyncio.sleep(6)
                 thread = await workspace.post("mia", CHANNEL, f"@autoheal {mention.text}")

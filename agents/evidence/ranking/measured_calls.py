@@ -24,6 +24,7 @@ from agents.evidence.ranking.patterns import (
     unplanned_restarts,
     without_planned,
 )
+from agents.evidence.ranking.short_record import failing_unexplained
 from agents.evidence.ranking.symptom import MeasuredSymptom, find_symptom, is_rarely_called
 from agents.evidence.types import (
     Anomaly,
@@ -142,7 +143,8 @@ def _quiet(telemetry: Telemetry) -> Ranking:
     first = min((float(s.times[0]) for s in telemetry.series if s.times.size), default=0.0)
     known_s = telemetry.window.end.timestamp() - first
     short = (f"metrics reach back only {known_s:.0f} s",) if known_s < 2 * LEAST_BASELINE_S else ()
-    return Ranking(onset=None, symptom=None, causes=(), quiet=True, gaps=(*telemetry.gaps, *short))
+    failing = failing_unexplained(telemetry)
+    return Ranking(onset=None, symptom=None, causes=(), quiet=not failing, gaps=(*failing, *telemetry.gaps, *short))
 
 
 def strength(score: float) -> float:

@@ -26,6 +26,7 @@ from agents.evidence.ranking.awaited import accuse_awaited, measures_waiting
 from agents.evidence.ranking.confidence import DATED, RankingBasis, judge
 from agents.evidence.ranking.dating import CLEAR, EARLY_S, Search, date_incident, noticed_late
 from agents.evidence.ranking.fusion import FusedSuspect, believe_alarm, fuse, weigh_changes
+from agents.evidence.ranking.short_record import failing_unexplained
 from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
 from agents.evidence.traces.calls import SpanTable, read_calls
@@ -174,7 +175,9 @@ def _rank(read: _Read) -> Ranking:
         suspects = believe_alarm(suspects, start, reach)
     gaps = (*telemetry.gaps, *_gaps(read, onset))
     if not suspects:
-        return Ranking(onset=None, symptom=None, causes=(), quiet=NO_BASELINE not in gaps, gaps=gaps)
+        failing = failing_unexplained(telemetry)
+        quiet = NO_BASELINE not in gaps and not failing
+        return Ranking(onset=None, symptom=None, causes=(), quiet=quiet, gaps=(*failing, *gaps))
     first = suspects[0].service
     known = RankingBasis(
         onset=onset,
