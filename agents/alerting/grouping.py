@@ -11,7 +11,7 @@ root of another, makes the two one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -208,8 +208,3 @@ def _distance(signal: Signal, cluster: AlertCluster, topology: Topology) -> floa
 
 def _ago(signal: Signal, at: datetime, scale: timedelta) -> float:
     return min(abs(signal.at - at) / scale, math.nextafter(1, 0))
-
-
-def move_quiet(signals: Sequence[tuple[str, Signal]], cluster: AlertCluster, topology: Topology) -> list[str]:
-    """The ids of quiet alerts that belong to a group that has just begun."""
-    return [alert for alert, signal in signals if belongs_to(signal, cluster, topology)]

@@ -7,7 +7,7 @@ over all of them and stays. What looks like another name for a known service is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
@@ -134,10 +134,3 @@ def _both(declared: Service, entry: CatalogEntry) -> Service:
 
 def _union(*parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for part in parts for one in part))
-
-
-def as_mapping(services: Sequence[Service], kind: str, given: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Service by each name that a source has for it: those of its own settings, else its own and its aliases."""
-    return {
-        value: one.name for one in services for value in (given[one.name] if one.name in given else one.names_for(kind))
-    }

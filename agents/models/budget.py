@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from agents.models.model import Turn
 from agents.tool import JsonValue
@@ -64,7 +64,7 @@ class BudgetSpent:
         return replace(self, calls={**self.calls, key: self.calls.get(key, 0) + 1})
 
     def at(self, wall: timedelta) -> BudgetSpent:
-        """`wall` is the working time so far, see `working_time`."""
+        """`wall` is the time since it began."""
         return replace(self, wall=wall)
 
     @property
@@ -187,17 +187,6 @@ def run_budget(budget: Budget, remaining_usd: float) -> Budget:
     if remaining_usd >= budget.max_usd:
         return budget
     return replace(budget, max_usd=remaining_usd, usd_is_rest_of_day=True)
-
-
-def working_time(started: datetime, now: datetime, waits: Iterable[tuple[datetime, datetime | None]] = ()) -> timedelta:
-    """From `started` to `now` without the waits for approval (an open one ends at `now`); overlaps count once."""
-    waited, reached = timedelta(0), started
-    for begin, end in sorted(waits, key=lambda wait: wait[0]):
-        begin, end = max(begin, reached), min(end or now, now)  # noqa: PLW2901 -- clipped to what is not counted yet
-        if end > begin:
-            waited += end - begin
-            reached = end
-    return max(now - started - waited, timedelta(0))
 
 
 def _call_key(name: str, arguments: Mapping[str, JsonValue]) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +13,6 @@ from agents.models.budget import (
     judge,
     remaining_today,
     run_budget,
-    working_time,
 )
 from agents.models.model import Turn, Usage
 
@@ -120,15 +119,3 @@ def test_a_run_on_a_used_up_day_does_not_begin() -> None:
 
 def test_a_day_with_enough_left_leaves_the_run_its_budget() -> None:
     assert run_budget(BUDGET, 3.0) == BUDGET
-
-
-def test_working_time_leaves_out_approval_waits_and_counts_overlaps_once() -> None:
-    start = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-    def at(minute: int) -> datetime:
-        return start + timedelta(minutes=minute)
-
-    waits = [(at(10), at(20)), (at(15), at(25)), (at(28), None), (at(-5), at(2))]
-    assert working_time(start, at(30), waits) == timedelta(minutes=11)
-    assert working_time(start, at(30)) == timedelta(minutes=30)
-    assert working_time(start, start) == timedelta(0)
