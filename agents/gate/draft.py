@@ -98,7 +98,7 @@ def check_draft(
     cause = _cause(gate, draft.cause, claims)
     confidence = _lower(_confidence(gate, draft, cause, claims), at_most)
     cause = None if confidence == "none" else cause
-    proposal, refused = _proposal(gate, draft, cause)
+    proposal, refused = _proposal(gate, draft, cause, confidence)
     passed = Checked(
         headline=_headline(gate, draft, cause, confidence),
         cause=cause,
@@ -256,8 +256,11 @@ def _lower(one: Confidence, other: Confidence) -> Confidence:
     return one if _RANK[one] <= _RANK[other] else other
 
 
-def _proposal(gate: _Gate, draft: Draft, cause: Cause | None) -> tuple[Proposal | None, str | None]:
-    """A remediation that exists, for the service that is named as the cause, whose proofs were read.
+def _proposal(
+    gate: _Gate, draft: Draft, cause: Cause | None, confidence: Confidence
+) -> tuple[Proposal | None, str | None]:
+    """A remediation that exists, for the service that is named as the cause, whose proofs were read; at low confidence
+    only where the measurements do not put another service first, for a remedy at the wrong one is an outage more.
 
     The sentence for people names nothing that the model invented; the one for the model does.
     """
@@ -276,6 +279,9 @@ def _proposal(gate: _Gate, draft: Draft, cause: Cause | None) -> tuple[Proposal 
     elif target != cause.service:
         told = f"the proposal's target {target!r} is not {cause.service}, the service of the cause"
         shown = f"The remedy that was proposed does not act on {cause.service}, the service of the cause."
+    elif confidence == "low" and (first := _engine_top(gate.run)) not in (None, cause.service):
+        told = f"rank_causes puts {first} first, and at low confidence no remedy is proposed for {cause.service}"
+        shown = f"The measurements put {first} first, and confidence is low: no remedy is offered for {cause.service}."
     elif known[wanted].needs_change and cause.change_verdict != "cause":
         rule = "it precedes the onset, reaches the symptom, does not merely coincide, and its diff was read"
         told = f"a rollback needs a change that is the cause: {rule}"

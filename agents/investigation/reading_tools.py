@@ -134,10 +134,10 @@ class ReadingTools:
         )
 
 
-def _output(found: AnalysisFinding, gathered: Gathered) -> ToolOutput:
-    facts = {**found.facts, "looked": [look.as_fact() for look in gathered.looks]}
+def _output(finding: AnalysisFinding, gathered: Gathered) -> ToolOutput:
+    facts = {**finding.facts, "looked": [look.as_fact() for look in gathered.looks]}
     gap = "; ".join(gathered.gaps) or None
-    return ToolOutput(text=found.text, rows=found.rows, facts=facts, summary=found.summary, gap=gap)
+    return ToolOutput(text=finding.text, rows=finding.rows, facts=facts, summary=finding.summary, gap=gap)
 
 
 def _unread(what: str, service: str, gathered: Gathered) -> ToolOutput:

@@ -127,6 +127,27 @@ def test_a_proposal_acts_on_the_cause_by_a_remediation_that_exists(proposal: dic
     assert "drop_everything" not in checked.proposal_refused
 
 
+def test_at_low_confidence_nothing_is_proposed_for_a_service_that_the_measurements_do_not_put_first() -> None:
+    accused = {"service": "gateway", "kind": "errors", "statement": "gateway answers with errors."}
+    claim = {
+        "text": "31.5 % of the requests to /transfer fail at gateway.",
+        "status": "observed",
+        "artifact": "A1",
+        "quote": "gateway,error ratio /transfer,0.2%->31.5%,x158,z=25.1,03:14:21",
+    }
+    restart = {"remediation": "restart_service", "arguments": {"service": "gateway"}}
+    low = check(cause=accused, claims=[claim], confidence="low", proposal=restart)
+    assert low.cause is not None
+    assert low.cause.service == "gateway"
+    assert low.proposal is None
+    assert low.proposal_refused == (
+        "The measurements put ledger first, and confidence is low: no remedy is offered for gateway."
+    )
+    assert check(cause=accused, claims=[claim], confidence="medium", proposal=restart).proposal is not None
+    own = {"remediation": "restart_service", "arguments": {"service": "ledger"}}
+    assert check(confidence="low", proposal=own).proposal is not None
+
+
 def test_no_cause_means_no_proposal_and_no_all_clear_without_a_quiet_ranking() -> None:
     checked = check(cause=None, confidence="none", headline="No fault found, everything is fine", claims=[])
     assert (checked.cause, checked.proposal) == (None, None)

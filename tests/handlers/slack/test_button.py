@@ -28,6 +28,7 @@ def test_every_button_declares_its_permission() -> None:
         "service_same": Permission.CONNECT,
         "stop": Permission.INVESTIGATE,
         "undo": Permission.APPROVE_MEDIUM,
+        "webhook_secret": Permission.CONNECT,
         "wrong_service": Permission.INVESTIGATE,
     }
 

@@ -13,6 +13,7 @@ def test_every_modal_declares_its_permission() -> None:
         "feedback": Permission.READ,
         "service": Permission.CONNECT,
         "undo": Permission.APPROVE_MEDIUM,
+        "webhook_secret": Permission.CONNECT,
         "wrong_service": Permission.INVESTIGATE,
     }
 
