@@ -148,18 +148,8 @@ class Shop:
         await self._ask({"do": "reset"})
 
     async def stop(self) -> None:
-        """Ends all processes. May be called twice."""
-        for process in (self._referee, self._supervisor):
-            if process is None or process.returncode is not None:
-                continue
-            if process.stdin is not None:
-                process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        """Ends all processes, at once. May be called twice."""
+        await asyncio.gather(*(_end(one) for one in (self._referee, self._supervisor) if one is not None))
 
     async def _ask(self, request: dict[str, object]) -> dict[str, Any]:
         referee = self._referee
@@ -178,6 +168,20 @@ class Shop:
             raise ShopError(answer["error"])
         result: dict[str, Any] = answer["answer"]
         return result
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """They end when their input does."""
+    if process.returncode is not None:
+        return
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def _provision(home: Path, seed: int) -> ShopTopology:
