@@ -207,7 +207,8 @@ async def _installed(args: AsyncSuccessArgs) -> BoltResponse:
         f"<li>Say what is wrong: <code>@{escape(bot)} checkout is slow since 14:05</code></li>"
     )
     link = f'<p><a href="https://app.slack.com/client/{escape(str(one.team_id or ""))}">Open Slack</a></p>'
-    page = _page(200, f"Autoheal is installed in {where}", "You are its first admin. Next:", f"<ol>{steps}</ol>{link}")
+    said = "Whoever installs it first is its admin. Next:"
+    page = _page(200, f"Autoheal is installed in {where}", said, f"<ol>{steps}</ol>{link}")
     page.headers["set-cookie"] = [args.settings.state_utils.build_set_cookie_for_deletion()]
     return page
 

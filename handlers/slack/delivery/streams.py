@@ -20,6 +20,7 @@ from store.inbox.deliveries import StoredDelivery as Row
 
 STREAM_LIFE_S: Final = 240.0
 _STREAMING: Final = "streaming"
+_QUIET: Final = "quiet"
 _ENDED: Final = frozenset({"message_not_in_streaming_state", "message_not_found", "invalid_chunks", "invalid_blocks"})
 
 
@@ -56,8 +57,10 @@ class Streams:
         self._delivery = delivery
         self._live: dict[tuple[TenantId, str], _Live] = {}
 
-    async def quiet(self, where: Where, message: Message) -> None:
-        """Say it once without ringing a phone. Where Slack offers no streams it is posted."""
+    async def quiet(self, where: Where, message: Message, *, goes_on: bool = False) -> None:
+        """Say it once without ringing a phone. Where Slack offers no streams it is posted. A stream has no text for
+        where blocks are not shown: what `goes_on` gets it with its next edit, which is due in any case.
+        """
         delivery = self._delivery
         try:
             async with delivery.lock(where.tenant, where.key):
@@ -72,7 +75,7 @@ class Streams:
                     await delivery.stop_stream(
                         where.tenant, where.channel, ts, blocks=rest, metadata=metadata(where.key)
                     )
-                    await delivery.complete(where.tenant, where.key, ts, message.body_hash)
+                    await delivery.complete(where.tenant, where.key, ts, _QUIET if goes_on else message.body_hash)
                     return
         except SlackFailure as failure:
             delivery.report("quiet", where.tenant, where.key, failure)
@@ -83,7 +86,7 @@ class Streams:
         """Bring the plan message to this state: started, appended to, or edited."""
         delivery = self._delivery
         if not where.is_direct:
-            await self.quiet(where, plan(view))
+            await self.quiet(where, plan(view), goes_on=True)
             await self._edit_plan(where, view)
             return
         try:

@@ -165,9 +165,10 @@ class SlackThread(Reporter):
 
     async def concluded(self, tenant: TenantId, investigation: InvestigationId) -> None:
         async with _guard("concluded", tenant, investigation):
-            await self._drain(tenant, investigation)
+            pump = self._pumps.pop((tenant, investigation), None)
+            await self._drain(tenant, investigation, pump)
             await self._due.say(tenant, f"verdict:{investigation}")
-            self._show(self._tidy(tenant, investigation))
+            self._show(self._tidy(tenant, investigation, pump))
             await self._tell_alerts(tenant, investigation)
 
     async def _tell_alerts(self, tenant: TenantId, investigation: InvestigationId) -> None:
@@ -177,9 +178,13 @@ class SlackThread(Reporter):
             if run is not None:
                 await alerts.show_incident_again(s, run.incident_id)
 
-    async def _tidy(self, tenant: TenantId, investigation: InvestigationId) -> None:
-        """After the verdict: the plan's last state, an opening without its buttons."""
+    async def _tidy(self, tenant: TenantId, investigation: InvestigationId, pump: _Pump | None) -> None:
+        """After the verdict: the plan's last state, an opening without its buttons. What is being shown comes first: it
+        was read earlier, and would stand there for good.
+        """
         async with _guard("tidied", tenant, investigation):
+            if pump is not None and pump.task is not None:
+                await asyncio.wait([pump.task])
             with speaking(Urgency.COSMETIC):
                 run = await read_run_view(self._db, tenant, investigation)
                 await self._streams.finish_plan(_where(tenant, run, plan_key(run)), plan_view(run))
@@ -268,9 +273,9 @@ class SlackThread(Reporter):
         """Whether so much is going on in a workspace that progress would hold up what counts."""
         return any(sum(1 for of, _ in known if of == tenant) > MANY for known in (self._openings, self._pumps))
 
-    async def _drain(self, tenant: TenantId, investigation: InvestigationId) -> None:
+    async def _drain(self, tenant: TenantId, investigation: InvestigationId, pump: _Pump | None) -> None:
         """Progress comes before the verdict, unless Slack holds the plan back: the verdict does not wait for that."""
-        pump, opening = self._pumps.pop((tenant, investigation), None), self._openings.get((tenant, investigation))
+        opening = self._openings.get((tenant, investigation))
         showing = pump.task if pump is not None and not pump.pausing else None
         before = [task for task in (opening, showing) if task is not None]
         if before and not self._are_many(tenant):

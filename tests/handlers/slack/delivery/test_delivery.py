@@ -393,6 +393,15 @@ async def test_everybody_in_a_channel_sees_a_plan_grow(streams: Streams, channel
     assert channel.slack.calls("chat.appendStream") == []
 
 
+async def test_a_plan_that_is_at_its_end_when_it_is_first_shown_has_its_text(streams: Streams, channel: Talk) -> None:
+    last = view(DONE, title="Investigated")
+    await streams.show_plan(channel.where(), last)
+    await streams.finish_plan(channel.where(), last)
+    [message] = channel.own()
+    assert message.text == "Investigated"
+    assert len(channel.slack.calls("chat.update")) == 1
+
+
 async def test_a_plan_that_an_older_version_streams_into_a_channel_goes_on_as_an_edit(
     delivery: Delivery, streams: Streams, channel: Talk, session: aiohttp.ClientSession
 ) -> None:
