@@ -76,6 +76,8 @@ echo restarted
 STARTED_S: Final = 90.0
 END_S: Final = 240.0
 STOP_S: Final = 10.0
+DUE_S: Final = 120.0
+"""What Slack did not take is said again later; an incident can be over before."""
 _SLACK: Final = 3.0  # of a machine that does other things as well
 _LOOK_S: Final = 0.2
 _TOLD: Final = {
@@ -399,13 +401,13 @@ class Incident:
         if last.state is ApprovalState.NOT_HEALED and healthy:
             wrong.append("not healed, and the target is well")
         if self._incident is not None:
-            wrong += await self._unlike_the_verdicts(self._incident, told)
+            wrong += await self._unlike_the_verdicts(self._incident)
         card = self._card()
         if card is not None and last.state in _FINAL:
             wrong.append(f"{last.state}, and the card can still be approved")
         return wrong
 
-    async def _unlike_the_verdicts(self, incident: IncidentId, told: list[str]) -> list[str]:
+    async def _unlike_the_verdicts(self, incident: IncidentId) -> list[str]:
         """The newest run of the incident is at its end, and its verdict stands in the thread as it is stored."""
         async with self._stage.store() as db:
             (tenant,) = await list_tenants(db)
@@ -414,7 +416,12 @@ class Incident:
         if run is None or run.verdict is None:
             return [f"the run is {run.status if run else 'missing'} and has no verdict"]
         shown = headline(Verdict.model_validate(run.verdict))
-        return [] if any(shown[:60] in text for text in told) else [f"the verdict {shown!r} was not told"]
+        until = time.monotonic() + DUE_S
+        while not any(shown[:60] in one.text for one in self._said()):
+            if time.monotonic() > until:
+                return [f"the verdict {shown!r} was not told"]
+            await asyncio.sleep(_LOOK_S)
+        return []
 
 
 @asynccontextmanager
