@@ -39,7 +39,7 @@ from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.kept_records import keeping
 from bot.master_keys import keep_engine_key, read_engine_key, warn_if_unfit
-from bot.opening import egress_to, now, open_database
+from bot.opening import egress_to, now, open_database, tenant_of_file
 from bot.safekeeping import DailyBackup, backups_of
 from bot.settings import Settings
 from bot.slack_app import SocketMode, build_app, routes
@@ -64,7 +64,7 @@ from store.errors import NotFound
 from store.ids import InboxId, TenantId
 from store.keys.key_provider import MasterKeys
 from store.secrets.redaction import Secret
-from store.tenancy.tenants import list_tenants, tenant_for_slack
+from store.tenancy.tenants import list_tenants
 from store.upkeep.account_upkeep import forget_ended
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ async def _host(db: Database, file: OperatorFile, served: ServedTenant | None) -
         return served.tenant_id if file.tenant in ("default", served.team_id) else None
     if file.tenant == "default":
         raise OperatorFileError(f'{file.path}: with several workspaces, name one: tenant = "T0123456789"')
-    tenant = await tenant_for_slack(db, enterprise_id=file.tenant, team_id=file.tenant)
+    tenant = await tenant_of_file(db, file)
     if tenant is None:
         said = "%s has not installed the app: what the operator's file connects for it waits for that, and a start"
         log.warning(said, file.tenant, extra={"action": "serve.no_host"})

@@ -15,7 +15,7 @@ from agents.connecting.connecting import Connecting, Consenting, NotConnected, c
 from agents.connecting.connector import Connector
 from agents.connecting.operator_file import load
 from agents.connecting.toolboxes import Toolboxes
-from bot.opening import now, open_database
+from bot.opening import now, open_database, tenant_of_file
 from bot.settings import Settings, SettingsError, load_settings
 from store.database.session import Database
 from store.ids import TenantId
@@ -81,9 +81,9 @@ async def _connect(
 ) -> tuple[str, bool]:
     file = None if settings.operator_file is None else load(settings.operator_file)
     async with open_database(settings) as (db, _):
-        chosen, is_only = await _tenant(db, tenant)
-        bound = file is not None and (file.tenant == "default" and is_only)
-        toolboxes = Toolboxes(db, file=file, bound=lambda one: bound and one == chosen, now=now)
+        chosen = await _tenant(db, tenant)
+        host = None if file is None else await tenant_of_file(db, file)
+        toolboxes = Toolboxes(db, file=file, bound=lambda one: one == host, now=now)
         try:
             result = await Connecting(db, toolboxes, now=now).connect(
                 Consenting(tenant=chosen),
@@ -99,13 +99,13 @@ async def _connect(
     return in_words(result).replace("*", "").replace("`", ""), not isinstance(result, NotConnected)
 
 
-async def _tenant(db: Database, wanted: str | None) -> tuple[TenantId, bool]:
+async def _tenant(db: Database, wanted: str | None) -> TenantId:
     known = [one.id for one in await list_tenants(db, "active")]
     if wanted is None and len(known) == 1:
-        return known[0], True
+        return known[0]
     if wanted is None:
         reason = "there is no workspace yet: start `autoheal serve` once" if not known else "there are several"
         raise SettingsError(f"{reason}; name one with --tenant (`autoheal tenant` lists them)")
     if wanted not in known:
         raise SettingsError(f"there is no active workspace {wanted}; `autoheal tenant` lists them")
-    return TenantId(wanted), len(known) == 1
+    return TenantId(wanted)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from agents.connecting.operator_file import OperatorFile
 from agents.errors import NotPermitted
 from bot.damage import require_undamaged
 from bot.master_keys import open_master_keys
@@ -14,7 +15,9 @@ from bot.settings import Settings
 from store import inbox
 from store.database.migrations import migrate, migrate_keyring
 from store.database.session import Database
+from store.ids import TenantId
 from store.keys.key_provider import MasterKeys
+from store.tenancy.tenants import list_tenants, tenant_for_slack
 
 
 def now() -> datetime:
@@ -49,6 +52,16 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[Database, Mas
             yield db, keys
         finally:
             await db.close()
+
+
+async def tenant_of_file(db: Database, file: OperatorFile) -> TenantId | None:
+    """Whom the operator's file is for: the workspace or organisation that it names, or the only one. None where that is
+    not here, or where there are several and none is named.
+    """
+    if file.tenant != "default":
+        return await tenant_for_slack(db, enterprise_id=file.tenant, team_id=file.tenant)
+    known = await list_tenants(db, "active")
+    return known[0].id if len(known) == 1 else None
 
 
 def egress_to(base_url: str) -> Callable[[str], object]:

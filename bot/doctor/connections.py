@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,11 +12,10 @@ from agents.connecting.operator_file import OperatorFile, OperatorFileError, loa
 from agents.connecting.toolboxes import Toolboxes
 from bot.doctor.finding import DoctorFinding, ok, problem
 from bot.master_keys import open_master_keys
-from bot.opening import now
+from bot.opening import now, tenant_of_file
 from bot.settings import Settings, SettingsError
 from store.database.session import Database
 from store.errors import StoreError
-from store.ids import TenantId
 from store.tenancy.tenants import Tenant, list_tenants
 
 
@@ -36,18 +34,14 @@ async def check_connections(settings: Settings) -> AsyncIterator[DoctorFinding]:
         except (StoreError, SettingsError, SQLAlchemyError, OSError):
             return
         file = _file(settings)
+        host = None if file is None else await tenant_of_file(db, file)
+        toolboxes = Toolboxes(db, file=file, bound=lambda one: one == host, now=now)
+        stack.push_async_callback(toolboxes.close)
         for tenant in tenants:
-            bound = file is not None and file.tenant == "default" and len(tenants) == 1
-            toolboxes = Toolboxes(db, file=file, bound=partial(_is, bound), now=now)
-            stack.push_async_callback(toolboxes.close)
             for found in await Connecting(db, toolboxes, now=now).test(tenant.id):
                 async with db.tenant(tenant.id, readonly=True) as s:
                     said = str(s.redactor.redact(found.problem or (found.check.detail if found.check else "")))
                 yield _finding(found, said, tenant if len(tenants) > 1 else None)
-
-
-def _is(bound: bool, _: TenantId) -> bool:  # noqa: FBT001 -- as Toolboxes asks it
-    return bound
 
 
 def _is_there(settings: Settings) -> bool:
