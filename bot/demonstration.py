@@ -98,6 +98,12 @@ class DemonstrationResult:
     messages: int
     pushes: int
 
+    @property
+    def went_well(self) -> bool:
+        """The right service and change were named, and what can heal has healed."""
+        named = (self.root_cause_service, self.root_cause_change) == (self.expected_service, self.expected_change)
+        return named and (not self.healable or bool(self.healed))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -110,7 +116,7 @@ class Stage:
 
 
 async def demonstrate(choice: Choice) -> int:
-    """Exit code 0 when everything ran; 2 for an unknown scenario."""
+    """Exit code 0 when everything ran; headless 1 unless all was told right and healed; 2 for an unknown scenario."""
     seed = choice.seed if choice.seed is not None else random.SystemRandom().randrange(1, 10_000)
     names = _scenarios(choice.scenario, seed)
     if not names:
@@ -247,10 +253,12 @@ async def _play(stage: Stage, choice: Choice, names: list[str], seed: int) -> in
     if not choice.headless:
         await _show(stage, names[0], seed)
         return 0
+    well = True
     for index, name in enumerate(names):
         result = await run_scenario(stage, name, seed + index, seed)
         print(json.dumps(asdict(result)) if choice.as_json else _sentence(result), flush=True)
-    return 0
+        well = well and result.went_well
+    return 0 if well else 1
 
 
 async def _show(stage: Stage, name: str, seed: int) -> None:

@@ -70,10 +70,15 @@ def _by_evidence(
 ) -> list[ChangeFinding]:
     """Of several that may be to blame those that fit what broke: nearness alone chooses a decoy as often.
 
-    One of which too little is known to tell yields to one that fits. The only change before an onset needs no shared
-    word while it is fresh; what worked for long needs a reason.
+    One of which too little is known to tell yields to one that fits. The only fresh change before an onset needs no
+    shared word; what worked for long needs a reason, and without one is no rival to a fresh one either.
     """
-    several = sum(f.verdict == "cause_candidate" for f in findings) > 1
+    rivals = [
+        f
+        for f, evidence in zip(findings, weights, strict=True)
+        if f.verdict == "cause_candidate" and (evidence != 0.0 or f.seconds_before_onset <= LONG_S)
+    ]
+    several = len(rivals) > 1
     fitting = any(
         (evidence or 0.0) >= LEAST_EVIDENCE and f.precedes_onset for f, evidence in zip(findings, weights, strict=True)
     )

@@ -81,6 +81,18 @@ def test_what_worked_for_long_needs_a_reason_to_be_blamed() -> None:
     assert finding.verdict == "coincides"
 
 
+def test_what_worked_for_long_without_a_reason_is_no_rival_to_a_fresh_change() -> None:
+    fresh = change("b", "Adjust depot settings", "depots/config.toml", before_s=5)
+    old = change("a", "Print bigger postcards on Sundays", "postcards/print.py", before_s=30_000)
+    onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
+    broke = [anomaly("log: new ERROR call ran into its limit of 0.2 s")]
+    verdicts = {f.change.id: f.verdict for f in correlate_changes([fresh, old], onset, None, (), broke)}
+    assert verdicts == {"a": "coincides", "b": "cause_candidate"}
+    reason = [*broke, anomaly("log: new ERROR cannot print postcards of Sundays")]
+    verdicts = {f.change.id: f.verdict for f in correlate_changes([fresh, old], onset, None, (), reason)}
+    assert verdicts == {"a": "cause_candidate", "b": "coincides"}
+
+
 def test_who_says_too_little_yields_to_who_speaks_of_what_broke() -> None:
     guilty = change("a", "Pack labels with the new barcode encoder", "labels/barcode.py", before_s=500)
     onset = Onset(at=AT, guard_s=5.0, score=20.0, direction="up")
