@@ -14,6 +14,7 @@ from agents.evidence.types import BoolArray, FloatArray, IntArray
 MAX_CELLS = 5_000
 LATEST_EPOCH_S = 1e11  # beyond any clock; datetime still represents it
 INTERVALS_READ = 40  # series whose sampling interval is looked at
+FINEST_S = 1e-3  # no source samples more often
 LARGEST_VALUE = 1e18  # keeps squares and sums finite
 
 
@@ -63,7 +64,7 @@ def build_grid(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Grid:
     sampled = [t for t in filled if t.size > 1]
     sampled = sampled[:: max(1, len(sampled) // INTERVALS_READ)]
     intervals = [float(np.median(np.diff(t))) for t in sampled]
-    step = max(float(np.median(intervals)) if intervals else 1.0, (end - start) / (MAX_CELLS - 1), 1e-3)
+    step = max(float(np.median(intervals)) if intervals else 1.0, (end - start) / (MAX_CELLS - 1), FINEST_S)
     cells = round((end - start) / step) + 1
     values = np.full((len(pairs), cells), np.nan)
     for row, (t, v) in enumerate(cleaned):
@@ -76,7 +77,8 @@ def _shared_grid(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> bool:
     if first.size < 2 or any(t is not first or v.shape != first.shape for t, v in pairs):
         return False
     steps = np.diff(first)
-    return bool(np.isfinite(first).all() and steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=1e-6))
+    even = steps[0] >= FINEST_S and np.allclose(steps, steps[0], rtol=1e-6, atol=1e-6)
+    return bool(even and np.isfinite(first).all())
 
 
 def last_seen(valid: BoolArray) -> IntArray:

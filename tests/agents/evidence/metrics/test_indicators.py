@@ -155,6 +155,12 @@ NAMES = st.sampled_from(
 NUMBERS = hnp.arrays(np.float64, st.integers(0, 12), elements=st.floats(width=64))
 
 
+def test_times_closer_than_any_clock_ticks_are_no_grid() -> None:
+    times = np.array([-2.2e-309, 0.0])
+    rows = [RawSeries(name="http_requests_total", kind="counter", labels={"job": "a"}, times=times, values=np.zeros(2))]
+    assert isinstance(derive_indicators(rows, lambda r: r.labels["job"]), list)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
