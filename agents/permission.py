@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from agents.tool import Risk
 from store.ids import TenantId, UserId
@@ -63,7 +63,8 @@ class Person:
     """A known caller inside one tenant. Made by `handlers/slack/inbound/caller.py` and `handlers/web/credential.py`
     only.
 
-    `timezone` is the name of the zone that they set in Slack, "" where it is not known.
+    `timezone` is the name of the zone that they set in Slack, "" where it is not known. `door` is where they ask: the
+    source of what is audited of it.
     """
 
     tenant_id: TenantId
@@ -71,6 +72,7 @@ class Person:
     slack_user_id: str
     role: Role
     timezone: str = ""
+    door: Literal["slack", "web", "api", "mcp"] = "slack"
 
 
 @dataclass(frozen=True)

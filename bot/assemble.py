@@ -293,7 +293,11 @@ async def serving(settings: Settings, *, lost: Callable[[ProcessLockLost], None]
                 days=upkeep.days,
                 metrics=metrics,
                 toolboxes=toolboxes,
-                more=[*webhooks.door.routes(), *_install_routes(settings, db, session, forget)],
+                more=[
+                    *webhooks.door.routes(),
+                    *(await stack.enter_async_context(_open_mcp(settings, context, listens=metrics is not None))),
+                    *_install_routes(settings, db, session, forget),
+                ],
             )
         )
         stack.push_async_callback(intake.settle)
@@ -320,6 +324,31 @@ def _install_routes(
 
     client = partial(make_client, session, settings.slack_api_url)
     return install_routes(settings, db, client, installed=forget, now=time.time)
+
+
+@asynccontextmanager
+async def _open_mcp(
+    settings: Settings, context: HandlerContext, *, listens: bool
+) -> AsyncIterator[Sequence[BaseRoute]]:
+    """The door for other agents, where something listens."""
+    if not listens:
+        yield ()
+        return
+    from handlers.mcp.door import McpDoor  # noqa: PLC0415 -- half a second of imports, only where it listens
+    from handlers.mcp.tool import McpContext  # noqa: PLC0415 -- as above
+
+    door = McpDoor(
+        McpContext(
+            db=context.db,
+            incident_service=context.incident_service,
+            posts=context.delivery,
+            sees=context.visibility,
+        ),
+        public_url=settings.public_url,
+        clock=context.clock,
+    )
+    async with door.running():
+        yield door.routes()
 
 
 async def _count(db: Database) -> str:

@@ -16,6 +16,8 @@ from agents.review import refuters
 from agents.review.refuter import discover_refuters
 from agents.webhooks import discover_providers, providers
 from agents.workflow import discover_workflows
+from handlers.mcp import tools
+from handlers.mcp.tool import discover_mcp_tools
 from handlers.slack import buttons, commands, modals
 from handlers.slack.button import discover_buttons
 from handlers.slack.command import discover_commands
@@ -33,6 +35,7 @@ FOLDERS = (
     (buttons, "BUTTON", discover_buttons),
     (modals, "MODAL", discover_modals),
     (api, "RESOURCE", discover_resources),
+    (tools, "TOOL", discover_mcp_tools),
     (providers, "PROVIDER", discover_providers),
 )
 MODULES = [

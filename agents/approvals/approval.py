@@ -21,7 +21,7 @@ from agents.approvals.healing import Healed, Reading, criteria, judge_readings, 
 from agents.connecting.connector import Outliving
 from agents.durable.patience import Patience
 from agents.errors import AgentError, Unavailable
-from agents.investigation.case import load_case
+from agents.investigation.case import InvestigationCase, load_case
 from agents.permission import Denied, Person, check_approval
 from agents.remediation import (
     Healing,
@@ -76,28 +76,11 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     verdict = Verdict.model_validate(case.investigation.verdict)
     if verdict.proposal is None:
         return None
-    services = (await rt.toolbox_for(tenant)).service_names()
     async with rt.db.tenant(tenant, readonly=True) as s:
         asker = await users.user(s, case.investigation.requested_by) if case.investigation.requested_by else None
-        autonomy = (await tenants.settings(s)).autonomy
-        ruled_out = await prohibitions.against(s, services, case.incident.id, verdict.proposal)
-    reason = PlanReason(
-        cause=verdict.cause.statement if verdict.cause else verdict.headline,
-        confidence=verdict.confidence,
-        evidence=tuple(
-            dict.fromkeys(c.artifact for c in verdict.claims if c.artifact and c.status in ("observed", "derived"))
-        ),
-        requested_by=asker.slack_user_id if asker else "Autoheal",
-        healing=criteria(verdict.symptom, rt.pace),
-        incident=case.incident.id,
+    plan = await plan_of(
+        rt, tenant, case, verdict, verdict.proposal, requested_by=asker.slack_user_id if asker else "Autoheal"
     )
-    plan: Plan | Impossible
-    if ruled_out:
-        plan = Impossible(reason=f"{_named(verdict.proposal)} was {ruled_out}")
-    else:
-        plan = await _plan(rt, tenant, verdict.proposal.remediation, dict(verdict.proposal.arguments), reason)
-    if isinstance(plan, Plan) and autonomy == "suggest":
-        plan = Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
     if isinstance(plan, Impossible):
         refused = verdict.model_copy(update={"proposal": None, "proposal_refused": plan.reason})
         async with rt.db.tenant(tenant) as s:
@@ -107,6 +90,34 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     async with rt.db.tenant(tenant) as s:
         await store_proposal(s, rt, approval_id, incident=case.incident.id, investigation=investigation, plan=plan)
     return approval_id
+
+
+async def plan_of(
+    rt: Runtime, tenant: TenantId, case: InvestigationCase, verdict: Verdict, proposal: Proposal, *, requested_by: str
+) -> Plan | Impossible:
+    """The plan of a proposal, whoever made it: what people ruled out, and a workspace that is only suggested to, are
+    heard first. `requested_by` is a Slack user's id.
+    """
+    services = (await rt.toolbox_for(tenant)).service_names()
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        autonomy = (await tenants.settings(s)).autonomy
+        ruled_out = await prohibitions.against(s, services, case.incident.id, proposal)
+    reason = PlanReason(
+        cause=verdict.cause.statement if verdict.cause else verdict.headline,
+        confidence=verdict.confidence,
+        evidence=tuple(
+            dict.fromkeys(c.artifact for c in verdict.claims if c.artifact and c.status in ("observed", "derived"))
+        ),
+        requested_by=requested_by,
+        healing=criteria(verdict.symptom, rt.pace),
+        incident=case.incident.id,
+    )
+    if ruled_out:
+        return Impossible(reason=f"{_named(proposal)} was {ruled_out}")
+    plan = await _plan(rt, tenant, proposal.remediation, dict(proposal.arguments), reason)
+    if isinstance(plan, Plan) and autonomy == "suggest":
+        return Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
+    return plan
 
 
 def _named(proposal: Proposal) -> str:
@@ -125,8 +136,11 @@ async def store_proposal(
     investigation: InvestigationId | None,
     plan: Plan,
     undo_of: ApprovalId | None = None,
+    by: Person | None = None,
 ) -> Approval:
-    """The plan's row with its event and audit entry. Safe to repeat: what is stored stays and is not told again."""
+    """The plan's row with its event and audit entry. Safe to repeat: what is stored stays and is not told again. `by`
+    is the person who proposes it, where that is no investigation.
+    """
     if (known := await approvals.approval(s, approval_id)) is not None:
         return known
     stored = await approvals.propose(
@@ -143,10 +157,11 @@ async def store_proposal(
         preview_read_at=plan.read_at,
         undo_of=undo_of,
     )
-    actor = Actor(type="agent", id=investigation or "autoheal")
+    actor = Actor(type="user", id=by.user_id) if by else Actor(type="agent", id=investigation or "autoheal")
     details = {"remediation": plan.remediation, "risk": plan.risk.value, "plan_hash": stored.plan_hash}
     await events.emit(s, "ai.autoheal.approval.proposed.v1", approval_id, details, actor=actor)
-    await audit.record(s, actor=actor, action="agent.approval.proposed", target=approval_id, details=details)
+    source = by.door if by else "agent"
+    await audit.record(s, actor=actor, action=f"{source}.approval.proposed", target=approval_id, details=details)
     return stored
 
 
@@ -218,9 +233,8 @@ async def replan(
             await events.emit(s, "ai.autoheal.approval.replanned.v1", approval.id, details)
             if requested_by is not None:
                 actor = Actor(type="user", id=requested_by.user_id)
-                await audit.record(
-                    s, actor=actor, action="slack.approval.replanned", target=approval.id, details=details
-                )
+                action = f"{requested_by.door}.approval.replanned"
+                await audit.record(s, actor=actor, action=action, target=approval.id, details=details)
         return replaced
 
 

@@ -36,4 +36,4 @@ class PersonRequests:
         self, s: TenantSession, person: Person, what: str, target: str, details: Mapping[str, object]
     ) -> None:
         actor = Actor(type="user", id=person.user_id)
-        await audit.record(s, actor=actor, action=f"slack.{what}", target=target, details=dict(details))
+        await audit.record(s, actor=actor, action=f"{person.door}.{what}", target=target, details=dict(details))

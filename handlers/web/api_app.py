@@ -19,7 +19,7 @@ from agents.permission import Permission
 from handlers.web.api_guard import guarded, say
 from handlers.web.api_resource import PUBLIC, ApiContext, Operation, Problem, Resource, discover_resources
 
-_HEADERS: Final = {
+SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -65,7 +65,7 @@ def build_api(context: ApiContext) -> ASGIApp:
         for operation in resource.operations:
             _register(app, resource, operation)
     is_https = context.public_url is not None and context.public_url.startswith("https://")
-    return SecurityHeaders(app, _HEADERS | ({"Strict-Transport-Security": HSTS} if is_https else {}))
+    return SecurityHeaders(app, SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if is_https else {}))
 
 
 def _register(app: FastAPI, resource: Resource, operation: Operation) -> None:

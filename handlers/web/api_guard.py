@@ -37,8 +37,8 @@ MOST_BYTES: Final = 64 * 1024
 BODY_S: Final = 10.0
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-_UNKNOWN_CALLER: Final = Problem(401, "not_signed_in", "Sign in, or send an API token.")
-_FOREIGN_PAGE: Final = Problem(403, "foreign_origin", "This request does not come from this site's own pages.")
+UNKNOWN_CALLER: Final = Problem(401, "not_signed_in", "Sign in, or send an API token.")
+FOREIGN_PAGE: Final = Problem(403, "foreign_origin", "This request does not come from this site's own pages.")
 _TOO_LARGE: Final = Problem(413, "too_large", f"A request has at most {MOST_BYTES} bytes.")
 _BROKEN_OFF: Final = Problem(400, "broken_off", "The request did not come in full.")
 _TOO_SLOW: Final = Problem(408, "too_slow", "The request did not come in time.")
@@ -74,7 +74,7 @@ async def _answer(
     request: Request, operation: Operation, original: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
     try:
-        await _read_body(request)
+        await read_body(request)
         await _admit(request, operation)
         return await original(request)
     except Missing as missing:
@@ -109,18 +109,18 @@ async def _admit(request: Request, operation: Operation) -> None:
     context: ApiContext = request.app.state.context
     origin = Origin(ip=request.client.host if request.client else "", user_agent=request.headers.get("user-agent", ""))
     if operation.access == PUBLIC:
-        if operation.method not in _READING and _is_foreign(request, context.public_url):
-            raise _FOREIGN_PAGE
+        if operation.method not in _READING and is_foreign(request, context.public_url):
+            raise FOREIGN_PAGE
         request.state.call = ApiCall(origin=origin)
         return
     bearer = await _bearer(request, context.db)
     if bearer is None:
-        raise _UNKNOWN_CALLER
+        raise UNKNOWN_CALLER
     request.state.call = ApiCall(
         origin=origin, caller=bearer.person, session_id=bearer.session_id, token_id=bearer.token_id
     )
     if bearer.session_id and operation.method not in _READING and not _is_own(request, context.public_url):
-        raise _FOREIGN_PAGE
+        raise FOREIGN_PAGE
     if isinstance(denied := check(bearer.person.role, Permission(operation.access)), Denied):
         await _record_refusal(request, operation, "role")
         raise Problem(403, "role", denied.reason)
@@ -131,8 +131,8 @@ async def _admit(request: Request, operation: Operation) -> None:
         raise _SCOPE
 
 
-async def _read_body(request: Request) -> None:
-    """All of it, soon, and no more than is allowed. It stays with the request."""
+async def read_body(request: Request) -> bytes:
+    """All of it, soon, and no more than is allowed. It stays with the request. Raises Problem."""
     _check_size(request)
     try:
         async with asyncio.timeout(BODY_S):
@@ -143,6 +143,7 @@ async def _read_body(request: Request) -> None:
         raise _BROKEN_OFF from None
     if len(body) > MOST_BYTES:
         raise _TOO_LARGE
+    return body
 
 
 def _check_size(request: Request) -> None:
@@ -169,10 +170,10 @@ async def _bearer(request: Request, db: Database) -> Bearer | None:
 def _is_own(request: Request, public_url: str | None) -> bool:
     """Whether a browser says that the request comes from our own page. One that says nothing is not believed."""
     said = "sec-fetch-site" in request.headers or "origin" in request.headers
-    return said and not _is_foreign(request, public_url)
+    return said and not is_foreign(request, public_url)
 
 
-def _is_foreign(request: Request, public_url: str | None) -> bool:
+def is_foreign(request: Request, public_url: str | None) -> bool:
     """Whether a browser says that another page sent this."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True

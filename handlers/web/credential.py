@@ -6,7 +6,7 @@ The credential alone decides on the tenant; nothing else in a request is asked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from agents.permission import Permission, Person
 from store.database.session import Database
@@ -48,7 +48,7 @@ async def by_cookie(db: Database, secret: Secret) -> Bearer | None:
     if db.now() - session.last_used_at >= web_sessions.NOTED_EVERY:
         async with db.tenant(found.tenant_id) as s:
             await web_sessions.note_use(s, session.id)
-    return Bearer(person=_person(found.tenant_id, known), session_id=session.id)
+    return Bearer(person=_person(found.tenant_id, known, "web"), session_id=session.id)
 
 
 async def by_token(db: Database, secret: Secret) -> Bearer | None:
@@ -67,12 +67,12 @@ async def by_token(db: Database, secret: Secret) -> Bearer | None:
     if token.last_used_at is None or db.now() - token.last_used_at >= api_tokens.NOTED_EVERY:
         async with db.tenant(found.tenant_id) as s:
             await api_tokens.note_token_use(s, token.id)
-    return Bearer(person=_person(found.tenant_id, known), token_id=token.id, scopes=frozenset(token.scopes))
+    return Bearer(person=_person(found.tenant_id, known, "api"), token_id=token.id, scopes=frozenset(token.scopes))
 
 
 def _living(known: User | None) -> User | None:
     return None if known is None or known.deleted_at is not None else known
 
 
-def _person(tenant_id: TenantId, known: User) -> Person:
-    return Person(tenant_id=tenant_id, user_id=known.id, slack_user_id=known.slack_user_id, role=known.role)
+def _person(tenant_id: TenantId, known: User, door: Literal["web", "api"]) -> Person:
+    return Person(tenant_id=tenant_id, user_id=known.id, slack_user_id=known.slack_user_id, role=known.role, door=door)

@@ -6,9 +6,9 @@ word is added here; what it means is in docs/operating.md.
 
 from typing import Final
 
-SOURCES: Final = frozenset({"slack", "agent", "system", "operator", "api", "web", "mail", "webhook"})
+SOURCES: Final = frozenset({"slack", "agent", "system", "operator", "api", "web", "mail", "webhook", "mcp"})
 """Where an action comes from. `web` is a person's browser session, `api` a token of the API, `webhook` another system's
-delivery."""
+delivery, `mcp` a token that a coding agent holds."""
 
 ACTIONS: Final[dict[str, frozenset[str]]] = {
     # Tenants, their keys and their data

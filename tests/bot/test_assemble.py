@@ -166,6 +166,7 @@ async def test_in_socket_mode_the_web_side_listens_where_it_is_asked_to(port: in
             assert (await http.get("/healthz")).status_code == 200
             assert (await http.post("/slack/events")).status_code == 404
             assert (await http.get("/api/session")).status_code == 401
+            assert (await http.post("/mcp", json={})).status_code == 401
             assert (await http.get("/metrics")).status_code == 403
             metrics = await http.get("/metrics", headers={"authorization": "Bearer planted"})
             assert "autoheal_queued 0.0" in metrics.text

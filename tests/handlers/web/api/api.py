@@ -93,7 +93,9 @@ async def make_people(db: Database, tenant: TenantId) -> tuple[UserId, UserId, U
     return admin, member, viewer
 
 
-def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, UserId]) -> Api:
+def serve_api(
+    db: Database, tenant: TenantId, people: tuple[UserId, UserId, UserId], *, public_url: str | None = URL
+) -> Api:
     context = ApiContext(
         db=db,
         days=NoDays(),  # type: ignore[arg-type] # only the query is used
@@ -104,7 +106,7 @@ def serve_api(db: Database, tenant: TenantId, people: tuple[UserId, UserId, User
         toolbox_for=Toolboxes(db, now=db.now).of,
         disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         sees=SeesSome(),
-        public_url=URL,
+        public_url=public_url,
     )
     app = Starlette(routes=[Mount("/api", build_api(context))])
     return Api(db=db, tenant=tenant, app=app, admin=people[0], member=people[1], viewer=people[2])

@@ -1,0 +1,1 @@
+"""The tools that programs may call, one file each."""
