@@ -67,7 +67,9 @@ class AlertSource(Protocol):
 
 @runtime_checkable
 class Silencer(AlertSource, Actuator, Protocol):
-    """An actuator that can do `silence_alert` and, as its undo, `expire_silence`."""
+    """An actuator that can keep an alert quiet and end that: by `silence_alert` and `expire_silence`, or as its vendor
+    calls it.
+    """
 
     async def own_silence(self, labels: Mapping[str, str]) -> Silence | None:
         """The active silence of exactly these labels that Autoheal made. Raises AgentError."""

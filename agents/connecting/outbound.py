@@ -251,6 +251,10 @@ class Outbound:
             await self._sleep(pause)
         raise AssertionError("unreachable")  # the last attempt returns or raises
 
+    async def pause(self, seconds: float) -> None:
+        """Waits before a question is asked again, as long as a vendor wished."""
+        await self._sleep(seconds)
+
     async def close(self) -> None:
         await self._client.aclose()
 

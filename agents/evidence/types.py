@@ -42,13 +42,17 @@ Confidence = Literal["high", "medium", "low"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawSeries:
-    """One time series as scraped from `/metrics` or answered by a Prometheus range query (cumulative for counters)."""
+    """One time series as scraped from `/metrics` or answered by a Prometheus range query (cumulative for counters).
+
+    `unit` is what its source says beside the name, if anything; it is heard for gauges only.
+    """
 
     name: str
     labels: Mapping[str, str]
     kind: RawKind
     times: FloatArray
     values: FloatArray
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

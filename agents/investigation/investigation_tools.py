@@ -14,10 +14,10 @@ from typing import Final
 import re2
 from pydantic import Field
 
-from agents.connecting.connector import Diff, altered_row
+from agents.connecting.connector import ChangeSource, Diff, altered_row
 from agents.connecting.toolbox import Toolbox
 from agents.english import counted
-from agents.errors import BadArguments
+from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Change, Edge, Window
 from agents.investigation import analysis
 from agents.investigation.analysis import AnalysisFinding, Symptom, Told
@@ -327,8 +327,20 @@ class InvestigationTools:
                 if change.id == change_id:
                     if not change.version or not change.previous_version:
                         raise BadArguments(f"{change_id} has no earlier version to compare with")
-                    return change, await source.read_diff(change.service, change.previous_version, change.version)
+                    return change, await self._compared(source, change.service, change.previous_version, change.version)
         raise BadArguments(f"no change {change_id!r} is known; use an id exactly as the change tools print it")
+
+    async def _compared(self, first: ChangeSource, service: str, old: str, new: str) -> Diff:
+        """From the source that told of the change, or from another one that knows both versions: what sees that
+        something was deployed seldom has its code. Raises what the first said.
+        """
+        failure: AgentError | None = None
+        for source in (first, *(one for one in self._toolbox.changes if one is not first)):
+            try:
+                return await source.read_diff(service, old, new)
+            except AgentError as exc:
+                failure = failure or exc
+        raise failure or BadArguments(f"nobody knows {old[:12]} and {new[:12]} of {service}")
 
 
 def _minutes(arguments: WindowArguments) -> int:

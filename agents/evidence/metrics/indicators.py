@@ -100,7 +100,12 @@ def _gauge_meanings(rows: Rows) -> dict[str, Meaning]:
         if rows.kind[index] == "gauge":
             members[series.name].append(index)
     return {
-        name: read_group(name, [rows.grid.values[i] for i in found], declared=_declared(rows.raw[found[0]]))
+        name: read_group(
+            name,
+            [rows.grid.values[i] for i in found],
+            unit=rows.raw[found[0]].unit,
+            declared=_declared(rows.raw[found[0]]),
+        )
         for name, found in members.items()
     }
 

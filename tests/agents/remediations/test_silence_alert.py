@@ -23,7 +23,8 @@ from agents.models.model import Block, TurnRequest
 from agents.models.offline.change_evidence import FaultKind
 from agents.models.offline.judgement import _remedy
 from agents.remediation import Impossible, Plan, PlanReason, RemediationContext, describe_remedies, remedies_of
-from agents.remediations.silence_alert import REMEDIATION, SilenceOne
+from agents.remediation.quieting import AlertToQuiet
+from agents.remediations.silence_alert import REMEDIATION
 from agents.tool import Risk
 from store import incidents
 from store.ids import ApprovalId, stable_id
@@ -64,13 +65,13 @@ def context(server: FakeAlertmanager, outbound: Outbound) -> RemediationContext:
 
 
 async def planned(context: RemediationContext, **arguments: Any) -> Plan:
-    plan = await REMEDIATION.plan(SilenceOne(service="checkout", **arguments), REASON, context)
+    plan = await REMEDIATION.plan(AlertToQuiet(service="checkout", **arguments), REASON, context)
     assert isinstance(plan, Plan), plan
     return plan
 
 
 async def refused(context: RemediationContext, **arguments: Any) -> str:
-    plan = await REMEDIATION.plan(SilenceOne(**{"service": "checkout", **arguments}), REASON, context)
+    plan = await REMEDIATION.plan(AlertToQuiet(**{"service": "checkout", **arguments}), REASON, context)
     assert isinstance(plan, Impossible), plan
     return plan.reason
 
@@ -144,7 +145,7 @@ async def test_what_cannot_be_meant_exactly_is_not_silenced(
 @pytest.mark.parametrize("minutes", [0, 4, 241, 100_000])
 def test_a_silence_is_bounded(minutes: int) -> None:
     with pytest.raises(ValidationError):
-        SilenceOne(service="checkout", minutes=minutes)
+        AlertToQuiet(service="checkout", minutes=minutes)
 
 
 def test_both_investigators_see_it_and_code_never_proposes_it_for_a_fault(context: RemediationContext) -> None:

@@ -80,14 +80,15 @@ class Traces:
         return JaegerSpan(
             id=_word(row["spanID"]),
             parent=_parent(row, trace),
-            service=self._name(process["serviceName"]),
-            operation=self._name(row["operationName"]),
+            service=self.named(process["serviceName"]),
+            operation=self.named(row["operationName"]),
             at=at,
             duration_s=duration,
             failed=_failed(row.get("tags") or ()),
         )
 
-    def _name(self, value: Any) -> str:
+    def named(self, value: Any) -> str:
+        """A name without secrets, cut. Raises ValueError for what is none."""
         known = self.words.get(value)
         if known is None:
             try:
@@ -119,6 +120,11 @@ def read_answers(bodies: Sequence[bytes], names: Mapping[str, str], max_spans: i
     """
     traces = Traces(redactor=redactor)
     told = tuple(traces.add(as_json(body)) for body in bodies)
+    return in_columns(traces, names, max_spans, told=told)
+
+
+def in_columns(traces: Traces, names: Mapping[str, str], max_spans: int, *, told: tuple[int, ...] = ()) -> ParsedTraces:
+    """What was read, whoever recorded it, as one recording. `names` and `max_spans` as in `read_answers`."""
     kept = [trace for trace in traces.spans if traces.spans[trace]]
     read = len(kept)
     if sum(len(traces.spans[trace]) for trace in kept) > max_spans:

@@ -19,6 +19,11 @@ def render_traces(bodies: Sequence[bytes], names: Mapping[str, str], limit: int,
     traces = Traces(redactor=redactor)
     for body in bodies:
         traces.add(as_json(body))
+    return slowest_first(traces, names, limit)
+
+
+def slowest_first(traces: Traces, names: Mapping[str, str], limit: int) -> list[Traced]:
+    """One row a trace, whoever recorded it."""
     found = [(trace, spans) for trace, spans in traces.spans.items() if spans]
     found.sort(key=lambda pair: (-_length(pair[1]), pair[0]))
     return [_traced(trace, spans, names) for trace, spans in found[:limit]]
@@ -31,6 +36,11 @@ def render_trace(body: bytes, names: Mapping[str, str], redactor: Redactor) -> t
     if isinstance(document, dict) and document.get("data") is None and document.get("errors"):
         return [], ()
     traces.add(document)
+    return as_tree(traces, names)
+
+
+def as_tree(traces: Traces, names: Mapping[str, str]) -> tuple[list[str], tuple[Traced, ...]]:
+    """The first trace, as `render_trace`."""
     for trace, spans in traces.spans.items():
         if spans:
             rows = [_traced(trace, spans, names), *_tree(trace, spans, names)]

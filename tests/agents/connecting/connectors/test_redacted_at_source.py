@@ -245,6 +245,33 @@ def alertmanager_answer(kind: str) -> object:
     return [{"labels": {"alertname": PLANTED, **LABELS}, **told, "fingerprint": "f1", "status": status}]
 
 
+def datadog_answer(path: str) -> object:
+    at = NOW - timedelta(minutes=5)
+    stamp, kind = at.isoformat(), path.rsplit("/", 1)[-1]
+    monitor = {"id": 1, "name": PLANTED, "query": f"avg:x{{service:checkout,{TOKEN}}}", "message": BLOCK, "tags": []}
+    groups = {f"service:checkout,key:{TOKEN}": {"status": "Alert", "last_triggered_ts": int(at.timestamp())}}
+    told = {"service": "checkout", "tags": ["service:checkout"], "timestamp": stamp, "host": "h"}
+    log = {**told, "status": "error", "message": f"{BLOCK} {PLANTED}", "attributes": {"db": {"password": PASSWORD}}}
+    span = {**told, "trace_id": "ab", "span_id": "1", "resource_name": f"GET {PLANTED} {'x' * 100} {TOKEN}"}
+    span |= {"start_timestamp": stamp, "end_timestamp": stamp}
+    event = {**told, "message": PLANTED, "attributes": {"title": f"deploy {PLANTED}", "evt": {"id": "7"}}}
+    points = {"pointlist": [[at.timestamp() * 1000, 1.0]] * 2, "interval": 20}
+    names = [f"trace.web.request.{part}" for part in ("hits", "errors")] + ["queue.depth", f"a.{TOKEN}"]
+    searched = {"logs": log, "spans": span, "events": event}
+    if kind == "search" and "/v2/" in path:
+        return {
+            "data": [{"id": "1", "attributes": searched[path.split("/v2/")[1].split("/", maxsplit=1)[0]]}],
+            "meta": {},
+        }
+    return {
+        "search": {"monitors": [{**monitor, "status": "Alert"}], "metadata": {"page_count": 1}},
+        "1": {**monitor, "overall_state": "Alert", "state": {"groups": groups}},
+        "metrics": {"metrics": names},
+        "query": {"series": [{"metric": f"m.{TOKEN}", "scope": f"version:{TOKEN}", **points}]},
+        "deployments": {"data": [{"id": "d", "attributes": {"service": "checkout", "version": TOKEN, "env": OWN}}]},
+    }.get(kind, {"data": []})
+
+
 def kubernetes_answer(path: str) -> object:
     """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
     at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
@@ -293,6 +320,7 @@ def metrics_page(_target: str) -> str:
 
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r".*/log", kubernetes_log),
+    (r"/dd/.*", lambda target: json.dumps(datadog_answer(target))),
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
@@ -328,7 +356,7 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
         outbound=outbound,
         now=clock,
         redactor=tenant,
-        credentials={"token": Secret("a-token-that-a-vendor-gave")},
+        credentials={name: Secret("a-token-that-a-vendor-gave") for name in ("token", "api_key", "application_key")},
     )
     yield Site(folder=tmp_path, port=server.sockets[0].getsockname()[1], context=context)
     server.close()
@@ -336,6 +364,10 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
 
 def prometheus_of(site: Site) -> dict[str, Any]:
     return {"url": f"http://127.0.0.1:{site.port}"}
+
+
+def datadog_of(site: Site) -> dict[str, Any]:
+    return {"api": f"http://127.0.0.1:{site.port}/dd"}
 
 
 def github_of(site: Site) -> dict[str, Any]:
@@ -398,6 +430,7 @@ def commands_of(site: Site) -> dict[str, Any]:
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "alertmanager": prometheus_of,
     "commands": commands_of,
+    "datadog": datadog_of,
     "git": git_of,
     "github": github_of,
     "jaeger": prometheus_of,
@@ -417,6 +450,13 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "cluster_logs": NAMED,
     "cluster_manifest": NAMED,
     "compare_versions": st.fixed_dictionaries({"service": st.just("checkout"), "from_version": st.just("HEAD~1")}),
+    "datadog_events": SERVICE,
+    "datadog_logs": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "datadog_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "datadog_monitors": SERVICE,
+    "datadog_query": st.just({"service": "checkout", "metric": "queue.depth"}),
+    "datadog_spans": SERVICE,
+    "datadog_trace": st.just({"trace": "ab"}),
     "fail": SERVICE,
     "file_at": st.fixed_dictionaries({"path": st.just("settings.txt")}),
     "find_traces": SERVICE,
@@ -507,7 +547,7 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
         if hasattr(connector, "read_alerts"):
             read.append(await connector.read_alerts())
-    assert len(read) == 9
+    assert len(read) == 14
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 
