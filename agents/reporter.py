@@ -32,5 +32,8 @@ class Reporter(Protocol):
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         """Healed, not healed, failed or unknown: the last message of the normal path."""
 
+    async def looked_again(self, tenant: TenantId, approval: ApprovalId) -> None:
+        """The second look after a remedy healed is over: it held, came back, or could not be measured."""
+
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         """The incident is over: its messages say so, and offer no ending any more."""

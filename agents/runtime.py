@@ -27,13 +27,17 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long things take. The demo shortens the healing windows; production keeps the defaults."""
+    """How long things take. The demo shortens the healing windows; production keeps the defaults.
+
+    `second_look` stands in for the tenant's own setting, which counts whole minutes.
+    """
 
     tool_concurrency: int = 8
     concurrent_investigations: int = 20
     healing_check: timedelta = timedelta(seconds=5)
     healing_hold: timedelta = timedelta(seconds=60)
     healing_window: timedelta = timedelta(minutes=5)
+    second_look: timedelta | None = None
     lookback: timedelta = timedelta(minutes=60)
     proposal_open: timedelta = timedelta(hours=24)
     approval_valid: timedelta = timedelta(minutes=15)

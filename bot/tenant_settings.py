@@ -60,6 +60,10 @@ def _typed(name: str, value: str) -> Any:
         if value.lower() not in _YES:
             raise SettingsError(f"{name} is true or false")
         return _YES[value.lower()]
+    if name == "second_look_minutes":
+        if not value.isdecimal():
+            raise SettingsError(f"{name} is a whole number of minutes, such as 30; 0 for no second look")
+        return int(value)
     if name == "daily_usd_cap":
         try:
             return float(value)

@@ -241,7 +241,7 @@ async def replan(
 async def _undo_plan(rt: Runtime, tenant: TenantId, undone: ApprovalId, reason: PlanReason) -> Plan | Impossible:
     """The undo of an applied plan, read anew."""
     async with rt.db.tenant(tenant, readonly=True) as s:
-        original = await _approval(s, undone)
+        original = await read_approval(s, undone)
     plan = Plan.model_validate(original.plan)
     try:
         return await discover_remediations()[plan.remediation].undo(plan, reason, await context(rt, tenant))
@@ -259,7 +259,7 @@ def _arguments_of(plan: Plan) -> dict[str, str]:
 async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Recheck:
     """Just before the effect: still approved, still allowed, still fresh, target unchanged. Else it is planned anew."""
     async with rt.db.tenant(tenant, readonly=True) as s:
-        approval = await _approval(s, approval_id)
+        approval = await read_approval(s, approval_id)
         decider = await users.user(s, approval.decided_by) if approval.decided_by else None
     if approval.state in (ApprovalState.APPLYING, ApprovalState.APPLIED, ApprovalState.VERIFYING):
         return Recheck.GO  # a crash came after the check; the fence decides
@@ -330,13 +330,13 @@ async def apply_once(
     key = _fence_of(approval_id)
     try:
         async with rt.db.tenant(tenant) as s:
-            approval = await _approval(s, approval_id)
+            approval = await read_approval(s, approval_id)
             first = await fences.enter(s, key=key, effect=Plan.model_validate(approval.plan).action)
             if first:
                 approval = await _claim_effect(s, approval_id, key)
     except _NotApproved:
         async with rt.db.tenant(tenant, readonly=True) as s:
-            return (await _approval(s, approval_id)).state
+            return (await read_approval(s, approval_id)).state
     if not first:
         if approval.state is not ApprovalState.APPLYING:
             return approval.state
@@ -373,7 +373,7 @@ async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> 
     """The approval whose plan is applied now: read after the claim, so that it is the one that was approved."""
     if not await approvals.advance(s, approval_id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED}):
         raise _NotApproved
-    approval = await _approval(s, approval_id)
+    approval = await read_approval(s, approval_id)
     if approval.approved_until is None or s.now() > approval.approved_until:
         raise _NotApproved  # the store kept us waiting past the time for which people approved: it is checked anew
     plan = Plan.model_validate(approval.plan)
@@ -421,7 +421,7 @@ async def _write_outcome(
             s, approval_id, to=state, expect={ApprovalState.APPLYING}, outcome=outcome, **times
         )
         if not moved:
-            return (await _approval(s, approval_id)).state
+            return (await read_approval(s, approval_id)).state
         await fences.finish(s, key, state.value)
         await events.emit(s, f"ai.autoheal.remediation.{verb}.v1", approval_id, {"fence": key})
         action = "agent.effect.unknown" if state is ApprovalState.UNKNOWN else "agent.effect.finished"
@@ -435,7 +435,7 @@ async def begin_verifying(rt: Runtime, tenant: TenantId, approval_id: ApprovalId
     target is as it was asked for.
     """
     async with rt.db.tenant(tenant) as s:
-        plan = Plan.model_validate((await _approval(s, approval_id)).plan)
+        plan = Plan.model_validate((await read_approval(s, approval_id)).plan)
         if plan.healing is not None:
             await approvals.advance(s, approval_id, to=ApprovalState.VERIFYING, expect={ApprovalState.APPLIED})
             return "verifying"
@@ -452,11 +452,11 @@ async def begin_verifying(rt: Runtime, tenant: TenantId, approval_id: ApprovalId
 async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Healed:
     """Measure once, remember the reading, judge all readings. Repeating it only adds a reading."""
     async with rt.db.tenant(tenant, readonly=True) as s:
-        approval = await _approval(s, approval_id)
+        approval = await read_approval(s, approval_id)
     plan = Plan.model_validate(approval.plan)
     if plan.healing is None or approval.applied_at is None:
         return Healed.UNKNOWN
-    reading = await _read_healing(rt, tenant, plan, plan.healing)
+    reading = await read_healing(rt, tenant, plan, plan.healing)
     outcome = approval.outcome or {}
     readings = [(r["at"], r["value"]) for r in outcome.get("readings", [])]
     if reading is not None:
@@ -473,7 +473,7 @@ async def check_healing(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) 
     return judge_readings(plan.healing, taken, approval.applied_at, reading.at if reading else rt.clock())
 
 
-async def _read_healing(rt: Runtime, tenant: TenantId, plan: Plan, healing: Healing) -> Reading | None:
+async def read_healing(rt: Runtime, tenant: TenantId, plan: Plan, healing: Healing) -> Reading | None:
     """One measurement of how the incident was seen: at the target, where it is what told of it."""
     remediation = discover_remediations()[plan.remediation]
     if not remediation.told_by or healing.indicator != remediation.told_by:
@@ -494,7 +494,7 @@ async def finish(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, word: s
     """Write the end: healed, done, not_healed or unknown, with the last measured value; the incident follows."""
     state = ApprovalState(word)
     async with rt.db.tenant(tenant) as s:
-        approval = await _approval(s, approval_id)
+        approval = await read_approval(s, approval_id)
         readings = (approval.outcome or {}).get("readings", [])
         outcome = {**(approval.outcome or {}), "word": word, "last": readings[-1]["value"] if readings else None}
         moved = await approvals.advance(
@@ -527,7 +527,7 @@ async def _incident_follows(s: TenantSession, approval: Approval, state: Approva
 async def time_left(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> str:
     """Whole seconds until the proposal expires, rounded up; 0 once it has."""
     async with rt.db.tenant(tenant, readonly=True) as s:
-        left = (await _approval(s, approval_id)).expires_at - rt.clock()
+        left = (await read_approval(s, approval_id)).expires_at - rt.clock()
     return str(max(0, math.ceil(left.total_seconds())))
 
 
@@ -536,7 +536,7 @@ async def give_up(rt: Runtime, tenant: TenantId, approval_id: ApprovalId, refere
     detail = f"failed inside Autoheal (reference {reference})"
     begun = {ApprovalState.APPLYING, ApprovalState.APPLIED, ApprovalState.VERIFYING}
     async with rt.db.tenant(tenant) as s:
-        approval = await _approval(s, approval_id)
+        approval = await read_approval(s, approval_id)
         state = ApprovalState.UNKNOWN if approval.state in begun else ApprovalState.FAILED
         outcome = {**(approval.outcome or {}), "word": state.value, "detail": detail}
         expect = begun | {ApprovalState.PROPOSED, ApprovalState.APPROVED}
@@ -562,7 +562,8 @@ async def expire(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> None
             await audit.record(s, actor=audit.SYSTEM, action="system.approval.expired", target=approval_id)
 
 
-async def _approval(s: TenantSession, approval_id: ApprovalId) -> Approval:
+async def read_approval(s: TenantSession, approval_id: ApprovalId) -> Approval:
+    """Raises LookupError."""
     approval = await approvals.approval(s, approval_id)
     if approval is None:
         raise LookupError(f"no approval {approval_id}")

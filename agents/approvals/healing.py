@@ -118,6 +118,38 @@ def judge_readings(healing: Healing, readings: Sequence[Reading], applied_at: da
     return Healed.NOT_HEALED if since and now - since[-1].at <= 2 * hold else Healed.UNKNOWN
 
 
+def judge_hold(healing: Healing, readings: Sequence[Reading], begun: datetime, now: datetime) -> Healed:
+    """Pure. What the second look says: healed when the indicator held for `hold_s`, not healed when it stayed above its
+    threshold for as long, or did not settle below it within the window.
+    """
+    strict = healing.model_copy(
+        update={
+            "worse_than": healing.threshold,
+            "settle_s": 0.0,
+            "window_s": healing.window_s + _LOOKS_BACK.total_seconds(),
+        }
+    )
+    return judge_readings(strict, readings, begun - _LOOKS_BACK, now)
+
+
+async def broken_since(rt: Runtime, tenant: TenantId, healing: Healing, since: datetime) -> datetime | None:
+    """When the indicator last went above its threshold, to be well for less than the hold since; None where its series
+    does not say.
+    """
+    now = rt.clock()
+    toolbox, window = await rt.toolbox_for(tenant), Window(start=since - _LOOKBACK, end=now)
+    limit = ((healing.service, healing.indicator), healing.threshold, healing.hold_s)
+    gathered = await gather(toolbox, window, logs=False, traces=False, services=[healing.service])
+    try:
+        found = await rt.evidence.run(analysis.above_since, gathered.series, *limit, since.timestamp())
+        if found is None:
+            gathered = await gather(toolbox, window, metrics=False, traces=False, services=[healing.service])
+            found = await rt.evidence.run(analysis.above_since_in_logs, gathered, *limit, since.timestamp())
+    except Unavailable:
+        return None
+    return None if found is None else datetime.fromtimestamp(found, tz=now.tzinfo)
+
+
 def _held_since(readings: Sequence[Reading], hold: timedelta, holds: Callable[[float], bool]) -> datetime | None:
     """Since when it holds without a break, up to the last reading; None where the last one says otherwise."""
     since: datetime | None = None

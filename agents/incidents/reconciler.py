@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from agents.approvals import second_look
 from agents.failure import log_failure
 from agents.runtime import Runtime
 from agents.workflow import Life, Queue, StepFailed, workflow_id
@@ -24,6 +25,7 @@ from store.ids import IncidentId, TenantId
 from store.incidents import alerts, approvals, investigations
 from store.incidents.approvals import Approval, ApprovalState
 from store.incidents.investigations import Investigation
+from store.tenancy import tenants
 from store.tenancy.tenants import list_tenants
 
 log = logging.getLogger("autoheal.reconciler")
@@ -32,6 +34,7 @@ LOOK_EVERY: Final = timedelta(minutes=1)
 _SETTLED: Final = timedelta(seconds=15)  # younger rows are on their way into the queue
 _QUIET: Final = timedelta(minutes=1)
 _APPLYING: Final = timedelta(minutes=10)  # more than an effect may take
+_LATE_LOOK: Final = timedelta(hours=2)  # for which a second look that was lost is still made up for
 _STOPPING: Final = timedelta(seconds=30)
 _MOST_REVIVALS: Final = 5  # of one piece of work in this process: past that it is not the accident that ended it
 
@@ -80,12 +83,16 @@ class Reconciler:
             busy = {run.incident_id for run in runs} | {card.incident_id for card in cards}
             idle = set(await incidents.open_ids(s)) - busy
             recovered = await alerts.all_over(s, idle)
+            minutes = (await tenants.settings(s)).second_look_minutes
+            healed = await approvals.healed_since(s, self._rt.clock() - timedelta(minutes=minutes) - _LATE_LOOK)
         for incident in sorted(recovered):
             await self._guarded("incident", self._end_recovered(tenant, incident), incident)
         for run in runs:
             await self._guarded("investigation", self._mend_run(tenant, run), run.id)
         for card in cards:
             await self._guarded("approval", self._mend_card(tenant, card), card.id)
+        for one in healed if minutes else ():
+            await self._guarded("second look", self._mend_look(tenant, one), one.id)
 
     async def _end_recovered(self, tenant: TenantId, incident: IncidentId) -> None:
         """Its alerts are over and nothing of it is under way: it is resolved. A workflow that has concluded may
@@ -146,6 +153,14 @@ class Reconciler:
         work = workflow_id(tenant, "remediate", card.id)
         if await self._lives("remediate", work, tenant, card.id) and now > self._due(card):
             self._interrupt("remediate", work)
+
+    async def _mend_look(self, tenant: TenantId, healed: Approval) -> None:
+        """A remedy that healed is looked at again, also where the work that should do so is lost."""
+        settled = healed.finished_at is not None and self._rt.clock() - healed.finished_at >= _SETTLED
+        if settled and second_look.is_due(healed):
+            before = await self._engine.life(workflow_id(tenant, "remediate", healed.id))
+            if before not in ("live", "lost"):  # else it starts the look itself
+                await self._lives("second_look", workflow_id(tenant, "second_look", healed.id), tenant, healed.id)
 
     def _due(self, card: Approval) -> datetime:
         """When something must have come of it at the latest."""

@@ -218,6 +218,30 @@ def measure(raw: Sequence[RawSeries], service: str, indicator: str, seconds: flo
     return None
 
 
+def above_since(
+    raw: Sequence[RawSeries], measured: tuple[str, str], threshold: float, hold_s: float, start: float
+) -> float | None:
+    """Since when (epoch s, after `start`) one indicator is above its threshold, up to its last sample above it: it was
+    below for less than `hold_s` at a time. None where it was never above, or was not measured. `measured` is its
+    service and its name.
+    """
+    for series in derive_indicators(raw, service_of):
+        if (series.service, indicator_key(series.indicator, series.peer)) == measured:
+            above = series.times[(series.times > start) & (series.values > threshold)]
+            if not above.size:
+                return None
+            breaks = np.flatnonzero(np.diff(above) > hold_s)
+            return float(above[breaks[-1] + 1 if breaks.size else 0])
+    return None
+
+
+def above_since_in_logs(
+    gathered: Gathered, measured: tuple[str, str], threshold: float, hold_s: float, start: float
+) -> float | None:
+    """The same as `above_since`, of a service whose requests stand in its log only."""
+    return above_since(request_series(gathered.lines), measured, threshold, hold_s, start)
+
+
 def service_of(series: RawSeries) -> str | None:
     return series.labels.get("service")
 

@@ -42,6 +42,8 @@ async def body(run: WorkflowContext, rt: Runtime, tenant: str, approval_id: str)
         return await run.step("fail", fail)
     if word == ApprovalState.NOT_HEALED:
         await _go_on(run, rt, t, a)
+    if word == ApprovalState.HEALED:
+        await run.start("second_look", workflow_id(t, "second_look", a), t, a)
     return word
 
 

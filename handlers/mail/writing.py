@@ -21,7 +21,8 @@ from agents.remediation import Plan
 from agents.reporter import Reporter
 from agents.verdict import Verdict
 from handlers.slack.blocks.card import Card
-from handlers.slack.blocks.outcome import outcome
+from handlers.slack.blocks.message import Message
+from handlers.slack.blocks.outcome import came_back, outcome
 from handlers.slack.clients import SlackClients
 from handlers.slack.delivery import Delivery
 from handlers.slack.notices import Notices
@@ -87,19 +88,29 @@ class MailedReporter:
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         await self._told.outcome(tenant, approval)
+        await self._mail_told(tenant, approval, f"outcome:{approval}", outcome)
+
+    async def _mail_told(
+        self, tenant: TenantId, approval: ApprovalId, key: str, tell: Callable[[Card], Message | None]
+    ) -> None:
         async with self._db.tenant(tenant, readonly=True) as s:
             found = await approvals.approval(s, approval)
-            message = None if found is None else outcome(Card(approval=found, plan=Plan.model_validate(found.plan)))
+            message = None if found is None else tell(Card(approval=found, plan=Plan.model_validate(found.plan)))
             incident = None if found is None else await incidents.incident(s, found.incident_id)
             if found is None or message is None or incident is None:
                 return
         letter = _Letter(
             incident=incident,
-            key=f"outcome:{approval}:{found.state}",
+            key=f"{key}:{found.state}",
             subject=f"[Autoheal] Incident {incident.number}: {message.text}",
             body=f"{message.text}\n\n{_WHERE}",
         )
         await self._mail(tenant, letter)
+
+    async def looked_again(self, tenant: TenantId, approval: ApprovalId) -> None:
+        """Mail is written about what came back only."""
+        await self._told.looked_again(tenant, approval)
+        await self._mail_told(tenant, approval, f"came_back:{approval}", came_back)
 
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         await self._told.ended(tenant, incident)

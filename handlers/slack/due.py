@@ -25,7 +25,7 @@ from store.tenancy import tenants
 
 log = logging.getLogger("autoheal.due")
 
-KINDS: Final = ("verdict", "card", "outcome")
+KINDS: Final = ("verdict", "card", "outcome", "came_back")
 """How the keys begin of what a thread is owed. Everything else says how work goes on, and is late soon."""
 OWED_FOR: Final = timedelta(hours=24)
 SOON_S: Final = 5.0

@@ -33,7 +33,12 @@ _WORDS: Final = {
     "restricted_action_thread_only_channel": "posting there is restricted",
     "restricted_action_thread_locked": "the thread is locked",
 }
-_KINDS: Final = {"verdict": "what I found", "card": "the proposal that waits for a decision", "outcome": "the outcome"}
+_KINDS: Final = {
+    "verdict": "what I found",
+    "card": "the proposal that waits for a decision",
+    "outcome": "the outcome",
+    "came_back": "that it came back",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

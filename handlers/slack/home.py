@@ -75,7 +75,7 @@ async def read_undelivered(s: TenantSession, seen: Mapping[IncidentId, Incident]
             run = await investigation(s, InvestigationId(subject))
             about = seen.get(run.incident_id) if run else None
             said = str(run.verdict["headline"]) if run and run.verdict else "the investigation ended without a verdict"
-        elif kind in ("card", "outcome"):
+        elif kind in ("card", "outcome", "came_back"):
             proposal = await approval(s, ApprovalId(subject))
             about = seen.get(proposal.incident_id) if proposal else None
             said = f"{proposal.plan['title']}: {proposal.state.value.replace('_', ' ')}" if proposal else ""

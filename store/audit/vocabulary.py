@@ -87,7 +87,10 @@ EVENTS: Final[dict[str, frozenset[str]]] = {
     "tool": frozenset({"called", "failed"}),
     "model": frozenset({"called", "fell_back"}),
     "approval": frozenset({"proposed", "approved", "rejected", "expired", "replanned", "cancelled", "superseded"}),
-    "remediation": frozenset({"started", "applied", "healed", "done", "not_healed", "unknown", "failed", "undone"}),
+    "remediation": frozenset(
+        {"started", "applied", "healed", "done", "not_healed", "unknown", "failed", "undone"}
+        | {"held", "came_back", "not_measured"}
+    ),
     "feedback": frozenset({"given"}),
 }
 """All nouns of events with their verbs."""

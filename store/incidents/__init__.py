@@ -168,6 +168,18 @@ async def mitigate_incident(s: TenantSession, incident_id: IncidentId) -> bool:
     return True
 
 
+async def reopen_incident(s: TenantSession, incident_id: IncidentId) -> bool:
+    """What was mitigated or had ended is open again, and nobody looks into it yet. False when it was open. Raises
+    NotFound.
+    """
+    row = await _row(s, incident_id)
+    if row.status not in ("mitigated", "resolved", "false_alarm"):
+        return False
+    row.status, row.mitigated_at, row.resolved_at, row.ended_by = "open", None, None, None
+    await s.save()
+    return True
+
+
 async def work_on_incident(s: TenantSession, incident_id: IncidentId) -> bool:
     """It is being investigated. True when that opened it again: it was mitigated, or had ended. Raises NotFound."""
     row = await _row(s, incident_id)

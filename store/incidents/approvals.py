@@ -178,6 +178,11 @@ async def approvals_of_incident(s: TenantSession, incident_id: IncidentId) -> li
     return await _approvals(s, ApprovalRow.incident_id == incident_id)
 
 
+async def healed_since(s: TenantSession, since: datetime) -> list[Approval]:
+    """Those that healed since then, oldest first."""
+    return await _approvals(s, ApprovalRow.state == ApprovalState.HEALED, ApprovalRow.finished_at >= since)
+
+
 async def decide(
     s: TenantSession,
     approval_id: ApprovalId,

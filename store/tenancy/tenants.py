@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,8 @@ from store.secrets.redaction import ContactDetails, Redactor, Secret
 
 ModelChoice = Literal["claude", "offline", "none"]
 Autonomy = Literal["suggest", "approve"]
+LEAST_SECOND_LOOK: Final = 5
+MOST_SECOND_LOOK: Final = 24 * 60
 Status = Literal["active", "frozen", "closing", "closed"]
 
 
@@ -59,6 +61,8 @@ class TenantSettings:
     them), also in what is stored, or nowhere.
 
     `autonomy`: suggest names a remedy without a button, approve offers it behind one.
+
+    `second_look_minutes`: how long after a remedy healed it is measured again; 0 for never.
     """
 
     model: ModelChoice
@@ -70,6 +74,7 @@ class TenantSettings:
     open_threads: tuple[str, ...]
     audit_channel: str | None
     contact_details: ContactDetails
+    second_look_minutes: int
 
 
 class SettingsChange(TypedDict, total=False):
@@ -82,6 +87,7 @@ class SettingsChange(TypedDict, total=False):
     open_threads: Sequence[str]
     audit_channel: str | None
     contact_details: ContactDetails
+    second_look_minutes: int
 
 
 async def create_tenant(db: Database, *, name: str) -> TenantId:
@@ -224,6 +230,7 @@ async def settings(s: TenantSession) -> TenantSettings:
         open_threads=row.open_threads,
         audit_channel=row.audit_channel or None,
         contact_details=_contact_details(row.contact_details),
+        second_look_minutes=row.second_look_minutes,
     )
 
 
@@ -243,6 +250,8 @@ async def update_settings(s: TenantSession, **changes: Unpack[SettingsChange]) -
         values["new_member_role"] = _new_member_role(changes["new_member_role"])
     if "daily_usd_cap" in changes:
         values["daily_usd_cap"] = _cap(changes["daily_usd_cap"])
+    if "second_look_minutes" in changes:
+        values["second_look_minutes"] = _second_look(changes["second_look_minutes"])
     if values:
         await s.update(TenantSettingsRow, TenantSettingsRow.id == s.tenant_id, values=values)
     if "contact_details" in values:
@@ -282,6 +291,13 @@ def _cap(value: float) -> float:
     if not 0 <= cap < float("inf"):
         raise ValueError("the daily cap is an amount of dollars, zero or more")
     return cap
+
+
+def _second_look(value: int) -> int:
+    if value != 0 and not LEAST_SECOND_LOOK <= value <= MOST_SECOND_LOOK:
+        limits = f"{LEAST_SECOND_LOOK} to {MOST_SECOND_LOOK}"
+        raise ValueError(f"second_look_minutes is a number of minutes from {limits}, or 0 for no second look")
+    return value
 
 
 def _model_choice(value: str) -> ModelChoice:

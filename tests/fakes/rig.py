@@ -57,6 +57,9 @@ class Notes:
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         self.told.append(("outcome", approval))
 
+    async def looked_again(self, tenant: TenantId, approval: ApprovalId) -> None:
+        self.told.append(("looked_again", approval))
+
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         self.told.append(("ended", incident))
 

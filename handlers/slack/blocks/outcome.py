@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.approvals.second_look import Held
 from agents.remediation import Healing
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.card import Card, was_well
@@ -22,6 +23,17 @@ class _Reading(BaseModel):
     value: float
 
 
+class _SecondLook(BaseModel):
+    """`word` is None while it is not over. Times are epoch seconds; `after_s` is how long after it healed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    word: str | None = None
+    at: float | None = None
+    since: float | None = None
+    last: float | None = None
+    after_s: float | None = None
+
+
 class StoredOutcome(BaseModel):
     """What `approvals.outcome` holds, as far as it is shown. Every part may be missing.
 
@@ -34,6 +46,7 @@ class StoredOutcome(BaseModel):
     last: float | None = None
     detail: str | None = None
     readings: tuple[_Reading, ...] = ()
+    second_look: _SecondLook = _SecondLook()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +57,7 @@ class _Offer:
     keep: bool = False
     report: bool = False
     ends: bool = False
+    again: bool = False
 
 
 def outcome(view: Card) -> Message | None:
@@ -67,6 +81,26 @@ def outcome(view: Card) -> Message | None:
             return _message(view, _failed(known, view), _Offer())
         case _:
             return None
+
+
+def came_back(view: Card) -> Message | None:
+    """What the second look found where it did not hold: the one message of it that rings. None where it held."""
+    approval, plan, known = view.approval, view.plan, _parse(view.approval.outcome)
+    healing, look = plan.healing, known.second_look
+    if look.word != Held.CAME_BACK or healing is None or look.last is None:
+        return None
+    thing = measured_thing(healing.service, healing.indicator, healing.unit)
+    was, well = known.last, recovered_at(known, healing, approval.finished_at)
+    moved = t.change(was, look.last, healing.unit) if was is not None else t.measure(look.last, healing.unit)
+    since = f" since {t.minute(_when(look.since))}" if look.since is not None else ""
+    seen = "" if look.since is not None else f", seen at {t.minute(_when(look.at))}"
+    parts = [
+        f"*Came back*: {thing} {moved}{since}{seen}",
+        f"{t.prose(plan.title, 120)} had healed it at {t.minute(well)}",
+        "" if view.ended else "The incident is open again",
+    ]
+    again = "Re-apply" if approval.undo_of else "Undo"
+    return _message(view, parts, _Offer(undo=again if plan.reversible else "", ends=True, again=not view.ended))
 
 
 def undo_words(view: Card) -> str:
@@ -105,11 +139,33 @@ def _healed(known: StoredOutcome, view: Card) -> list[str]:
     thing = measured_thing(healing.service, healing.indicator, healing.unit)
     if approval.undo_of is not None and was_well(healing):
         value = t.measure(known.last, healing.unit)
-        return [f"*Undone at {t.minute(approval.applied_at)}*, and it stays well: {thing} {value}"]
+        held, unsure = _held(known.second_look)
+        return [f"*Undone at {t.minute(approval.applied_at)}{held}*, and it stays well: {thing} {value}", unsure]
     at = recovered_at(known, healing, approval.finished_at)
     moved = t.change(healing.before, known.last, healing.unit)
     what = measured_thing("", healing.indicator, healing.unit)
-    return [f"*{t.prose(healing.service, 60)} recovered at {t.minute(at)}*: {what} {moved}{_impact(view, at)}"]
+    held, unsure = _held(known.second_look)
+    lead = f"*{t.prose(healing.service, 60)} recovered at {t.minute(at)}{held}*"
+    return [f"{lead}: {what} {moved}{_impact(view, at)}", unsure]
+
+
+def _held(look: _SecondLook) -> tuple[str, str]:
+    """What the second look adds to the sentence, and what it says in one of its own."""
+    after = f"for {t.duration(round(look.after_s / 60) * 60)}" if look.after_s is not None else ""
+    match look.word:
+        case Held.HELD:
+            return f" and held {after}", ""
+        case Held.CAME_BACK:
+            at = look.since if look.since is not None else look.at
+            return f" and came back at {t.minute(_when(at))}", ""
+        case Held.NOT_MEASURED:
+            return "", f"Whether it held {after} could not be measured"
+        case _:
+            return "", ""
+
+
+def _when(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, tz=UTC)
 
 
 def _impact(view: Card, recovered: datetime | None) -> str:
@@ -154,6 +210,8 @@ def _message(view: Card, parts: list[str], offer: _Offer) -> Message:
     buttons: list[Json] = [*ways[:1]]
     if offer.undo:
         buttons.append(button("undo", offer.undo, approval.id))
+    if offer.again:
+        buttons.append(button("look_again", "Look again", approval.id))
     if offer.keep:
         buttons.append(button("keep", "Keep", approval.id))
     if offer.report:

@@ -18,7 +18,7 @@ from agents.reporter import Reporter
 from agents.verdict import Symptom
 from handlers.slack.blocks.card import card
 from handlers.slack.blocks.message import Message
-from handlers.slack.blocks.outcome import outcome
+from handlers.slack.blocks.outcome import came_back, outcome
 from handlers.slack.delivery import Delivery
 from handlers.slack.delivery.pace import Sleep, Urgency, speaking
 from handlers.slack.delivery.streams import Streams, Where
@@ -216,6 +216,14 @@ class SlackThread(Reporter):
             if ended.investigation_id is not None and refutes(ended):
                 await self._strike(tenant, ended.investigation_id)
 
+    async def looked_again(self, tenant: TenantId, approval: ApprovalId) -> None:
+        """The end message says what the second look found; what came back is told in a message of its own."""
+        async with _guard("looked_again", tenant, approval):
+            letter = await self._letter(tenant, key := f"outcome:{approval}")
+            if letter is not None:
+                await self._delivery.update(tenant, key, letter.message)
+            await self._due.say(tenant, f"came_back:{approval}")
+
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         """Verdicts and outcomes say how it ended, and offer no ending any more."""
         async with _guard("ended", tenant, incident):
@@ -223,7 +231,7 @@ class SlackThread(Reporter):
                 run = await investigations.latest_investigation(s, incident)
                 remedies = [one.id for one in await approvals.approvals_of_incident(s, incident)]
             keys = [f"verdict:{run.id}"] if run else []
-            for key in (*keys, *(f"outcome:{one}" for one in remedies)):
+            for key in (*keys, *(f"{kind}:{one}" for one in remedies for kind in ("outcome", "came_back"))):
                 letter = await self._letter(tenant, key)
                 if letter is not None:
                     await self._delivery.update(tenant, key, letter.message)
@@ -237,7 +245,7 @@ class SlackThread(Reporter):
         found = await read_proposal(self._db, tenant, ApprovalId(subject))
         if kind == "card":
             return found.letter(card(found.card))
-        told = outcome(found.card)
+        told = came_back(found.card) if kind == "came_back" else outcome(found.card)
         return None if told is None else found.letter(told)
 
     async def _strike(self, tenant: TenantId, investigation: InvestigationId) -> None:

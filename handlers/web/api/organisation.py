@@ -14,7 +14,7 @@ from store.people.users import Role
 from store.secrets.redaction import ContactDetails
 from store.tenancy import tenants
 from store.tenancy.organisation import organisation_name
-from store.tenancy.tenants import Autonomy, ModelChoice
+from store.tenancy.tenants import MOST_SECOND_LOOK, Autonomy, ModelChoice
 
 Channels = Annotated[list[Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]], Field(max_length=200)]
 
@@ -38,6 +38,7 @@ class Changes(Body):
     triage_channels: Channels | None = None
     open_threads: Channels | None = None
     contact_details: ContactDetails | None = None
+    second_look_minutes: Annotated[int, Field(ge=0, le=MOST_SECOND_LOOK)] | None = None
 
 
 async def read_organisation(call: Call, context: Context) -> Organisation:
@@ -55,7 +56,10 @@ async def change_settings(body: Changes, call: Call, context: Context) -> Organi
         raise Problem(422, "unreadable", "Nothing to change.")
     actor = audit.Actor(type="user", id=call.person.user_id)
     async with context.db.tenant(call.person.tenant_id) as s:
-        await tenants.update_settings(s, **wanted)
+        try:
+            await tenants.update_settings(s, **wanted)
+        except ValueError as exc:
+            raise Problem(422, "unreadable", f"{exc}.") from exc
         await audit.record(
             s,
             actor=actor,

@@ -44,6 +44,7 @@ class AlertGroupRow(Owned, Base):
     __table_args__ = (
         Index(None, "tenant_id", "status"),
         Index(None, "tenant_id", "last_at"),
+        Index(None, "tenant_id", "incident_id"),
         owned_by("incidents", "incident_id"),
     )
     status: Mapped[str] = mapped_column(Word)

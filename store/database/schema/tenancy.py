@@ -53,6 +53,7 @@ class TenantSettingsRow(Owned, Base):
     open_threads: Mapped[tuple[str, ...]] = mapped_column(Words)
     audit_channel: Mapped[str | None] = mapped_column(Word)
     contact_details: Mapped[str] = mapped_column(Word, default="hide_from_model", server_default="hide_from_model")
+    second_look_minutes: Mapped[int] = mapped_column(default=30, server_default="30")
 
 
 class UserRow(Owned, Base):

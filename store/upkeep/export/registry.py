@@ -81,7 +81,7 @@ TABLES: Final = (
     Exported(
         entity=schema.TenantSettingsRow,
         plain="model autonomy daily_usd_cap allow_external_channels new_member_role triage_channels open_threads "
-        "audit_channel contact_details",
+        "audit_channel contact_details second_look_minutes",
     ),
     Exported(entity=schema.UserRow, plain="slack_user_id role created_at role_changed_at deleted_at"),
     Exported(

@@ -62,6 +62,22 @@ def test_a_kill_at_a_step_boundary_loses_nothing_and_applies_once(boundary: str,
     assert actions.count("agent.approval.proposed") == 1
 
 
+SECOND_LOOK = ["time until/after", "begin/after", "measure 0/before", "finish/after", "tell/before"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("boundary", SECOND_LOOK)
+def test_a_kill_while_the_second_look_waits_or_measures_costs_nothing(boundary: str, tmp_path: Path) -> None:
+    (tmp_path / "wait-for-look").touch()
+    killed = run(tmp_path, "--kill", f"second_look/{boundary}")
+    assert killed.returncode == -signal.SIGKILL, f"{boundary} was not reached: {killed.stderr[-2000:]}"
+    report = finish(tmp_path)
+    assert (report["state"], report["second_look"], report["effects"], report["chain"]) == ("healed", "held", 1, True)
+    actions = report["actions"]
+    assert isinstance(actions, list)
+    assert actions.count("agent.effect.verified") == 2  # healed, and held
+
+
 @pytest.mark.slow
 def test_a_kill_in_the_middle_of_the_effect_ends_as_unknown_after_a_read_and_is_never_repeated(tmp_path: Path) -> None:
     (tmp_path / "kill-parent").touch()

@@ -86,6 +86,9 @@ class Log:
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
         await self._tell("outcome")
 
+    async def looked_again(self, tenant: TenantId, approval: ApprovalId) -> None:
+        await self._tell("looked_again")
+
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         await self._tell("ended")
 
@@ -133,6 +136,7 @@ async def main(folder: Path, kill: str | None) -> None:
             healing_check=timedelta(seconds=0.2),
             healing_hold=timedelta(seconds=0.5),
             healing_window=timedelta(seconds=3),
+            second_look=timedelta(seconds=1),
         ),
     )
     existing = await tenants.list_tenants(db)
@@ -159,16 +163,26 @@ async def main(folder: Path, kill: str | None) -> None:
         if found and (state == "proposed" or (state == "approved" and not clicked)):
             await incident_service.decide(person, approval_id, plan_hash=found.plan_hash, decision="approved")
             clicked = True
-        if state in ENDED and (folder / "told.log").read_text().count("outcome"):
+        told = (folder / "told.log").read_text() if (folder / "told.log").exists() else ""
+        last = "looked_again" if (folder / "wait-for-look").exists() else "outcome"
+        if state in ENDED and last in told:
             break
     await asyncio.sleep(0.3)
     async with db.tenant(tenant, readonly=True) as s:
         chain = await audit.verify(s)
         actions = [entry.action for entry in await audit.trail(s)]
+        found = await approvals.approval(s, approval_id)
     await engine.stop()
     runtime.evidence.close()
     await db.close()
-    report = {"state": state, "effects": effects(folder), "chain": chain.ok, "actions": actions}
+    look = (found.outcome or {}).get("second_look") if found else None
+    report = {
+        "second_look": (look or {}).get("word"),
+        "state": state,
+        "effects": effects(folder),
+        "chain": chain.ok,
+        "actions": actions,
+    }
     sys.stdout.write(json.dumps(report) + "\n")
 
 

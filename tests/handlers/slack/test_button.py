@@ -20,6 +20,7 @@ def test_every_button_declares_its_permission() -> None:
         "feedback": Permission.READ,
         "investigate_alerts": Permission.INVESTIGATE,
         "keep": Permission.APPROVE_MEDIUM,
+        "look_again": Permission.INVESTIGATE,
         "reject": Permission.APPROVE_MEDIUM,
         "resolve": Permission.INVESTIGATE,
         "service": Permission.CONNECT,

@@ -287,6 +287,34 @@ async def test_the_normal_path_takes_five_messages_and_three_pushes(scene: Scene
     assert all(0 < len(message.text) <= 120 for message in scene.told())
 
 
+async def a_second_look(scene: Scene, **look: Any) -> None:
+    await scene.conclude()
+    approval = await scene.propose()
+    await scene.heal(approval, ApprovalState.HEALED, 0.002)
+    outcome = {"last": 0.002, "second_look": {"after_s": 1800.0, **look}}
+    await scene.advance(approval, ApprovalState.HEALED, outcome=outcome)
+    for _ in range(2):
+        await scene.thread.looked_again(scene.tenant, approval)
+    await scene.thread.settle()
+
+
+async def test_what_held_edits_the_end_message_and_rings_no_phone(scene: Scene) -> None:
+    await a_second_look(scene, word="held", last=0.002)
+    assert "and held for 30 min" in scene.told()[-1].text
+    assert scene.told()[-1].text.startswith("checkout recovered at ")
+    assert not any(message.text.startswith("Came back") for message in scene.told())
+
+
+async def test_what_came_back_is_one_push_in_the_thread(scene: Scene) -> None:
+    since = scene.db.now().timestamp()
+    await a_second_look(scene, word="came_back", last=0.08, since=since, at=since)
+    *before, outcome, came_back = scene.told()
+    assert "and came back at " in outcome.text
+    assert came_back.text.startswith("Came back: checkout errors 0.2% -&gt; 8% since ")
+    assert came_back.notified
+    assert sum(one.text.startswith("Came back") for one in before) == 0
+
+
 async def test_everything_may_be_told_again_in_another_process(scene: Scene) -> None:
     await scene.thread.opened(scene.tenant, scene.run)
     await scene.thread.settle()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from agents.remediation import Healing, Plan
 from handlers.slack.blocks.card import Card
 from handlers.slack.blocks.message import Message
-from handlers.slack.blocks.outcome import outcome, undo_words
+from handlers.slack.blocks.outcome import came_back, outcome, undo_words
 from store.ids import ApprovalId
 from store.incidents.approvals import Approval, ApprovalState
 from tests.handlers.slack.blocks.examples import a_plan, action_ids, an_approval, assert_sound, at, decided, words
@@ -32,6 +32,46 @@ def test_what_has_ended_says_so_and_offers_no_ending() -> None:
     message = told(decided(ApprovalState.HEALED, outcome={"last": 0.002}), ended="Resolved by <@U0MIA>")
     assert "Resolved by <@U0MIA>" in words(message)
     assert action_ids(message) == ["undo", "draft_report"]
+
+
+def _looked(word: str, **look: Any) -> dict[str, Any]:
+    readings = [{"at": at(n).timestamp(), "value": value} for n, value in ((20, 0.08), (60, 0.003), (90, 0.002))]
+    return {"last": 0.002, "readings": readings, "second_look": {"word": word, "after_s": 1801.0, **look}}
+
+
+def test_what_held_says_so_in_its_first_line() -> None:
+    held = decided(ApprovalState.HEALED, outcome=_looked("held", last=0.002))
+    lead = "checkout recovered at 02:50 UTC and held for 30 min: errors 9% -&gt; 0.2%"
+    assert told(held).text.startswith(lead)
+    assert came_back(Card(approval=held, plan=a_plan())) is None
+
+
+def test_what_could_not_be_measured_again_is_not_said_to_hold() -> None:
+    message = told(decided(ApprovalState.HEALED, outcome=_looked("not_measured")))
+    assert "Whether it held for 30 min could not be measured." in words(message)
+    assert "and held" not in message.text
+
+
+def test_what_came_back_is_told_with_since_when_and_what_fits() -> None:
+    approval = decided(ApprovalState.HEALED, outcome=_looked("came_back", last=0.08, since=at(1200).timestamp()))
+    assert "checkout recovered at 02:50 UTC and came back at 03:09 UTC" in told(approval).text
+    message = came_back(Card(approval=approval, plan=a_plan()))
+    assert message is not None
+    assert_sound(message)
+    assert message.text.startswith("Came back: checkout errors 0.2% -&gt; 8% since 03:09 UTC.")
+    assert "The incident is open again" in words(message)
+    assert action_ids(message) == ["resolve", "undo", "look_again", "false_alarm"]
+    over = came_back(Card(approval=approval, plan=a_plan(), ended="Resolved by <@U0MIA>"))
+    assert over is not None
+    assert action_ids(over) == ["undo"]
+
+
+def test_a_return_of_which_nobody_knows_the_beginning_says_when_it_was_seen() -> None:
+    look = _looked("came_back", last=2.0, since=None, at=at(1800).timestamp())
+    message = came_back(Card(approval=decided(ApprovalState.HEALED, outcome=look), plan=a_plan()))
+    assert message is not None
+    assert "seen at 03:19 UTC" in message.text
+    assert "since" not in message.text
 
 
 def test_what_heals_nothing_is_done_and_offers_its_undo_alone() -> None:
