@@ -8,6 +8,7 @@ from typing import Final
 
 from agents.connecting.active_alerts import AlertSource
 from agents.connecting.connector import Actuator, ChangeSource, Connector, LogSource, MetricSource, Service, TraceSource
+from agents.connecting.source_code import CodeSource
 from agents.evidence.types import Edge
 from agents.language.service_names import spellings
 from agents.tool import Tool
@@ -50,6 +51,10 @@ class Toolbox:
     @property
     def alerts(self) -> list[AlertSource]:
         return [c for c in self.connectors if isinstance(c, AlertSource)]
+
+    @property
+    def code(self) -> list[CodeSource]:
+        return [c for c in self.connectors if isinstance(c, CodeSource)]
 
     @property
     def actuators(self) -> list[Actuator]:

@@ -23,6 +23,7 @@ from agents.rows import (
     Altered,
     Began,
     Changed,
+    Configured,
     Contents,
     Logged,
     Moved,
@@ -33,6 +34,7 @@ from agents.rows import (
     State,
     Suspect,
     Traced,
+    Tracked,
     Unread,
 )
 
@@ -210,7 +212,7 @@ def rows_at(evidence: Evidence, lines: Sequence[str], services: Sequence[str] = 
         if isinstance(row, Altered) and not printed:
             printed = any(line in row.diff or line in evidence.text for line in stripped)
         if isinstance(row, Contents):
-            printed = any(line in row.text for line in stripped)
+            printed = printed or (not row.number and any(line in row.text for line in stripped))
             found += [_with_service(row, services)] if printed else []
         elif printed or (not row.line and _is_whole(row)):
             found.append(row)
@@ -236,6 +238,8 @@ def _cells(clean: str, rows: Sequence[Row], spans: Sequence[tuple[int, int]]) ->
             yield from _moved_cells(row)
         elif isinstance(row, Sampled):
             yield from _sampled_cells(row, line, inside, rows.index(row))
+        elif isinstance(row, Configured):
+            yield from _configured_cells(row)
         else:
             yield from _scanned(line, row, inside, _section(line, row))
         offset += len(line) + 1
@@ -289,6 +293,21 @@ def _moved_cells(row: Moved) -> Iterator[Cell]:
         yield Cell(value=row.ratio, dimension="factor", keys=keys, tolerance=0.006 * abs(row.ratio), role="ratio")
     if row.example:
         yield from _scanned(row.example, None, [(0, len(row.example))])
+
+
+def _configured_cells(row: Configured) -> Iterator[Cell]:
+    """The numbers of a setting, then and now, by the name of the key and of the sections that it stands in."""
+    section, _, name = row.key.rpartition(".")
+    keys = stem_set(f"{section} {name} {row.service}")
+    moved = row.kind == "changed"
+    values: tuple[tuple[Role, str | None], ...] = (
+        ("before" if moved or row.value is None else "", row.before if row.kind != "same" else None),
+        ("now" if moved else "", row.value),
+    )
+    for role, value in values:
+        written = f"{name}={value}"
+        for cell in _scanned(written, None, [(0, len(written))]) if value is not None else ():
+            yield replace(cell, role=role, keys=cell.keys | keys)
 
 
 def unit_of(name: str, counted: str) -> tuple[Dimension, float, bool]:
@@ -470,9 +489,18 @@ def _ids(clean: str, rows: Sequence[Row]) -> Iterator[Id]:
                 role = "before"
             yield Id(text=match[0], role=role)
     for row in rows:
-        if isinstance(row, Altered):
-            yield from [Id(text=row.from_version.lower(), role="before")] if row.from_version else []
-            yield from [Id(text=row.to_version.lower(), role="now")] if row.to_version else []
+        yield from (Id(text=text.lower(), role=role) for text, role in _versions_of(row) if text)
+
+
+def _versions_of(row: Row) -> Iterator[tuple[str, Role]]:
+    if isinstance(row, Altered):
+        yield row.from_version, "before"
+        yield row.to_version, "now"
+    elif isinstance(row, Configured):
+        yield row.previous_version, "before"
+        yield row.version, "now"
+    elif isinstance(row, Contents | Tracked):
+        yield row.version, ""
 
 
 def _row_words(rows: Sequence[Row]) -> frozenset[str]:
@@ -494,6 +522,8 @@ def _words_of(row: Row) -> Iterator[str]:
         yield row.name
     elif isinstance(row, Alerted):
         yield f"{row.name} {row.state} {row.severity}"
+    elif isinstance(row, Configured):
+        yield f"{row.key} {row.path} {row.value} {row.before} {_BECAME[row.kind]}"
     elif isinstance(row, Sampled):
         yield "rate" if row.counted == "rate" else ""
         yield "fail failed error" if any(re.fullmatch(r"[45]\d\d", v) for v in row.labels.values()) else ""
@@ -509,10 +539,19 @@ _KIND_WORDS: Final[tuple[tuple[type[Row], str], ...]] = (
     (State, "runs state up"),
     (Alerted, "alert alerts fires firing fired active"),
     (Silenced, "silence silences silenced muted alert alerts"),
-    (Contents, "configuration configured setting file"),
+    (Contents, "configuration configured setting file code line"),
+    (Tracked, "file files repository exists changed"),
+    (Configured, "configuration configured config setting settings set value key file version"),
     (Traced, "request trace"),
     (Sampled, "series metric"),
 )
+_BECAME: Final[Mapping[str, str]] = {
+    "": "",
+    "same": "unchanged same",
+    "changed": "changed change moved altered",
+    "added": "new added introduced",
+    "removed": "removed gone dropped",
+}
 _OF_REQUESTS: Final = re.compile(r"error|latency|traffic|request|calls")
 _SQL: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|ORDER BY|GROUP BY|LIMIT \?)")
 _LEVELS: Final = ("trace", "debug", "info", "warn warning", "error", "critical", "fatal")
@@ -540,6 +579,9 @@ _TOOL_WORDS: Final[Mapping[str, str]] = {
     "file_at": "file configuration config",
     "trace_breakdown": "traces requests time",
     "list_alerts": "alerts alert prometheus",
+    "search_code": "code source line file repository",
+    "list_files": "files file repository",
+    "read_config": "configuration config settings setting file",
 }
 
 
@@ -552,6 +594,8 @@ def _context(evidence: Evidence, rows: Sequence[Row]) -> frozenset[str]:
             told += [row.summary, *row.files, row.diff if len(row.diff) < 6_000 else ""]
         if isinstance(row, Contents):
             told += [row.path, row.text if len(row.text) < 6_000 else ""]
+        if isinstance(row, Configured | Tracked):
+            told.append(row.path)
         told.append(row.service)
     for row in evidence.rows:
         if isinstance(row, Searched):

@@ -366,7 +366,7 @@ def _absences(claim: _Claim) -> None:
             raise Contradicted(f"{one.evidence.id} found nothing of the kind")
         if not searched.whole:
             claim.unproven.append("not all was read there")
-        wanted = {k: v for k, v in searched.wanted.items() if k not in ("level", "name", "state")}
+        wanted = {k: v for k, v in searched.wanted.items() if k not in ("level", "name", "state", "version")}
         for value in wanted.values():
             words = set(stems(value))
             if words and not words <= claim.stems | stem_set(claim.text):
@@ -475,7 +475,12 @@ def _said_role(text: str, start: int, end: int) -> str:
         return "before"
     if re.match(r"\s+(?:was|were|has been|is) (?:replaced|superseded)", behind):
         return "before"
-    return "now" if re.match(r"\s+(?:replac(?:ed|es)|superseded?s?|took over)", behind) else ""
+    return "now" if re.match(rf"\s+(?:replac(?:ed|es)|superseded?s?|took over|{_ALTERS}\b)", behind) else ""
+
+
+_ALTERS: Final = (
+    r"(?:sets?|cuts?|raise[sd]?|lower(?:s|ed)?|add(?:s|ed)|remove[sd]?|change[sd]?|introduce[sd]?|drop(?:s|ped))"
+)
 
 
 def _codes(claim: _Claim) -> None:

@@ -17,7 +17,7 @@ from agents.gate.evidence import Evidence
 from agents.gate.quantities import Parsed, Quantity
 from agents.gate.vocabulary import spread
 from agents.gate.words import stem_set, stems
-from agents.rows import Altered, Changed, Contents, Logged, Moved, Sampled, Searched, State
+from agents.rows import Altered, Changed, Configured, Contents, Logged, Moved, Sampled, Searched, State
 
 Direction = Literal["up", "down"]
 
@@ -451,12 +451,25 @@ def went(cited: Sequence[Cited], parsed: Parsed) -> Direction | None:
     for one in cited:
         if found := _in_series(one, parsed):
             return found
+    if any(isinstance(row, Configured) for one in cited for row in one.rows):
+        return _of_settings([cell for one in cited for cell in one.cells])
     cells = [cell for one in cited for cell in one.cells if cell.sign]
     for cell in cells:
         after = next((c for c in cells if c.sign == "+" and c.keys & cell.keys), None)
         if cell.sign == "-" and after is not None:
             return _way(cell.value, after.value)
     return None
+
+
+def _of_settings(cells: Sequence[Cell]) -> Direction | None:
+    """The way that all cited settings went, None where they went both."""
+    ways = {
+        _way(cell.value, after.value)
+        for cell in cells
+        for after in cells
+        if cell.role == "before" and after.role == "now" and cell.keys & after.keys == cell.keys
+    }
+    return ways.pop() if len(ways) == 1 else None
 
 
 def _way(before: float, now: float) -> Direction | None:
@@ -489,7 +502,7 @@ def swapped(parsed: Parsed, cited: Sequence[Cited]) -> str | None:
             continue
         for proof in cited:
             for row in proof.rows:
-                if isinstance(row, Moved):
+                if isinstance(row, Moved | Configured):
                     cells = [c for c in proof.cells if c.role in ("before", "now")]
                     a = {c.role for c in cells if fits(one, c, parsed)}
                     b = {c.role for c in cells if fits(other, c, parsed)}

@@ -21,6 +21,7 @@ from agents.errors import AgentError, BadArguments
 from agents.failure import log_failure
 from agents.investigation.alert_tools import AlertTools
 from agents.investigation.case import InvestigationCase, read_case
+from agents.investigation.code_tools import CodeTools
 from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
 from agents.investigation.reading_tools import ReadingTools
@@ -59,7 +60,8 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
 
     own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
     reading = ReadingTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock)
-    tools = [*own.tools(), *reading.tools(), *AlertTools(toolbox).tools(), *toolbox.connector_tools()]
+    beside = [*AlertTools(toolbox).tools(), *CodeTools(toolbox, rt.evidence).tools()]
+    tools = [*own.tools(), *reading.tools(), *beside, *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 
 

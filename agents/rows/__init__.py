@@ -177,11 +177,39 @@ class Silenced(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Contents(Row):
-    """A file at a version, to the letter."""
+    """A file at a version, to the letter; or one line of it, with its `number` (1 is the first) where that is known."""
 
     path: str
     version: str
     text: str
+    number: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracked(Row):
+    """A file that there is at a version, `size` in bytes. `altered`: the version before had another one, or none."""
+
+    path: str
+    version: str
+    size: int
+    altered: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured(Row):
+    """A setting of a file at a version, as written there; `value` is None where it is gone.
+
+    `before` is its value at `previous_version`, where there is one to compare with. `kind` says what became of it:
+    same, changed, added or removed; "" where nothing was compared.
+    """
+
+    path: str
+    key: str
+    value: str | None
+    version: str
+    before: str | None = None
+    previous_version: str = ""
+    kind: Literal["", "same", "changed", "added", "removed"] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +280,8 @@ KINDS: tuple[type[Row], ...] = (
     Alerted,
     Silenced,
     Contents,
+    Tracked,
+    Configured,
     Searched,
     Unread,
     Spent,

@@ -11,6 +11,7 @@ from agents.rows import (
     Altered,
     Began,
     Changed,
+    Configured,
     Contents,
     Logged,
     Moved,
@@ -23,6 +24,7 @@ from agents.rows import (
     State,
     Suspect,
     Traced,
+    Tracked,
     Unread,
 )
 from agents.rows.stored import as_json, from_json, rows_of
@@ -40,6 +42,8 @@ EACH: tuple[Row, ...] = (
     Alerted(service="pay", name="Slow", state="silenced", since=AT, labels={"pod": "a"}, by=("8f",)),
     Silenced(service="pay", silence="8f", matchers=('service="pay"',), since=AT, until=AT, comment="known"),
     Contents(path="pay.toml", version="4f2a91c", text="a = 1\n"),
+    Tracked(service="pay", path="pay.toml", version="4f2a91c", size=6, altered=True),
+    Configured(service="pay", path="pay.toml", key="a", value="1", version="4f2a91c", before="2", kind="changed"),
     Searched(service="pay", what="log lines", found=0, start=AT, end=AT, wanted={"level": "warn"}),
     Unread(service="pay", reason="it did not answer", part=True),
     Spent(service="pay", part="calls to bank", before_s=0.2, now_s=None, callee=True, most=True),

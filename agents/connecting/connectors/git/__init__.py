@@ -24,9 +24,11 @@ from agents.connecting.connector import (
     Diff,
     diff_output,
 )
+from agents.connecting.connectors.git.code import GitCode
 from agents.connecting.connectors.git.diffs import written_by_machines, written_by_people
 from agents.connecting.connectors.git.program import run_git
 from agents.connecting.connectors.git.tags import FORMAT, Tag, is_pattern, read_tags
+from agents.connecting.source_code import CodeFile, FilesAt, TextsRead
 from agents.english import counted
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.types import Change, Window
@@ -121,6 +123,7 @@ class Git(Connector):
         context.require_declared(config.paths, key="connectors.git.paths")
         for path in (p for paths in config.paths.values() for p in paths):
             _check_path(path)
+        self._code = GitCode(config.repository, config.paths, context)
 
     async def check(self) -> Check:
         try:
@@ -198,6 +201,21 @@ class Git(Connector):
             link=link.replace("{from}", old).replace("{to}", new) if link else None,
             whole=_is_whole(text),
         )
+
+    async def deployed(self, service: str) -> Sequence[Change]:
+        """Newest first."""
+        return (await self._deployments(service)).changes[::-1]
+
+    async def files_at(self, service: str, version: str) -> FilesAt:
+        """Raises BadArguments for a version that is not known here."""
+        return await self._code.files_at(service, await self._commit(version))
+
+    async def files_with(self, service: str, at: FilesAt, text: str) -> frozenset[str]:
+        """As `git grep` finds it in that commit."""
+        return await self._code.files_with(service, at, text)
+
+    async def read_texts(self, _service: str, files: Sequence[CodeFile]) -> TextsRead:
+        return await self._code.read_texts(files)
 
     @tool()
     async def list_deployments(self, arguments: ListDeployments) -> ToolOutput:

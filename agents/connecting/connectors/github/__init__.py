@@ -32,9 +32,11 @@ from agents.connecting.connectors.github.answers import (
     WorkflowRun,
 )
 from agents.connecting.connectors.github.client import GitHubClient
+from agents.connecting.connectors.github.code import GitHubCode
 from agents.connecting.connectors.github.deployments import Deployments, change_id
 from agents.connecting.connectors.github.repositories import MOST_REPOSITORIES, Repositories
 from agents.connecting.connectors.github.settings import FORM, SCOPES, GitHubConfig
+from agents.connecting.source_code import CodeFile, FilesAt, TextsRead
 from agents.errors import AgentError, BadArguments
 from agents.evidence.types import Change, Window
 from agents.rows import Changed, Row, Searched
@@ -89,6 +91,7 @@ class GitHub(Connector):
         self._client = GitHubClient(str(config.api), context, app=app)
         self._repositories = Repositories(self._client, config, context)
         self._deployments = Deployments(self._client, config, context, self._repositories)
+        self._code = GitHubCode(self._client, context, config.paths, web=self._deployments.web)
 
     @classmethod
     def hosts(cls, config: Any) -> tuple[str, ...]:
@@ -205,6 +208,21 @@ class GitHub(Connector):
             link=compared.html_url,
             whole=whole and len(text) <= _MAX_TEXT and compared.total_commits <= len(compared.commits),
         )
+
+    async def deployed(self, service: str) -> Sequence[Change]:
+        """Newest first."""
+        name = await self._repositories.of(service)
+        return await self._deployments.newest(name, service, self._repositories.owned_by(name))
+
+    async def files_at(self, service: str, version: str) -> FilesAt:
+        """Raises BadArguments for a version that GitHub does not know."""
+        return await self._code.files_at(service, await self._repositories.of(service), version)
+
+    async def files_with(self, _service: str, _at: FilesAt, _text: str) -> None:
+        """Only reading them can tell: GitHub's search knows the default branch alone."""
+
+    async def read_texts(self, service: str, files: Sequence[CodeFile]) -> TextsRead:
+        return await self._code.read_texts(await self._repositories.of(service), files)
 
     @tool()
     async def github_deployments(self, arguments: OfService) -> ToolOutput:

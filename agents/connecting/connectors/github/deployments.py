@@ -23,10 +23,11 @@ from agents.connecting.connectors.github.answers import (
 from agents.connecting.connectors.github.client import GitHubClient
 from agents.connecting.connectors.github.repositories import Repositories, quoted
 from agents.connecting.connectors.github.settings import GitHubConfig
-from agents.errors import AgentError
+from agents.errors import AgentError, Unavailable
 from agents.evidence.types import Change, Window
 
 _WITH_STATUS: Final = 40
+_NEWEST: Final = 10
 _AT_ONCE: Final = 4
 _FAILED: Final = frozenset({"failure", "error"})
 
@@ -68,7 +69,7 @@ class Deployments:
 
         async def effect(deployment: Deployment, service: str) -> Deployed:
             state, at = await self._effect(name, deployment, gate, gaps)
-            link = f"{self._web()}/{name}/deployments/{quote(deployment.environment, safe='')}"
+            link = f"{self.web}/{name}/deployments/{quote(deployment.environment, safe='')}"
             return Deployed(
                 service=service,
                 deployment=deployment,
@@ -102,6 +103,25 @@ class Deployments:
                 )
             last[one.service] = one.deployment.sha
         return found
+
+    async def newest(self, name: str, service: str, owned: Sequence[Service]) -> list[Change]:
+        """The last ones of a service that took effect, newest first."""
+        mine = [d for d in await self.listed(name, most_pages=1) if answers.service_of(d, owned) == service]
+        gate, gaps = asyncio.Semaphore(_AT_ONCE), list[str]()
+        effects = await asyncio.gather(*(self._effect(name, d, gate, gaps) for d in mine[:_NEWEST]))
+        if gaps:
+            raise Unavailable(gaps[0])  # of one whose end is not known nobody can say that it runs
+        return [
+            Change(
+                id=f"deployment/{service}/{deployment.id}",
+                service=service,
+                at=at or deployment.created_at.astimezone(UTC),
+                kind="deployment",
+                version=deployment.sha,
+            )
+            for deployment, (state, at) in zip(mine, effects, strict=False)
+            if state not in _FAILED
+        ]
 
     async def with_paths(self, changes: Sequence[Change], gaps: list[str]) -> list[Change]:
         gate = asyncio.Semaphore(_AT_ONCE)
@@ -140,7 +160,8 @@ class Deployments:
             gaps.append(f"{name}: {what} could not be read: {exc}")
             return "unknown", None
 
-    def _web(self) -> str:
+    @property
+    def web(self) -> str:
         """Where people look: github.com, or the server itself."""
         parts = urlsplit(str(self._config.api))
         return "https://github.com" if parts.hostname == "api.github.com" else f"{parts.scheme}://{parts.netloc}"

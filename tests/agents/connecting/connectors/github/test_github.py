@@ -1,15 +1,10 @@
-"""GitHub: per tool what is found, an empty answer, further pages and a malformed one; per refusal what it means.
-
-Every request that any of these tests makes is held against GitHub's own description, where ../shared is there.
-"""
+"""GitHub: per tool what is found, an empty answer, further pages and a malformed one; per refusal what it means."""
 
 import base64
-import ipaddress
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from agents.connecting.connector import ChangeSource, ConnectorContext, Discovers, Revocable, Service
+from agents.connecting.connector import ChangeSource, Discovers, Revocable, Service
 from agents.connecting.connectors.github import CONNECTOR, BetweenVersions, GitHub, GitHubConfig, OfCommit, OfService
 from agents.connecting.connectors.github import client as github_client
-from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.errors import AgentError, BadArguments, NeedsReauthorisation, Unavailable
 from agents.evidence.types import Window
 from agents.rows import Changed, Searched
-from store.secrets.redaction import Secret
+from tests.agents.connecting.connectors.github.conftest import NEW, NOW, OLD, R, Ticking
 from tests.fakes.github import (
     REPOSITORY,
     TOKEN,
@@ -33,75 +27,8 @@ from tests.fakes.github import (
     commit,
     comparison,
     deployment,
-    fake_github,
     status,
 )
-from tests.fakes.openapi import Description
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-OLD, NEW = "a" * 40, "b" * 40
-R = f"/repos/{REPOSITORY}"
-SERVICES = (Service(name="checkout", repository=REPOSITORY), Service(name="payments", repository=REPOSITORY))
-
-
-@cache
-def _description(file: Path) -> Description:
-    return Description(file)
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with fake_github() as fake:
-        yield fake
-
-
-@pytest.fixture(autouse=True)
-def documented(github: FakeGitHub) -> Iterator[None]:
-    """After each test: nothing was asked or answered that GitHub does not document."""
-    yield
-    file = Path(__file__).resolve().parents[5] / "shared" / "specs" / "github.json.gz"
-    if not file.exists():
-        return
-    description = _description(file)
-    for asked in github.asked:
-        assert description.problems(asked) == []
-        assert asked.headers["x-github-api-version"] == "2022-11-28"
-    for asked, code, document in github.given:
-        if code == 200 and isinstance(document, dict | list) and "malformed" not in str(document):
-            assert description.answer_problems(asked, code, document) == []
-
-
-class Ticking:
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture
-def ticking() -> Ticking:
-    return Ticking()
-
-
-async def _no_pause(_seconds: float) -> None:
-    return
-
-
-@pytest.fixture
-async def connect(github: FakeGitHub, ticking: Ticking) -> AsyncIterator[Callable[..., GitHub]]:
-    loopback = EgressPolicy(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),))
-    outbound = Outbound(loopback, sleep=_no_pause)
-
-    def make(
-        *, credentials: dict[str, str] | None = None, services: tuple[Service, ...] = SERVICES, **config: Any
-    ) -> GitHub:
-        secrets = {name: Secret(value) for name, value in (credentials or {"token": TOKEN}).items()}
-        context = ConnectorContext(services=services, outbound=outbound, now=ticking, credentials=secrets)
-        return GitHub(GitHubConfig(api=github.url, **{"repositories": (REPOSITORY,), **config}), context)
-
-    yield make
-    await outbound.close()
 
 
 def deployed(github: FakeGitHub) -> None:
