@@ -125,6 +125,11 @@ def workflow_id(tenant: str, kind: str, *ids: str) -> str:
     return ":".join(("t", tenant, kind, *ids))
 
 
+def tenant_of(workflow_id: str) -> str:
+    """The tenant whose work it is."""
+    return workflow_id.split(":", 2)[1]
+
+
 @cache
 def discover_workflows() -> dict[str, Workflow]:
     """All workflows by name. Raises TypeError for a module without `WORKFLOW` or with a foreign name."""

@@ -82,6 +82,7 @@ FORGET_EVERY: Final = timedelta(hours=1)
 TIDY_EVERY: Final = timedelta(hours=6)
 ENGINE_KEEPS: Final = timedelta(days=7)
 SWEEP_OLDER: Final = timedelta(seconds=5)
+SHARE_OF_ONE: Final = 0.5
 
 
 class ToolboxSources:
@@ -174,8 +175,13 @@ def pace(settings: Settings) -> Pace:
         healing_check=check,
         healing_hold=hold,
         healing_window=window,
-        concurrent_investigations=settings.concurrent_investigations,
+        concurrent_investigations=max(1, round(settings.concurrent_investigations * tenant_share(settings))),
     )
+
+
+def tenant_share(settings: Settings) -> float:
+    """Of the places for work one tenant may hold: half where there are several, so that a storm leaves room."""
+    return SHARE_OF_ONE if settings.many_workspaces else 1.0
 
 
 async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSettings:
@@ -188,6 +194,7 @@ async def engine_settings(settings: Settings, keys: MasterKeys) -> EngineSetting
         key=await read_engine_key(keys, path),
         lock_folder=str(settings.data),
         concurrent_investigations=settings.concurrent_investigations,
+        tenant_share=tenant_share(settings),
         patience=timedelta(minutes=settings.run_minutes),
     )
 

@@ -86,10 +86,10 @@ async def read_indicator(rt: Runtime, tenant: TenantId, healing: Healing, second
     asked = (healing.service, healing.indicator, seconds, now.timestamp())
     gathered = await gather(toolbox, window, logs=False, traces=False, services=[healing.service])
     try:
-        value = await rt.evidence.run(analysis.measure, gathered.series, *asked)
+        value = await rt.evidence.of(tenant).run(analysis.measure, gathered.series, *asked)
         if value is None:  # an incident that was seen in an access log heals there
             gathered = await gather(toolbox, window, metrics=False, traces=False, services=[healing.service])
-            value = await rt.evidence.run(analysis.measure_logs, gathered, *asked)
+            value = await rt.evidence.of(tenant).run(analysis.measure_logs, gathered, *asked)
     except Unavailable:  # a busy machine is no verdict on the remedy: the next check measures again
         return None
     return None if value is None else Reading(at=now, value=value)
@@ -141,10 +141,10 @@ async def broken_since(rt: Runtime, tenant: TenantId, healing: Healing, since: d
     limit = ((healing.service, healing.indicator), healing.threshold, healing.hold_s)
     gathered = await gather(toolbox, window, logs=False, traces=False, services=[healing.service])
     try:
-        found = await rt.evidence.run(analysis.above_since, gathered.series, *limit, since.timestamp())
+        found = await rt.evidence.of(tenant).run(analysis.above_since, gathered.series, *limit, since.timestamp())
         if found is None:
             gathered = await gather(toolbox, window, metrics=False, traces=False, services=[healing.service])
-            found = await rt.evidence.run(analysis.above_since_in_logs, gathered, *limit, since.timestamp())
+            found = await rt.evidence.of(tenant).run(analysis.above_since_in_logs, gathered, *limit, since.timestamp())
     except Unavailable:
         return None
     return None if found is None else datetime.fromtimestamp(found, tz=now.tzinfo)

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 from dbos._core import StepOptions
 from dbos._error import DBOSException
 from dbos._recovery import _recover_workflow, recover_pending_workflows
@@ -31,7 +31,7 @@ from agents.durable.process_lock import ProcessLock, ProcessLockLost, take_proce
 from agents.durable.queue_workers import POLL_S, QueueWorkers, end_idle_rounds, wake
 from agents.durable.sealed_words import SealedWords, closed_word
 from agents.durable.steps import Steps
-from agents.workflow import Lane, Life, Workflow, discover_workflows
+from agents.workflow import Lane, Life, Workflow, discover_workflows, tenant_of
 from store.database.engine import drop_if_hung_up
 
 if TYPE_CHECKING:
@@ -60,13 +60,16 @@ StepObserver = Callable[[str, str, str], None]  # (workflow id, step name, "befo
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """`url` is the engine's own database. Caps are per process; more work queues visibly."""
+    """`url` is the engine's own database. Caps are per process; more work queues visibly, in fair turns: one tenant
+    gets at most `tenant_share` of the places, so that who storms leaves some to the others.
+    """
 
     url: str
     key: bytes
     lock_folder: str
     concurrent_investigations: int = 20
     concurrent_receives: int = 32
+    tenant_share: float = 1.0
     executor_threads: int = 24
     patience: timedelta = timedelta(minutes=10)  # that a step has with a store that does not answer
     drain: timedelta = timedelta(seconds=6)  # that effects have at an orderly stop
@@ -107,6 +110,7 @@ class Engine:
         self._dbos._background_jobs_stop_event.set()  # noqa: SLF001
         DBOS.launch()
         end_idle_rounds(self._dbos)
+        await asyncio.to_thread(_give_turns, self._dbos)
         await asyncio.to_thread(self._recover, self._dbos, self._process_lock.name)
         caps = {
             Lane.RECEIVE.value: self._settings.concurrent_receives,
@@ -114,11 +118,15 @@ class Engine:
         }
         queues = [
             await DBOS.register_queue_async(
-                lane, worker_concurrency=cap, polling_interval_sec=POLL_S, on_conflict="always_update"
+                lane,
+                worker_concurrency=cap,
+                partition_worker_concurrency=max(1, round(cap * self._settings.tenant_share)),
+                polling_interval_sec=POLL_S,
+                on_conflict="always_update",
             )
             for lane, cap in caps.items()
         ]
-        self._workers = QueueWorkers(self._dbos, caps)
+        self._workers = QueueWorkers(self._dbos, self._bodies_running)
         self._workers.start(queues)
         self._process_lock.keep(self._adopt, lost)
 
@@ -150,6 +158,7 @@ class Engine:
         """What a dead replica left is queued again, for whoever is first."""
         if self._dbos is None or self._workers is None:
             return
+        await asyncio.to_thread(_give_turns, self._dbos)
         await asyncio.to_thread(recover_pending_workflows, self._dbos, [executor])
         self._workers.ring()
 
@@ -169,7 +178,6 @@ class Engine:
     def _register(self, workflow: Workflow, runtime: Runtime) -> Callable[..., Coroutine[Any, Any, str]]:
         async def body(*arguments: str) -> str:
             started, outcome = time.monotonic(), "failed"
-            self._ring(workflow.lane)
             run = _DbosRun(self)
             self._bodies_running.add(run.workflow_id)
             try:
@@ -179,6 +187,7 @@ class Engine:
                 raise
             finally:
                 self._bodies_running.discard(run.workflow_id)
+                self._ring(workflow.lane)
                 self._steps.forget(run.workflow_id)
                 runtime.meter.workflow_ended(workflow.name, outcome, time.monotonic() - started)
             return outcome
@@ -196,7 +205,8 @@ class Engine:
                 if known.lane is Lane.DIRECT:
                     await DBOS.start_workflow_async(body, *words)
                 else:
-                    await DBOS.enqueue_workflow_async(known.lane.value, body, *words)
+                    with SetEnqueueOptions(queue_partition_key=tenant_of(workflow_id)):
+                        await DBOS.enqueue_workflow_async(known.lane.value, body, *words)
 
         await _outside_workflows(submit())
         self._ring(known.lane)
@@ -363,6 +373,17 @@ def _log_as_the_process_does() -> None:
 async def _outside_workflows(work: Coroutine[Any, Any, Any]) -> Any:
     """Await in an empty context: a call from inside a step must not be taken for a part of that step."""
     return await asyncio.create_task(work, context=contextvars.Context())
+
+
+def _give_turns(dbos: DBOS) -> None:
+    """What a version without turns had queued takes its place in them; else nobody would ever ask for it."""
+    rows = dbos._sys_db.tables.workflow_status  # noqa: SLF001 -- there is no public way
+    left = (rows.c.queue_name.in_([lane.value for lane in Lane]), rows.c.queue_partition_key.is_(None))
+    with dbos._sys_db.engine.begin() as connection:  # noqa: SLF001
+        unfinished = sa.select(rows.c.workflow_uuid).where(*left, rows.c.status.in_(_UNFINISHED))
+        for (found,) in connection.execute(unfinished).all():
+            of_it = rows.update().where(rows.c.workflow_uuid == found, *left)
+            connection.execute(of_it.values(queue_partition_key=tenant_of(found)))
 
 
 def _log_lost(lost: ProcessLockLost) -> None:

@@ -8,30 +8,32 @@ threads of ours, whose stop event can also end their wait. What other replicas q
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Container
 from typing import Final
 
 from dbos import DBOS, Queue
 from dbos._queue import queue_worker_thread
 
 POLL_S: Final = 3.0
-_FULL_S: Final = 0.05  # asks this process only, never the database
+_SETTLING_S: Final = 0.25
+_GLANCE_S: Final = 0.01
 _JOIN_S: Final = 10.0
 
 
 class Bell(threading.Event):
-    """A stop event whose `wait` also ends when it is rung; while `is_full`, it looks again soon.
+    """A stop event whose `wait` also ends when it is rung.
 
-    It is rung when work is queued, and when work begins: only then does DBOS count it, so only then is seen that all
-    places are taken and more may be waiting.
+    It is rung when work is queued, and when work ends: then there may be a place for more. DBOS takes what ended off
+    its list only a moment later, so a wait first lets that settle, and looks again soon where it did not.
     """
 
-    def __init__(self, is_full: Callable[[], bool]) -> None:
+    def __init__(self, is_settling: Callable[[], bool]) -> None:
         super().__init__()
-        self._is_full = is_full
+        self._is_settling = is_settling
         self._told = threading.Condition()
         self._rung = False
-        self._was_full = False
+        self._was_settling = False
 
     def ring(self) -> None:
         with self._told:
@@ -43,20 +45,23 @@ class Bell(threading.Event):
         self.ring()
 
     def wait(self, timeout: float | None = None) -> bool:
-        patience = _FULL_S if self._was_full or self._is_full() else timeout
         with self._told:
-            self._told.wait_for(lambda: self._rung or self.is_set(), patience)
+            self._told.wait_for(lambda: self._rung or self.is_set(), _SETTLING_S if self._was_settling else timeout)
             self._rung = False
-        self._was_full = self._is_full()
+        until = time.monotonic() + _SETTLING_S
+        while self._is_settling() and not self.is_set() and time.monotonic() < until:
+            time.sleep(_GLANCE_S)  # asks this process only, never the database
+        self._was_settling = self._is_settling()
         return self.is_set()
 
 
 class QueueWorkers:
     """One thread a queue. DBOS must have been launched."""
 
-    def __init__(self, dbos: DBOS, caps: Mapping[str, int]) -> None:
+    def __init__(self, dbos: DBOS, running: Container[str]) -> None:
+        """`running` holds the ids of the workflows whose bodies run here."""
         self._dbos = dbos
-        self._caps = caps
+        self._running = running
         self._bells: dict[str, Bell] = {}
         self._threads: list[threading.Thread] = []
 
@@ -66,7 +71,7 @@ class QueueWorkers:
         for queue in (*queues, own):
             queue.database_backed_queue = False  # its configuration is the code's: it is not read again at each poll
             queue._polling_interval_sec = POLL_S  # noqa: SLF001
-            self._bells[queue.name] = bell = Bell(self._full(queue.name))
+            self._bells[queue.name] = bell = Bell(self._is_settling)
             thread = threading.Thread(
                 target=queue_worker_thread, args=(bell, self._dbos, queue), name=f"queue-{queue.name}", daemon=True
             )
@@ -85,10 +90,10 @@ class QueueWorkers:
         for thread in self._threads:
             thread.join(_JOIN_S)
 
-    def _full(self, name: str) -> Callable[[], bool]:
-        cap = self._caps.get(name)
-        active = self._dbos._active_workflows_set  # noqa: SLF001
-        return lambda: cap is not None and active.count_for_queue(name) >= cap
+    def _is_settling(self) -> bool:
+        """Whether DBOS counts a workflow whose body has ended, or has not begun."""
+        active = self._dbos._active_workflows_set.activeList()  # noqa: SLF001
+        return any(workflow_id not in self._running for workflow_id in active)
 
 
 def end_idle_rounds(dbos: DBOS) -> None:

@@ -58,9 +58,10 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
         # An error result holds the model's own words; read again it must not pass for something that was found.
         return [StoredResult(id=f"A{a.number}", text=a.text) for a in found if not a.is_error]
 
-    own = InvestigationTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock, stored=stored, sleep=rt.sleep)
-    reading = ReadingTools(toolbox=toolbox, pool=rt.evidence, now=rt.clock)
-    beside = [*AlertTools(toolbox).tools(), *CodeTools(toolbox, rt.evidence).tools()]
+    pool = rt.evidence.of(tenant)
+    own = InvestigationTools(toolbox=toolbox, pool=pool, now=rt.clock, stored=stored, sleep=rt.sleep)
+    reading = ReadingTools(toolbox=toolbox, pool=pool, now=rt.clock)
+    beside = [*AlertTools(toolbox).tools(), *CodeTools(toolbox, pool).tools()]
     tools = [*own.tools(), *reading.tools(), *beside, *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 

@@ -29,7 +29,7 @@ from agents.errors import AgentError, BadArguments
 from agents.evidence.changes.configuration import FileSetting, compare_settings, is_configuration, likely_first
 from agents.evidence.types import Change
 from agents.investigation.coverage import Look
-from agents.processes.evidence_pool import EvidencePool
+from agents.processes.evidence_pool import TenantTurns
 from agents.rows import Configured, Contents, Row, Searched, Tracked, Unread
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
 
@@ -113,7 +113,7 @@ class _Found:
 class CodeTools:
     """Bound to one tenant's sources."""
 
-    def __init__(self, toolbox: Toolbox, pool: EvidencePool) -> None:
+    def __init__(self, toolbox: Toolbox, pool: TenantTurns) -> None:
         self._toolbox, self._pool = toolbox, pool
 
     def tools(self) -> list[Tool]:

@@ -23,7 +23,7 @@ from agents.investigation import analysis
 from agents.investigation.analysis import AnalysisFinding, Symptom, Told
 from agents.investigation.scope import rings, unread
 from agents.investigation.telemetry import Gathered, gather
-from agents.processes.evidence_pool import EvidencePool
+from agents.processes.evidence_pool import TenantTurns
 from agents.processes.evidence_worker import Overran
 from agents.rows import Suspect, Unread
 from agents.tool import Arguments, Tool, ToolOutput, tool, tools_of
@@ -122,7 +122,7 @@ class InvestigationTools:
         self,
         *,
         toolbox: Toolbox,
-        pool: EvidencePool,
+        pool: TenantTurns,
         now: Callable[[], datetime],
         stored: Callable[[], Awaitable[Sequence[StoredResult]]],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -19,7 +19,7 @@ from agents.evidence.types import Window
 from agents.investigation import reading
 from agents.investigation.analysis import AnalysisFinding
 from agents.investigation.telemetry import Gathered, gather
-from agents.processes.evidence_pool import EvidencePool
+from agents.processes.evidence_pool import TenantTurns
 from agents.rows import Unread
 from agents.tool import Arguments, Moment, Tool, ToolOutput, tool, tools_of
 
@@ -63,7 +63,7 @@ class GroupArguments(ReadArguments):
 class ReadingTools:
     """Over one tenant's sources; `now` is the run's clock."""
 
-    def __init__(self, *, toolbox: Toolbox, pool: EvidencePool, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, toolbox: Toolbox, pool: TenantTurns, now: Callable[[], datetime]) -> None:
         self._toolbox = toolbox
         self._pool = pool
         self._now = now

@@ -3,7 +3,7 @@
 A ranking over minutes of raw series takes long enough to delay every acknowledgement. Under load the pool answers some
 and refuses the rest aloud, instead of being late for all: who waits too long for a worker is told so and never begun,
 nobody's impatience ends a worker, and a job that is ended because it overran takes nobody with it, for a worker has
-one job at a time.
+one job at a time. Tenants take turns: a hundred jobs of one delay the first of another by one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agents.errors import Unavailable
@@ -38,25 +39,27 @@ class EvidencePool:
         self._most = workers or min(max(os.cpu_count() or 1, _LEAST), _MOST)
         self._limits, self._preload = limits or Limits(), preload
         self._lock = threading.Lock()  # workers report from their threads
-        self._waiting: deque[Job] = deque()
+        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # by tenant; the first has the next turn
         self._idle: list[Worker] = []
         self._busy: dict[Worker, Job] = {}
         self._kept = 0  # so many are held ready
 
-    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Await `function(*args, **kwargs)`. Raises what it raises, Overloaded, Overran, or WorkerDied the second time.
+    def of(self, tenant: str) -> TenantTurns:
+        """The pool for the work of one tenant."""
+        return TenantTurns(self, tenant)
 
-        A caller that gives up before his turn has come is struck from the queue. A job that runs already runs on to its
-        end or its limit, for nobody.
-        """
-        job = Job(call=(function, args, kwargs))
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As TenantTurns.run, for nobody's tenant."""
+        return await self.of("").run(function, *args, **kwargs)
+
+    async def answer(self, job: Job) -> Any:
+        """Its answer, once it is its tenant's turn."""
         with self._lock:
-            self._waiting.append(job)
+            self._waiting.setdefault(job.tenant, deque()).append(job)
             self._dispatch()
         late = asyncio.get_running_loop().call_later(self._limits.wait_s, self._shed, job)
         try:
-            answer: T = await asyncio.wrap_future(job.answer)
-            return answer
+            return await asyncio.wrap_future(job.answer)
         finally:
             late.cancel()
 
@@ -72,7 +75,8 @@ class EvidencePool:
         """End all processes; who waits for an answer is told that the worker ended."""
         with self._lock:
             self._kept = 0
-            workers, jobs = [*self._idle, *self._busy], [*self._busy.values(), *self._waiting]
+            workers = [*self._idle, *self._busy]
+            jobs = [*self._busy.values(), *chain.from_iterable(self._waiting.values())]
             self._idle.clear()
             self._busy.clear()
             self._waiting.clear()
@@ -99,7 +103,8 @@ class EvidencePool:
             again = job is not None and isinstance(error, WorkerDied) and job.tries == 0
             if job is not None and again:
                 job.tries += 1
-                self._waiting.appendleft(job)
+                self._waiting.setdefault(job.tenant, deque()).appendleft(job)
+                self._waiting.move_to_end(job.tenant, last=False)
             if worker.ready:  # one that cannot even start is tried again with the next job, not for ever
                 self._keep()
             self._dispatch()
@@ -108,18 +113,28 @@ class EvidencePool:
 
     def _shed(self, job: Job) -> None:
         with self._lock:
-            if job not in self._waiting:
+            turn = self._waiting.get(job.tenant, ())
+            if job not in turn:
                 return
-            self._waiting.remove(job)
+            self._waiting[job.tenant].remove(job)
+            if not turn:
+                del self._waiting[job.tenant]
         job.settle(error=Overloaded(f"too busy: no evidence worker was free within {self._limits.wait_s:.0f} s"))
 
     def _dispatch(self) -> None:
         while self._waiting and len(self._busy) < self._most:
-            job = self._waiting.popleft()
+            job = self._next()
             if job.begin():
                 worker = self._idle.pop() if self._idle else self._start()
                 self._busy[worker] = job
                 worker.give(job)
+
+    def _next(self) -> Job:
+        tenant, turn = self._waiting.popitem(last=False)
+        job = turn.popleft()
+        if turn:
+            self._waiting[tenant] = turn  # at the end
+        return job
 
     def _start(self) -> Worker:
         return Worker(self, self._limits, self._preload)
@@ -138,6 +153,22 @@ class EvidencePool:
             self._idle.remove(largest)
             largest.retire()
         self._keep()
+
+
+class TenantTurns:
+    """The pool as one tenant uses it."""
+
+    def __init__(self, pool: EvidencePool, tenant: str) -> None:
+        self._pool, self._tenant = pool, tenant
+
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Await `function(*args, **kwargs)`. Raises what it raises, Overloaded, Overran, or WorkerDied the second time.
+
+        A caller that gives up before his turn has come is struck from the queue. A job that runs already runs on to its
+        end or its limit, for nobody.
+        """
+        answer: T = await self._pool.answer(Job(call=(function, args, kwargs), tenant=self._tenant))
+        return answer
 
 
 def _nothing() -> Any:

@@ -59,6 +59,7 @@ class Job:
     """A call and the future of its answer. `tries` counts the workers that died over it."""
 
     call: tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
+    tenant: str = ""
     answer: Future[Any] = field(default_factory=Future)
     tries: int = 0
 

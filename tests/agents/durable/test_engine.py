@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -100,7 +102,13 @@ async def engine(folder: Path, book: Book) -> AsyncIterator[Engine]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(engine_module, "discover_workflows", lambda: BODIES)
         patched.setattr(queue_workers, "POLL_S", 3600.0)  # so whatever happens here, somebody rang
-        settings = EngineSettings(url=f"sqlite:///{folder}/engine.db", key=KEY, lock_folder=str(folder))
+        settings = EngineSettings(
+            url=f"sqlite:///{folder}/engine.db",
+            key=KEY,
+            lock_folder=str(folder),
+            concurrent_receives=4,
+            tenant_share=0.5,
+        )
         running = Engine(settings)
         await running.start(cast("Runtime", book))
         yield running
@@ -342,6 +350,65 @@ async def test_a_second_engine_on_the_folder_is_refused(engine: Engine, folder: 
         subprocess.run, [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
     )
     assert "another Autoheal process uses this folder. Stop it, or set AUTOHEAL_DATA." in done.stdout, done.stderr
+
+
+class Crowd:
+    """Work of tenants that runs until it is let go."""
+
+    def __init__(self, engine: Engine, book: Book) -> None:
+        self._engine, self._book = engine, book
+        self.begun: list[str] = []
+        self._gate = asyncio.Semaphore(0)
+
+    async def comes(self, tenant: str, name: str) -> None:
+        async def work() -> str:
+            self.begun.append(name)
+            self._book.reached.set()
+            await self._gate.acquire()
+            return "done"
+
+        self._book.work[name] = work
+        await self._engine.enqueue("steps", workflow_id=f"t:{tenant}:{name}", arguments=(name,))
+
+    async def has_begun(self, count: int) -> list[str]:
+        async with asyncio.timeout(60):
+            while len(self.begun) < count:
+                self._book.reached.clear()
+                await self._book.reached.wait()
+        return self.begun
+
+    def let_go(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._gate.release()
+
+
+@module_loop
+async def test_who_storms_leaves_places_to_the_others(engine: Engine, book: Book) -> None:
+    crowd = Crowd(engine, book)
+    for number in range(4):
+        await crowd.comes("storms", f"storm-{number}")
+    await crowd.has_begun(2)
+    await crowd.comes("quiet", "quiet-0")
+    assert await crowd.has_begun(3) == ["storm-0", "storm-1", "quiet-0"]
+    crowd.let_go(2)
+    assert (await crowd.has_begun(4))[3].startswith("storm")
+    crowd.let_go(3)
+    for name in ("storm-3", "quiet-0"):
+        assert await book.ended(name) == ["done"]
+
+
+@module_loop
+async def test_what_was_queued_before_there_were_turns_gets_one(engine: Engine, book: Book, folder: Path) -> None:
+    crowd = Crowd(engine, book)
+    for number in range(3):
+        await crowd.comes("old", f"old-{number}")
+    await crowd.has_begun(2)
+    with closing(sqlite3.connect(folder / "engine.db")) as raw, raw:
+        raw.execute("UPDATE workflow_status SET queue_partition_key = NULL WHERE workflow_uuid = 't:old:old-2'")
+    assert engine._dbos is not None
+    engine_module._give_turns(engine._dbos)
+    crowd.let_go(3)
+    assert await book.ended("old-2") == ["done"]
 
 
 @module_loop

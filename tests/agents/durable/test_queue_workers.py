@@ -39,16 +39,18 @@ def test_a_stop_ends_this_wait_and_every_later_one() -> None:
     assert bell.wait(LONG_S) is True
 
 
-def test_who_has_no_room_looks_again_soon() -> None:
-    began = time.monotonic()
-    assert Bell(lambda: True).wait(LONG_S) is False
-    assert time.monotonic() - began < LONG_S / 2
+def test_what_ended_is_waited_for_until_its_place_is_free() -> None:
+    ended = [True, True, True]
+    bell = Bell(lambda: bool(ended and ended.pop()))
+    bell.ring()
+    assert bell.wait(LONG_S) is False
+    assert ended == []
 
 
-def test_who_had_no_room_looks_once_more_when_there_is_some() -> None:
-    full = [True, True, False]
-    bell = Bell(lambda: full.pop(0) if full else False)
+def test_who_was_not_free_yet_is_looked_for_again_soon() -> None:
+    bell = Bell(lambda: True)
+    bell.ring()
+    bell.wait(LONG_S)
     began = time.monotonic()
-    bell.wait(LONG_S)
-    bell.wait(LONG_S)
+    assert bell.wait(LONG_S) is False
     assert time.monotonic() - began < LONG_S / 2

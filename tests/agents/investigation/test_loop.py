@@ -112,6 +112,9 @@ async def test_reads_of_one_turn_run_together(rig_of: RigOf) -> None:
     class Counting:
         run = staticmethod(counting)
 
+        def of(self, tenant: str) -> "Counting":
+            return self
+
     object.__setattr__(rig.runtime, "evidence", Counting())
     run = await rig.ask()
     assert [a.is_error for a in (await rig.case(run)).artifacts] == [False] * 3

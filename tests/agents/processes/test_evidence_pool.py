@@ -162,3 +162,18 @@ async def test_a_worker_that_cannot_be_started_is_an_error_of_the_call(monkeypat
         with suppress(WorkerDied):
             await pool.warm()
         assert not pool._idle
+
+
+async def test_tenants_take_turns() -> None:
+    done: list[str] = []
+
+    async def work(tenant: str) -> None:
+        await pool.of(tenant).run(pid)
+        done.append(tenant)
+
+    with pool_of(workers=1) as pool:
+        await pool.run(pid)
+        busy = asyncio.create_task(pool.of("storms").run(sleep, 0.3))
+        await asyncio.sleep(0)
+        await asyncio.gather(*(work("storms") for _ in range(6)), work("quiet"), busy)
+    assert done.index("quiet") <= 1
