@@ -36,4 +36,4 @@ class Reporter(Protocol):
         """The second look after a remedy healed is over: it held, came back, or could not be measured."""
 
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
-        """The incident is over: its messages say so, and offer no ending any more."""
+        """The incident is over, or open again: its messages say how it ended, and offer an ending while it is open."""

@@ -22,6 +22,8 @@ from store.ids import stable_id
 
 RECURS: Final = timedelta(days=1)
 """How long after its end the same alert is a recurrence in its old group."""
+REOPENS: Final = timedelta(minutes=30)
+"""How soon after its end what fires again is the same outage, whose incident is open again."""
 FLAPS: Final = 3
 FLAPS_WITHIN: Final = timedelta(hours=1)
 QUIET_FOR: Final = timedelta(days=1)
@@ -70,7 +72,11 @@ class BookedAlert:
 
 @dataclass(kw_only=True)
 class Group:
-    """`states` counts its alerts, `sources` what they sent. `version` rises with each change that people should see."""
+    """`states` counts its alerts, `sources` what they sent. `version` rises with each change that people should see.
+
+    `quiet_s`: for how long it was over before it came back last, in seconds. `flaps_from`: the recurrence with which it
+    began to flap, until it is quiet for longer than `FLAPS_WITHIN`.
+    """
 
     cluster: AlertCluster
     status: Status = "firing"
@@ -80,7 +86,9 @@ class Group:
     resolved_at: datetime | None = None
     recurrences: int = 0
     reopened_at: datetime | None = None
+    quiet_s: float | None = None
     flapping: bool = False
+    flaps_from: int | None = None
     decision: str | None = None
     incident_id: str | None = None
     channel_id: str | None = None
@@ -113,6 +121,8 @@ class Group:
             "title": self.title,
             "lead": self.lead,
             "flapping": self.flapping,
+            "flaps_from": self.flaps_from,
+            "quiet_s": self.quiet_s,
             "reopened_at": None if self.reopened_at is None else self.reopened_at.isoformat(),
             "states": dict(self.states),
             "sources": dict(self.sources),
@@ -124,7 +134,8 @@ class Group:
     def read(self, facts: Mapping[str, Any]) -> None:
         self.cluster.read(facts)
         self.title, self.lead = str(facts.get("title") or ""), str(facts.get("lead") or "")
-        self.flapping = bool(facts.get("flapping"))
+        self.flapping, self.flaps_from = bool(facts.get("flapping")), facts.get("flaps_from")
+        self.quiet_s = facts.get("quiet_s")
         told = facts.get("reopened_at")
         self.reopened_at = datetime.fromisoformat(told) if told else None
         self.states, self.sources = Counter(facts.get("states") or {}), Counter(facts.get("sources") or {})
@@ -239,8 +250,7 @@ class Book:
         stays = old is not None and (old.is_open or self._may_return(old, now))
         group = old if old is not None and stays else self._placed(alert)
         if group.status == "resolved" and alert.status == "firing" and group.version and not group.cluster.quiet:
-            group.recurrences += 1
-            group.reopened_at = alert.fired_at
+            self._come_back(group, alert.fired_at)
         alert.group_id = group.id
         group.states[alert.status] += 1
         group.cluster.add(alert.signal())
@@ -250,9 +260,18 @@ class Book:
             group.severity = worst
             self._show(group)
         self._settle(group, alert.fired_at)
+        if alert.flaps(now) and not group.flapping:
+            group.flapping, group.flaps_from = True, group.recurrences
         if is_new or alert.flaps(now):
-            group.flapping = group.flapping or alert.flaps(now)
             self._show(group)
+
+    def _come_back(self, group: Group, at: datetime) -> None:
+        group.recurrences += 1
+        group.reopened_at = at
+        quiet = max(at - group.resolved_at, timedelta(0)) if group.resolved_at is not None else None
+        group.quiet_s = None if quiet is None else quiet.total_seconds()
+        if quiet is None or quiet > FLAPS_WITHIN:
+            group.flapping, group.flaps_from = False, None
 
     def _may_return(self, group: Group, now: datetime) -> bool:
         return group.resolved_at is not None and group.resolved_at > now - RECURS

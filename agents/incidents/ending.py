@@ -71,6 +71,23 @@ class EndingRequests(InvestigationRequests):
             if found is not None:
                 await self._alert_over(s, person, found, by_person=False)
 
+    async def alerts_returned(self, person: Person, incident: IncidentId) -> bool:
+        """Alerts of it fire again shortly after their end: it is open again, whoever had ended it. False where it was
+        open.
+        """
+        if isinstance(check(person.role, Permission.INVESTIGATE), Denied):
+            return False
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            found = await incidents.incident(s, incident)
+            if found is None or not await incidents.reopen_incident(s, incident):
+                return False
+            details = {"number": found.number, "by": "alert"}
+            await events.emit(s, "ai.autoheal.incident.reopened.v1", incident, details)
+            await self._noted(s, person, "incident.reopened", incident, details)
+        if not found.is_open:
+            await self._rt.reporter.ended(person.tenant_id, incident)
+        return True
+
     async def _alert_over(self, s: TenantSession, person: Person, incident: Incident, *, by_person: bool) -> bool:
         """False where that changes nothing: others of its alerts are not over, it had ended, or was mitigated."""
         if incident.id in await alerts.not_over(s, [incident.id]):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from agents.alerting.book import REOPENS
 from agents.alerting.rules import About, Policy, decide, read_policy
 from agents.incidents.requests import Ask, run_asked_for
 from agents.incidents.service import IncidentService
@@ -97,6 +98,7 @@ class AlertGroups:
             self._delivery.report("post", tenant, f"alerts:{group.id}", failure)
             return False
         await self._look(workspace, group)
+        await self._reopen(workspace, group)
         await self._end_incident(workspace, group)
         return await self._done(tenant, group)
 
@@ -139,9 +141,10 @@ class AlertGroups:
             group = replace(group, channel_id=place, thread_ts=ts)
         await self._delivery.update(tenant, key, alert_group(view))
         if group.recurrences and group.status != "resolved":
+            flaps_from = group.facts.get("flaps_from")  # while it flaps it is told once
             await self._delivery.deliver(
                 tenant,
-                key=f"alerts-again:{group.id}:{group.recurrences}",
+                key=f"alerts-again:{group.id}:{group.recurrences if flaps_from is None else flaps_from}",
                 channel=group.channel_id or channel,
                 thread_ts=group.thread_ts,
                 message=again(view),
@@ -174,6 +177,14 @@ class AlertGroups:
             return
         person = await self._callers.alert_source(workspace)
         await investigate_group(self._db, self._incident_service, person, group)
+
+    async def _reopen(self, workspace: KnownWorkspace, group: StoredGroup) -> None:
+        """What fires again shortly after its end is the same outage, also where nobody looks into it anew."""
+        if group.status == "resolved" or group.merged_into is not None or not is_same_outage(group):
+            return
+        if group.incident_id is not None:
+            person = await self._callers.alert_source(workspace)
+            await self._incident_service.alerts_returned(person, group.incident_id)
 
     async def _end_incident(self, workspace: KnownWorkspace, group: StoredGroup) -> None:
         """The alerts are over, as one that a bot posts may be: the incident service says what follows."""
@@ -211,6 +222,12 @@ async def investigate_group(
     return None
 
 
+def is_same_outage(group: StoredGroup) -> bool:
+    """Whether it came back soon enough after its end."""
+    quiet_s = group.facts.get("quiet_s")
+    return bool(group.recurrences) and quiet_s is not None and quiet_s <= REOPENS.total_seconds()
+
+
 def _turn(group: StoredGroup) -> str:
     """What names the run of a group's present recurrence, as a message's time names that of a mention."""
     return f"{group.thread_ts}-{group.recurrences}" if group.recurrences else str(group.thread_ts)
@@ -246,6 +263,7 @@ def _view(group: StoredGroup, policy: Policy, verdict: str) -> GroupView:
         merged=group.merged_into is not None,
         shown_labels=policy.labels,
         verdict=verdict,
+        reopens=group.incident_id is not None and is_same_outage(group),
     )
 
 

@@ -223,6 +223,7 @@ async def note_shown(s: TenantSession, group_id: str, version: int) -> None:
 
 
 async def show_again(s: TenantSession, group_id: str) -> None:
+    await s.head()  # whoever takes alerts in writes the version that it read
     await s.update(AlertGroupRow, AlertGroupRow.id == group_id, values={"version": AlertGroupRow.version + 1})
 
 

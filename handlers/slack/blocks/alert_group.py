@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from agents.alerting.book import FLAPS_WITHIN, REOPENS
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Json, Message, actions, button, context, fields, sections
 
@@ -33,6 +34,8 @@ class GroupView:
     shown_labels: Sequence[str] = ()
     verdict: str = ""
     """What its investigation found, in one line, unescaped."""
+    reopens: bool = False
+    """It came back so soon that its incident is open again."""
 
 
 def alert_group(view: GroupView) -> Message:
@@ -54,20 +57,23 @@ def alert_group(view: GroupView) -> Message:
 
 def again(view: GroupView) -> Message:
     """In the thread, when what was over fires again."""
-    flaps = " It keeps coming and going, so I do not start anew each time." if view.facts.get("flapping") else ""
-    return Message(
-        text=t.push(f"Fires again: {view.facts.get('title')}"),
-        blocks=tuple(sections(f"Fires again, for the {_ordinal(view.recurrences + 1)} time.{flaps}")),
-    )
+    quiet_s = view.facts.get("quiet_s")
+    after = f", {t.duration(quiet_s)} after it was over" if quiet_s is not None else ""
+    lines = [f"Fires again, for the {_ordinal(view.recurrences + 1)} time{after}."]
+    if view.reopens:
+        lines.append(f"Within {t.duration(REOPENS)} that is the same outage: its incident is open again.")
+    if view.facts.get("flapping"):
+        lines.append("It keeps coming and going, so I do not start anew each time: the message above tells of it.")
+    return Message(text=t.push(f"Fires again: {view.facts.get('title')}"), blocks=tuple(sections(" ".join(lines))))
 
 
 def _lead(view: GroupView) -> str:
     if view.quiet:
         return "Alerts of low severity"
     state = _LEADS.get(view.status, view.status)
-    if view.status == "resolved":
-        return f"{state} {t.minute(view.resolved_at)} UTC" if view.resolved_at else state
     flaps = ", flapping" if view.facts.get("flapping") else ""
+    if view.status == "resolved":
+        return f"{state} {t.minute(view.resolved_at)} UTC{flaps}" if view.resolved_at else f"{state}{flaps}"
     severity = "" if view.severity == "unknown" else f", {view.severity}"
     return f"{state}{severity}{flaps}"
 
@@ -89,10 +95,20 @@ def _small_print(view: GroupView) -> list[str]:
         f"{sum(states.values())} alerts ({', '.join(counted)}) since {t.day_minute(view.opened_at)} UTC",
         f"Sent: {told}" if told else "",
         f"Services: {t.listing(services, most=8, limit=40)}" if len(services) > 1 else "",
-        f"Came back {view.recurrences} times" if view.recurrences else "",
+        _came_back(view),
         t.link(view.facts.get("source_url"), "At the source") if view.facts.get("source_url") else "",
     ]
     return [line for line in lines if line]
+
+
+def _came_back(view: GroupView) -> str:
+    if not view.recurrences:
+        return ""
+    told = f"Came back {t.plural(view.recurrences, 'time')}"
+    if not view.facts.get("flapping"):
+        return told
+    calm = f"until it is quiet for {t.duration(FLAPS_WITHIN)}"
+    return f"{told} and keeps coming and going: I do not start anew, nor tell of each time, {calm}"
 
 
 def _buttons(view: GroupView) -> list[Json]:

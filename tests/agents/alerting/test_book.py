@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents.alerting.book import Book, Group
+from agents.alerting.book import FLAPS_WITHIN, Book, Group
 from agents.alerting.topology import Topology
 from agents.webhooks import Part
 
@@ -95,7 +95,9 @@ def test_an_alert_ends_returns_and_flaps() -> None:
     for turn in range(3):
         assert absorb(book, "web", after=100 + turn * 20) is group
         absorb(book, "web", after=110 + turn * 20, status="resolved")
-    assert (group.recurrences, group.flapping) == (3, True)
+    assert (group.recurrences, group.flapping, group.flaps_from, group.quiet_s) == (3, True, 2, 10.0)
+    absorb(book, "web", after=160 + FLAPS_WITHIN.total_seconds())
+    assert (group.recurrences, group.flapping, group.flaps_from) == (4, False, None), "it was calm for long"
 
 
 def test_acknowledged_is_neither_firing_nor_over() -> None:

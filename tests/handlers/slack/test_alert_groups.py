@@ -5,7 +5,7 @@ from typing import Any
 
 from handlers.slack.thread import SlackThread
 from store.ids import IncidentId, TenantId, stable_id
-from store.incidents import alerts, incident, open_incident
+from store.incidents import alerts, incident, open_incident, resolve_incident
 from store.incidents.alerts import StoredGroup
 from store.incidents.investigations import running_investigations, save_verdict
 from store.secrets.redaction import Redacted
@@ -31,6 +31,21 @@ async def told(hooks: Hooks, **policy: Any) -> None:
     await hooks.slack.settings(triage_channels=(CHANNEL,))
     async with hooks.slack.db.tenant(hooks.slack.tenant) as s:
         await alerts.save_policy(s, policy, by=None)
+
+
+async def fire(hooks: Hooks, made: Any) -> None:
+    await hooks.send(made, a_body(an_alert(startsAt=hooks.slack.db.now().isoformat())))
+    await hooks.done()
+
+
+async def turn(hooks: Hooks, made: Any, clock: Clock) -> None:
+    """The alert fires, and is over half a minute later."""
+    starts = hooks.slack.db.now().isoformat()
+    await fire(hooks, made)
+    clock.advance(timedelta(seconds=30))
+    over = an_alert(status="resolved", startsAt=starts, endsAt=hooks.slack.db.now().isoformat())
+    await hooks.send(made, a_body(over, status="resolved"))
+    await hooks.done()
 
 
 async def test_an_alert_is_one_message_and_one_investigation_however_often_it_is_sent(slack: Slack) -> None:
@@ -112,6 +127,68 @@ async def test_when_alerts_end_the_incident_is_mitigated_and_comes_back_with_the
         assert back.status == "investigating"
         assert await runs(slack) == 1, "the first has ended"
         assert {"slack.incident.mitigated", "slack.incident.reopened"} <= set(await audited(slack))
+
+
+async def test_what_fires_again_shortly_after_its_end_opens_its_incident_again(slack: Slack, clock: Clock) -> None:
+    async with open_hooks(slack) as hooks:
+        await told(hooks)
+        made = await hooks.make()
+        await turn(hooks, made, clock)
+        (group,) = await groups(slack)
+        assert group.incident_id is not None
+        await finish(slack)
+        async with slack.db.tenant(slack.tenant) as s:
+            assert await resolve_incident(s, group.incident_id, by="alert")
+            await alerts.note_decision(s, group.id, "offer")  # nobody looks into it anew
+            await alerts.save_policy(s, {"rules": [{"action": "offer"}]}, by=None)
+        clock.advance(timedelta(minutes=4))
+        await fire(hooks, made)
+        async with slack.db.tenant(slack.tenant, readonly=True) as s:
+            back = await incident(s, group.incident_id)
+        assert back is not None
+        assert (back.status, back.resolved_at) == ("open", None)
+        assert (await audited(slack)).count("slack.incident.reopened") == 1
+        (again,) = [one for one in slack.said("incidents") if one.startswith("Fires again")]
+        assert "4 min after it was over. Within 30 min that is the same outage: its incident is open again." in again
+
+
+async def test_what_fires_again_long_after_its_end_opens_nothing_by_itself(slack: Slack, clock: Clock) -> None:
+    async with open_hooks(slack) as hooks:
+        await told(hooks)
+        made = await hooks.make()
+        await turn(hooks, made, clock)
+        (group,) = await groups(slack)
+        assert group.incident_id is not None
+        await finish(slack)
+        async with slack.db.tenant(slack.tenant) as s:
+            await resolve_incident(s, group.incident_id, by="alert")
+            await alerts.note_decision(s, group.id, "offer")
+            await alerts.save_policy(s, {"rules": [{"action": "offer"}]}, by=None)
+        clock.advance(timedelta(minutes=31))
+        await fire(hooks, made)
+        async with slack.db.tenant(slack.tenant, readonly=True) as s:
+            still = await incident(s, group.incident_id)
+        assert still is not None
+        assert still.status == "resolved"
+
+
+async def test_flapping_is_told_in_the_groups_message_and_rings_once(slack: Slack, clock: Clock) -> None:
+    async with open_hooks(slack) as hooks:
+        await told(hooks)
+        made = await hooks.make()
+        for _ in range(7):
+            await turn(hooks, made, clock)
+            clock.advance(timedelta(minutes=3))
+        await fire(hooks, made)
+        (group,) = await groups(slack)
+        assert (group.recurrences, group.facts["flapping"]) == (7, True)
+        again = [one for one in slack.said("incidents") if one.startswith("Fires again")]
+        assert len(again) == 2, "the first return, and the one with which it began to flap"
+        assert "It keeps coming and going" in again[-1]
+        first = slack.said("incidents")[0]
+        assert first.startswith("Firing, critical, flapping")
+        message = next(one for one in slack.workspace.messages("incidents") if one.ts == group.thread_ts)
+        assert "Came back 7 times and keeps coming and going" in str(message.blocks)
 
 
 async def test_rules_offer_ignore_and_bound(slack: Slack) -> None:
