@@ -287,7 +287,7 @@ async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
     remediation, ctx = discover_remediations()[plan.remediation], await context(rt, tenant)
     try:
         target = await remediation.read_target(plan, ctx)
-        actuator = ctx.require_actuator(plan.action, plan.target)
+        actuator = ctx.actuator_of(plan)
         argv = actuator.argv(plan.action, plan.parameters)
         risk = rate_risk(remediation.risk, actuator, plan.action, plan.target)
     except AgentError:
@@ -389,7 +389,7 @@ async def _interrupted(rt: Runtime, tenant: TenantId, approval: Approval, what: 
     plan = Plan.model_validate(approval.plan)
     remediation, ctx = discover_remediations()[plan.remediation], await context(rt, tenant)
     try:
-        actuator = ctx.require_actuator(plan.action, plan.target)
+        actuator = ctx.actuator_of(plan)
         if isinstance(actuator, Outliving) and not await actuator.settle(approval.id):
             what = f"{what}; its command still runs"
         target = await remediation.read_target(plan, ctx)

@@ -11,8 +11,10 @@ from typing import Literal, Protocol, runtime_checkable
 
 from agents.connecting.connector import Actuator
 
-AlertState = Literal["firing", "silenced", "inhibited", "muted"]
-"""`muted` by a time interval of its route. All but the first reach nobody."""
+AlertState = Literal["firing", "silenced", "inhibited", "muted", "acknowledged", "suppressed"]
+"""`muted` by a time interval of its route, `suppressed` by a rule, `acknowledged` by somebody who works on it. All but
+the first reach nobody.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

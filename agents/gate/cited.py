@@ -25,8 +25,10 @@ from agents.rows import (
     Changed,
     Configured,
     Contents,
+    Filed,
     Logged,
     Moved,
+    Noted,
     Row,
     Sampled,
     Searched,
@@ -524,6 +526,8 @@ def _words_of(row: Row) -> Iterator[str]:
         yield f"{row.name} {row.state} {row.severity}"
     elif isinstance(row, Configured):
         yield f"{row.key} {row.path} {row.value} {row.before} {_BECAME[row.kind]}"
+    elif isinstance(row, Filed):
+        yield f"{row.kind} {row.kind}s {row.title} {row.state} {row.severity}"
     elif isinstance(row, Sampled):
         yield "rate" if row.counted == "rate" else ""
         yield "fail failed error" if any(re.fullmatch(r"[45]\d\d", v) for v in row.labels.values()) else ""
@@ -542,6 +546,8 @@ _KIND_WORDS: Final[tuple[tuple[type[Row], str], ...]] = (
     (Contents, "configuration configured setting file code line"),
     (Tracked, "file files repository exists changed"),
     (Configured, "configuration configured config setting settings set value key file version"),
+    (Filed, "open opened seen first last times"),
+    (Noted, "note notes comment wrote says said"),
     (Traced, "request trace"),
     (Sampled, "series metric"),
 )

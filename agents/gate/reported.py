@@ -17,7 +17,7 @@ from typing import Final
 from agents.gate.evidence import Evidence
 from agents.gate.trust import ADDRESSED
 from agents.gate.words import plain
-from agents.rows import Alerted, Altered, Changed, Contents, Logged, Printed, Silenced, State
+from agents.rows import Alerted, Altered, Changed, Contents, Filed, Logged, Noted, Printed, Silenced, State
 
 _VERDICT: Final = re.compile(
     r"\broot[- ]cause\b|\bculprit\b|\b(?:is|was|are|were) (?:only |just |merely )?(?:a |the )?victims?\b|\bto blame\b"
@@ -114,7 +114,9 @@ def _read(evidence: Evidence) -> Iterator[Prose]:
             yield from _altered(row)
         elif isinstance(row, Contents):
             yield from _accusing(row.text.split("\n"), f"The file {row.path} says")
-        elif isinstance(row, Printed | State | Alerted | Silenced):
+        elif isinstance(row, Noted):
+            yield from _accusing(row.text.split("\n"), f"A note at {row.about} says")
+        elif isinstance(row, Printed | State | Alerted | Silenced | Filed):
             yield from _accusing([row.line], f"{evidence.source} says")
 
 

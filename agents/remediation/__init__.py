@@ -128,6 +128,18 @@ class RemediationContext:
             raise NotPermitted(f"no connected source can do {action} to {service} any more")
         return actuator
 
+    def actuator_of(self, plan: Plan) -> Actuator:
+        """Whoever carries a plan out: the connection that it names as its own, else the first that can do it. Raises
+        NotPermitted as `require_actuator`.
+        """
+        named = plan.parameters.get("connection")
+        if named is None:
+            return self.require_actuator(plan.action, plan.target)
+        for one in self.actuators:
+            if getattr(one, "key", None) == named and one.can(plan.action, plan.target):
+                return one
+        raise NotPermitted(f"the connection {named} can do {plan.action} to {plan.target} no more")
+
     def service(self, name: str) -> Service | None:
         return next((s for s in self.services if s.name == name), None)
 

@@ -176,6 +176,37 @@ class Silenced(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Filed(Row):
+    """An incident, issue or ticket as its tracker holds it; `kind` is its word there, `key` the tracker's id of it.
+
+    `first` is when it was opened or seen first, `last` when it was seen or changed last, `count` how often it was seen;
+    None where the tracker does not say so.
+    """
+
+    kind: str
+    key: str
+    title: str
+    state: str
+    first: datetime | None = None
+    last: datetime | None = None
+    count: int | None = None
+    severity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted(Row):
+    """What somebody wrote at an incident, issue or ticket, whose key is `about`.
+
+    `by` is for people: no result prints it, so no model reads it.
+    """
+
+    about: str
+    text: str
+    at: datetime | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contents(Row):
     """A file at a version, to the letter; or one line of it, with its `number` (1 is the first) where that is known."""
 
@@ -279,6 +310,8 @@ KINDS: tuple[type[Row], ...] = (
     State,
     Alerted,
     Silenced,
+    Filed,
+    Noted,
     Contents,
     Tracked,
     Configured,

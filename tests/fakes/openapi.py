@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ class Asked:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """All values of the query's parameters, where a fake keeps them."""
 
 
 class Description:
@@ -36,7 +38,7 @@ class Description:
     def _paths(self) -> list[tuple[re.Pattern[str], str]]:
         found = []
         for path in sorted(self._document["paths"], key=lambda p: (p.count("{"), -len(p))):
-            pattern = re.sub(r"\\\{([a-z_]+)\\\}", lambda m: f"(?P<{m[1]}>[^/]+)", re.escape(path))
+            pattern = re.sub(r"\\\{([A-Za-z_]+)\\\}", lambda m: f"(?P<{m[1]}>[^/]+)", re.escape(path))
             found.append((re.compile(pattern), path))
         return found
 
@@ -63,7 +65,14 @@ class Description:
         for one in known:
             place = (one["in"], one["name"])
             if place in given:
-                problems += self._against(one["schema"], _typed(given.pop(place), self._resolved(one["schema"])), place)
+                schema = self._resolved(one["schema"])
+                values = asked.repeated.get(one["name"], (given[place],)) if one["in"] == "query" else (given[place],)
+                del given[place]
+                if schema.get("type") == "array":
+                    item = self._resolved(schema.get("items", {}))
+                    problems += self._against(schema, [_typed(value, item) for value in values], place)
+                else:
+                    problems += [p for value in values for p in self._against(schema, _typed(value, schema), place)]
             elif one.get("required") and one["in"] in ("query", "path"):
                 problems.append(f"{place} is missing")
         problems += [f"{place} is not documented for {asked.method} {asked.path}" for place in given]
@@ -106,7 +115,8 @@ class Description:
         while "$ref" in node:
             target: Any = self._document
             for part in node["$ref"].removeprefix("#/").split("/"):
-                target = target[part]
+                name = part.replace("~1", "/").replace("~0", "~")
+                target = target[int(name)] if isinstance(target, list) else target[name]
             node = target
         return node
 
@@ -118,9 +128,9 @@ def _from_swagger(text: str) -> dict[str, Any]:
         return document
     document = json.loads(text.replace('"#/definitions/', '"#/components/schemas/'))
     for schema in document["definitions"].values():
-        for field in (schema, *schema.get("properties", {}).values()):
-            if field.get("format") == "int-or-string":
-                field.pop("type", None)
+        for part in (schema, *schema.get("properties", {}).values()):
+            if part.get("format") == "int-or-string":
+                part.pop("type", None)
     shared = document.get("parameters", {})
     for item in document["paths"].values():
         of_path = item.pop("parameters", [])

@@ -16,6 +16,7 @@ from agents.rows import (
     Altered,
     Began,
     Changed,
+    Filed,
     Logged,
     Moved,
     Row,
@@ -89,7 +90,7 @@ def say(row: Row) -> str:  # noqa: PLR0911 - one sentence a kind of row
             return f"It began at {t.clock(row.at)}, give or take {t.duration(row.within_s)}"
         case Suspect():
             return _suspect(row)
-        case State() | Alerted() | Silenced():
+        case State() | Alerted() | Silenced() | Filed():
             return _stood(row)
         case Traced():
             failed = f", failed in {t.listing(row.failed_in, most=3)}" if row.failed_in else ""
@@ -100,7 +101,7 @@ def say(row: Row) -> str:  # noqa: PLR0911 - one sentence a kind of row
             return ""
 
 
-def _stood(row: State | Alerted | Silenced) -> str:
+def _stood(row: State | Alerted | Silenced | Filed) -> str:
     """What was so at the moment of the look."""
     match row:
         case Alerted():
@@ -108,6 +109,10 @@ def _stood(row: State | Alerted | Silenced) -> str:
             return f"{t.prose(row.name, 80)} of {t.prose(row.service, 60)} fires since {t.clock(row.since)}{kept}"
         case Silenced():
             return f"{t.prose(', '.join(row.matchers), 120)} is silenced until {t.day_minute(row.until)}"
+        case Filed():
+            times = f", {t.plural(row.count, 'time')}" if row.count else ""
+            since = f" since {t.clock(row.first)}" if row.first else ""
+            return f"{t.prose(f'{row.kind} {row.title}', 120)} of {t.prose(row.service, 60)}: {row.state}{since}{times}"
         case _:
             return f"{t.prose(f'{row.service} {row.name}'.strip(), 80)}: {t.prose(row.value, 80)}"
 

@@ -272,6 +272,25 @@ def datadog_answer(path: str) -> object:
     }.get(kind, {"data": []})
 
 
+def pagerduty_answer(path: str) -> object:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    ref = {"id": "QCHECKOUT1", "summary": PLANTED}
+    service = {**ref, "name": "checkout", "escalation_policy": ref}
+    state = {"status": "triggered", "created_at": at, "service": ref}
+    found = {
+        "services": [service],
+        "incidents": [{**ref, **state, "incident_number": 1, "title": PLANTED, "urgency": "high"}],
+        "alerts": [{**ref, **state, "alert_key": TOKEN, "body": {"details": {"text": BLOCK, "password": PASSWORD}}}],
+        "notes": [{"content": f"{BLOCK} {PLANTED}", "user": ref, "created_at": at}],
+        "oncalls": [{"escalation_level": 1, "user": ref, "escalation_policy": ref}],
+    }
+    if path.endswith("change_events"):
+        change = {**ref, "timestamp": at, "source": TOKEN, "links": [{"href": f"https://ci.example/?token={TOKEN}"}]}
+        return {"change_events": [change]}
+    kind = path.rsplit("/", 1)[-1]
+    return {kind: found[kind]} if kind in found else {"incident": found["incidents"][0]}
+
+
 def kubernetes_answer(path: str) -> object:
     """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
     at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
@@ -323,6 +342,7 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/dd/.*", lambda target: json.dumps(datadog_answer(target))),
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
+    (r"/(services|incidents|oncalls|change_events)\b.*", lambda target: json.dumps(pagerduty_answer(target))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
     (r"/metrics", metrics_page),
     (r"/broken", lambda _: f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"),
@@ -372,6 +392,10 @@ def datadog_of(site: Site) -> dict[str, Any]:
 
 def github_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}", "repositories": ["acme/shop"]}
+
+
+def api_of(site: Site) -> dict[str, Any]:
+    return {"api": f"http://127.0.0.1:{site.port}"}
 
 
 def kubernetes_of(site: Site) -> dict[str, Any]:
@@ -437,6 +461,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
     "openmetrics": openmetrics_of,
+    "pagerduty": api_of,
     "prometheus": prometheus_of,
 }
 SERVICE = st.fixed_dictionaries({"service": st.just("checkout")})
@@ -473,6 +498,9 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "list_silences": SERVICE,
     "list_rules": st.fixed_dictionaries({"contains": CONTAINS}),
     "metric_history": st.just({"service": "checkout", "name": "requests_total"}),
+    "pagerduty_incident": st.just({"incident": "QCHECKOUT1"}),
+    "pagerduty_incidents": SERVICE,
+    "pagerduty_on_call": SERVICE,
     "query": st.just({"promql": "requests_total"}),
     "query_range": st.just({"promql": "requests_total"}),
     "read_trace": st.just({"trace": "ab" * 8}),
@@ -547,7 +575,7 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
         if hasattr(connector, "read_alerts"):
             read.append(await connector.read_alerts())
-    assert len(read) == 14
+    assert len(read) == 16
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 

@@ -10,6 +10,7 @@ from agents.rows import (
     Altered,
     Began,
     Changed,
+    Filed,
     Logged,
     Moved,
     Row,
@@ -86,6 +87,10 @@ def moved(**changes: Any) -> Moved:
         (
             Silenced(silence="s1", matchers=('service="web"', 'pod="a"'), since=AT, until=AT),
             'service="web", pod="a" is silenced until 12 Nov 02:41 UTC',
+        ),
+        (
+            Filed(service="web", kind="issue", key="7", title="KeyError", state="unresolved", first=AT, count=58),
+            "issue KeyError of web: unresolved since 02:41:00 UTC, 58 times",
         ),
         (
             Searched(service="web", what="active alerts", found=0, wanted={"neighbours": "db, till"}),
