@@ -24,6 +24,7 @@ from agents.investigation.case import InvestigationCase, read_case
 from agents.investigation.code_tools import CodeTools
 from agents.investigation.conclusion import answer, conclude
 from agents.investigation.investigation_tools import InvestigationTools, StoredResult
+from agents.investigation.log_tools import LogTools
 from agents.investigation.reading_tools import ReadingTools
 from agents.rows import Unread
 from agents.rows import stored as rows
@@ -61,7 +62,7 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
     pool = rt.evidence.of(tenant)
     own = InvestigationTools(toolbox=toolbox, pool=pool, now=rt.clock, stored=stored, sleep=rt.sleep)
     reading = ReadingTools(toolbox=toolbox, pool=pool, now=rt.clock)
-    beside = [*AlertTools(toolbox).tools(), *CodeTools(toolbox, pool).tools()]
+    beside = [*LogTools(toolbox, now=rt.clock).tools(), *AlertTools(toolbox).tools(), *CodeTools(toolbox, pool).tools()]
     tools = [*own.tools(), *reading.tools(), *beside, *toolbox.connector_tools()]
     return [tool for tool in tools if tool.risk is Risk.READ]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import re
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,11 +18,11 @@ from typing import Any, Final
 
 import yaml
 
+from agents.connecting.certificates import trusting
 from agents.errors import BadArguments, NeedsReauthorisation
 from store.secrets.redaction import Secret
 
 IN_CLUSTER: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class Access:
 
 def typed_in(server: str, token: Secret, authority: str) -> Access:
     """From the fields of the form. Raises BadArguments for a certificate that is none."""
-    return Access(server=server, token=lambda: token, trusted=_trusting(authority) if authority else None)
+    return Access(server=server, token=lambda: token, trusted=trusting(authority) if authority else None)
 
 
 def in_cluster(folder: Path = IN_CLUSTER, environment: Mapping[str, str] = os.environ) -> Access:
@@ -51,7 +50,7 @@ def in_cluster(folder: Path = IN_CLUSTER, environment: Mapping[str, str] = os.en
     return Access(
         server=f"https://{shown}:{port}",
         token=lambda: _token_in(folder / "token"),
-        trusted=_trusting(_text(folder / "ca.crt")),
+        trusted=trusting(_text(folder / "ca.crt")),
         namespace=named.read_text().strip() if named.exists() else "",
     )
 
@@ -80,7 +79,7 @@ def of_kubeconfig(path: Path, context: str) -> Access:
             f"connectors.kubernetes: {path}: the user of {name} has no token and no client certificate; programs that "
             "it names are not run, so give it the token of a service account"
         )
-    trusted = _trusting(authority) if authority else ssl.create_default_context()
+    trusted = trusting(authority) if authority else ssl.create_default_context()
     if certificate and key:
         _present(trusted, certificate, key, path)
     return Access(
@@ -103,19 +102,6 @@ def _token_in(file: Path) -> Secret:
         return Secret(file.read_text().strip())
     except OSError as exc:
         raise NeedsReauthorisation(f"the token of this process cannot be read ({exc.strerror})") from exc
-
-
-def _trusting(authority: str) -> ssl.SSLContext:
-    """Only what these authorities signed. Raises BadArguments where no certificate can be read."""
-    certificates = _CERTIFICATE.findall(authority)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cadata="\n".join(certificates))
-    except (ssl.SSLError, ValueError) as exc:
-        raise BadArguments(
-            "the CA certificate cannot be read: paste it whole, from BEGIN CERTIFICATE to END CERTIFICATE"
-        ) from exc
-    return context
 
 
 def _present(trusted: ssl.SSLContext, certificate: str, key: str, path: Path) -> None:

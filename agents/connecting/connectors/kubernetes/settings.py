@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import Field, HttpUrl, field_validator
 
+from agents.connecting.certificates import IS_CERTIFICATE
 from agents.connecting.connector import ConnectorConfig
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Way
@@ -82,7 +83,7 @@ FORM: Final = Form(
             "its certificate: kubectl -n autoheal get secret autoheal-token -o jsonpath='{.data.ca\\.crt}' | "
             "base64 -d (all lines).",
             long=True,
-            pattern=r".*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----.*",
+            pattern=IS_CERTIFICATE,
         ),
         Asked(
             name="actions",

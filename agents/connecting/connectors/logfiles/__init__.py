@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import re2
 from pydantic import Field, field_validator
 
 from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext, LogsRead
-from agents.connecting.connectors.logfiles.reader import Span, Wanted, compile_pattern, probe, read_spans, search_span
+from agents.connecting.connectors.logfiles.reader import Span, probe, read_spans, search_span
 from agents.connecting.connectors.logfiles.rotation import present_file
-from agents.english import counted
+from agents.connecting.log_search import SearchLogs, lines_found
 from agents.errors import AgentError, BadArguments
 from agents.evidence.logs.packed_lines import PackedLines
 from agents.evidence.types import Window
-from agents.rows import Searched
-from agents.tool import Arguments, Moment, ToolOutput, tool
+from agents.tool import ToolOutput
 
 
 class LogFilesConfig(ConnectorConfig):
@@ -55,15 +52,6 @@ class LogFilesConfig(ConnectorConfig):
         except (ZoneInfoNotFoundError, ValueError) as exc:
             raise ValueError("is not a time zone's name, such as Europe/Berlin") from exc
         return name
-
-
-class SearchLogs(Arguments):
-    service: str = Field(description="A declared service.")
-    grep: str = Field(default="", max_length=500, description="RE2 pattern that the message or a field must match.")
-    level: Literal["", "debug", "info", "warn", "error"] = Field(default="", description="Least severe level shown.")
-    start: Moment | None = Field(default=None, description="With time zone; 15 minutes before end if left out.")
-    end: Moment | None = Field(default=None, description="With time zone; now when left out.")
-    limit: int = Field(default=50, ge=1, le=500, description="Newest matching lines shown.")
 
 
 class LogFiles(Connector):
@@ -117,40 +105,19 @@ class LogFiles(Connector):
             raise failures[0]
         return LogsRead(lines=PackedLines.joined(read), gaps=tuple(gaps))
 
-    @tool()
+    def keeps_log_of(self, service: str) -> bool:
+        return service in self._files
+
     async def search_logs(self, arguments: SearchLogs) -> ToolOutput:
-        """The newest log lines of a service that match, oldest first. Quote them verbatim."""
+        """The newest matching lines of one service's files."""
         self.context.require_declared([arguments.service], key="service")
         if arguments.service not in self._files:
             raise BadArguments(f"{arguments.service} has no log file; those that have one: {', '.join(self._files)}")
-        end = arguments.end or self.context.now()
-        window = Window(start=arguments.start or end - timedelta(minutes=15), end=end)
-        if window.start >= window.end:
-            raise BadArguments("search_logs: start must be before end")
-        try:
-            compile_pattern(arguments.grep)
-        except re2.error as exc:
-            raise BadArguments(f"search_logs: grep is not an RE2 pattern: {exc}") from exc
+        window = arguments.window(self.context.now())
         span = self._span(arguments.service, window, arguments.limit)
-        wanted = Wanted(grep=arguments.grep, level=arguments.level)
-        shown, gaps = await self.context.compute(search_span, span, wanted, await self.context.portable_redactor())
-        searched = Searched(
-            service=arguments.service,
-            what="log lines",
-            found=len(shown),
-            start=window.start,
-            end=window.end,
-            wanted={name: value for name, value in vars(wanted).items() if value},
-            whole=not gaps,
-            line="" if shown else "no matching lines",
-        )
-        return ToolOutput(
-            text="\n".join(row.line for row in shown) or searched.line,
-            rows=(searched, *shown),
-            summary=f"{counted(len(shown), 'log line')} of {arguments.service}",
-            facts={"count": len(shown), "start": window.start.isoformat(), "end": window.end.isoformat()},
-            gap="; ".join(gaps) or None,
-        )
+        redactor = await self.context.portable_redactor()
+        shown, gaps = await self.context.compute(search_span, span, arguments.wanted, redactor)
+        return lines_found(arguments.service, window, arguments.wanted, shown, gaps)
 
     def _span(self, service: str, window: Window, limit: int) -> Span:
         return Span(

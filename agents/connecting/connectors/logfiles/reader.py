@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-import re2
-
 from agents.connecting.clean_lines import AROUND, READ, clean_lines
 from agents.connecting.connectors.logfiles.files import MAX_LINE, find_offset, open_inside, sample_lines, size_of
 from agents.connecting.connectors.logfiles.rotation import NotUnpacked, packing, parts_of, unpack_span
+from agents.connecting.log_search import Wanted, as_logged, matching_lines
 from agents.errors import AgentError, Unavailable
-from agents.evidence.logs.lines import ParsedLine, Recogniser, Understood, rank
+from agents.evidence.logs.lines import ParsedLine, Recogniser, Understood
 from agents.evidence.logs.lines.levels import leading_level
 from agents.evidence.logs.packed_lines import PackedLines
 from agents.evidence.types import LogLine, Window
@@ -53,14 +52,6 @@ class Span:
     assumed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """`grep` is an RE2 pattern for the message or a field; "" for any. `level` is the least severe; "" for any."""
-
-    grep: str
-    level: str
-
-
 @dataclass(kw_only=True)
 class _Part:
     """What one file gave: its entries in the window, bytes read, whether it reaches back before the window."""
@@ -87,33 +78,7 @@ def read_spans(spans: Sequence[Span], redactor: Redactor = PUBLIC_FORMATS) -> tu
 def search_span(span: Span, wanted: Wanted, redactor: Redactor) -> tuple[list[Logged], list[str]]:
     """The newest matching lines as rows, oldest first, and what could not be read."""
     lines, gaps = _read(span, wanted, redactor)
-    return [_row(line) for line in lines], gaps
-
-
-def _row(line: LogLine) -> Logged:
-    return Logged(
-        service=line.service,
-        example=line.text,
-        level=line.level,
-        first=line.time,
-        last=line.time,
-        fields=line.fields,
-        line=show(line),
-    )
-
-
-def compile_pattern(grep: str) -> re2._Regexp[str]:
-    """Raises re2.error for what RE2 does not know, such as look-ahead."""
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(grep, options)
-
-
-def show(line: LogLine) -> str:
-    extra = " ".join(f"{key}={value}" for key, value in line.fields.items())
-    return " ".join(
-        part for part in (f"{line.time:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z", line.level, line.text, extra) if part
-    )
+    return [as_logged(line) for line in lines], gaps
 
 
 def probe(path: Path, roots: Sequence[Path], zone: str) -> tuple[Understood, str]:
@@ -165,7 +130,7 @@ def _read(span: Span, wanted: Wanted | None, redactor: Redactor) -> tuple[list[L
             gaps.append(f"{span.service}: {path.name} cannot be read: {exc.strerror}")
             continue
         read = read or not part.unread
-        kept = (part.lines if wanted is None else _matching(part.lines, wanted)) + kept
+        kept = (part.lines if wanted is None else matching_lines(part.lines, wanted)) + kept
         gaps += [f"{span.service}: {path.name}: {gap}" for gap in part.gaps]
         budget -= part.used
         reaches_back = reaches_back or part.reaches_back
@@ -191,15 +156,6 @@ def _allowance(window: Window) -> timedelta:
 
 def _written(file: BinaryIO) -> datetime:
     return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-
-
-def _matching(lines: Sequence[LogLine], wanted: Wanted) -> list[LogLine]:
-    least = rank(wanted.level) if wanted.level else -1
-    severe = [line for line in lines if rank(line.level) >= least]
-    if not wanted.grep:
-        return severe
-    pattern = compile_pattern(wanted.grep)
-    return [line for line in severe if pattern.search(show(line))]
 
 
 def _read_part(file: BinaryIO, path: Path, span: Span, budget: int, *, every: bool, redactor: Redactor) -> _Part:

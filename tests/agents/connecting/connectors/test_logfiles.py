@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.connecting.connector import ConnectorContext, LogSource
-from agents.connecting.connectors.logfiles import CONNECTOR, LogFiles, LogFilesConfig, SearchLogs
+from agents.connecting.connectors.logfiles import CONNECTOR, LogFiles, LogFilesConfig
 from agents.connecting.connectors.logfiles.files import find_offset, open_inside
+from agents.connecting.log_search import SearchLogs
 from agents.errors import AgentError, BadArguments, NotPermitted, Unavailable
 from agents.evidence.logs.lines import parse_line
 from agents.evidence.types import Window

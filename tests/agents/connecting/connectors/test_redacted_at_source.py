@@ -22,13 +22,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.connecting.connector import Connector, ConnectorContext, Service, discover_connectors
-from agents.connecting.connectors.logfiles.reader import Span, Wanted, read_spans, search_span, show
+from agents.connecting.connectors.logfiles.reader import Span, read_spans, search_span
+from agents.connecting.log_search import Wanted, show
 from agents.connecting.outbound import Outbound
+from agents.connecting.toolbox import Toolbox
 from agents.errors import AgentError
 from agents.evidence.logs.packed_lines import PackedLines
 from agents.evidence.types import Window
 from agents.investigation import analysis
 from agents.investigation.analysis import Told
+from agents.investigation.log_tools import LogTools
 from agents.investigation.telemetry import Gathered
 from agents.tool import Tool
 from store.secrets.redaction import Redactor, Secret
@@ -196,6 +199,27 @@ def prometheus_answer(path: str) -> object:
     return {"status": "success", "data": data[path]}
 
 
+def loki_answer(target: str) -> object:
+    """One stream, the newest line first. A count tells labels only."""
+    path, _, query = target.partition("?")
+    if path.endswith("/labels"):
+        return {"status": "success", "data": ["app"]}
+    if path.endswith("/values"):
+        return {"status": "success", "data": ["checkout"]}
+    if path.endswith("/buildinfo"):
+        return {"version": "3.4.2"}
+    if "count_over_time" in query:
+        series = [{"metric": {"level": PLANTED}, "values": [[NOW.timestamp(), "1"]]}]
+        return {"status": "success", "data": {"resultType": "matrix", "result": series}}
+    lines = [*KEY_BLOCK, f"error: {PLANTED}", "password:", f"  {PASSWORD}", f"{'x' * 7_980} {TOKEN}"]
+    values = [
+        [f"{round((NOW - timedelta(seconds=60 - n)).timestamp())}000000000", line, {"structuredMetadata": {"k": TOKEN}}]
+        for n, line in enumerate(lines)
+    ]
+    result = [{"stream": {"app": "checkout"}, "values": values[::-1]}]
+    return {"status": "success", "data": {"resultType": "streams", "result": result}}
+
+
 def jaeger_answer(path: str) -> object:
     if path == "services":
         return {"data": ["checkout"]}
@@ -338,6 +362,7 @@ def metrics_page(_target: str) -> str:
 
 
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
+    (r"/loki/api/v1/.*", lambda target: json.dumps(loki_answer(target))),
     (r".*/log", kubernetes_log),
     (r"/dd/.*", lambda target: json.dumps(datadog_answer(target))),
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
@@ -355,7 +380,7 @@ def answer_to(target: str) -> str:
     """By path; a log tells by its query whether stamps are wanted."""
     path, _, query = target.partition("?")
     told = next(told for pattern, told in ANSWERS if re.fullmatch(pattern, path))
-    return told(query if told is kubernetes_log else path)
+    return told(query if told is kubernetes_log else target if path.startswith("/loki/") else path)
 
 
 @pytest.fixture
@@ -460,6 +485,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "jaeger": prometheus_of,
     "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
+    "loki": prometheus_of,
     "openmetrics": openmetrics_of,
     "pagerduty": api_of,
     "prometheus": prometheus_of,
@@ -496,6 +522,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
     "list_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
     "list_silences": SERVICE,
+    "log_volume": SERVICE,
     "list_rules": st.fixed_dictionaries({"contains": CONTAINS}),
     "metric_history": st.just({"service": "checkout", "name": "requests_total"}),
     "pagerduty_incident": st.just({"incident": "QCHECKOUT1"}),
@@ -528,7 +555,8 @@ async def test_no_tool_of_a_connector_shows_a_secret_or_finds_one(name: str, sit
     connector = kind(kind.config_model.model_validate(CONFIGS[name](here)), site.context)
     if hasattr(connector, "scrape"):
         await connector.scrape()
-    for offered in connector.tools():
+    shared = LogTools(Toolbox(connectors=(connector,), services=site.context.services), now=lambda: NOW)
+    for offered in [*connector.tools(), *shared.tools()]:
         drawn = data.draw(ARGUMENTS[offered.name], label=offered.name)
         answer = await asked(offered, {**drawn, **versions(connector, offered)})
         sought = next((value for value in drawn.values() if value in FRAGMENTS), None)
@@ -575,7 +603,7 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
                 read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
         if hasattr(connector, "read_alerts"):
             read.append(await connector.read_alerts())
-    assert len(read) == 16
+    assert len(read) > 9, "each source of evidence was asked"
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
 
