@@ -38,6 +38,7 @@ from agents.workflow import workflow_id
 from bot.first_admin import name_first_admin
 from bot.housekeeping import HOUSEKEEPING_EVERY, keep_house
 from bot.kept_records import keeping
+from bot.manifest import bot_scopes, load_manifest
 from bot.master_keys import keep_engine_key, read_engine_key, warn_if_unfit
 from bot.opening import egress_to, now, open_database, tenant_of_file
 from bot.safekeeping import DailyBackup, backups_of
@@ -51,6 +52,7 @@ from bot.webhook_side import open_alerting, open_webhooks
 from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.caller import Caller
+from handlers.slack.inbound.in_view import InView
 from handlers.slack.inbound.intake import Intake
 from handlers.slack.notices import Notices
 from handlers.slack.receiver import SlackReceiver
@@ -258,11 +260,15 @@ async def serving(settings: Settings, *, lost: Callable[[ProcessLockLost], None]
             clock=now,
             public_url=settings.public_url,
             absorber=alerting.absorber,
+            sessions=thread.sessions,
+            in_view=(in_view := InView(now)),
+            wanted_scopes=bot_scopes(load_manifest()),
+            install_url=settings.install_url if settings.many_workspaces else None,
         )
         forget = forgetting(clients, caller)
         uninstall = Uninstall(db=db, queue=engine, forget=forget)
         receiver.receiver = SlackReceiver(context=context, caller=caller, uninstall=uninstall)
-        intake = Intake(db=db, workspaces=caller, queue=engine)
+        intake = Intake(db=db, workspaces=caller, queue=engine, in_view=in_view)
         notices = Notices(db, delivery) if mailing is None else mailing.notices(delivery)
         upkeep = await stack.enter_async_context(
             open_upkeep(settings, db, keys, notices, refused=lambda: intake.counts)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
 FAMILIES = frozenset(
     [
+        "agents",
         "apps",
         "assistant",
         "auth",

@@ -122,6 +122,16 @@ class InvestigationRequests(PersonRequests):
         )
         return DoneNow()
 
+    async def rename(self, person: Person, incident: IncidentId, title: Redacted) -> DoneNow | NothingToDo | Denied:
+        """A person calls it something else."""
+        if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
+            return denied
+        async with self._rt.db.tenant(person.tenant_id) as s:
+            if not await incidents.rename_incident(s, incident, title, by=person.user_id):
+                return NothingToDo(reason="It is called that already.")
+            await self._noted(s, person, "incident.renamed", incident, {})
+        return DoneNow()
+
     async def feedback(
         self, person: Person, investigation: InvestigationId, *, positive: bool, remark: Redacted | None = None
     ) -> DoneNow | Denied:

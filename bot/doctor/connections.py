@@ -10,13 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from agents.connecting.connecting import Connecting, ConnectionHealth
 from agents.connecting.operator_file import OperatorFile, OperatorFileError, load
 from agents.connecting.toolboxes import Toolboxes
-from bot.doctor.finding import DoctorFinding, ok, problem
+from bot.doctor.finding import DoctorFinding, note, ok, problem
 from bot.master_keys import open_master_keys
 from bot.opening import now, tenant_of_file
 from bot.settings import Settings, SettingsError
+from handlers.slack.installation import install_link, lacking_words, reinstall_words
 from store.database.session import Database
 from store.errors import StoreError
-from store.tenancy.tenants import Tenant, list_tenants
+from store.tenancy.lacking import read_lacking
+from store.tenancy.tenants import Tenant, list_tenants, load_install
 
 
 async def check_connections(settings: Settings) -> AsyncIterator[DoctorFinding]:
@@ -38,10 +40,24 @@ async def check_connections(settings: Settings) -> AsyncIterator[DoctorFinding]:
         toolboxes = Toolboxes(db, file=file, bound=lambda one: one == host, now=now)
         stack.push_async_callback(toolboxes.close)
         for tenant in tenants:
+            yield await _installation(db, tenant, settings, name=len(tenants) > 1)
             for found in await Connecting(db, toolboxes, now=now).test(tenant.id):
                 async with db.tenant(tenant.id, readonly=True) as s:
                     said = str(s.redactor.redact(found.problem or (found.check.detail if found.check else "")))
                 yield _finding(found, said, tenant if len(tenants) > 1 else None)
+
+
+async def _installation(db: Database, tenant: Tenant, settings: Settings, *, name: bool) -> DoctorFinding:
+    """What Slack told while it was used: of events it says so only then."""
+    subject = f"Slack installation of {tenant.name}" if name else "Slack in use"
+    async with db.tenant(tenant.id, readonly=True) as s:
+        install, lacking = await load_install(s), lacking_words(await read_lacking(s))
+    if install is None:
+        return note(subject, "the app is not installed")
+    if not lacking:
+        return ok(subject, "nothing was found to be missing so far")
+    link = install_link(install.app_id, settings.install_url if settings.many_workspaces else None)
+    return problem(subject, lacking, reinstall_words(f"install it again: {link}"))
 
 
 def _is_there(settings: Settings) -> bool:

@@ -21,6 +21,8 @@ from agents.incidents.service import IncidentService
 from handlers.slack.blocks.message import Message, said
 from handlers.slack.clients import SlackClients
 from handlers.slack.delivery import Delivery
+from handlers.slack.inbound.in_view import InView
+from handlers.slack.sessions import AgentSessions
 from handlers.slack.visibility import Visibility
 from store.database.session import Database
 from store.ids import TenantId
@@ -40,6 +42,12 @@ class HandlerContext:
     clock: Callable[[], datetime]
     public_url: str | None = None
     absorber: Absorber | None = None
+    sessions: AgentSessions | None = None
+    in_view: InView | None = None
+    wanted_scopes: frozenset[str] = frozenset()
+    """Of the manifest."""
+    install_url: str | None = None
+    """Where workspaces install the app themselves."""
 
     @property
     def visibility(self) -> Visibility:

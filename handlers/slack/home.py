@@ -22,12 +22,15 @@ from handlers.slack.blocks import text as t
 from handlers.slack.blocks.home import Home, Integration, home
 from handlers.slack.blocks.message import sections
 from handlers.slack.context import HandlerContext
+from handlers.slack.installation import install_link, lacking_words, reinstall_words
 from store.database.session import TenantSession
 from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId
 from store.inbox.deliveries import refused
 from store.incidents import Incident, catalog, visible_incidents
 from store.incidents.approvals import approval, open_approvals
 from store.incidents.investigations import investigation
+from store.tenancy.lacking import read_lacking
+from store.tenancy.tenants import load_install
 
 log = logging.getLogger("autoheal.home")
 
@@ -48,6 +51,7 @@ async def show_home(person: Person, context: HandlerContext) -> None:
         approvals = await open_approvals(s, of=[one.id for one in incidents])
         undelivered = await read_undelivered(s, {one.id: one for one in incidents})
         questions = await catalog.count(s, "proposed")
+        lacking = await _read_lacking(s, context) if may_connect else ""
         # A failed check may quote what a program of the operator printed.
         told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
     view = home(
@@ -58,6 +62,7 @@ async def show_home(person: Person, context: HandlerContext) -> None:
             connectable=[(name, kind.title) for name, kind in sorted(connectable().items())] if may_connect else (),
             questions=questions if may_connect else 0,
             undelivered=undelivered,
+            lacking=lacking,
             asked_in_vain=sight.asked_in_vain,
             now=context.clock(),
         )
@@ -82,6 +87,16 @@ async def read_undelivered(s: TenantSession, seen: Mapping[IncidentId, Incident]
         if about is not None:
             lines.append(f"*#{about.number}* {t.prose(said, 160)}")
     return lines
+
+
+async def _read_lacking(s: TenantSession, context: HandlerContext) -> str:
+    """What the installation of the app lacks, and the link by which it is installed again. Mrkdwn."""
+    install = await load_install(s)
+    if install is None:
+        return ""
+    lacking = lacking_words(await read_lacking(s), scopes=install.scopes, wanted=context.wanted_scopes)
+    link = f"<{install_link(install.app_id, context.install_url)}|install the app again>"
+    return f"{lacking}. {reinstall_words(link)}" if lacking else ""
 
 
 async def show_refusal(tenant: TenantId, slack_user_id: str, denied: Denied, context: HandlerContext) -> None:

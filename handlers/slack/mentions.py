@@ -269,7 +269,10 @@ async def _tell_status(person: Person, message: SlackMessage, reply: Reply, cont
         sight = await context.visibility.of_open_incidents(person, here=message.channel_id)
     async with context.db.tenant(person.tenant_id, readonly=True) as s:
         incident = await incident_for_thread(s, message.channel_id, message.thread)
-        incident = incident or next(iter(await visible_incidents(s, sight)), None)
+        seen = await visible_incidents(s, sight)
+        viewed = context.in_view and context.in_view.channel_of(person.tenant_id, person.slack_user_id)
+        in_view = [one for one in seen if reply.is_direct and one.channel_id == viewed]
+        incident = incident or next(iter([*in_view, *seen]), None)
         view = await read_status(s, incident, context.clock()) if incident else None
     if view is not None:
         await reply.privately(summary(view))

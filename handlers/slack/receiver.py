@@ -26,9 +26,12 @@ from handlers.slack.inbound.arrival import (
     Arrival,
     ButtonClick,
     ChannelMessage,
+    ContextChanged,
     HomeOpened,
     MemberJoined,
     ModalSubmission,
+    SessionRenamed,
+    SessionStopped,
     SlackActor,
     SlackMessage,
     SlashCommand,
@@ -37,6 +40,7 @@ from handlers.slack.inbound.arrival import (
 )
 from handlers.slack.inbound.caller import Caller, KnownWorkspace
 from handlers.slack.modal import Submission, discover_modals, read_metadata
+from handlers.slack.session_events import keep_session, rename_session, stop_session
 from handlers.slack.uninstall import Uninstall
 from store import audit, inbox
 from store.database.trouble import passes
@@ -45,7 +49,7 @@ from store.ids import InboxId, TenantId
 from store.inbox import StoredArrival
 from store.secrets.redaction import Secret
 
-FromPerson = SlackMessage | SlashCommand | ButtonClick | ModalSubmission | HomeOpened
+FromPerson = SlackMessage | SlashCommand | ButtonClick | ModalSubmission | HomeOpened | SessionStopped | SessionRenamed
 
 log = logging.getLogger("autoheal.receiver")
 
@@ -95,6 +99,8 @@ class SlackReceiver:
                 await inbox.forget_field(s, inbox_id, SECRETS, verbatim_keys=VERBATIM)
 
     async def _handle(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival) -> None:
+        if isinstance(arrival, ContextChanged):
+            return  # used as it comes, and not written down
         if isinstance(arrival, Uninstalled):
             await self._uninstall.leave(tenant, stored)
             return
@@ -145,6 +151,10 @@ class SlackReceiver:
                 await self._submission(person, stored, arrival, reply)
             case HomeOpened():
                 await home.show_home(person, self._context)
+            case SessionStopped():
+                await stop_session(person, arrival, reply, self._context)
+            case SessionRenamed():
+                await rename_session(person, arrival, self._context)
 
     async def _hear_channel(
         self, workspace: KnownWorkspace, person: Person, message: ChannelMessage, reply: Reply
@@ -230,6 +240,8 @@ class SlackReceiver:
         denied: Denied,
     ) -> None:
         await self._audit_refusal(tenant, arrival.actor, stored.kind)
+        if isinstance(arrival, SessionStopped):
+            await keep_session(tenant, arrival, self._context)
         if isinstance(arrival, HomeOpened):
             await home.show_refusal(tenant, arrival.actor.user_id, denied, self._context)
         elif not isinstance(arrival, ChannelMessage) and arrival.actor.user_id:
@@ -262,7 +274,10 @@ class SlackReceiver:
         await reply.privately(person.reason if isinstance(person, Denied) else help_text(person.role))
 
     async def _apologise(self, tenant: TenantId, stored: StoredArrival, arrival: Arrival, reference: str) -> None:
-        if not isinstance(arrival, SlackMessage | SlashCommand | ButtonClick | ModalSubmission) or arrival.actor.bot_id:
+        if (
+            not isinstance(arrival, SlackMessage | SlashCommand | ButtonClick | ModalSubmission | SessionStopped)
+            or arrival.actor.bot_id
+        ):
             return
         reply = self._reply_to(tenant, stored.id, arrival)
         try:
@@ -278,7 +293,7 @@ class SlackReceiver:
     ) -> Reply:
         channel_id, thread_ts, response_url = None, None, None
         match arrival:
-            case SlackMessage():
+            case SlackMessage() | SessionStopped() | SessionRenamed():
                 channel_id, thread_ts = arrival.channel_id, arrival.thread_ts
             case SlashCommand():
                 channel_id, response_url = arrival.channel_id, arrival.response_url

@@ -43,7 +43,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "alert_group": frozenset({"opened", "resolved", "reopened", "ignored", "offered"}),
     "alert_rules": frozenset({"changed"}),
     # The work
-    "incident": frozenset({"opened", "mitigated", "resolved", "reopened", "retargeted"}),
+    "incident": frozenset({"opened", "mitigated", "resolved", "reopened", "renamed", "retargeted"}),
     "investigation": frozenset(
         {"requested", "started", "steered", "stop_requested", "concluded", "stopped", "failed", "resumed"}
     ),

@@ -40,6 +40,7 @@ class Incident:
     opened_by: UserId | None
     mitigated_at: datetime | None = None
     ended_by: str | None = None
+    titled_by: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +87,7 @@ async def open_incident(
             mitigated_at=None,
             resolved_at=None,
             ended_by=None,
+            titled_by=None,
             opened_by=opened_by,
         )
         await s.insert(row)
@@ -144,6 +146,16 @@ async def set_service(s: TenantSession, incident_id: IncidentId, service: str) -
     row.service = s.redactor.redact(service)
     await s.save()
     return _incident(s, row)
+
+
+async def rename_incident(s: TenantSession, incident_id: IncidentId, title: Redacted, *, by: UserId) -> bool:
+    """False when it is called that already. Raises NotFound."""
+    row = await _row(s, incident_id)
+    if s.open("incidents", "title", row.id, row.title) == title:
+        return False
+    row.title, row.titled_by = s.seal("incidents", "title", row.id, title), by
+    await s.save()
+    return True
 
 
 async def resolve_incident(
@@ -211,6 +223,7 @@ def _incident(s: TenantSession, row: IncidentRow) -> Incident:
         opened_by=None if row.opened_by is None else UserId(row.opened_by),
         mitigated_at=row.mitigated_at,
         ended_by=row.ended_by,
+        titled_by=row.titled_by,
     )
 
 

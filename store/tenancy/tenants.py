@@ -180,6 +180,7 @@ async def save_install(s: TenantSession, install: SlackInstall) -> None:
         "installer_slack_id": install.installer_slack_id,
         "scopes": install.scopes,
         "installed_at": install.installed_at,
+        "lacking": (),
     }
     if row is None:
         try:

@@ -36,8 +36,10 @@ from handlers.slack.context import HandlerContext
 from handlers.slack.delivery import Delivery
 from handlers.slack.inbound.arrival import SlackActor
 from handlers.slack.inbound.caller import Caller, KnownWorkspace
+from handlers.slack.inbound.in_view import InView
 from handlers.slack.inbound.intake import Intake
 from handlers.slack.receiver import SlackReceiver
+from handlers.slack.sessions import AgentSessions
 from handlers.slack.uninstall import Uninstall
 from handlers.slack.visibility import Visibility
 from store.audit import trail
@@ -227,12 +229,14 @@ async def run_slack(db: Database, clock: Callable[[], datetime], toolbox: Toolbo
         clients=clients,
         toolbox_for=always(toolbox),
         clock=clock,
+        sessions=AgentSessions(db, delivery),
+        in_view=(in_view := InView(clock)),
     )
     receiver = SlackReceiver(
         context=context, caller=caller, uninstall=Uninstall(db=db, queue=engine, forget=lambda _: caller.forget())
     )
     engine.receive = receiver.receive
-    intake = Intake(db=db, workspaces=caller, queue=engine)
+    intake = Intake(db=db, workspaces=caller, queue=engine, in_view=in_view)
     app = build_app(intake=intake, session=session, api_url=workspace.api_url, signing_secret=None, clock=time.time)
     socket = SocketMode(app, app_token=Secret(workspace.app_token), session=session, api_url=workspace.api_url)
     await socket.start()

@@ -12,7 +12,7 @@ from typing import Any
 from bot.demo.workspace.delivery import RETRY_DELAYS_S, EventDelivery, Retry, SocketDelivery
 from bot.demo.workspace.faults import Faults
 from bot.demo.workspace.method import ApiError
-from bot.demo.workspace.model import Channel, Json, StoredMessage, WorkspaceUser
+from bot.demo.workspace.model import AgentSession, Channel, Json, StoredMessage, WorkspaceUser
 from bot.demo.workspace.seed import APP_ID, BOT_USER_ID, TEAM_ID
 from bot.demo.workspace.state import WorkspaceState
 
@@ -81,6 +81,31 @@ class WorkspaceEvents:
         if tab == "home" and view:
             event["view"] = self.state.api_view(view)
         self.emit("app_home_opened", event, None)
+
+    def session_stopped(self, session: AgentSession, user: WorkspaceUser, streams: list[str]) -> None:
+        event = self._of_session("agent_session_stopped", session, user)
+        self.emit("agent_session_stopped", event | {"streaming_message_ts": streams}, None)
+
+    def session_renamed(self, session: AgentSession, user: WorkspaceUser, previous: str) -> None:
+        event = self._of_session("agent_session_title_changed", session, user) | {"title": session.title}
+        before = {"previous_title": previous} if previous else {}
+        self.emit("agent_session_title_changed", event | {"team_id": TEAM_ID} | before, None)
+
+    def context_changed(self, user: WorkspaceUser, channel: Channel | None) -> None:
+        """What somebody looks at while the app is open beside it."""
+        entity = {"type": "slack#/types/channel_id", "value": channel.id, "team_id": TEAM_ID} if channel else None
+        event: Json = {
+            "type": "app_context_changed",
+            "user": user.id,
+            "channel": self.state.channel("dm", user=user).id,
+            "context": {"entities": [entity]} if entity else {},
+            "event_ts": self.state.new_ts(),
+        }
+        self.emit("app_context_changed", event, None)
+
+    def _of_session(self, kind: str, session: AgentSession, user: WorkspaceUser) -> Json:
+        place = {"channel": session.channel, "thread_ts": session.thread_ts}
+        return {"type": kind, **place, "user": user.id, "event_ts": self.state.new_ts()}
 
     def emit(self, subscription: str, event: Json, channel: Channel | None) -> None:
         """Deliver in the background when the manifest subscribes to it."""

@@ -17,10 +17,16 @@ EVENT_SCOPES: Mapping[str, str | None] = {
     "member_joined_channel": "channels:read",
     "member_left_channel": "channels:read",
     "app_home_opened": None,
+    "agent_session_stopped": "chat:write",
+    "agent_session_title_changed": "chat:write",
     "app_context_changed": "assistant:write",
     "app_uninstalled": None,
     "tokens_revoked": None,
 }
+
+
+AGENT_EVENTS = frozenset({"agent_session_stopped", "agent_session_title_changed", "app_context_changed"})
+"""Of apps that are declared agents only."""
 
 
 class ManifestError(ValueError):
@@ -48,6 +54,7 @@ class App:
     socket_mode: bool
     home_tab: bool
     messages_tab: bool
+    is_agent: bool
     suggested_prompts: tuple[Mapping[str, str], ...]
     """Shown in a direct message until the app sets others."""
 
@@ -69,6 +76,7 @@ def read_manifest(manifest: Mapping[str, Any]) -> App:
         socket_mode=bool(settings.get("socket_mode_enabled", False)),
         home_tab=bool(home.get("home_tab_enabled", False)),
         messages_tab=bool(home.get("messages_tab_enabled", False)) or "agent_view" in features,
+        is_agent="agent_view" in features,
         suggested_prompts=tuple(features.get("agent_view", {}).get("suggested_prompts", ())),
     )
     if "bot_user" not in features:
@@ -76,6 +84,8 @@ def read_manifest(manifest: Mapping[str, Any]) -> App:
     _check_events(app)
     if app.commands and "commands" not in scopes:
         raise ManifestError("features.slash_commands needs the scope commands in oauth_config.scopes.bot")
+    if (unheard := sorted(app.events & AGENT_EVENTS)) and not app.is_agent:
+        raise ManifestError(f"the event {unheard[0]} needs features.agent_view")
     if "agent_view" in features and "assistant:write" not in scopes:
         raise ManifestError("features.agent_view needs the scope assistant:write in oauth_config.scopes.bot")
     return app

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
-StreamState = Literal["streaming", "stopped", "expired"]
+StreamState = Literal["streaming", "stopped", "expired", "stopped_by_user"]
+SessionStatus = Literal["active", "processing", "suspended", "closed"]
 
 STREAM_LIFETIME_S = 300.0
 
@@ -176,6 +177,17 @@ class StoredMessage:
                 "latest_reply": replies[-1].ts,
             }
         return shape
+
+
+@dataclass(kw_only=True)
+class AgentSession:
+    """What the app is doing in one thread, as Slack shows it beside the thread. It never changes by itself."""
+
+    channel: str
+    thread_ts: str
+    status: SessionStatus
+    title: str = ""
+    initiator: str | None = None
 
 
 @dataclass(kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.demo.workspace.interactions import ImpossibleInSlack
-from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, WorkspaceUser
+from bot.demo.workspace.model import AgentSession, Channel, Json, StoredMessage, StoredView, WorkspaceUser
 from bot.demo.workspace.people import WorkspacePeople
 from bot.demo.workspace.seed import BOT_USER_ID, TEAM_NAME
 from bot.demo.workspace.state import UnknownName, WorkspaceState
@@ -132,6 +132,9 @@ class PageServer:
                 ack = await people.submit_view(person, act["view"], act["values"])
             case "close":
                 ack = await people.close_view(person, act["view"])
+            case "stop":
+                await people.stop_session(person, act["channel"], act["thread_ts"])
+                return {}
             case "home":
                 await people.open_home(person, act["tab"])
                 return {}
@@ -164,6 +167,8 @@ class PageServer:
                 {"channel": channel, "thread_ts": thread, "text": state.status(channel, thread)}
                 for channel, thread in state.statuses
             ],
+            "sessions": [_shape(session) for session in state.sessions.values()],
+            "stoppable": "agent_session_stopped" in state.app.events,
             "connections": self._connections(),
             "prompts": state.prompts,
             "commands": [
@@ -203,6 +208,13 @@ def _shape(value: Any) -> Any:
                 "streaming": value.streaming == "streaming",
                 "reactions": value.reactions,
                 "broadcast": value.broadcast,
+            }
+        case AgentSession():
+            return {
+                "channel": value.channel,
+                "thread_ts": value.thread_ts,
+                "status": value.status,
+                "title": value.title,
             }
         case StoredView():
             return {

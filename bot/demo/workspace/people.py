@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from bot.demo.workspace.events import WorkspaceEvents
 from bot.demo.workspace.interactions import ImpossibleInSlack, Interactions
-from bot.demo.workspace.model import Ack, Json, StoredMessage, StoredView
+from bot.demo.workspace.model import Ack, AgentSession, Json, StoredMessage, StoredView, WorkspaceUser
 from bot.demo.workspace.seed import BOT_USER_ID, PAGER_BOT_ID
 from bot.demo.workspace.state import WorkspaceState
 
@@ -90,10 +90,42 @@ class WorkspacePeople:
         """Enter the app's Home, which sends `app_home_opened`."""
         self._events.home_opened(self._state.user(user), tab)
 
+    async def stop_session(self, user: str, channel: str, thread_ts: str) -> None:
+        """Press Slack's own Stop button, which ends the app's streams there. Raises ImpossibleInSlack without one."""
+        person, session = self._need_session(user, channel, thread_ts)
+        if not self._state.is_stoppable(session):
+            raise ImpossibleInSlack(f"there is no Stop button: the session is {session.status}")
+        streams = []
+        for message in self._state.replies(session.channel, thread_ts):
+            if message.streaming == "streaming":
+                message.streaming = "stopped_by_user"
+                self._state.changed(message)
+                streams.append(message.ts)
+        self._events.session_stopped(session, person, streams)
+
+    async def rename_session(self, user: str, channel: str, thread_ts: str, title: str) -> None:
+        person, session = self._need_session(user, channel, thread_ts)
+        previous, session.title = session.title, title
+        self._state.announce("session", {"session": session})
+        self._events.session_renamed(session, person, previous)
+
+    def look_at(self, user: str, channel: str | None) -> None:
+        """Open another channel beside the app, or none, which sends `app_context_changed`."""
+        person = self._state.user(user)
+        self._events.context_changed(person, None if channel is None else self._state.channel(channel))
+
     def invite(self, user: str, channel: str) -> None:
         """Add the app to a channel, which sends `member_joined_channel`."""
         inviter = self._state.user(user)
         self._events.member_joined(BOT_USER_ID, self._state.channel(channel), inviter.id)
+
+    def _need_session(self, user: str, channel: str, thread_ts: str) -> tuple[WorkspaceUser, AgentSession]:
+        person = self._state.user(user)
+        place = self._state.channel(channel, user=person)
+        session = self._state.sessions.get((place.id, thread_ts))
+        if session is None or person.id not in place.members:
+            raise ImpossibleInSlack(f"{person.name} sees no session of the app in {place.name}")
+        return person, session
 
     def _need_view(self, user: str, view_id: str) -> StoredView:
         view = self._state.views.get(view_id)

@@ -8,8 +8,10 @@ from bot.demo.workspace.clock import Clock
 from bot.demo.workspace.manifest import App
 from bot.demo.workspace.model import (
     STREAM_LIFETIME_S,
+    AgentSession,
     Channel,
     Json,
+    SessionStatus,
     StoredMessage,
     StoredView,
     Violation,
@@ -52,6 +54,8 @@ class WorkspaceState:
     violations: list[Violation] = field(default_factory=list)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     statuses: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    sessions: dict[tuple[str, str], AgentSession] = field(default_factory=dict)
+    """By channel and thread."""
     prompts: dict[str, list[Json]] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
     _messages: dict[str, dict[str, StoredMessage]] = field(default_factory=dict)
@@ -158,6 +162,24 @@ class WorkspaceState:
         if self.statuses.get((channel, thread_ts), ("", 0.0))[0] != text:
             self.statuses[channel, thread_ts] = (text, self.clock.time())
             self.announce("status", {"channel": channel, "thread_ts": thread_ts, "text": text})
+
+    def set_session(
+        self, channel: str, thread_ts: str, status: SessionStatus, *, title: str = "", initiator: str | None = None
+    ) -> AgentSession:
+        """Title and initiator count only where this begins the session."""
+        session = self.sessions.get((channel, thread_ts))
+        if session is None:
+            session = AgentSession(
+                channel=channel, thread_ts=thread_ts, status=status, title=title, initiator=initiator
+            )
+            self.sessions[channel, thread_ts] = session
+        session.status = status
+        self.announce("session", {"session": session})
+        return session
+
+    def is_stoppable(self, session: AgentSession) -> bool:
+        """Whether Slack shows its Stop button; without the event it shows a loading sign only."""
+        return session.status == "processing" and "agent_session_stopped" in self.app.events
 
     def add_from_app(self, message: StoredMessage) -> None:
         """Store what the app posted, clear its status line, ring phones when it is news."""

@@ -19,7 +19,16 @@ from bot.demo.workspace.faults import Faults
 from bot.demo.workspace.interactions import Interactions
 from bot.demo.workspace.manifest import ManifestError, read_manifest
 from bot.demo.workspace.method import Context
-from bot.demo.workspace.model import Channel, Json, StoredMessage, StoredView, Violation, WebApiCall, WorkspaceUser
+from bot.demo.workspace.model import (
+    AgentSession,
+    Channel,
+    Json,
+    StoredMessage,
+    StoredView,
+    Violation,
+    WebApiCall,
+    WorkspaceUser,
+)
 from bot.demo.workspace.page_server import PageServer, local_only
 from bot.demo.workspace.people import WorkspacePeople
 from bot.demo.workspace.seed import BOT_USER_ID, TEAM_ID
@@ -152,6 +161,10 @@ class Workspace(WorkspacePeople):
         """The status line that the app shows in a thread."""
         return self._state.status(self._state.channel(channel).id, thread_ts)
 
+    def session(self, channel: str, thread_ts: str) -> AgentSession | None:
+        """What the app shows that it is doing in a thread."""
+        return self._state.sessions.get((self._state.channel(channel).id, thread_ts))
+
     def messages(self, channel: str, thread_ts: str | None = None) -> list[StoredMessage]:
         """By time: the whole channel with all replies, or one thread with its parent. Private messages are included."""
         found = self._state.messages(self._state.channel(channel).id)
@@ -169,6 +182,11 @@ class Workspace(WorkspacePeople):
         """As when somebody leaves the company: Slack calls the account deleted."""
         person = self._state.user(user)
         self._state.users[person.id] = replace(person, deleted=True)
+
+    def forget_event(self, name: str, *, back: bool = False) -> None:
+        """As an installation of an older manifest, which did not subscribe to it; `back`: it was installed anew."""
+        app = self._state.app
+        self._state.app = replace(app, events=app.events | {name} if back else app.events - {name})
 
     def uninstall(self) -> None:
         """Remove the app: its tokens stop working, `tokens_revoked` and `app_uninstalled` are sent."""

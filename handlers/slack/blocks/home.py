@@ -36,6 +36,8 @@ class Home:
     """Name and title of what this person may connect."""
     questions: int = 0
     """Names that came up and nobody has said what they are."""
+    lacking: str = ""
+    """Mrkdwn: what the installation of the app lacks, and what to do."""
     undelivered: Sequence[str] = ()
     """Mrkdwn: what could not be posted where it belongs."""
     asked_in_vain: bool = False
@@ -58,6 +60,7 @@ def home(view: Home) -> Json:
         ),
         *(_part("Could not be posted in its thread", view.undelivered, "") if view.undelivered else ()),
         *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
+        *(_part("The app in this workspace", [view.lacking], "") if view.lacking else ()),
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
         *actions(*(button(f"connect:{name}", f"Connect {title}", name) for name, title in view.connectable)),
         *(context(_asked(view.questions)) if view.questions else ()),

@@ -46,6 +46,8 @@ LIMITS: Final = {
     "chat.startStream": (20 / 60, 20.0),
     "chat.appendStream": (100 / 60, 25.0),
     "chat.stopStream": (20 / 60, 20.0),
+    "agents.sessions.setStatus": (50 / 60, 15.0),
+    "agents.sessions.rename": (50 / 60, 15.0),
     "conversations.replies": (50 / 60, 10.0),
     "conversations.history": (50 / 60, 10.0),
 }

@@ -19,6 +19,8 @@ from store.ids import TenantId
 from store.inbox.deliveries import StoredDelivery as Row
 
 STREAM_LIFE_S: Final = 240.0
+GOES_ON: Final = "processing"
+"""The status of the thread's agent session: the message is whole, and the work is not."""
 _STREAMING: Final = "streaming"
 _QUIET: Final = "quiet"
 _ENDED: Final = frozenset({"message_not_in_streaming_state", "message_not_found", "invalid_chunks", "invalid_blocks"})
@@ -73,7 +75,12 @@ class Streams:
                 if ts is not None:
                     rest = list(message.blocks[1:])
                     await delivery.stop_stream(
-                        where.tenant, where.channel, ts, blocks=rest, metadata=metadata(where.key)
+                        where.tenant,
+                        where.channel,
+                        ts,
+                        blocks=rest,
+                        metadata=metadata(where.key),
+                        session_status=GOES_ON,
                     )
                     await delivery.complete(where.tenant, where.key, ts, _QUIET if goes_on else message.body_hash)
                     return
@@ -181,7 +188,7 @@ class Streams:
     async def _leave_stream(self, where: Where, live: _Live, view: PlanView) -> None:
         """From here on the message is edited."""
         self._live.pop((where.tenant, where.key), None)
-        await self._delivery.stop_stream(where.tenant, where.channel, live.ts)
+        await self._delivery.stop_stream(where.tenant, where.channel, live.ts, session_status=GOES_ON)
         await self._edit(where, live.ts, plan(view))
 
     async def _edit(self, where: Where, ts: str, message: Message) -> None:

@@ -101,6 +101,33 @@ class HomeOpened(_Frozen):
     actor: SlackActor
 
 
+class SessionStopped(_Frozen):
+    """Somebody pressed Slack's own Stop button beside a thread. Slack has ended the streams there itself."""
+
+    kind: Literal["session_stopped"] = "session_stopped"
+    actor: SlackActor
+    channel_id: str
+    thread_ts: str
+
+
+class SessionRenamed(_Frozen):
+    """Somebody gave the session of a thread a title of their own."""
+
+    kind: Literal["session_renamed"] = "session_renamed"
+    actor: SlackActor
+    channel_id: str
+    thread_ts: str
+    title: str
+
+
+class ContextChanged(_Frozen):
+    """What somebody has open beside the app; `viewed` is None where that is no channel. It is never written down."""
+
+    kind: Literal["context_changed"] = "context_changed"
+    actor: SlackActor
+    viewed: str | None = None
+
+
 class MemberJoined(_Frozen):
     """Somebody joined a channel; recorded only when it is this app's own bot user, `inviter` having invited it."""
 
@@ -133,6 +160,9 @@ Arrival = Annotated[
     | ButtonClick
     | ModalSubmission
     | HomeOpened
+    | SessionStopped
+    | SessionRenamed
+    | ContextChanged
     | MemberJoined
     | Uninstalled
     | TokensRevoked,

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from agents.workflow import workflow_id
-from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, MemberJoined, SlackMessage
+from handlers.slack.inbound.arrival import VERBATIM, Arrival, ChannelMessage, ContextChanged, MemberJoined, SlackMessage
 from handlers.slack.inbound.caller import KnownWorkspace
 from handlers.slack.inbound.hearing import may_be_for_us, read_hearing, read_thread
+from handlers.slack.inbound.in_view import InView
 from handlers.slack.inbound.payload import InstallationOrigin, ParsedPayload, Unreadable, parse
 from store import audit, inbox
 from store.database.session import Database
@@ -71,8 +72,9 @@ _COUNTED: Final[Mapping[type[object], str]] = {Recorded: "recorded", Repeated: "
 class Intake:
     """One per process. `counts` are totals since the start, by outcome."""
 
-    def __init__(self, *, db: Database, workspaces: Workspaces, queue: Enqueues) -> None:
+    def __init__(self, *, db: Database, workspaces: Workspaces, queue: Enqueues, in_view: InView | None = None) -> None:
         self._db = db
+        self._in_view = in_view
         self._workspaces = workspaces
         self._inbox = inbox.Inbox(db)
         self._queue = queue
@@ -95,6 +97,10 @@ class Intake:
         workspace = await self._workspaces.workspace(parsed.origin)
         if workspace is None:
             return self._refuse("unknown_workspace", team=parsed.origin.team_id)
+        if isinstance(parsed.arrival, ContextChanged):
+            if self._in_view is not None:
+                self._in_view.note(workspace.tenant_id, parsed.arrival.actor.user_id, parsed.arrival.viewed)
+            return self._count(Nothing())
         if not concerns_us(parsed.arrival, workspace) and not await self._is_heard(parsed.arrival, workspace):
             return self._count(Nothing())
         return await self._keep(workspace.tenant_id, parsed, is_replay_if_known=over_http and not is_retry)

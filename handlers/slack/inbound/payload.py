@@ -21,10 +21,13 @@ from handlers.slack.inbound.arrival import (
     Arrival,
     ButtonClick,
     ChannelMessage,
+    ContextChanged,
     DirectMessage,
     HomeOpened,
     MemberJoined,
     ModalSubmission,
+    SessionRenamed,
+    SessionStopped,
     SlackActor,
     SlackMention,
     SlashCommand,
@@ -39,6 +42,8 @@ MOST_TEXT: Final = 12_000
 
 Payload = Mapping[str, Any]
 _MOST_ID: Final = 250
+_LONGEST_TITLE: Final = 200
+_CHANNEL_ENTITY: Final = "slack#/types/channel_id"
 _LATEST: Final = 4_102_444_800
 """Seconds since 1970, the year 2100: a time that is later is none."""
 _ADDRESSED: Final = re.compile(r"<@([A-Z0-9]{2,30})(?:\|[^>]*)?>")
@@ -96,6 +101,15 @@ class _Edited(_Lax):
     ts: str
 
 
+class _Entity(_Lax):
+    type: str
+    value: Any = None
+
+
+class _Context(_Lax):
+    entities: list[_Entity] = Field(default_factory=list)
+
+
 class _Event(_Lax):
     type: str
     user: str | None = None
@@ -111,6 +125,8 @@ class _Event(_Lax):
     source_team: str | None = None
     tab: str | None = None
     inviter: str | None = None
+    title: str | None = None
+    context: _Context = Field(default_factory=_Context)
     tokens: _Tokens = Field(default_factory=_Tokens)
     blocks: list[Any] = Field(default_factory=list)
     attachments: list[Any] = Field(default_factory=list)
@@ -317,6 +333,33 @@ def _home_opened(callback: _EventCallback) -> Arrival | None:
     return HomeOpened(actor=_actor(callback)) if callback.event.tab == "home" else None
 
 
+def _session_stopped(callback: _EventCallback) -> Arrival | None:
+    event = callback.event
+    if not (event.channel and event.thread_ts and event.user):
+        return None
+    return SessionStopped(actor=_actor(callback), channel_id=event.channel, thread_ts=event.thread_ts)
+
+
+def _session_renamed(callback: _EventCallback) -> Arrival | None:
+    event = callback.event
+    if not (event.channel and event.thread_ts and event.user and event.title):
+        return None
+    return SessionRenamed(
+        actor=_actor(callback),
+        channel_id=event.channel,
+        thread_ts=event.thread_ts,
+        title=event.title[:_LONGEST_TITLE],
+    )
+
+
+def _context_changed(callback: _EventCallback) -> Arrival | None:
+    """Entities are ordered by relevance."""
+    if not callback.event.user:
+        return None
+    viewed = next((str(one.value) for one in callback.event.context.entities if one.type == _CHANNEL_ENTITY), None)
+    return ContextChanged(actor=_actor(callback), viewed=viewed if _opaque(viewed or "") else None)
+
+
 def _member_joined(callback: _EventCallback) -> Arrival | None:
     event = callback.event
     if not event.channel or not event.user:
@@ -339,6 +382,9 @@ EVENTS: Final[Mapping[str, Callable[[_EventCallback], Arrival | None]]] = {
     "message.groups": _channel_message,
     "message.mpim": _group_message,
     "app_home_opened": _home_opened,
+    "agent_session_stopped": _session_stopped,
+    "agent_session_title_changed": _session_renamed,
+    "app_context_changed": _context_changed,
     "member_joined_channel": _member_joined,
     "app_uninstalled": _uninstalled,
     "tokens_revoked": _tokens_revoked,

@@ -24,6 +24,7 @@ from handlers.slack.delivery.pace import Sleep, Urgency, speaking
 from handlers.slack.delivery.streams import Streams, Where
 from handlers.slack.due import Due
 from handlers.slack.elsewhere import Elsewhere, Letter
+from handlers.slack.sessions import AgentSessions
 from handlers.slack.thread.messages import conclusion_of, opening_of, plan_key, plan_view
 from handlers.slack.thread.reading import RunView, read_proposal, read_run_view, refutes
 from handlers.slack.visibility import Visibility
@@ -42,7 +43,7 @@ PATIENCE_S: Final = 2.0
 PARTING_S: Final = 1.0
 MANY: Final = 8
 """Openings that wait, or plans that are shown, above which Slack's pace is kept for verdicts and cards."""
-_COSMETIC: Final = frozenset({"opened", "progressed", "tidied"})
+_COSMETIC: Final = frozenset({"opened", "progressed", "session", "tidied"})
 
 
 class Sources(Protocol):
@@ -78,6 +79,7 @@ class SlackThread(Reporter):
     ) -> None:
         self._db, self._delivery, self._sources, self._sleep = db, delivery, sources, sleep
         self._streams = Streams(delivery)
+        self.sessions = AgentSessions(db, delivery)
         self._elsewhere = Elsewhere(db, delivery, visibility)
         self._due = Due(db, delivery, self._letter, self._elsewhere, sleep=sleep)
         self._pumps: dict[tuple[TenantId, InvestigationId], _Pump] = {}
@@ -130,6 +132,7 @@ class SlackThread(Reporter):
                     await self._open_plainly(tenant, investigation)
                     return
                 run = await read_run_view(self._db, tenant, investigation)
+                self._show_session(tenant, run.incident.id)
                 where, message = _where(tenant, run, f"opening:{investigation}"), await self._opening(tenant, run)
                 if not run.ended:
                     await self._streams.quiet(where, message)
@@ -183,16 +186,29 @@ class SlackThread(Reporter):
         was read earlier, and would stand there for good.
         """
         async with _guard("tidied", tenant, investigation):
-            if pump is not None and pump.task is not None:
-                await asyncio.wait([pump.task])
+            opening = self._openings.get((tenant, investigation))
+            before = [one for one in (opening, pump.task if pump else None) if one is not None]
+            if before:
+                await asyncio.wait(before)
             with speaking(Urgency.COSMETIC):
                 run = await read_run_view(self._db, tenant, investigation)
                 await self._streams.finish_plan(_where(tenant, run, plan_key(run)), plan_view(run))
                 await self._delivery.update(tenant, f"opening:{investigation}", await self._opening(tenant, run))
+            self._show_session(tenant, run.incident.id, anew=True)
+
+    def _show_session(self, tenant: TenantId, incident: IncidentId, *, anew: bool = False) -> None:
+        """Slack's sign beside the thread of what is done there. Nobody waits for it."""
+        self._show(self._bring_session(tenant, incident, anew=anew))
+
+    async def _bring_session(self, tenant: TenantId, incident: IncidentId, *, anew: bool) -> None:
+        async with _guard("session", tenant, incident):
+            with speaking(Urgency.COSMETIC):
+                await self.sessions.show(tenant, incident, anew=anew)
 
     async def proposed(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("proposed", tenant, approval):
             await self._due.say(tenant, f"card:{approval}")
+            self._show_session(tenant, (await read_proposal(self._db, tenant, approval)).incident.id)
 
     async def approval_changed(self, tenant: TenantId, approval: ApprovalId) -> None:
         async with _guard("approval_changed", tenant, approval):
@@ -206,6 +222,7 @@ class SlackThread(Reporter):
         with speaking(Urgency.FIRST):
             if not await self._delivery.update(tenant, key, letter.message):
                 await self._elsewhere.update(tenant, key, letter)
+        self._show_session(tenant, found.incident.id)
         return found.card.approval
 
     async def outcome(self, tenant: TenantId, approval: ApprovalId) -> None:
@@ -227,6 +244,7 @@ class SlackThread(Reporter):
     async def ended(self, tenant: TenantId, incident: IncidentId) -> None:
         """Verdicts and outcomes say how it ended, and offer no ending any more."""
         async with _guard("ended", tenant, incident):
+            self._show_session(tenant, incident)
             async with self._db.tenant(tenant, readonly=True) as s:
                 run = await investigations.latest_investigation(s, incident)
                 remedies = [one.id for one in await approvals.approvals_of_incident(s, incident)]

@@ -52,6 +52,8 @@ class IncidentRow(Owned, Base):
     opened_by: Mapped[str | None] = mapped_column(ID)
     ended_by: Mapped[str | None] = mapped_column(Word)
     """The user who ended it, or `alert`."""
+    titled_by: Mapped[str | None] = mapped_column(Word)
+    """The user whose words the title is; none where it is the question or the alert."""
 
 
 class InvestigationRow(Owned, Base):

@@ -81,6 +81,8 @@ class SlackInstallRow(Owned, Base):
     installer_slack_id: Mapped[str] = mapped_column(Word)
     scopes: Mapped[tuple[str, ...]] = mapped_column(Words)
     installed_at: Mapped[datetime]
+    lacking: Mapped[tuple[str, ...]] = mapped_column(Words, default=(), server_default="[]")
+    """What it turned out to lack (store/tenancy/lacking.py)."""
 
 
 class ConnectionRow(Owned, Base):

@@ -116,7 +116,8 @@ TABLES: Final = (
     ),
     Exported(
         entity=schema.SlackInstallRow,
-        plain="enterprise_id team_id is_enterprise_install app_id bot_user_id installer_slack_id scopes installed_at",
+        plain="enterprise_id team_id is_enterprise_install app_id bot_user_id installer_slack_id scopes installed_at "
+        "lacking",
         kept_back={"bot_token": _VALUE},
     ),
     Exported(
@@ -138,7 +139,8 @@ TABLES: Final = (
     ),
     Exported(
         entity=schema.IncidentRow,
-        plain="number status service channel_id thread_ts opened_at mitigated_at resolved_at opened_by ended_by",
+        plain="number status service channel_id thread_ts opened_at mitigated_at resolved_at opened_by ended_by "
+        "titled_by",
         sealed={"title": _text},
     ),
     Exported(

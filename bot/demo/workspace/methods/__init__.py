@@ -6,9 +6,10 @@ from bot.demo.workspace.methods import (
     chat,
     conversations,
     reactions,
+    sessions,
     streams,
     users,
     views,
 )
 
-__all__ = ["apps", "assistant", "chat", "conversations", "reactions", "streams", "users", "views"]
+__all__ = ["apps", "assistant", "chat", "conversations", "reactions", "sessions", "streams", "users", "views"]

@@ -1,6 +1,7 @@
 """Messages that grow while the app writes them: text, tasks and plans.
 
 https://docs.slack.dev/messaging/sending-and-scheduling-messages#text-streaming
+Starting a stream makes the thread's agent session processing, and Slack's Stop button ends it.
 Slack ends a stream after about 5 minutes: https://github.com/slackapi/python-slack-sdk/issues/1859
 """
 
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from bot.demo.workspace.method import ApiError, Args, Context, method, with_ids
 from bot.demo.workspace.methods.chat import read_metadata
+from bot.demo.workspace.methods.sessions import need_agent, read_status
 from bot.demo.workspace.model import Json, StoredMessage
 from bot.demo.workspace.validation import check_blocks, check_chunks
 from bot.demo.workspace.validation.blocks import MARKDOWN_LIMIT
@@ -42,6 +44,8 @@ def start_stream(context: Context, args: Args) -> Json:
     _fold(message, chunks)
     message.notified = bool(message.markdown.strip())
     context.state.add_from_app(message)
+    if context.state.app.is_agent:
+        context.state.set_session(channel.id, thread_ts, "processing")
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -63,6 +67,7 @@ def append_stream(context: Context, args: Args) -> Json:
 )
 def stop_stream(context: Context, args: Args) -> Json:
     message = _need_stream(context, args)
+    status = read_status(args, "session_status") if args.string("session_status") else None
     blocks = args.parsed("blocks") or []
     if problems := check_blocks(blocks):
         raise ApiError("invalid_blocks", problems)
@@ -74,6 +79,9 @@ def stop_stream(context: Context, args: Args) -> Json:
     message.metadata = read_metadata(args) or message.metadata
     message.text = message.markdown
     context.state.changed(message)
+    if status is not None and message.thread_ts:
+        need_agent(context)
+        context.state.set_session(message.channel, message.thread_ts, status)
     context.events.message_posted(message)
     return {"channel": message.channel, "ts": message.ts, "message": context.state.api_message(message)}
 
@@ -81,6 +89,8 @@ def stop_stream(context: Context, args: Args) -> Json:
 def _need_stream(context: Context, args: Args) -> StoredMessage:
     channel = context.need_channel(args.need("channel"))
     message = context.need_own_message(channel, args.need("ts"), "message_not_owned_by_app")
+    if message.streaming == "stopped_by_user":
+        raise ApiError("stopped_by_user")
     if message.streaming != "streaming":
         raise ApiError("message_not_in_streaming_state")
     return message

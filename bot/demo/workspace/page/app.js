@@ -5,7 +5,7 @@ import { Composer } from "./composer.js";
 import { renderModal } from "./dialog.js";
 import { h, icon, sync } from "./dom.js";
 import { MessageList, avatar, replyDivider, statusLine, threadOf, topLevel } from "./messages.js";
-import { act, appUser, changed, connect, markRead, me, myChannels, onChange, people, state, unread } from "./state.js";
+import { act, appUser, changed, connect, markRead, me, myChannels, onChange, people, state, statusKey, unread } from "./state.js";
 
 const $ = (id) => document.getElementById(id);
 const { place } = state;
@@ -143,8 +143,9 @@ function thread() {
   const parent = state.messages.get(place.channel).get(place.thread);
   const replies = threadOf(place.channel, place.thread);
   threadComposer.label("Reply…");
+  const title = state.sessions.get(statusKey(place.channel, place.thread))?.title;
   sync(pane, [
-    h("header", { class: "head" }, back("main"), h("h2", {}, "Thread"), h("span", { class: "topic" }, channel.im ? appUser().real_name : `# ${channel.name}`),
+    h("header", { class: "head" }, back("main"), h("h2", {}, "Thread"), h("span", { class: "topic" }, title || (channel.im ? appUser().real_name : `# ${channel.name}`)),
       h("button", { type: "button", class: "ghost close-thread", "aria-label": "Close thread", onclick: () => go(place.channel) }, icon("close"))),
     threadList.box, threadComposer.node,
   ]);

@@ -166,9 +166,15 @@ export function topLevel(channel) {
   return visible(channel).filter((one) => !isReply(one) || one.broadcast);
 }
 
-/** "Autoheal is thinking" under a thread. */
+const SESSION_WORDS = { processing: "is working…", suspended: "waits for a decision" };
+
+/** What the app is doing in a thread: its session, with Slack's Stop button, or its status line. */
 export function statusLine(channel, thread) {
-  const text = state.statuses.get(statusKey(channel, thread));
+  const session = state.sessions.get(statusKey(channel, thread));
+  const text = state.statuses.get(statusKey(channel, thread)) || SESSION_WORDS[session?.status];
   if (!text) return [];
-  return [h("div", { class: "status-line", role: "status" }, avatar(appUser(), "avatar-small"), h("span", { class: "shimmer" }, `${appUser().real_name} ${text}`))];
+  const busy = session?.status !== "suspended";
+  const stop = state.stoppable && session?.status === "processing"
+    ? h("button", { type: "button", class: "stop-session", onclick: (event) => { event.target.disabled = true; act("stop", { channel, thread_ts: thread }); } }, "Stop") : null;
+  return [h("div", { class: "status-line", role: "status" }, avatar(appUser(), "avatar-small"), h("span", { class: busy ? "shimmer" : "" }, `${appUser().real_name} ${text}`), stop)];
 }

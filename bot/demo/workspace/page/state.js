@@ -10,6 +10,8 @@ export const state = {
   messages: new Map(),
   views: new Map(),
   statuses: new Map(),
+  sessions: new Map(),
+  stoppable: false,
   prompts: {},
   commands: [],
   read: new Map(),
@@ -52,13 +54,14 @@ function put(message) {
 
 const HANDLERS = {
   snapshot(data) {
-    Object.assign(state, { team: data.team, app: data.app, prompts: data.prompts, commands: data.commands, connections: data.connections });
+    Object.assign(state, { team: data.team, app: data.app, prompts: data.prompts, commands: data.commands, connections: data.connections, stoppable: data.stoppable });
     state.users = new Map(data.users.map((user) => [user.id, user]));
     state.channels = new Map(data.channels.map((channel) => [channel.id, channel]));
     state.messages = new Map();
     data.messages.forEach(put);
     state.views = new Map(data.views.map((view) => [view.id, view]));
     state.statuses = new Map(data.statuses.map((one) => [statusKey(one.channel, one.thread_ts), one.text]));
+    state.sessions = new Map(data.sessions.map((one) => [statusKey(one.channel, one.thread_ts), one]));
     if (!state.read.has("*")) state.read.set("*", data.messages.map((one) => one.ts).sort().at(-1) || "");
   },
   message: ({ message }) => put(message),
@@ -67,6 +70,7 @@ const HANDLERS = {
   view: ({ view }) => state.views.set(view.id, view),
   view_closed: ({ id }) => state.views.delete(id),
   status: ({ channel, thread_ts: thread, text }) => state.statuses.set(statusKey(channel, thread), text),
+  session: ({ session }) => state.sessions.set(statusKey(session.channel, session.thread_ts), session),
   prompts: ({ channel, prompts }) => { state.prompts[channel] = prompts; },
   connections: ({ count }) => { state.connections = count; },
 };

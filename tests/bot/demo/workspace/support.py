@@ -42,6 +42,9 @@ MANIFEST: dict[str, Any] = {
     "settings": {
         "event_subscriptions": {
             "bot_events": [
+                "agent_session_stopped",
+                "agent_session_title_changed",
+                "app_context_changed",
                 "app_mention",
                 "message.im",
                 "message.channels",
