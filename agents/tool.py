@@ -89,6 +89,8 @@ class Tool:
     source: str
     timeout: timedelta
     function: ToolFunction
+    foreign: bool = False
+    """Whether others made it, so that what it says of itself is no word of ours."""
 
     def schema(self) -> dict[str, JsonValue]:
         """The tool as the Messages API wants it."""

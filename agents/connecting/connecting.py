@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from agents.connecting.catalog import told_by
-from agents.connecting.connector import Check, Connector, Discovers, discover_connectors
+from agents.connecting.connector import Check, Connector, Discovers, Pinning, Pins, discover_connectors
 from agents.connecting.fields import Filled, FormError, read_form
 from agents.connecting.toolboxes import Opened, Toolboxes
 from agents.errors import AgentError
@@ -70,6 +70,16 @@ class NotConnected:
 
     reason: str
     problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What a connection offers now is used."""
+
+    label: str
+
+    def in_words(self) -> str:
+        return f"Accepted: {self.label} is used as it is now. If it changes again, that is off until you look again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +138,9 @@ class Connecting:
                 check = await _tested(opened.connector)
                 if not check.usable:
                     raise _Refused(f"{kind.title} was not connected: {_advice(check)} Nothing was stored.")
+                if isinstance(opened.connector, Pinning):
+                    pins = await opened.connector.pins()
+                    filled = replace(filled, config={**filled.config, **pins.settings})
                 stored = await self._store(
                     who, kind, filled, connection=connection, label=label, check=check, source=source
                 )
@@ -201,6 +214,51 @@ class Connecting:
                 await opened.close()
 
         return list(await asyncio.gather(*(test(one) for one in stored)))
+
+    async def accept(
+        self, who: Consenting, connection: ConnectionId, *, seen: str, source: Source
+    ) -> Accepted | NotConnected | None:
+        """What a connection offers now is used from here on. The caller has checked the permission. `seen` names what
+        the person was shown: where it changed again since, nothing is accepted. None where there is no such connection.
+        """
+        async with self._db.tenant(who.tenant, readonly=True) as s:
+            one = next((c for c in await connections.connections(s) if c.id == connection), None)
+            if one is None or not one.readable:
+                return None
+            credentials = await connections.credentials(s, connection)
+        pins = await self._offered(who.tenant, one, credentials)
+        if isinstance(pins, NotConnected):
+            return pins
+        if pins.seen != seen:
+            return NotConnected(reason=f"{one.label} has changed again since you looked. Look again, then accept.")
+        async with self._db.tenant(who.tenant) as s:
+            if not await connections.change_config(s, connection, {**one.config, **pins.settings}):
+                return None
+            details = {"label": one.label, "accepted": pins.seen}
+            await audit.record(
+                s, actor=who.actor, action=f"{source}.connection.changed", target=connection, details=details
+            )
+        return Accepted(label=one.label)
+
+    async def _offered(
+        self, tenant: TenantId, one: Connection, credentials: Mapping[str, Secret]
+    ) -> Pins | NotConnected:
+        """What it offers now, in the time that a test has."""
+        try:
+            opened = self._toolboxes.open(
+                tenant, connector=one.connector, label=one.label, config=one.config, credentials=credentials
+            )
+            try:
+                if not isinstance(opened.connector, Pinning):
+                    return NotConnected(reason=f"{one.label} has nothing that would have to be accepted.")
+                async with asyncio.timeout(CHECK_S):
+                    return await opened.connector.pins()
+            finally:
+                await opened.close()
+        except TimeoutError:
+            return NotConnected(reason=f"{one.label} did not answer within {CHECK_S:.0f} s. Nothing was accepted.")
+        except AgentError as exc:
+            return NotConnected(reason=f"{_sentence(str(exc))} Nothing was accepted.")
 
     async def rediscover(self, tenant: TenantId, connection: ConnectionId) -> tuple[CatalogEntry, ...] | None:
         """What a connection knows of services now. None where there is no such connection. Raises AgentError."""

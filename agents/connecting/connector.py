@@ -175,7 +175,8 @@ class Check:
     """Result of testing a connection: `next_action` tells the person what to do when `ok` is false.
 
     `answers` is true where the vendor answers and the credential is good, though something is left to be done.
-    `lacks` says what is lost for now, as without a scope. `has_data` is None where that was not looked at.
+    `lacks` says what is lost for now, as without a scope. `has_data` is None where that was not looked at. `changed`
+    are sentences on what is not as a person accepted it, and `seen` names the state that they tell of.
     """
 
     ok: bool
@@ -184,6 +185,8 @@ class Check:
     answers: bool = False
     lacks: tuple[str, ...] = ()
     has_data: bool | None = None
+    changed: tuple[str, ...] = ()
+    seen: str = ""
 
     @property
     def usable(self) -> bool:
@@ -303,6 +306,22 @@ class Discovers(Protocol):
     """Knows services by itself, so that people need not type them."""
 
     async def discover(self) -> Discovery:
+        """Raises AgentError when it cannot be asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """What the other side offers at this moment: `settings` to store once a person accepts it, `seen` names it."""
+
+    settings: Mapping[str, Any]
+    seen: str
+
+
+@runtime_checkable
+class Pinning(Protocol):
+    """Uses only what a person has looked at: what it was offered then is stored with its settings."""
+
+    async def pins(self) -> Pins:
         """Raises AgentError when it cannot be asked."""
 
 

@@ -86,10 +86,15 @@ def plain_headers(headers: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A right that the credential needs, and what is lost without it."""
+    """A right that the credential needs, and what is lost without it. `name` is a word: it is stored with consents."""
 
     name: str
     without: str
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for a name that could not be stored."""
+        if not re.fullmatch(r"[!-~]{1,255}", self.name):
+            raise TypeError(f"the name of a right has no spaces: {self.name!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import json as jsonlib
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -23,7 +23,7 @@ import httpcore2
 import httpx2
 
 from agents.connecting.addresses import IPAddress, is_public, unwrap
-from agents.errors import BadArguments, NeedsReauthorisation, NotPermitted, TooLarge, Unavailable
+from agents.errors import AgentError, BadArguments, NeedsReauthorisation, NotPermitted, TooLarge, Unavailable
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -31,6 +31,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 _DISGUISED_IPV4 = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _READS = frozenset({"GET", "HEAD"})
+_TELLING = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 429})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +188,9 @@ class Outbound:
         """`trusted` replaces the authorities of this host, for servers that an authority of their own signed."""
         self.egress = egress
         self._resolve, self._sleep = resolve, sleep
+        self._transport = _PinningTransport(_PinningBackend(egress, resolve), trusted or _trusted())
         self._client = httpx2.AsyncClient(
-            transport=_PinningTransport(_PinningBackend(egress, resolve), trusted or _trusted()),
+            transport=self._transport,
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": "autoheal"},
@@ -255,8 +257,16 @@ class Outbound:
         """Waits before a question is asked again, as long as a vendor wished."""
         await self._sleep(seconds)
 
+    def lend(self, *, headers: Mapping[str, str], max_bytes: int, timeout_s: float) -> LentClient:
+        """A client for a library that makes requests of its own, under the same rules. Close it with `async with`."""
+        return LentClient(self, self._transport, headers=headers, max_bytes=max_bytes, timeout_s=timeout_s)
+
     async def close(self) -> None:
         await self._client.aclose()
+
+    def place_of(self, url: str) -> str:
+        """Scheme, host and port, where the policy lets calls go there. Raises NotPermitted."""
+        return self._check_url(url)
 
     def _check_url(self, url: str) -> str:
         """The place that messages may name: scheme, host and port. Raises before anything is resolved."""
@@ -296,6 +306,89 @@ class Outbound:
             await response.aclose()
         lowered = {name.lower(): value for name, value in response.headers.items()}
         return Answer(status=response.status_code, headers=lowered, body=bytes(body))
+
+
+class _Watched(httpx2.AsyncByteStream):
+    """A body that is given up where all bodies together grow over the cap."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, count: Callable[[int], None]) -> None:
+        self._stream, self._count = stream, count
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._count(len(chunk))
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _LentTransport(httpx2.AsyncBaseTransport):
+    """The pool of an `Outbound`, which is not closed with the client that it was lent to."""
+
+    def __init__(self, outbound: Outbound, pool: httpx2.AsyncBaseTransport, max_bytes: int) -> None:
+        self._outbound, self._pool, self._left, self._most = outbound, pool, max_bytes, max_bytes
+        self._place = ""
+        self.failure: AgentError | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            self._place = self._outbound.place_of(str(request.url))
+            response = await self._pool.handle_async_request(request)
+        except AgentError as exc:
+            raise self._failed(exc) from exc
+        except httpx2.TransportError as exc:
+            reason = _distrusted(exc)
+            words = f"{self._place} cannot be reached ({type(exc).__name__})"
+            raise self._failed(Untrusted(self._place, reason) if reason else Unavailable(words)) from exc
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()  # what was packed has no size until it is unpacked
+            raise self._failed(Unavailable(f"{self._place} packed its answer although it was asked not to"))
+        if response.status_code in _TELLING or response.status_code >= 500:
+            refusal = _refusal(self._place, response.status_code)
+            self.failure = refusal if isinstance(refusal, AgentError) else None
+        stream = response.stream
+        if not isinstance(stream, httpx2.AsyncByteStream):
+            raise TypeError("an asynchronous pool answers with asynchronous bodies")
+        response.stream = _Watched(stream, self._count)
+        return response
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self._failed(TooLarge(f"{self._place} answered more than {self._most} bytes"))
+
+    def _failed(self, failure: AgentError) -> httpx2.TransportError:
+        self.failure = failure
+        return httpx2.ReadError("not permitted or not possible")
+
+
+class LentClient(httpx2.AsyncClient):
+    """Follows no redirects to elsewhere, takes `max_bytes` of all its answers together, and remembers in `failure` why
+    a request came to nothing, since libraries tell that in many ways.
+    """
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        pool: httpx2.AsyncBaseTransport,
+        *,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        self._lent = _LentTransport(outbound, pool, max_bytes)
+        super().__init__(
+            transport=self._lent,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=timeout_s,
+            headers={"user-agent": "autoheal", "accept-encoding": "identity", **headers},
+        )
+
+    @property
+    def failure(self) -> AgentError | None:
+        return self._lent.failure
 
 
 def _distrusted(failure: BaseException | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,6 +18,9 @@ from store.ids import TenantId
 ToolboxFor = Callable[[TenantId], Awaitable["Toolbox"]]
 """A tenant's toolbox as it is now."""
 
+MOST_FOREIGN: Final = 40
+"""Foreign tools in one run: more cost a model its view of ours."""
+_WORD: Final = re.compile(r"[a-z0-9]{3,}")
 # What a full picture needs; a kind that nothing provides is named in the first message and in the report's gaps.
 KINDS: Final = ("metrics", "logs", "changes", "traces")
 
@@ -97,11 +101,24 @@ class Toolbox:
         }
         return [kind for kind in KINDS if not present.get(kind)]
 
-    def connector_tools(self) -> list[Tool]:
+    def connector_tools(self, question: str = "") -> list[Tool]:
         """Those of the operator's file under their own names, those of a stored connection as `label__tool`: so two
         connections of a kind are told apart, and a name means the same whatever else is connected later.
+
+        Of foreign tools the `MOST_FOREIGN` at most that have most words in common with the question.
         """
-        return [_named(tool, connector) for connector in self.connectors for tool in connector.tools()]
+        found = [_named(tool, connector) for connector in self.connectors for tool in connector.tools()]
+        foreign = [tool for tool in found if tool.foreign]
+        if len(foreign) <= MOST_FOREIGN:
+            return found
+        asked = _words(question)
+        ranked = sorted(foreign, key=lambda tool: -len(asked & _words(f"{tool.name} {tool.description}")))
+        chosen = {tool.name for tool in ranked[:MOST_FOREIGN]}
+        return [tool for tool in found if not tool.foreign or tool.name in chosen]
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
 
 
 def _named(found: Tool, connector: Connector) -> Tool:

@@ -50,8 +50,12 @@ _MOST_UNREADABLE: Final = 4
 Result = dict[str, Any]
 
 
-def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, toolbox: Toolbox) -> list[Tool]:
-    """The tools of a run, in a stable order: the investigation's own and every connector's read tools."""
+def run_tools(
+    rt: Runtime, tenant: TenantId, investigation: InvestigationId, toolbox: Toolbox, *, question: str
+) -> list[Tool]:
+    """The tools of a run, in a stable order: the investigation's own and every connector's read tools. Of foreign ones
+    those that fit the run's `question` best.
+    """
 
     async def stored() -> list[StoredResult]:
         async with rt.db.tenant(tenant, readonly=True) as s:
@@ -63,7 +67,7 @@ def run_tools(rt: Runtime, tenant: TenantId, investigation: InvestigationId, too
     own = InvestigationTools(toolbox=toolbox, pool=pool, now=rt.clock, stored=stored, sleep=rt.sleep)
     reading = ReadingTools(toolbox=toolbox, pool=pool, now=rt.clock)
     beside = [*LogTools(toolbox, now=rt.clock).tools(), *AlertTools(toolbox).tools(), *CodeTools(toolbox, pool).tools()]
-    tools = [*own.tools(), *reading.tools(), *beside, *toolbox.connector_tools()]
+    tools = [*own.tools(), *reading.tools(), *beside, *toolbox.connector_tools(question)]
     return [tool for tool in tools if tool.risk is Risk.READ]
 
 
@@ -108,7 +112,9 @@ async def run_calls(
     The call with the id `cut_off` was not written to its end and is not run.
     """
     run = case.investigation.id
-    tools = {tool.name: tool for tool in run_tools(rt, tenant, run, await rt.toolbox_for(tenant))}
+    question = str(case.investigation.question)
+    offered = run_tools(rt, tenant, run, await rt.toolbox_for(tenant), question=question)
+    tools = {tool.name: tool for tool in offered}
     gate = asyncio.Semaphore(rt.pace.tool_concurrency)
 
     async def one(call: dict[str, Any]) -> Result:

@@ -76,7 +76,7 @@ async def begin(rt: Runtime, tenant: TenantId, investigation: InvestigationId) -
         is_new = run.status == "queued"
         await investigations.set_status(s, investigation, "running", model=model)
         tools = [
-            *(t.schema() for t in run_tools(rt, tenant, investigation, toolbox)),
+            *(t.schema() for t in run_tools(rt, tenant, investigation, toolbox, question=str(run.question))),
             answer_schema(),
             conclude_schema(),
         ]

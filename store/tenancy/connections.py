@@ -122,6 +122,15 @@ async def note_health(
     return await s.update(ConnectionRow, ConnectionRow.id == connection_id, values=values) == 1
 
 
+async def change_config(s: TenantSession, connection_id: ConnectionId, config: Mapping[str, Any]) -> bool:
+    """Other settings for a connection; its credentials stay. False when it is gone."""
+    sealed = s.seal_json(_TABLE, "config", connection_id, dict(config))
+    if await s.update(ConnectionRow, ConnectionRow.id == connection_id, values={"config": sealed}) != 1:
+        return False
+    await s.sources_changed()
+    return True
+
+
 async def disconnect(s: TenantSession, connection_id: ConnectionId) -> bool:
     """Deletes the connection with its credentials; False when it was gone already."""
     gone = await s.delete(ConnectionRow, ConnectionRow.id == connection_id)

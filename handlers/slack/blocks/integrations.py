@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agents.connecting.connecting import ConnectionHealth, silence
-from agents.connecting.connector import Connector
+from agents.connecting.connector import Check, Connector
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.message import Json, Message, actions, button, context, sections
 
@@ -41,12 +41,21 @@ def health_line(one: ConnectionHealth) -> str:
         return f"{name} *cannot be used*: {t.prose(one.reason, 300)}"
     if not check.usable:
         since = f", last worked {t.day_minute(stored.worked_at)}" if stored.worked_at else ""
-        return f"{name} *does not work*{since}: {t.prose(str(stored.problem or check.detail), 400)}"
+        why = f"{name} *does not work*{since}: {t.prose(str(stored.problem or check.detail), 400)}"
+        return "\n".join([why, *changed_lines(check)])
     silent = silence(stored.data_at, check.has_data)
     parts = [f"{name} works: {t.prose(check.detail, 200)}"]
     parts += [f"*{silent}*"] if silent else []
     parts += [f"Lacks: {t.prose('; '.join(check.lacks), 300)}"] if check.lacks else []
-    return "\n".join(parts)
+    return "\n".join([*parts, *changed_lines(check)])
+
+
+def changed_lines(check: Check) -> list[str]:
+    """What is off until somebody accepts it; quotes in it are the other side's words."""
+    lines = [f"• {t.prose(change, 450)}" for change in check.changed[:MOST_SHOWN]]
+    if len(check.changed) > MOST_SHOWN:
+        lines.append(f"and {len(check.changed) - MOST_SHOWN} more")
+    return [f"*{t.plural(len(check.changed), 'change')} nobody accepted yet, so that is off:*", *lines] if lines else []
 
 
 def choices(kinds: Mapping[str, type[Connector]]) -> Message:
@@ -70,4 +79,9 @@ def _buttons(one: ConnectionHealth) -> list[Json]:
         "deny": {"type": "plain_text", "text": "Keep"},
     }
     end = button(f"disconnect:{one.connection.id[-12:]}", "Disconnect", one.connection.id, style="danger")
-    return [end | {"confirm": asks}]
+    changed = one.check is not None and one.check.changed and one.check.seen
+    if not changed or one.check is None:
+        return [end | {"confirm": asks}]
+    value = f"{one.connection.id}:{one.check.seen}"
+    accept = button(f"accept_changes:{one.connection.id[-12:]}", "Use it as it is now", value)
+    return [accept, end | {"confirm": asks}]

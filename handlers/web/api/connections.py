@@ -88,6 +88,22 @@ class Tested(BaseModel):
     detail: str
     next_action: str
     silent: str
+    changed: list[str]
+    """What is not as it was accepted, and therefore off; in part the words of the other side."""
+    seen: str
+    """Send it to `accept` to use what there is now."""
+
+
+class AcceptingChanges(Body):
+    """`seen` is what the test answered: what changed after it is not accepted."""
+
+    seen: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class AcceptedNow(BaseModel):
+    """It is used as it is now."""
+
+    told: str
 
 
 class Ended(BaseModel):
@@ -160,7 +176,24 @@ async def test_connection(connection_id: UUID, call: Call, context: Context) -> 
         detail=one.reason if one.check is None else one.check.detail,
         next_action="" if one.check is None else one.check.next_action,
         silent="" if one.check is None else silence(one.connection.data_at, one.check.has_data),
+        changed=[] if one.check is None else list(one.check.changed),
+        seen="" if one.check is None else one.check.seen,
     )
+
+
+async def accept_changes(connection_id: UUID, body: AcceptingChanges, call: Call, context: Context) -> AcceptedNow:
+    """What a connection offers differently is used from now on."""
+    done = await context.connecting.accept(
+        Consenting(tenant=call.person.tenant_id, user=call.person.user_id),
+        ConnectionId(str(connection_id)),
+        seen=body.seen,
+        source=call.source,
+    )
+    if done is None:
+        raise Missing
+    if isinstance(done, NotConnected):
+        raise Problem(409, "not_accepted", done.reason)
+    return AcceptedNow(told=done.in_words())
 
 
 async def disconnect(connection_id: UUID, call: Call, context: Context) -> Ended:
@@ -201,6 +234,13 @@ RESOURCE = Resource(
             access=Permission.CONNECT,
             run=test_connection,
             answer=Tested,
+        ),
+        Operation(
+            method="POST",
+            path="/connections/{connection_id}/accept",
+            access=Permission.CONNECT,
+            run=accept_changes,
+            answer=AcceptedNow,
         ),
         Operation(
             method="DELETE",

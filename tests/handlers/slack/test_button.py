@@ -8,6 +8,7 @@ from tests.handlers.inbound import Slack, show
 
 def test_every_button_declares_its_permission() -> None:
     assert {name: found.permission for name, found in discover_buttons().items()} == {
+        "accept_changes": Permission.CONNECT,
         "approve": Permission.APPROVE_MEDIUM,
         "break_glass": Permission.APPROVE_HIGH,
         "change_scope": Permission.APPROVE_MEDIUM,

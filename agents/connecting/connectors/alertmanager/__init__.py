@@ -66,9 +66,9 @@ class Alertmanager(Connector):
     docs_url = "https://prometheus.io/docs/alerting/latest/management_api/"
     form = FORM
     scopes = (
-        Scope(name="GET of /api/v2/alerts and /api/v2/silences", without="Active alerts and silences are not seen."),
+        Scope(name="GET:/api/v2/alerts,/api/v2/silences", without="Active alerts and silences are not seen."),
         Scope(
-            name="POST of /api/v2/silences and DELETE of /api/v2/silence",
+            name="POST:/api/v2/silences,DELETE:/api/v2/silence",
             without="No alert can be silenced; everything else works.",
         ),
     )

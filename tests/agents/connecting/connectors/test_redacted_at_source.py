@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from agents.connecting.connector import Connector, ConnectorContext, Service, discover_connectors
 from agents.connecting.connectors.logfiles.reader import Span, read_spans, search_span
+from agents.connecting.connectors.mcp.offers import fingerprint
 from agents.connecting.log_search import Wanted, show
 from agents.connecting.outbound import Outbound
 from agents.connecting.toolbox import Toolbox
@@ -361,6 +362,28 @@ def metrics_page(_target: str) -> str:
     return f"requests_total{{{labels}}} 1\n"
 
 
+MCP_TOOL = {"name": "look_up", "description": "Looks up.", "inputSchema": {"type": "object", "properties": {}}}
+
+
+def mcp_answer(asked: bytes) -> str:
+    """As a server of an older protocol answers; nothing where nothing was asked for."""
+    call = json.loads(asked or b"{}")
+    answers: dict[str, object] = {
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "books", "version": "1"},
+        },
+        "tools/list": {"tools": [MCP_TOOL]},
+        "tools/call": {"content": [{"type": "text", "text": "\n".join([PLANTED, *KEY_BLOCK, "x" * 19_500, TOKEN])}]},
+    }
+    if "id" not in call:
+        return ""
+    if call["method"] not in answers:
+        return json.dumps({"jsonrpc": "2.0", "id": call["id"], "error": {"code": -32601, "message": PLANTED}})
+    return json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": answers[call["method"]]})
+
+
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/loki/api/v1/.*", lambda target: json.dumps(loki_answer(target))),
     (r".*/log", kubernetes_log),
@@ -387,8 +410,14 @@ def answer_to(target: str) -> str:
 async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterator[Site]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        body = answer_to(head.split(b" ", 2)[1].decode()).encode()
-        writer.write(f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        asked = await reader.readexactly(int(length[1])) if length else b""
+        target = head.split(b" ", 2)[1].decode()
+        body = (mcp_answer(asked) if target == "/mcp" else answer_to(target)).encode()
+        status = "200 OK" if body else "202 Accepted"
+        kind = "content-type: application/json\r\n" if target == "/mcp" else ""
+        said = f"HTTP/1.1 {status}\r\nconnection: close\r\n{kind}content-length: {len(body)}\r\n\r\n"
+        writer.write(said.encode() + body)
         await writer.drain()
         writer.close()
 
@@ -476,6 +505,12 @@ def commands_of(site: Site) -> dict[str, Any]:
     }
 
 
+def mcp_of(site: Site) -> dict[str, Any]:
+    accepted = {"fingerprint": fingerprint(MCP_TOOL), "description": "Looks up.", "arguments": MCP_TOOL["inputSchema"]}
+    pinned = {"look_up": accepted}
+    return {"url": f"http://127.0.0.1:{site.port}/mcp", "read": ["look_up"], "pinned": pinned}
+
+
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "alertmanager": prometheus_of,
     "commands": commands_of,
@@ -486,6 +521,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
     "loki": prometheus_of,
+    "mcp": mcp_of,
     "openmetrics": openmetrics_of,
     "pagerduty": api_of,
     "prometheus": prometheus_of,
@@ -524,6 +560,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "list_silences": SERVICE,
     "log_volume": SERVICE,
     "list_rules": st.fixed_dictionaries({"contains": CONTAINS}),
+    "look_up": st.just({}),
     "metric_history": st.just({"service": "checkout", "name": "requests_total"}),
     "pagerduty_incident": st.just({"incident": "QCHECKOUT1"}),
     "pagerduty_incidents": SERVICE,

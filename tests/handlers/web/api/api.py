@@ -94,16 +94,22 @@ async def make_people(db: Database, tenant: TenantId) -> tuple[UserId, UserId, U
 
 
 def serve_api(
-    db: Database, tenant: TenantId, people: tuple[UserId, UserId, UserId], *, public_url: str | None = URL
+    db: Database,
+    tenant: TenantId,
+    people: tuple[UserId, UserId, UserId],
+    *,
+    public_url: str | None = URL,
+    toolboxes: Toolboxes | None = None,
 ) -> Api:
+    toolboxes = toolboxes or Toolboxes(db, now=db.now)
     context = ApiContext(
         db=db,
         days=NoDays(),  # type: ignore[arg-type] # only the query is used
         keys=KEYS,
         passwords=cheap_passwords(),
         sign_in=sign_in_over(db),
-        connecting=Connecting(db, Toolboxes(db, now=db.now), now=db.now),
-        toolbox_for=Toolboxes(db, now=db.now).of,
+        connecting=Connecting(db, toolboxes, now=db.now),
+        toolbox_for=toolboxes.of,
         disconnecting=Disconnecting(db=db, egress_of=lambda _tenant, _label: EgressPolicy(), now=db.now),
         sees=SeesSome(),
         public_url=public_url,

@@ -59,6 +59,7 @@ TABLE: Final[dict[str, Row]] = {
     "GET /connections": Row(access=Permission.CONNECT),
     "GET /connectors": Row(access=Permission.CONNECT),
     "POST /connections": Row(access=Permission.CONNECT, body={"connector": "jaeger", "values": {}}, past=(422,)),
+    "POST /connections/{connection_id}/accept": Row(access=Permission.CONNECT, past=(404,), body={"seen": "a1"}),
     "POST /connections/{connection_id}/test": Row(access=Permission.CONNECT, past=(404,)),
     "GET /investigations/{investigation_id}": Row(access=Permission.READ, past=(404,)),
     "GET /services": Row(access=Permission.READ),
