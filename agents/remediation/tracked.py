@@ -131,8 +131,11 @@ class TrackedRemediation(Remediation):
                 read = await tracker.read_open([name])
             except AgentError as exc:
                 return Impossible(reason=f"To {self.verb} a {self.kind} of {name} cannot be prepared: {exc}.")
+            items = list(read.items)
+            if wanted and read.gaps and not any(wanted in (one.key, one.shown) for one in items):
+                items += await _by_key(tracker, wanted, name)
             gaps += read.gaps
-            found += [FoundItem(service=service, tracker=tracker, item=item) for item in read.items]
+            found += [FoundItem(service=service, tracker=tracker, item=item) for item in items]
         return self._chosen(name, found, wanted, gaps)
 
     def _chosen(
@@ -197,6 +200,15 @@ class TrackedRemediation(Remediation):
             read_at=now,
             fresh_until=now + context.freshness,
         )
+
+
+async def _by_key(tracker: Tracker, key: str, service: str) -> list[TrackedItem]:
+    """One that lies beyond what is read of the open ones."""
+    try:
+        item = await tracker.read_item(key)
+    except AgentError:
+        return []  # that not all was read is told with what comes of it
+    return [item] if item.service == service else []
 
 
 def _named(item: TrackedItem) -> str:

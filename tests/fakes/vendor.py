@@ -32,6 +32,11 @@ class FakeVendor:
     def answered(self, asked: Asked) -> Told:
         raise NotImplementedError
 
+    def headers(self, asked: Asked) -> dict[str, str]:
+        """Those of an answer, beside the usual ones."""
+        del asked
+        return {}
+
     def written(self) -> list[Asked]:
         return [one for one in self.asked if one.method != "GET"]
 
@@ -54,7 +59,10 @@ class FakeVendor:
             return web.Response(status=status, headers=headers, body=body)
         status, document = self.answered(asked)
         self.given.append((asked, status, document))
-        return web.Response(status=status) if document is None else web.json_response(document, status=status)
+        headers = self.headers(asked)
+        if document is None:
+            return web.Response(status=status, headers=headers)
+        return web.json_response(document, status=status, headers=headers)
 
 
 @asynccontextmanager

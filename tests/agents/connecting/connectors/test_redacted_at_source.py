@@ -316,6 +316,31 @@ def pagerduty_answer(path: str) -> object:
     return {kind: found[kind]} if kind in found else {"incident": found["incidents"][0]}
 
 
+def sentry_answer(path: str) -> object:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    project = {"id": "1", "slug": "checkout"}
+    told = {"title": PLANTED, "culprit": f"pay {TOKEN}", "permalink": "https://acme.sentry.io/issues/7/"}
+    counts = {"count": "3", "firstSeen": at, "lastSeen": at}
+    issue = {"id": "7", "shortId": "SHOP-7", "status": "unresolved", "project": project, **told, **counts}
+    frame = {"function": "charge", "filename": f"{OWN}.py", "lineNo": 7, "context": [[7, f"key = '{TOKEN}'"]]}
+    raised = {"type": "Error", "value": BLOCK, "stacktrace": {"frames": [frame, {**frame, "vars": {"p": PASSWORD}}]}}
+    crumbs = [{"timestamp": at, "category": "log", "message": f"{PLANTED} {BLOCK}", "data": {"password": PASSWORD}}]
+    entries = [
+        {"type": "exception", "data": {"values": [raised]}},
+        {"type": "breadcrumbs", "data": {"values": crumbs}},
+        {"type": "request", "data": {"headers": [["authorization", TOKEN]]}},
+    ]
+    deploy = {"id": "3", "environment": OWN, "dateFinished": at}
+    release = {"version": f"shop@{TOKEN}", "dateCreated": at, "deployCount": 1, "lastDeploy": deploy}
+    return {
+        "projects": [project],
+        "issues": [issue],
+        "latest": {"id": "e", "title": PLANTED, "dateCreated": at, "entries": entries, "release": release},
+        "releases": [{**release, "projects": [project]}],
+        "commits": [{"id": "b" * 40, "message": PLANTED, "dateCreated": at}],
+    }.get(path.rstrip("/").rsplit("/", 1)[-1], issue)
+
+
 def kubernetes_answer(path: str) -> object:
     """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
     at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
@@ -391,6 +416,7 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
     (r"/(services|incidents|oncalls|change_events)\b.*", lambda target: json.dumps(pagerduty_answer(target))),
+    (r"/api/0/.*", lambda target: json.dumps(sentry_answer(target))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
     (r"/metrics", metrics_page),
     (r"/broken", lambda _: f"{'#' * 3}\nnot a metric {'x' * 40} {TOKEN}\n"),
@@ -450,6 +476,10 @@ def github_of(site: Site) -> dict[str, Any]:
 
 def api_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}"}
+
+
+def sentry_of(site: Site) -> dict[str, Any]:
+    return {"url": f"http://127.0.0.1:{site.port}", "organization": "acme"}
 
 
 def kubernetes_of(site: Site) -> dict[str, Any]:
@@ -524,6 +554,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "mcp": mcp_of,
     "openmetrics": openmetrics_of,
     "pagerduty": api_of,
+    "sentry": sentry_of,
     "prometheus": prometheus_of,
 }
 SERVICE = st.fixed_dictionaries({"service": st.just("checkout")})
@@ -571,6 +602,8 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "search_logs": st.fixed_dictionaries(
         {"service": st.just("checkout"), "grep": CONTAINS, "limit": st.integers(1, 20)}
     ),
+    "sentry_event": st.just({"issue": "7"}),
+    "sentry_issues": SERVICE,
     "service_status": SERVICE,
     "show": SERVICE,
     "show_commit": st.just({}),
