@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,12 +57,23 @@ from agents.rows import Sampled, State
 from agents.tool import ToolOutput, tool
 
 _NAMES_PER_QUERY = 100
+_HALVINGS = 4  # times that a question over a limit of the server is cut in half
+_LIMIT = re.compile(r"limit|exceed|too many|err-mimir-max", re.IGNORECASE)
 _MONITORING = re.compile(
     r"exporter|^(prometheus|alertmanager|pushgateway|grafana|loki|tempo|jaeger|thanos|mimir)", re.IGNORECASE
 )
 _USUAL_INTERVAL_S = 60.0  # https://prometheus.io/docs/prometheus/latest/configuration/configuration/
 _COUNTED_S = 600
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """A window on a grid, of some services or, where None, of all."""
+
+    window: Window
+    step_s: float
+    services: Sequence[str] | None
 
 
 class Prometheus(Connector):
@@ -84,7 +96,8 @@ class Prometheus(Connector):
             (re.compile(matching(v)), name) for name, values in self._values.items() for v in values if "*" in v
         ]
         self.names_are = config.service_label if _CLASSIC_NAME.fullmatch(config.service_label) else "job"
-        self._client = PrometheusClient(config, context)
+        self._server = type(self).title
+        self._client = PrometheusClient(config, context, self._server)
 
     @classmethod
     def hosts(cls, config: Any) -> tuple[str, ...]:
@@ -107,7 +120,7 @@ class Prometheus(Connector):
         if silent:
             return Check(
                 ok=False,
-                detail=f"Prometheus {version} answers, but knows no series of {some(silent)}",
+                detail=f"{self._server} {version} answers, but knows no series of {some(silent)}",
                 next_action=f"Set {self._place('service_label')}, or map the services under names."
                 if not self.context.label
                 else "Say in /autoheal services what they are called there, or which label tells services apart.",
@@ -115,7 +128,7 @@ class Prometheus(Connector):
                 lacks=(f"no series of {some(silent)}",),
                 has_data=bool(found),
             )
-        detail = f"Prometheus {version}, {counted(len(self.context.names), 'service')} seen"
+        detail = f"{self._server} {version}, {counted(len(self.context.names), 'service')} seen"
         return Check(ok=True, detail=detail, has_data=bool(found) if self.context.names else None)
 
     async def discover(self) -> Discovery:
@@ -139,18 +152,37 @@ class Prometheus(Connector):
         types = await self._types()
         interval_s = await self._scrape_interval_s(names, window.end)
         if interval_s is None:
-            gaps.append(f"Prometheus does not say how often it scrapes; {_USUAL_INTERVAL_S:.0f} s are assumed")
+            gaps.append(f"{self._server} does not say how often it scrapes; {_USUAL_INTERVAL_S:.0f} s are assumed")
         step_s = max(interval_s or _USUAL_INTERVAL_S, span_s / self.config.max_points)
         series: list[RawSeries] = []
+        span = _Span(window=window, step_s=step_s, services=services)
         for start in range(0, len(names), _NAMES_PER_QUERY):
-            wanted = "|".join(re.escape(name) for name in names[start : start + _NAMES_PER_QUERY])
-            selector = self._selector(f"__name__=~{quoted(wanted)}", services=services)
-            rows = await self._client.matrix(selector, window, step_s, told)
+            rows = await self._samples(names[start : start + _NAMES_PER_QUERY], span, told, gaps)
             series += await self.context.clean_series([one for row in rows for one in self._raw(row, types)])
         seen = {raw.labels["service"] for raw in series}
-        gaps += [f"Prometheus warns: {warning}" for warning in dict.fromkeys(told)]
-        gaps += [f"{name}: Prometheus has no series of it" for name in chosen if name not in seen]
+        gaps += [f"{self._server} warns: {warning}" for warning in dict.fromkeys(told)]
+        gaps += [f"{name}: {self._server} has no series of it" for name in chosen if name not in seen]
         return SeriesRead(series=tuple(series), gaps=tuple(gaps))
+
+    async def _samples(
+        self, names: Sequence[str], span: _Span, told: list[str], gaps: list[str], halvings: int = _HALVINGS
+    ) -> list[dict[str, Any]]:
+        """Of these metrics. What is over a limit of the server is asked in halves, and what is so still a gap."""
+        wanted = "|".join(re.escape(name) for name in names)
+        selector = self._selector(f"__name__=~{quoted(wanted)}", services=span.services)
+        try:
+            return await self._client.matrix(selector, span.window, span.step_s, told)
+        except BadArguments as exc:
+            if not _LIMIT.search(str(exc)):
+                raise
+            if not halvings or len(names) == 1:
+                gaps.append(f"{some(names, 3)}: not read. {exc}")
+                return []
+        middle = len(names) // 2
+        return [
+            *await self._samples(names[:middle], span, told, gaps, halvings - 1),
+            *await self._samples(names[middle:], span, told, gaps, halvings - 1),
+        ]
 
     @tool()
     async def query(self, arguments: Query) -> ToolOutput:
@@ -283,7 +315,7 @@ class Prometheus(Connector):
 
     def _place(self, key: str) -> str:
         """Where a setting is changed, in words."""
-        return f"the {key.replace('_', ' ')}" if self.context.label else f"connectors.prometheus.{key}"
+        return f"the {key.replace('_', ' ')}" if self.context.label else f"connectors.{self.name}.{key}"
 
     def _label(self) -> str:
         """The service's label as an expression spells it: in quotation marks where it has dots."""
@@ -311,7 +343,7 @@ class Prometheus(Connector):
                 total += sizes[name]
                 kept.append(name)
         left = len(sizes) - len(kept)
-        told = f"Prometheus: {left} metrics are left out; max_series is {self.config.max_series}"
+        told = f"{self._server}: {left} metrics are left out; max_series is {self.config.max_series}"
         return kept, [told] if left else []
 
     def _raw(self, row: Mapping[str, Any], types: Mapping[str, str]) -> Iterator[RawSeries]:

@@ -20,10 +20,10 @@ _ABSENT = frozenset((404, 405, 501))
 
 
 class PrometheusClient:
-    """Of one connection. What changes with the server's configuration only is kept for some minutes."""
+    """Of one connection to a `server`, its product's name. What changes with its configuration is kept for minutes."""
 
-    def __init__(self, config: PrometheusConfig, context: ConnectorContext) -> None:
-        self._config, self._context = config, context
+    def __init__(self, config: PrometheusConfig, context: ConnectorContext, server: str) -> None:
+        self._config, self._context, self._server = config, context, server
         self._kept: dict[str, tuple[datetime, Any]] = {}
 
     async def vector(
@@ -87,10 +87,10 @@ class PrometheusClient:
             return None
         document = answer.json()
         if not isinstance(document, dict) or "status" not in document:
-            raise Unavailable("the answer is not one of Prometheus' API; is the URL right?")
+            raise Unavailable(f"the answer is not one of {self._server}'s API; is the URL right?")
         if document["status"] != "success":
             said = await self._context.clean(str(document.get("error", "no reason given")))
-            raise BadArguments(f"Prometheus refused it: {said[:300]}")
+            raise BadArguments(f"{self._server} refused it: {said[:300]}")
         if told is not None:
             told += [(await self._context.clean(str(warning)))[:200] for warning in document.get("warnings") or ()]
             told += ["the answer is partial"] if document.get("isPartial") else []

@@ -221,6 +221,23 @@ def loki_answer(target: str) -> object:
     return {"status": "success", "data": {"resultType": "streams", "result": result}}
 
 
+def tempo_answer(path: str) -> object:
+    if path.endswith("/values"):
+        return {"tagValues": [{"type": "string", "value": "checkout"}]}
+    if path.endswith("/search"):
+        return {"traces": [{"traceID": "ab" * 8}]}
+    at = round((NOW - timedelta(minutes=1)).timestamp())
+    span = {
+        "spanId": "AAAAAAAAAAE=",
+        "name": f"GET /reset {PLANTED} {'x' * 100} {TOKEN}",
+        "startTimeUnixNano": f"{at}000000000",
+        "endTimeUnixNano": f"{at}001000000",
+        "attributes": [{"key": "token", "value": {"stringValue": TOKEN}}],
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "checkout"}}]}
+    return {"batches": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+
+
 def jaeger_answer(path: str) -> object:
     if path == "services":
         return {"data": ["checkout"]}
@@ -410,6 +427,8 @@ def mcp_answer(asked: bytes) -> str:
 
 
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
+    (r"/tempo/api/.*", lambda target: json.dumps(tempo_answer(target))),
+    (r"/prometheus/.*", lambda target: json.dumps(prometheus_answer(target.rsplit("/", 1)[-1]))),
     (r"/loki/api/v1/.*", lambda target: json.dumps(loki_answer(target))),
     (r".*/log", kubernetes_log),
     (r"/dd/.*", lambda target: json.dumps(datadog_answer(target))),
@@ -468,6 +487,10 @@ def prometheus_of(site: Site) -> dict[str, Any]:
 
 def datadog_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}/dd"}
+
+
+def api_under(prefix: str) -> Callable[[Site], dict[str, Any]]:
+    return lambda site: {"url": f"http://127.0.0.1:{site.port}{prefix}"}
 
 
 def github_of(site: Site) -> dict[str, Any]:
@@ -552,10 +575,12 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "logfiles": logfiles_of,
     "loki": prometheus_of,
     "mcp": mcp_of,
+    "mimir": prometheus_of,
     "openmetrics": openmetrics_of,
     "pagerduty": api_of,
     "sentry": sentry_of,
     "prometheus": prometheus_of,
+    "tempo": api_under("/tempo"),
 }
 SERVICE = st.fixed_dictionaries({"service": st.just("checkout")})
 CONTAINS = st.one_of(st.just(""), st.sampled_from(FRAGMENTS))
@@ -599,6 +624,8 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "query": st.just({"promql": "requests_total"}),
     "query_range": st.just({"promql": "requests_total"}),
     "read_trace": st.just({"trace": "ab" * 8}),
+    "search_traces": SERVICE,
+    "tempo_trace": st.just({"trace": "ab" * 8}),
     "search_logs": st.fixed_dictionaries(
         {"service": st.just("checkout"), "grep": CONTAINS, "limit": st.integers(1, 20)}
     ),
@@ -627,7 +654,7 @@ async def test_no_tool_of_a_connector_shows_a_secret_or_finds_one(name: str, sit
         await connector.scrape()
     shared = LogTools(Toolbox(connectors=(connector,), services=site.context.services), now=lambda: NOW)
     for offered in [*connector.tools(), *shared.tools()]:
-        drawn = data.draw(ARGUMENTS[offered.name], label=offered.name)
+        drawn = data.draw(ARGUMENTS[offered.name.removeprefix("mimir_")], label=offered.name)
         answer = await asked(offered, {**drawn, **versions(connector, offered)})
         sought = next((value for value in drawn.values() if value in FRAGMENTS), None)
         assert not leaks(repr(answer).replace(f"'{sought}'", "the caller's own words")), offered.name
