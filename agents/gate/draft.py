@@ -16,7 +16,7 @@ from agents.gate.claims import Proof, Run, judge
 from agents.gate.evidence import Evidence
 from agents.gate.words import plain
 from agents.remediation import discover_remediations
-from agents.rows import Searched, Suspect
+from agents.rows import Row, Searched, Suspect
 from agents.verdict import (
     Cause,
     Claim,
@@ -286,11 +286,17 @@ def _proposal(
         rule = "it precedes the onset, reaches the symptom, does not merely coincide, and its diff was read"
         told = f"a rollback needs a change that is the cause: {rule}"
         shown = f"a rollback needs a change that is the cause: {rule}"
+    elif lacking := known[wanted].unread(draft.proposal.arguments, _rows_read(gate.run)):
+        told, shown = lacking, "The remedy that was proposed rests on something that was not read."
     if told is not None:
         gate.problems.append(told)
         gate.dropped.append(Dropped(text=wanted[:60], reason=told, where="proposal", shown=False))
         return None, shown
     return Proposal(remediation=wanted, arguments=dict(draft.proposal.arguments)), None
+
+
+def _rows_read(run: Run) -> list[Row]:
+    return [row for one in run.evidence.values() if not one.is_error for row in one.rows]
 
 
 def _hypothesis(gate: _Gate, drafted: object) -> Hypothesis | None:

@@ -23,6 +23,13 @@ _ACTIONS: Final = (
     (re.compile(_START, re.IGNORECASE), "restart_service"),
     (re.compile(_HUSH, re.IGNORECASE), "silence_alert"),
 )
+_LIKE: Final = {
+    "undo_rollout": "rollback_deployment",
+    "revert_pull_request": "rollback_deployment",
+    "restart_workload": "restart_service",
+    "mute_monitor": "silence_alert",
+}
+"""What a word for one remedy means, too."""
 _SAID: Final = {"rollback_deployment": "roll back", "silence_alert": "silence"}
 _EVERY: Final = tuple(name for _, name in _ACTIONS)
 _DOING: Final = rf"(?:{_BACK}|{_START}|{_HUSH}|{_ANY})"
@@ -105,7 +112,8 @@ def standing(said: Iterable[Said], services: Sequence[str]) -> list[Prohibition]
 
 def forbidding(prohibitions: Iterable[Prohibition], remediation: str, service: str | None) -> Prohibition | None:
     """The one that stands against this remedy for this service."""
-    return next((p for p in prohibitions if p.remediation == remediation and p.service in (None, service)), None)
+    of = _LIKE.get(remediation, remediation)
+    return next((p for p in prohibitions if p.remediation == of and p.service in (None, service)), None)
 
 
 def _targets(sentence: str, services: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from agents import remediations
 from agents.connecting.connector import ActionResult, Actuator, ChangeSource, RiskRated, Service, TargetState
 from agents.errors import NotPermitted
+from agents.rows import Row
 from agents.tool import Arguments, Risk
 
 
@@ -151,7 +152,9 @@ def rate_risk(own: Risk, actuator: Actuator, action: str, service: str) -> Risk:
 
 
 def describe_interruption(target: TargetState) -> str:
-    """What users may notice while a target's instances are replaced, for the card."""
+    """What users may notice while a target's instances are replaced, for the card. 0 instances: nobody counts them."""
+    if target.instances == 0:
+        return "requests in flight may fail while instances restart; how many there are is not known"
     if target.instances <= 1:
         return f"{target.service} has one instance and does not answer while it restarts"
     return f"requests in flight on up to {target.instances} instances may fail while they restart"
@@ -209,6 +212,10 @@ class Remediation:
     def reached(self, plan: Plan, target: TargetState) -> bool:
         """Whether the target is in the state that the plan wanted. Used after an interrupted effect."""
         raise NotImplementedError
+
+    def unread(self, _arguments: Mapping[str, str], _rows: Iterable[Row]) -> str | None:
+        """What of the run's findings it would need and does not have, or None: a model proposes on what it has read."""
+        return None
 
     def unwell(self, _target: TargetState) -> float | None:
         """How much of the target is not as it should be, 0 for none of it; None where it does not tell."""

@@ -18,7 +18,9 @@ REPOSITORY = "acme/shop"
 
 @dataclass(kw_only=True)
 class FakeGitHub:
-    """`answers` by path, or by path and query; a list of them is given one after the other, the last one for good."""
+    """`answers` by path, by path and query, or by method and path; a list of them is given one after the other, the
+    last one for good.
+    """
 
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -43,7 +45,10 @@ class FakeGitHub:
         signed = request.path.endswith("/access_tokens")
         if not (anonymous or signed) and request.headers.get("authorization") != f"Bearer {self.token}":
             return self._given(asked, 401, {}, {"message": "Bad credentials"})
-        waiting = self.answers.get(request.path_qs, self.answers.get(request.path))
+        own = self.answers.get(f"{request.method} {request.path}")
+        waiting = own or self.answers.get(request.path_qs, self.answers.get(request.path))
+        if own is None and request.method not in ("GET", "DELETE") and not (anonymous or signed):
+            waiting = None  # what changes something is told by its method
         if waiting is None:
             return self._given(asked, 404, {}, {"message": "Not Found"})
         found = waiting.pop(0) if len(waiting) > 1 else waiting[0]

@@ -38,7 +38,7 @@ class Description:
     def _paths(self) -> list[tuple[re.Pattern[str], str]]:
         found = []
         for path in sorted(self._document["paths"], key=lambda p: (p.count("{"), -len(p))):
-            pattern = re.sub(r"\\\{([A-Za-z_]+)\\\}", lambda m: f"(?P<{m[1]}>[^/]+)", re.escape(path))
+            pattern = re.sub(r"\\\{([A-Za-z_]+)\\\}", _parameter, re.escape(path))
             found.append((re.compile(pattern), path))
         return found
 
@@ -119,6 +119,11 @@ class Description:
                 target = target[int(name)] if isinstance(target, list) else target[name]
             node = target
         return node
+
+
+def _parameter(match: re.Match[str]) -> str:
+    """The name of a branch, and a path, hold slashes of their own."""
+    return f"(?P<{match[1]}>{'.+' if match[1] in ('ref', 'path') else '[^/]+'})"
 
 
 def _from_swagger(text: str) -> dict[str, Any]:

@@ -196,7 +196,8 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
 def _proposal(transcript: Transcript, service: str, change: Changed | None) -> dict[str, Any] | None:
     """What takes a rollout back: in the cluster where that is permitted, else another way."""
     able = transcript.remedies.get(service, ())
-    fitting = [one for one in discover_remediations().values() if one.needs_change and one.name in able]
+    every = discover_remediations().values()
+    fitting = [one for one in every if one.needs_change and one.is_cure and one.name in able]
     if change is None or not fitting:
         return None
     best = next((one for one in fitting if isinstance(one, WorkloadRemediation)), fitting[0])

@@ -118,6 +118,10 @@ def test_proofs_against_it_or_of_other_suspects_do_not_raise_the_confidence() ->
         {"remediation": "rollback_deployment", "arguments": {"service": "search"}},
         {"remediation": "drop_everything", "arguments": {"service": "ledger"}},
         {"remediation": "restart_service", "arguments": {}},
+        {
+            "remediation": "propose_fix",
+            "arguments": {"service": "ledger", "path": "unread.py", "version": "9e0b77aa12"},
+        },
     ],
 )
 def test_a_proposal_acts_on_the_cause_by_a_remediation_that_exists(proposal: dict[str, Any]) -> None:

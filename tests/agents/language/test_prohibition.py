@@ -71,6 +71,8 @@ def test_it_stands_against_its_remedy_only_and_says_how_it_is_lifted() -> None:
     found = standing([Said(text="never restart checkout", at=START)], SERVICES)
     assert forbidding(found, BACK, "checkout") is None
     assert forbidding(found, START_AGAIN, "catalog") is None
+    assert forbidding(found, "restart_workload", "checkout") is not None
+    assert forbidding(found, "undo_rollout", "checkout") is None
     against = forbidding(found, START_AGAIN, "checkout")
     assert against is not None
     assert "03:00 UTC" in against.told()

@@ -17,6 +17,9 @@ from agents.connecting.connectors.commands import Commands, CommandsConfig
 from agents.connecting.connectors.git import Git, GitConfig
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.remediation import PlanReason, RemediationContext
+from tests.agents.connecting.connectors.github.conftest import connect, documented, github, ticking
+
+__all__ = ["connect", "documented", "github", "ticking"]  # fixtures
 
 CONTROL = """
 import json, pathlib, sys

@@ -1,13 +1,13 @@
 """Reads GitHub: deployments, commits, pull requests, workflow runs, and what lies between two versions.
 
 https://docs.github.com/en/rest -- by a token, or as a GitHub App of the team's own, whose installation token is renewed
-before it ends. Reads only. What GitHub refuses is a gap: a 403 or 404 is a fact about access and proves nothing.
+before it ends. Reads only, except for the remedies
+that an admin permitted. What GitHub refuses is a gap: a 403 or 404 is a fact about access and proves nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from agents.connecting.code_host import HostPreview
 from agents.connecting.connector import (
+    ActionResult,
     ChangesRead,
     Check,
     Connector,
@@ -23,17 +25,21 @@ from agents.connecting.connector import (
     Diff,
     Discovered,
     Discovery,
+    TargetState,
     diff_output,
 )
 from agents.connecting.connectors.github import answers
+from agents.connecting.connectors.github.actions import GitHubActions
 from agents.connecting.connectors.github.answers import (
     Commit,
     PullRequest,
     WorkflowRun,
 )
+from agents.connecting.connectors.github.checking import GitHubCheck
 from agents.connecting.connectors.github.client import GitHubClient
 from agents.connecting.connectors.github.code import GitHubCode
 from agents.connecting.connectors.github.deployments import Deployments, change_id
+from agents.connecting.connectors.github.git_data import GitData
 from agents.connecting.connectors.github.repositories import MOST_REPOSITORIES, Repositories
 from agents.connecting.connectors.github.settings import FORM, SCOPES, GitHubConfig
 from agents.connecting.source_code import CodeFile, FilesAt, TextsRead
@@ -91,7 +97,8 @@ class GitHub(Connector):
         self._client = GitHubClient(str(config.api), context, app=app)
         self._repositories = Repositories(self._client, config, context)
         self._deployments = Deployments(self._client, config, context, self._repositories)
-        self._code = GitHubCode(self._client, context, config.paths, web=self._deployments.web)
+        self._code = GitHubCode(GitData(self._client), context, config.paths, web=self._deployments.web)
+        self._actions = GitHubActions(self._client, self._repositories, self._deployments, config, context)
 
     @classmethod
     def hosts(cls, config: Any) -> tuple[str, ...]:
@@ -100,37 +107,8 @@ class GitHub(Connector):
     leaves_behind = "The private key of a GitHub App stays valid: delete it on the App's page at GitHub."
 
     async def check(self) -> Check:
-        """Reads one of each kind from the first repository, so that a missing right is told before an incident."""
-        try:
-            names = await self._repositories.all()
-        except AgentError as exc:
-            return Check(ok=False, detail=str(exc), next_action="Correct that, and test again.")
-        if not names:
-            return Check(
-                ok=False,
-                detail="GitHub answers, but this credential may see no repository",
-                next_action="Give it access to the repositories of your services.",
-            )
-        first = f"/repos/{names[0]}"
-        probes = {
-            "deployments:read": f"{first}/deployments",
-            "contents:read": f"{first}/commits",
-            "pull_requests:read": f"{first}/pulls",
-            "actions:read": f"{first}/actions/runs",
-        }
-        found = await asyncio.gather(*(self._probe(path, names[0]) for path in probes.values()))
-        failures = {scope: failure for scope, failure in zip(probes, found, strict=True) if failure}
-        seen = f"GitHub answers, {len(names)} {'repository' if len(names) == 1 else 'repositories'} can be read"
-        if len(failures) == len(probes):
-            return Check(
-                ok=False, detail=str(next(iter(failures.values()))), next_action="Correct that, and test again."
-            )
-        if not failures:
-            return Check(ok=True, detail=seen)
-        without = {scope.name: scope.without for scope in self.scopes}
-        lost = tuple(f"{scope}: {without[scope]} ({failures[scope]})" for scope in failures)
-        advice = f"Give the credential {', '.join(failures)}, where you want that."
-        return Check(ok=False, answers=True, detail=seen, lacks=lost, next_action=advice)
+        """Names in words which rights are missing, for reading and for the remedies that were permitted."""
+        return await GitHubCheck(self._client, self._repositories, self.config).check()
 
     async def discover(self) -> Discovery:
         """A service for each repository; where deployments of one name several services, those instead."""
@@ -223,6 +201,27 @@ class GitHub(Connector):
 
     async def read_texts(self, service: str, files: Sequence[CodeFile]) -> TextsRead:
         return await self._code.read_texts(await self._repositories.of(service), files)
+
+    def can(self, action: str, service: str) -> bool:
+        return self._actions.can(action, service)
+
+    def argv(self, action: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+        return self._actions.argv(action, parameters)
+
+    async def read_target(self, service: str) -> TargetState:
+        """What the newest deployment that took effect put there."""
+        return await self._actions.deployments.read(service)
+
+    async def preview(self, action: str, service: str, asked: Mapping[str, str]) -> HostPreview:
+        """Raises BadArguments with the reason where it cannot be done."""
+        return await self._actions.preview(action, service, asked)
+
+    async def read_host_target(self, action: str, parameters: Mapping[str, str]) -> TargetState:
+        return await self._actions.read(action, parameters)
+
+    async def act(self, action: str, parameters: Mapping[str, str], *, idempotency_key: str) -> ActionResult:
+        """Raises NotPermitted for what no admin permitted, and as the client."""
+        return await self._actions.act(action, parameters, idempotency_key=idempotency_key)
 
     @tool()
     async def github_deployments(self, arguments: OfService) -> ToolOutput:
@@ -345,15 +344,6 @@ class GitHub(Connector):
         """
         diff = await self.read_diff(arguments.service, arguments.from_version, arguments.to_version)
         return diff_output(diff, cut=f"GitHub does not show the whole diff of {diff.change_id}")
-
-    async def _probe(self, path: str, repository: str) -> AgentError | None:
-        try:
-            await self._client.get(
-                path, {"per_page": "1"}, what=f"{path.rpartition('/')[2]} of {repository}", timeout_s=4
-            )
-        except AgentError as exc:
-            return exc
-        return None
 
     def _window(self, arguments: OfService) -> Window:
         end = self.context.now()

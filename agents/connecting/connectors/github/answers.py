@@ -88,6 +88,7 @@ class PullRequest(_Lax):
 
 class WorkflowRun(_Lax):
     id: int
+    run_attempt: int = 1
     name: str | None = None
     head_sha: str
     head_branch: str | None = None
@@ -151,7 +152,7 @@ def service_of(deployment: Deployment, services: Sequence[Service]) -> str | Non
     if not services:
         return None
     for key in ("service", "app", "application", "component"):
-        if isinstance(named := _payload(deployment).get(key), str):
+        if isinstance(named := payload_of(deployment).get(key), str):
             return belongs_to(named, services, "repository")
     aliases = {alias.rpartition(":")[2]: s.name for s in services for alias in s.aliases if "*" not in alias}
     told = " ".join(filter(None, (deployment.environment, deployment.task, deployment.description)))
@@ -163,7 +164,7 @@ def service_of(deployment: Deployment, services: Sequence[Service]) -> str | Non
 
 def services_named(deployments: Iterable[Deployment]) -> list[str]:
     """What their payloads call services."""
-    named = (_payload(d).get("service") for d in deployments)
+    named = (payload_of(d).get("service") for d in deployments)
     return list(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
 
@@ -205,7 +206,8 @@ def within(path: str, folders: Sequence[str]) -> bool:
     return not folders or any(path == f or path.startswith(f"{f.rstrip('/')}/") for f in folders)
 
 
-def _payload(deployment: Deployment) -> Mapping[str, Any]:
+def payload_of(deployment: Deployment) -> Mapping[str, Any]:
+    """What whoever made it handed over; nothing where that is no object."""
     if isinstance(deployment.payload, dict):
         return deployment.payload
     try:

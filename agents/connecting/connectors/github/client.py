@@ -38,6 +38,7 @@ _PER_PAGE: Final = 100
 class _Token:
     secret: Secret
     ends: datetime
+    permissions: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,38 @@ class GitHubClient:
                 return Listed(items=items, more=False)
             page = following[1]  # only the number: the address of the next page is not followed
         return Listed(items=items, more=True)
+
+    async def send(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
+        """Changes something at GitHub; sent once. The document of the answer, None where there is none. Raises as
+        `get`; Unavailable where nobody knows what became of it.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        answer = await self._context.outbound.request(
+            method,
+            f"{self._api}{path}",
+            headers={
+                **self._headers(f"Bearer {await self._token()}"),
+                **({"content-type": "application/json"} if content else {}),
+            },
+            content=content,
+            accept=_TOLD,
+            timeout_s=20.0,
+        )
+        if answer.status in (409, 422):
+            raise BadArguments(f"GitHub refused {what} ({answer.status}): {await self._reason(answer)}")
+        if answer.status in _TOLD:
+            raise refusal(answer, what, now=self._context.now(), verb="do")
+        return answer.json() if answer.body.strip() else None
+
+    async def granted(self) -> Mapping[str, str] | None:
+        """The rights of an App's installation as GitHub lists them; None of a plain token, whose rights it does not."""
+        if self._app is None:
+            return None
+        await self._token()
+        return self._live[self._key()].permissions
+
+    async def _reason(self, answer: Answer) -> str:
+        return (await self._context.clean(_message(answer)))[:200] or "no reason given"
 
     async def end(self) -> None:
         """The installation token is revoked, if there is one. Safe to repeat."""
@@ -153,8 +186,9 @@ class GitHubClient:
         try:
             document = answer.json()
             ends = datetime.fromisoformat(str(document["expires_at"]))
-            return _Token(secret=Secret(str(document["token"])), ends=ends.astimezone(UTC))
-        except (KeyError, ValueError, TypeError) as exc:
+            rights = {str(name): str(value) for name, value in (document.get("permissions") or {}).items()}
+            return _Token(secret=Secret(str(document["token"])), ends=ends.astimezone(UTC), permissions=rights)
+        except (KeyError, ValueError, TypeError, AttributeError) as exc:
             raise Unavailable("GitHub answered the request for a token in a form that it does not document") from exc
 
     def _headers(self, authorization: str) -> dict[str, str]:
@@ -190,7 +224,7 @@ def signed_by_app(app_id: str, private_key: Secret, now: datetime) -> str:
     return b".".join((unsigned, _url_safe(key.sign(unsigned, padding.PKCS1v15(), SHA256())))).decode()
 
 
-def refusal(answer: Answer, what: str, *, now: datetime) -> Exception:
+def refusal(answer: Answer, what: str, *, now: datetime, verb: str = "read") -> Exception:
     """What GitHub's refusal means, and what to do."""
     headers = answer.headers
     said = _message(answer)
@@ -209,7 +243,7 @@ def refusal(answer: Answer, what: str, *, now: datetime) -> Exception:
     if answer.status == 403:
         needed = headers.get("x-accepted-github-permissions", "")
         right = f", it lacks {needed.replace('=', ':')}" if needed else ""
-        return NeedsReauthorisation(f"the credential may not read {what} (403){right}")
+        return NeedsReauthorisation(f"the credential may not {verb} {what} (403){right}")
     return _plain_refusal(answer.status, what)
 
 

@@ -29,6 +29,7 @@ from agents.evidence.types import Change, Window
 _WITH_STATUS: Final = 40
 _NEWEST: Final = 10
 _AT_ONCE: Final = 4
+_NOT_YET: Final = frozenset({"pending", "queued", "in_progress", "waiting"})
 _FAILED: Final = frozenset({"failure", "error"})
 
 
@@ -120,7 +121,7 @@ class Deployments:
                 version=deployment.sha,
             )
             for deployment, (state, at) in zip(mine, effects, strict=False)
-            if state not in _FAILED
+            if state not in _FAILED | _NOT_YET
         ]
 
     async def with_paths(self, changes: Sequence[Change], gaps: list[str]) -> list[Change]:

@@ -49,7 +49,7 @@ class Repositories:
         found: dict[str, list[Service]] = {}
         homeless = []
         for service in services:
-            name = self._named(service)
+            name = self.named(service)
             if name is not None:
                 found.setdefault(name, []).append(service)
             else:
@@ -82,15 +82,15 @@ class Repositories:
 
     def owned_by(self, name: str) -> list[Service]:
         """The services of a repository; all, where none is known to be elsewhere."""
-        mine = [s for s in self._context.services if self._named(s) == name]
+        mine = [s for s in self._context.services if self.named(s) == name]
         same = [s for s in self._context.services if s.name == name.partition("/")[2].lower()]
-        return mine or same or [s for s in self._context.services if self._named(s) is None]
+        return mine or same or [s for s in self._context.services if self.named(s) is None]
 
     def service(self, name: str) -> Service:
         self._context.require_declared([name], key="service")
         return next(s for s in self._context.services if s.name == name)
 
-    def _named(self, service: Service) -> str | None:
+    def named(self, service: Service) -> str | None:
         """As the settings or the catalog say; those of another forge, or outside of the limit, are none of ours."""
         named: str | None = self._config.services.get(service.name) or service.repository
         aliases = [alias.removeprefix("repository:") for alias in service.aliases if alias.startswith("repository:")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field, HttpUrl, field_validator
 
@@ -13,10 +14,13 @@ from agents.connecting.connector import (
 from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Scope, Way
 
+ActionName = Literal["rollback_deployment", "rerun_workflow", "dispatch_workflow", "revert_pull_request", "propose_fix"]
+
 
 class GitHubConfig(ConnectorConfig):
     """`repositories` limits what is read, `environments` whose deployments. `services` maps a declared service to its
-    repository where the catalog does not say so, `paths` narrows it to folders of that.
+    repository where the catalog does not say so, `paths` narrows it to folders of that. `actions` are the remediations
+    that may be proposed, `rollback` is how a deployment goes back, `workflows` are files of those that may be started.
     """
 
     api: HttpUrl = HttpUrl("https://api.github.com")
@@ -27,6 +31,18 @@ class GitHubConfig(ConnectorConfig):
     services: Mapping[str, str] = Field(default_factory=dict)
     paths: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     migrations: tuple[str, ...] = ("migrations",)
+
+    actions: tuple[ActionName, ...] = ()
+    rollback: Literal["deployment", "workflow"] = "deployment"
+    workflows: tuple[str, ...] = ()
+
+    @field_validator("workflows")
+    @classmethod
+    def _files(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _WORKFLOW.fullmatch(name):
+                raise ValueError(f"{name[:100]!r} is no file of a workflow; write its name, such as scale.yml")
+        return names
 
     @field_validator("repositories")
     @classmethod
@@ -44,6 +60,7 @@ class GitHubConfig(ConnectorConfig):
         return number
 
 
+_WORKFLOW: Final = re.compile(r"[\w.-]{1,100}\.ya?ml")
 FORM: Final = Form(
     fields=(
         Asked(
@@ -92,6 +109,30 @@ FORM: Final = Form(
             kind="lines",
         ),
         Asked(
+            name="actions",
+            label="Remedies that may be proposed",
+            help="rollback_deployment (needs deployments:write, or actions:write by workflow), rerun_workflow and "
+            "dispatch_workflow (actions:write), revert_pull_request and propose_fix (contents:write and "
+            "pull_requests:write), one a line. Each needs a person's approval every time. Empty: only reading.",
+            example="rerun_workflow",
+            kind="lines",
+        ),
+        Asked(
+            name="workflows",
+            label="Workflows that may be started",
+            help="By dispatch_workflow: names of their files in .github/workflows, one a line. Empty: none.",
+            example="scale.yml",
+            kind="lines",
+        ),
+        Asked(
+            name="rollback",
+            label="How a rollback is made",
+            help="deployment: a new one of the earlier commit, for whoever deploys what GitHub records. workflow: the "
+            "run that deployed it is run again. Empty: deployment.",
+            example="workflow",
+            pattern=r"deployment|workflow",
+        ),
+        Asked(
             name="api",
             label="Address of the API",
             help="Only for GitHub Enterprise Server: https://HOST/api/v3.",
@@ -111,3 +152,16 @@ SCOPES: Final = (
     Scope(name="pull_requests:read", without="pull requests are not known"),
     Scope(name="actions:read", without="workflow runs are not known"),
 )
+WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "rollback_deployment": ("deployments:write",),
+    "rerun_workflow": ("actions:write",),
+    "dispatch_workflow": ("actions:write",),
+    "revert_pull_request": ("contents:write", "pull_requests:write"),
+    "propose_fix": ("contents:write", "pull_requests:write"),
+}
+"""The least rights that each remediation needs beside those for reading."""
+
+
+def writes_of(config: GitHubConfig, action: str) -> tuple[str, ...]:
+    by_workflow = action == "rollback_deployment" and config.rollback == "workflow"
+    return ("actions:write",) if by_workflow else WRITES[action]

@@ -35,7 +35,7 @@ async def github() -> AsyncIterator[FakeGitHub]:
         yield fake
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def documented(github: FakeGitHub) -> Iterator[None]:
     """After each test: nothing was asked or answered that GitHub does not document."""
     yield
@@ -69,7 +69,7 @@ async def _no_pause(_seconds: float) -> None:
 
 
 @pytest.fixture
-async def connect(github: FakeGitHub, ticking: Ticking) -> AsyncIterator[Callable[..., GitHub]]:
+async def connect(github: FakeGitHub, ticking: Ticking, documented: None) -> AsyncIterator[Callable[..., GitHub]]:
     loopback = EgressPolicy(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),))
     outbound = Outbound(loopback, sleep=_no_pause)
 
