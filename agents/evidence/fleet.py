@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evidence.norms import NORMS, absolute_floor, bad_direction
-from agents.evidence.types import BoolArray, FloatArray, IntArray, Series
+from agents.evidence.types import BoolArray, Family, FloatArray, IntArray, Series
 
+WORK: frozenset[Family] = frozenset(("traffic", "network", "cpu"))
 _SIDE = {"up": 1, "down": -1, None: 0}
 
 
@@ -19,7 +20,9 @@ _SIDE = {"up": 1, "down": -1, None: 0}
 class Fleet:
     """One entry a row. `side` is 1 where a rise hurts, -1 where a fall does, 0 where either may.
 
-    `floor` is 0 where no unit is known. `adds` leaves out what is measured per called side.
+    `floor` is 0 where no unit is known. `adds` leaves out what is measured per called side. `works` is true of the
+    amount of work that is done: requests, bytes sent, busy cores. `keeps` is true of stocks that hurt when they are
+    low: members of a pool, free space.
     """
 
     kind: IntArray
@@ -29,6 +32,8 @@ class Fleet:
     weight: FloatArray
     side: IntArray
     adds: BoolArray
+    works: BoolArray
+    keeps: BoolArray
 
     @classmethod
     def of(cls, rows: Sequence[Series]) -> "Fleet":
@@ -41,6 +46,8 @@ class Fleet:
             weight=np.array([n.weight for n in norms], dtype=np.float64),
             side=np.array([_SIDE[bad_direction(row)] for row in rows], dtype=np.int64),
             adds=np.array([row.adds and row.peer is None for row in rows], dtype=np.bool_),
+            works=np.array([row.family in WORK and row.peer is None for row in rows], dtype=np.bool_),
+            keeps=np.array([r.family == "saturation" and bad_direction(r) == "down" for r in rows], dtype=np.bool_),
         )
 
     def pick(self, rows: IntArray | BoolArray) -> "Fleet":

@@ -60,11 +60,15 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
-    """What is usual for each row of a matrix, and how much it wavers towards either side."""
+    """What is usual for each row of a matrix, and how much it wavers towards either side.
+
+    `down_share` is how much it wavers downwards as a share of the level, whatever its unit and the fleet.
+    """
 
     middle: FloatArray
     up_noise: FloatArray
     down_noise: FloatArray
+    down_share: FloatArray
     known: BoolArray
 
 
@@ -148,6 +152,7 @@ def usual_levels(matrix: Matrix, before: BoolArray, fresh: BoolArray | None = No
         middle=middle,
         up_noise=np.fmax(noise, high / TAIL_SHARE),
         down_noise=np.fmax(noise, low / TAIL_SHARE),
+        down_share=np.fmax.reduce([spread / size, fleet.relative, low / TAIL_SHARE / size]),
         known=(count >= LEAST) & np.isfinite(middle),
     )
 
@@ -167,7 +172,8 @@ def beginning_levels(matrix: Matrix, columns: BoolArray) -> tuple[Levels, BoolAr
     q1, q3 = quantiles(matrix.values[:, settled], (0.25, 0.75))
     low, high = quantiles(matrix.values[:, columns], (0.0, 1.0))
     noise = np.fmax.reduce([(q3 - q1) / 1.349, ROUGH * (high - low), np.full(middle.size, 1e-12)])
-    return Levels(middle=middle, up_noise=noise, down_noise=noise, known=np.isfinite(middle)), settled
+    share = noise / np.fmax(np.abs(middle), 1e-12)
+    return Levels(middle=middle, up_noise=noise, down_noise=noise, down_share=share, known=np.isfinite(middle)), settled
 
 
 def _columns(values: FloatArray, kept: BoolArray) -> FloatArray:

@@ -14,7 +14,7 @@ class Suspicion:
 
     `baseline` and `current` are in `unit`; for the rate or share of something they may be zero. `peer` is the called
     side where the evidence is about calls. `onset` is epoch seconds where this one evidence can be dated. `exemplar`
-    is one verbatim log line or call.
+    is one verbatim log line or call. `weight` is how much it speaks for its service where its family does not say.
     """
 
     service: str
@@ -29,6 +29,7 @@ class Suspicion:
     peer: str | None = None
     onset: float | None = None
     exemplar: str | None = None
+    weight: float | None = None
 
 
 def as_anomaly(suspicion: Suspicion, guard_s: float = 0.0) -> Anomaly:

@@ -6,11 +6,12 @@ call graph, and no other service's latency or errors count beside that: they are
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from agents.evidence.amounts import amount_weights
+from agents.evidence.collapses import fallen
 from agents.evidence.grid import quantiles
 from agents.evidence.levels import (
     LEAST,
@@ -35,6 +36,9 @@ FITFUL_WEIGHT = 0.6
 ALARMED = 6.0  # noise units that an indicator is taken for at least if an alarm was raised about it
 LATELY_S = 120.0  # at the end of the window,
 LAST = 3  # and samples at least, in most of which something must be abnormal to be still wrong
+STOPPED = 0.5  # of the usual level that even the busiest samples of work that stopped do not reach
+LOST = 0.7  # and of members of a pool, of which some are left
+STOPPED_WEIGHT = 0.7  # as of a resource that is used up: what should be done is not
 COMPARABLE = 12  # samples of a recording from which its beginning and what follows can be told apart
 KEPT = 400  # suspicions handed over at most
 FOLLOWED: tuple[Family, ...] = ("errors", "latency")
@@ -190,22 +194,31 @@ def _shifted(
     rising = matrix.fleet.rising(up, down)
     z = np.where(rising, up, down)
     z = np.where(levels.known & np.isfinite(z) & (z < np.inf), z, 0.0)
+    busiest = np.where(matrix.fleet.keeps, LOST, STOPPED) * levels.middle
+    stopped = np.where(high < busiest, fallen(matrix, levels, middle), 0.0)
+    stopped = np.where(stopped >= Z_ABNORMAL, stopped, 0.0)
+    rising = rising & (stopped == 0)
+    z = np.where(stopped > 0, np.fmax(stopped, z), z)
     if lately is not None:
         now = quantiles(deviations(matrix, levels, lately), (0.5,))[0]
-        z = np.where(np.where(rising, now, -now) >= Z_ABNORMAL, z, 0.0)
-    current = np.where(rising, high, low)
+        still = fallen(matrix, levels, quantiles(matrix.values[:, lately], (0.5,))[0])
+        away = np.where(rising, now, np.where(stopped > 0, still, -now))
+        z = np.where(away >= Z_ABNORMAL, z, 0.0)
+    current = np.where(rising, high, np.where(stopped > 0, middle, low))
     steady = (middle - levels.middle) / np.where(current == levels.middle, np.inf, current - levels.middle)
     score = soften(z) * np.where(steady >= STEADY_SHARE, 1.0, FITFUL_WEIGHT)
-    score *= amount_weights(matrix.fleet, levels.middle, np.where(z >= Z_ABNORMAL, current, levels.middle), rising)
+    kept_share = amount_weights(matrix.fleet, levels.middle, np.where(z >= Z_ABNORMAL, current, levels.middle), rising)
+    score *= np.where(stopped > 0, 1.0, kept_share)  # whoever stopped did all that it does
     kept = [i for i in np.flatnonzero(z >= Z_ABNORMAL).tolist() if matrix.rows[i].family not in skipped]
     score = _less_shared(matrix, kept, score)
     kept = sorted(kept, key=lambda i: -score[i])[:KEPT]
-    return [
+    found = [
         _suspicion(
             matrix.rows[i], float(levels.middle[i]), float(current[i]), float(score[i]), "up" if rising[i] else "down"
         )
         for i in kept
     ]
+    return [replace(s, weight=STOPPED_WEIGHT) if stopped[i] > 0 else s for i, s in zip(kept, found, strict=True)]
 
 
 def _less_shared(matrix: Matrix, kept: Iterable[int], score: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.evidence.collapses import fallen, lasting, may_collapse
 from agents.evidence.grid import quantiles
 from agents.evidence.levels import Matrix, deviations, soften, usual_levels, within
 from agents.evidence.norms import Z_ABNORMAL, bad_direction
@@ -116,7 +117,7 @@ def _left_range(matrix: Matrix, index: int, until: float, spliced: Sequence[Stre
 
 
 def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:
-    kept = np.flatnonzero(matrix.fleet.weight >= TELLING)
+    kept = np.flatnonzero((matrix.fleet.weight >= TELLING) | may_collapse(matrix.fleet))
     if only is not None:
         kept = kept[[(matrix.rows[i].service, matrix.rows[i].family) == only for i in kept.tolist()]]
     step = matrix.step_s
@@ -129,13 +130,18 @@ def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list
         return []
     levels = usual_levels(rows, before)
     z = np.nan_to_num(deviations(rows, levels, window))
+    z = np.where((rows.fleet.weight < TELLING)[:, None], 0.0, z)  # of which only that it stopped dates anything
+    z = np.where((rows.fleet.side > 0)[:, None], np.clip(z, 0.0, None), z)
+    gone = fallen(rows, levels, rows.values[:, window])
+    z = np.where(lasting(gone >= Z_ABNORMAL), -np.fmax(gone, np.abs(z)), z)
     low, high = quantiles(z, (1 - HEIGHT, HEIGHT)) if z.shape[1] > FEW_COLUMNS else (z.min(axis=1), z.max(axis=1))
+    works = rows.fleet.works.tolist()
     plain = levels.known & (np.maximum(high, -low) >= Z_ABNORMAL)
     times = matrix.times[window]
     return [
         sign
         for i in np.flatnonzero(plain).tolist()
-        for sign in [_first_crossing(z[i], times, step, search, bad_direction(rows.rows[i]))]
+        for sign in [_first_crossing(z[i], times, step, search, None if works[i] else bad_direction(rows.rows[i]))]
         if sign is not None
     ]
 

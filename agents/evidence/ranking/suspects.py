@@ -13,6 +13,7 @@ from agents.evidence.changes import call_distances, correlate_changes
 from agents.evidence.changes.change_evidence import source_files
 from agents.evidence.levels import HORIZON_S, Matrix, group_series
 from agents.evidence.logs.log_signals import LogColumns, as_columns, line_events, log_suspicions
+from agents.evidence.metrics.drifts import drift_suspicions
 from agents.evidence.metrics.metric_signals import (
     FELT,
     Followed,
@@ -236,6 +237,9 @@ def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Su
     found += metric_suspicions(
         read.matrices, onset, window, spliced=spliced, skipped=FELT if followed else (), lasting=read.live
     )
+    if followed:  # work that stopped makes nobody wait or fail: that is where the excess leads
+        found = [s if s.direction == "up" else replace(s, weight=None) for s in found]
+    found += drift_suspicions(read.matrices, onset, window, spliced=spliced)
     found += accuse_awaited(found, measures_waiting(read.matrices), edges)
     if read.live and not _recorded_lately(telemetry):
         return found
