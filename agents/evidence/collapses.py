@@ -16,7 +16,8 @@ WORK = 1 / 3  # of what it usually is, from which work has collapsed,
 MEMBERS = 0.6  # and from which what is bad when low has: a pool of two that lost one
 LEAST_SHARE = 0.02  # noise that is assumed at least, as a share of the level
 MOSTLY = 0.6  # of the samples since
-WHOLE = 1e-6
+WHOLE = 0.01  # from a whole number, as rounding leaves it
+ONE = 0.5
 LEAST = 0.01  # of the level: below that it is as good as nothing
 
 
@@ -31,17 +32,21 @@ def _from_zero(values: FloatArray) -> BoolArray:
 
 
 @np.errstate(all="ignore")
-def counting_noise(values: FloatArray, middle: FloatArray, step_s: float) -> FloatArray:
-    """Per row how much chance alone makes it waver, as a share, where events are counted: Poisson's square root.
+def chance_allows(matrix: Matrix, levels: Levels, values: FloatArray) -> FloatArray:
+    """How far `values` lie below the usual level at most, in noise units, where events are counted: as Poisson's law
+    has it, twice the difference of the square roots. Infinite where it is not known that events are counted.
 
-    Whole numbers, or rates that are whole numbers of events an interval, are counts; of others nothing is known.
+    Whole numbers, or rates that are whole numbers of events an interval, are counts.
     """
-    noise = np.zeros(middle.size)
-    for events in (values, values * step_s):
-        counted = (np.abs(events - np.rint(events)) < WHOLE) | ~np.isfinite(events)
-        expected = middle if events is values else middle * step_s
-        noise = np.where(counted.all(axis=1) & (expected > 0), np.fmax(noise, expected**-0.5), noise)
-    return noise
+    most = np.full(values.shape, np.inf)
+    shape = (-1,) + (1,) * (values.ndim - 1)
+    for events_a_unit in (1.0, matrix.step_s):
+        events, expected = matrix.values * events_a_unit, levels.middle * events_a_unit
+        whole = (np.abs(events - np.rint(events)) < WHOLE) | ~np.isfinite(events)
+        counted = (whole.all(axis=1) & (expected >= ONE)).reshape(shape)
+        z = 2 * (np.sqrt(expected).reshape(shape) - np.sqrt(np.maximum(values * events_a_unit, 0.0)))
+        most = np.where(counted, np.minimum(most, z), most)
+    return most
 
 
 def lasting(gone: BoolArray) -> BoolArray:
@@ -61,13 +66,13 @@ def fallen(matrix: Matrix, levels: Levels, values: FloatArray) -> FloatArray:
     candidates = np.flatnonzero(judged)
     judged[candidates] = _from_zero(matrix.values[candidates])
     share_noise = np.fmax(levels.down_share, LEAST_SHARE)
-    counted = np.flatnonzero(judged & fleet.works)
-    share_noise[counted] = np.fmax(
-        share_noise[counted], counting_noise(matrix.values[counted], levels.middle[counted], matrix.step_s)
-    )
     shape = (-1,) + (1,) * (values.ndim - 1)
     share = values / levels.middle.reshape(shape)
     limit = np.where(fleet.keeps, MEMBERS, WORK).reshape(shape)
     z = np.log(1 / np.maximum(share, LEAST)) / share_noise.reshape(shape)
-    collapsed = judged.reshape(shape) & (share < limit)
-    return np.asarray(np.where(collapsed, z, 0.0))
+    z = np.where(judged.reshape(shape) & (share < limit), z, 0.0)
+    counted = np.flatnonzero((z > 0).reshape(z.shape[0], -1).any(axis=1) & fleet.works)
+    if counted.size:
+        part = Levels(**{name: column[counted] for name, column in vars(levels).items()})
+        z[counted] = np.minimum(z[counted], chance_allows(matrix.pick(counted), part, values[counted]))
+    return np.asarray(z)
