@@ -229,7 +229,7 @@ class Connector:
     docs_url: ClassVar[str] = ""
     about: ClassVar[str] = ""
     scopes: ClassVar[tuple[Scope, ...]] = ()
-    instructions: ClassVar[str] = ""
+    instructions: str = ""
     leaves_behind: ClassVar[str] = ""
     names_are: str = "job"
     """What its names of services are called in an alias, as in `span:shop.checkout`."""

@@ -49,12 +49,17 @@ class OverHttp:
             return await _list_tools(client)
 
     async def call(
-        self, name: str, arguments: Mapping[str, Any], *, agree: Callable[[Sequence[Mapping[str, Any]]], None]
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        agree: Callable[[Sequence[Mapping[str, Any]]], None],
+        idempotency_key: str = "",
     ) -> Answered:
         """`agree` raises AgentError where what is offered at this moment is not what should be called."""
         async with self._visit(within_s=CALL_S) as client:
             agree(await _list_tools(client))
-            return await _call_tool(client, name, arguments)
+            return await _call_tool(client, name, arguments, idempotency_key)
 
     @asynccontextmanager
     async def _visit(self, *, within_s: float) -> AsyncIterator[Client]:
@@ -107,8 +112,13 @@ async def _list_tools(client: Client) -> list[dict[str, Any]]:
     raise Unavailable(f"it offers more than {MOST_TOOLS} tools, or a list that does not end")
 
 
-async def _call_tool(client: Client, name: str, arguments: Mapping[str, Any]) -> Answered:
-    request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=dict(arguments)))
+async def _call_tool(client: Client, name: str, arguments: Mapping[str, Any], idempotency_key: str) -> Answered:
+    """The key goes along for servers that know what to do with it."""
+    given: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
+    if idempotency_key:
+        given["_meta"] = {"autoheal/idempotency-key": idempotency_key}
+    params = CallToolRequestParams.model_validate(given)
+    request = CallToolRequest(params=params)
     result = await client.session.send_request(request, CallToolResult)
     parts = [one.text if isinstance(one, TextContent) else f"[{one.type}, not shown]" for one in result.content]
     if not result.content and result.structured_content is not None:
