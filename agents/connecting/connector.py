@@ -272,6 +272,10 @@ class Connector:
         """Test the connection for real, in under five seconds."""
         raise NotImplementedError
 
+    def behind(self) -> Sequence[Connector]:
+        """Further sources that are read through this one, each like a connection of its own. It closes them."""
+        return ()
+
     def tools(self) -> list[Tool]:
         """The read tools of this connector."""
         return tools_of(self, source=self.key)

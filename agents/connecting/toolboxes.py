@@ -210,7 +210,9 @@ class Toolboxes:
                 continue
             parts[part_id] = _Part(made_of=made_of, connector=connector, outbound=outbound)
         toolbox = Toolbox(
-            connectors=tuple(part.connector for part in parts.values()), services=services, version=version
+            connectors=tuple(one for part in parts.values() for one in (part.connector, *part.connector.behind())),
+            services=services,
+            version=version,
         )
         box = self._boxes[tenant] = _Box(toolbox=toolbox, parts=parts)
         gone = [part for part_id, part in before.items() if part_id not in parts]

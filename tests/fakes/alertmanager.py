@@ -72,7 +72,7 @@ class FakeAlertmanager:
 
     def _answered(self, request: web.Request, asked: Asked) -> tuple[int, Any]:  # noqa: PLR0911 -- one each
         filters = request.query.getall("filter", [])
-        match request.method, request.path.removeprefix("/api/v2/").split("/"):
+        match request.method, request.path.partition("/api/v2/")[2].split("/"):
             case "GET", ["status"]:
                 return 200, _status()
             case "GET", ["alerts"]:

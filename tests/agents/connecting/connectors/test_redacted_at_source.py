@@ -238,6 +238,29 @@ def tempo_answer(path: str) -> object:
     return {"batches": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
 
 
+def grafana_answer(target: str) -> object:
+    """Its own pages, and behind its proxy the other servers."""
+    path = target.partition("?")[0].removeprefix("/graf/api/")
+    for uid, behind in (("m", prometheus_answer), ("t", tempo_answer)):
+        if path.startswith(f"datasources/proxy/uid/{uid}/"):
+            return behind(path.rsplit("/", 1)[-1] if uid == "m" else path)
+    if path.startswith("datasources/proxy/uid/l/"):
+        return loki_answer(target)
+    if path.startswith("alertmanager/grafana/"):
+        return alertmanager_answer(path.rsplit("/", 1)[-1])
+    labels = {"service": "checkout"}
+    pages: dict[str, object] = {
+        "annotations": [
+            {"id": 1, "time": round(NOW.timestamp() * 1_000), "text": f"{PLANTED} {BLOCK}", "tags": ["checkout", OWN]}
+        ],
+        "search": [{"uid": "d", "title": f"checkout {PLANTED}"}],
+        "prometheus/grafana/api/v1/rules": {
+            "data": {"groups": [{"rules": [{"name": PLANTED, "query": f"{BLOCK} {TOKEN}", "labels": labels}]}]}
+        },
+    }
+    return pages[path]
+
+
 def jaeger_answer(path: str) -> object:
     if path == "services":
         return {"data": ["checkout"]}
@@ -427,6 +450,7 @@ def mcp_answer(asked: bytes) -> str:
 
 
 ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
+    (r"/graf/api/.*", lambda target: json.dumps(grafana_answer(target))),
     (r"/tempo/api/.*", lambda target: json.dumps(tempo_answer(target))),
     (r"/prometheus/.*", lambda target: json.dumps(prometheus_answer(target.rsplit("/", 1)[-1]))),
     (r"/loki/api/v1/.*", lambda target: json.dumps(loki_answer(target))),
@@ -448,7 +472,7 @@ def answer_to(target: str) -> str:
     """By path; a log tells by its query whether stamps are wanted."""
     path, _, query = target.partition("?")
     told = next(told for pattern, told in ANSWERS if re.fullmatch(pattern, path))
-    return told(query if told is kubernetes_log else target if path.startswith("/loki/") else path)
+    return told(query if told is kubernetes_log else target if path.startswith(("/loki/", "/graf/")) else path)
 
 
 @pytest.fixture
@@ -491,6 +515,11 @@ def datadog_of(site: Site) -> dict[str, Any]:
 
 def api_under(prefix: str) -> Callable[[Site], dict[str, Any]]:
     return lambda site: {"url": f"http://127.0.0.1:{site.port}{prefix}"}
+
+
+def grafana_of(site: Site) -> dict[str, Any]:
+    sources = {"metrics": ["m"], "logs": ["l"], "traces": ["t"]}
+    return {"url": f"http://127.0.0.1:{site.port}/graf", **sources}
 
 
 def github_of(site: Site) -> dict[str, Any]:
@@ -570,6 +599,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "datadog": datadog_of,
     "git": git_of,
     "github": github_of,
+    "grafana": grafana_of,
     "jaeger": prometheus_of,
     "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
@@ -603,6 +633,8 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "fail": SERVICE,
     "file_at": st.fixed_dictionaries({"path": st.just("settings.txt")}),
     "find_traces": SERVICE,
+    "grafana_dashboards": SERVICE,
+    "grafana_rules": SERVICE,
     "github_commits": SERVICE,
     "github_compare": SERVICE,
     "github_deployments": SERVICE,
@@ -652,8 +684,9 @@ async def test_no_tool_of_a_connector_shows_a_secret_or_finds_one(name: str, sit
     connector = kind(kind.config_model.model_validate(CONFIGS[name](here)), site.context)
     if hasattr(connector, "scrape"):
         await connector.scrape()
-    shared = LogTools(Toolbox(connectors=(connector,), services=site.context.services), now=lambda: NOW)
-    for offered in [*connector.tools(), *shared.tools()]:
+    every = (connector, *connector.behind())
+    shared = LogTools(Toolbox(connectors=every, services=site.context.services), now=lambda: NOW)
+    for offered in [*(tool for one in every for tool in one.tools()), *shared.tools()]:
         drawn = data.draw(ARGUMENTS[offered.name.removeprefix("mimir_")], label=offered.name)
         answer = await asked(offered, {**drawn, **versions(connector, offered)})
         sought = next((value for value in drawn.values() if value in FRAGMENTS), None)
@@ -694,12 +727,13 @@ async def test_what_feeds_the_evidence_holds_no_secret_either(site: Site) -> Non
         connector: Any = kind(kind.config_model.model_validate(CONFIGS[name](site)), site.context)
         if name == "openmetrics":
             await connector.scrape()
-        for source in ("read_series", "read_logs", "read_changes", "read_spans"):
-            if hasattr(connector, source):
-                answer = await getattr(connector, source)(window)
-                read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
-        if hasattr(connector, "read_alerts"):
-            read.append(await connector.read_alerts())
+        for one in (connector, *connector.behind()):
+            for source in ("read_series", "read_logs", "read_changes", "read_spans"):
+                if hasattr(one, source):
+                    answer = await getattr(one, source)(window)
+                    read.append(getattr(answer, "spans", getattr(answer, "lines", answer)))
+            if hasattr(one, "read_alerts"):
+                read.append(await one.read_alerts())
     assert len(read) > 9, "each source of evidence was asked"
     assert not leaks([list(one) if isinstance(one, PackedLines) else getattr(one, "operations", one) for one in read])
 
