@@ -1,5 +1,5 @@
-"""Reads Grafana: alert rules, annotations of deployments, dashboards for links, and what lies behind its proxy as far as
-the form allows it.
+"""Reads Grafana: alert rules, annotations of deployments, dashboards for links, and what its proxy leads to where the
+form allows it.
 
 https://grafana.com/docs/grafana/latest/developers/http_api/ -- what lies behind it is read by the connectors that read
 it natively (`behind`): Prometheus or Mimir, Loki, Tempo, and Grafana's own Alertmanager. Each stands among the tenant's
