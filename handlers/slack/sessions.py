@@ -180,4 +180,5 @@ def session_status(incident: Incident, *, running: bool, remedies: Sequence[Appr
 
 def session_title(words: str) -> str:
     """Plain words on one line. Slack changes a colon of a new title, and then it could not be known again."""
-    return t.clamp(" ".join(words.translate(_PUNCTUATION).split()), TITLE_LENGTH) or "Incident"
+    shown = words.replace("->", "\N{RIGHTWARDS ARROW}").translate(_PUNCTUATION)
+    return t.clamp(" ".join(shown.split()), TITLE_LENGTH) or "Incident"

@@ -53,6 +53,12 @@ async def delivery(s: TenantSession, key: str) -> StoredDelivery | None:
     return None if row is None else _delivery(row, is_new=False)
 
 
+async def lose(s: TenantSession, key: str) -> None:
+    """The message is gone from Slack, or can be edited no more: it is still due, at a new place."""
+    values = {"state": "claimed", "ts": None, "body_hash": None}
+    await s.update(DeliveryRow, DeliveryRow.key == key, values=values)
+
+
 async def refuse(s: TenantSession, key: str) -> None:
     """It cannot be said there. Nothing when it was said after all."""
     await s.update(DeliveryRow, DeliveryRow.key == key, DeliveryRow.ts.is_(None), values={"state": "refused"})

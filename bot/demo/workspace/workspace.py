@@ -183,6 +183,10 @@ class Workspace(WorkspacePeople):
         person = self._state.user(user)
         self._state.users[person.id] = replace(person, deleted=True)
 
+    def delete(self, ts: str) -> None:
+        """As when an admin deletes a message, of whomever."""
+        self._state.remove(self._state.locate(ts))
+
     def forget_event(self, name: str, *, back: bool = False) -> None:
         """As an installation of an older manifest, which did not subscribe to it; `back`: it was installed anew."""
         app = self._state.app

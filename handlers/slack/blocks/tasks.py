@@ -43,8 +43,8 @@ def tasks(history: Sequence[ModelMessage], artifacts: Sequence[Artifact], *, end
     return told
 
 
-def stated(history: Sequence[ModelMessage]) -> list[HypothesisLine]:
-    """The explanations as the model last stated them."""
+def stated(history: Sequence[ModelMessage], *, ended: bool = False) -> list[HypothesisLine]:
+    """The explanations as the model last stated them. Once it has `ended`, nobody looks into the open ones any more."""
     for message in reversed(history):
         for use in reversed(list(_uses(message))):
             if use.get("name") != "state_hypotheses":
@@ -53,7 +53,10 @@ def stated(history: Sequence[ModelMessage]) -> list[HypothesisLine]:
                 statement = _Statement.model_validate(use.get("input") or {})
             except ValidationError:
                 continue
-            return [HypothesisLine(id=h.id, text=h.text, state=h.state, reason=h.reason) for h in statement.hypotheses]
+            return [
+                HypothesisLine(id=h.id, text=h.text, state=h.state, reason=h.reason, settled=ended)
+                for h in statement.hypotheses
+            ]
     return []
 
 

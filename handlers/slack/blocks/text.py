@@ -96,8 +96,10 @@ def plain(text: str, limit: int) -> str:
 
 
 def push(text: str) -> str:
-    """A message's `text`, what a phone shows: one escaped line of at most 120 characters, escapes counted."""
-    line = _without_links(one_line(text))
+    """A message's `text`, what a phone shows: one escaped line of at most 120 characters, escapes counted. An arrow is
+    one character: not everything that shows a notification reads the escapes.
+    """
+    line = _without_links(one_line(text)).replace("->", "\N{RIGHTWARDS ARROW}")
     limit = PUSH_LIMIT
     while len(shown := escape(clamp(line, limit))) > PUSH_LIMIT:
         limit -= 1

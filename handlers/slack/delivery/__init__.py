@@ -36,6 +36,8 @@ from store.inbox.deliveries import StoredDelivery as Row
 __all__ = ["Delivery", "SlackFailure", "SlackRefused", "Unreachable", "marker"]
 
 _log = logging.getLogger(__name__)
+STREAM_ENDED = frozenset({"message_not_in_streaming_state", "stopped_by_user"})
+"""Slack's time limit, or its Stop button; the message is there and can be edited."""
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_chunks"})
 
 
@@ -82,10 +84,14 @@ class Delivery:
     async def update(self, tenant: TenantId, key: str, message: Message) -> bool:
         """Edit what was posted under the key. True also when it says this already; False when it was never posted."""
         try:
-            return await self._update_parts(tenant, key, message)
+            return await self.revise(tenant, key, message)
         except SlackFailure as failure:
             self.report("update", tenant, key, failure)
             return False
+
+    async def revise(self, tenant: TenantId, key: str, message: Message) -> bool:
+        """As `update`, for whoever helps themselves where Slack refuses. Raises SlackFailure."""
+        return await self._update_parts(tenant, key, message)
 
     async def show(
         self, tenant: TenantId, *, key: str, channel: str, thread_ts: str | None, message: Message
@@ -148,6 +154,11 @@ class Delivery:
         async with self.db.tenant(tenant) as s:
             await deliveries.complete(s, key, ts=ts, body_hash=body_hash, channel_id=channel)
 
+    async def lose(self, tenant: TenantId, key: str) -> None:
+        """Forget where the message stood, because it stands there no more."""
+        async with self.db.tenant(tenant) as s:
+            await deliveries.lose(s, key)
+
     async def identity(self, tenant: TenantId) -> Self:
         """Who we are in this workspace; asked once. Raises SlackFailure."""
         if tenant not in self._selves:
@@ -186,7 +197,7 @@ class Delivery:
                 channel=channel,
             )
         except SlackRefused as refusal:
-            if refusal.code != "message_not_in_streaming_state":
+            if refusal.code not in STREAM_ENDED:
                 raise
             return False
         return True

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from handlers.slack.blocks.message import Message
 from handlers.slack.blocks.plan import PlanView, Task, lines, plan, title_chunk, updates
-from handlers.slack.delivery import Delivery
+from handlers.slack.delivery import STREAM_ENDED, Delivery
 from handlers.slack.delivery.call import AnswerLost, SlackFailure, SlackRefused
 from handlers.slack.delivery.find import marker, metadata
 from store.ids import TenantId
@@ -23,7 +23,10 @@ GOES_ON: Final = "processing"
 """The status of the thread's agent session: the message is whole, and the work is not."""
 _STREAMING: Final = "streaming"
 _QUIET: Final = "quiet"
-_ENDED: Final = frozenset({"message_not_in_streaming_state", "message_not_found", "invalid_chunks", "invalid_blocks"})
+_ENDED: Final = STREAM_ENDED | {"message_not_found", "invalid_chunks", "invalid_blocks", "msg_too_long", "no_text"}
+"""It grows no more: from here on the message is edited."""
+_GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""It can be edited no more, or was deleted: its place is taken by a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ class Streams:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._live: dict[tuple[TenantId, str], _Live] = {}
+        self._replaced: set[tuple[TenantId, str]] = set()
 
     async def quiet(self, where: Where, message: Message, *, goes_on: bool = False) -> None:
         """Say it once without ringing a phone. Where Slack offers no streams it is posted. A stream has no text for
@@ -101,7 +105,7 @@ class Streams:
                 if await self._shown(where, view):
                     return
         except SlackFailure as failure:
-            delivery.report("plan", where.tenant, where.key, failure)
+            await self._failed(where, view, failure)
             return
         await self._post(where, plan(view))
 
@@ -118,9 +122,22 @@ class Streams:
                 row = await delivery.known(where.tenant, where.key)
                 if row is not None and row.ts is not None and row.body_hash == _STREAMING:
                     await delivery.stop_stream(where.tenant, where.channel, row.ts)
-            await delivery.update(where.tenant, where.key, plan(view))
+            await delivery.revise(where.tenant, where.key, plan(view))
         except SlackFailure as failure:
-            delivery.report("plan", where.tenant, where.key, failure)
+            await self._failed(where, view, failure)
+
+    async def _failed(self, where: Where, view: PlanView, failure: SlackFailure) -> None:
+        """One that somebody deleted, or that is too old to be edited, is begun once more; otherwise it is logged."""
+        known = (where.tenant, where.key)
+        gone = isinstance(failure, SlackRefused) and failure.code in _GONE
+        if not gone or known in self._replaced:
+            self._delivery.report("plan", where.tenant, where.key, failure)
+            return
+        self._replaced.add(known)
+        self._live.pop(known, None)
+        await self._delivery.lose(where.tenant, where.key)
+        await self.quiet(where, plan(view), goes_on=True)
+        await self._edit_plan(where, view)
 
     async def _shown(self, where: Where, view: PlanView) -> bool:
         """False when it must be posted as an ordinary message."""

@@ -79,13 +79,14 @@ async def read_run_view(db: Database, tenant: TenantId, investigation_id: Invest
         stopper = await _slack_id(s, investigation.stop_requested_by)
         ended = await _how_it_ended(s, incident)
     verdict = Verdict.model_validate(investigation.verdict) if investigation.verdict else None
+    is_over = investigation.status in ENDED
     struck = any(refutes(one) for one in related if one.investigation_id == investigation_id)
     return RunView(
         investigation=investigation,
         incident=incident,
         artifacts=read,
-        tasks=history.tasks(told, read, ended=investigation.status in ENDED),
-        hypotheses=history.concluded(verdict, struck=struck) if verdict else history.stated(told),
+        tasks=history.tasks(told, read, ended=is_over),
+        hypotheses=history.concluded(verdict, struck=struck) if verdict else history.stated(told, ended=is_over),
         verdict=verdict,
         requester=requester,
         stopper=stopper,

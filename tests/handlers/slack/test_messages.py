@@ -145,6 +145,7 @@ def test_every_message_reads_as_a_colleague_wrote_it(name: str) -> None:
     for message in messages(name):
         if message.text != "x":
             assert_sound(message)
+            assert "&gt;" not in message.text, "not everything that shows a notification reads the escapes"
         for said in (spoken(message), t.unescape(message.text)):
             for kind, pattern in _WRONG.items():
                 wrong |= {

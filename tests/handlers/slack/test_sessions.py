@@ -98,6 +98,27 @@ async def test_slacks_stop_button_stops_the_investigation_and_says_so(slack: Sla
     assert "slack.investigation.stop_requested" in await audited(slack)
 
 
+async def test_after_a_stop_nothing_of_the_plan_is_in_progress(scene: Scene) -> None:
+    stated = [{"id": "H1", "text": "deploy 4f2a91", "state": "open", "reason": ""}]
+    await scene.ask("h1", "state_hypotheses", hypotheses=stated)
+    await scene.ask("u1", "rank_causes")
+    await scene.thread.opened(scene.tenant, scene.run)
+    await scene.thread.progressed(scene.tenant, scene.run)
+    await scene.thread.settle()
+    plan = scene.told()[1]
+    assert {one["status"] for one in plan.tasks} == {"in_progress"}
+    async with scene.db.tenant(scene.tenant) as s:
+        await investigations.request_stop(s, scene.run, scene.mia)
+        await investigations.set_status(s, scene.run, "stopped")
+    await scene.thread.concluded(scene.tenant, scene.run)
+    await scene.thread.settle()
+    assert plan.tasks
+    assert "in_progress" not in {one["status"] for one in plan.tasks}
+    assert all(one.text for one in scene.told())
+    assert "Stopped" in scene.told()[-1].text
+    assert _session(scene).status == "active"
+
+
 async def test_who_may_not_stop_is_told_and_the_session_goes_on(slack: Slack) -> None:
     run = await stored_run(slack)
     await set_person(slack, "mia", Role.VIEWER)

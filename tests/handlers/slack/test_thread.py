@@ -283,7 +283,7 @@ async def test_the_normal_path_takes_five_messages_and_three_pushes(scene: Scene
         "*Roll back checkout to 9c01be*\nApproved by <@U0MIA> 02:41:00, applied 02:41:00, *healed* 02:41."
     )
     assert outcome.text.startswith("checkout recovered at 02:3")
-    assert "errors 9% -&gt; 0.2%" in outcome.text
+    assert "errors 9% → 0.2%" in outcome.text
     assert all(0 < len(message.text) <= 120 for message in scene.told())
 
 
@@ -310,7 +310,7 @@ async def test_what_came_back_is_one_push_in_the_thread(scene: Scene) -> None:
     await a_second_look(scene, word="came_back", last=0.08, since=since, at=since)
     *before, outcome, came_back = scene.told()
     assert "and came back at " in outcome.text
-    assert came_back.text.startswith("Came back: checkout errors 0.2% -&gt; 8% since ")
+    assert came_back.text.startswith("Came back: checkout errors 0.2% → 8% since ")
     assert came_back.notified
     assert sum(one.text.startswith("Came back") for one in before) == 0
 
@@ -427,10 +427,11 @@ async def test_what_did_not_heal_strikes_the_explanation_through(scene: Scene) -
     await scene.conclude()
     approval = await scene.propose()
     await scene.heal(approval, ApprovalState.NOT_HEALED, 0.087)
+    await scene.thread.settle()
     _, plan, verdict, _, outcome = scene.told()
     assert "~H1 deploy 4f2a91~" in str(plan.blocks)
     assert "~4f2a91 cut the DB pool from 50 to 5~" in str(verdict.blocks)
-    assert outcome.text == "Not healed: checkout errors 9% -&gt; 8.7%. The rollback was not the fix."
+    assert outcome.text == "Not healed: checkout errors 9% → 8.7%. The rollback was not the fix."
     assert [one["action_id"] for one in outcome.blocks[-1]["elements"]] == ["undo", "keep"]
 
 

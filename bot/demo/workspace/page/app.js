@@ -6,6 +6,7 @@ import { renderModal } from "./dialog.js";
 import { h, icon, sync } from "./dom.js";
 import { MessageList, avatar, replyDivider, statusLine, threadOf, topLevel } from "./messages.js";
 import { act, appUser, changed, connect, markRead, me, myChannels, onChange, people, state, statusKey, unread } from "./state.js";
+import { decode } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const { place } = state;
@@ -177,7 +178,7 @@ function heard(kind, data) {
   }
   if (kind === "push" && state.channels.get(data.channel)?.members.includes(state.me)) {
     const channel = state.channels.get(data.channel);
-    toast("push", `${appUser().real_name}${channel.im ? "" : ` in #${channel.name}`}`, data.text, () => go(data.channel, data.thread_ts));
+    toast("push", `${appUser().real_name}${channel.im ? "" : ` in #${channel.name}`}`, decode(data.text), () => go(data.channel, data.thread_ts));
   }
   if (kind === "failed" && data.user === state.me) toast("failed", "No answer", data.text);
 }

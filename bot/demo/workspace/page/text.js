@@ -4,7 +4,7 @@ import { h, link } from "./dom.js";
 import { EMOJI, emoji, emojiOf } from "./emoji.js";
 import { state } from "./state.js";
 
-const decode = (text) => text.replace(/&(lt|gt|amp);/g, (_, name) => ({ lt: "<", gt: ">", amp: "&" })[name]);
+export const decode = (text) => text.replace(/&(lt|gt|amp);/g, (_, name) => ({ lt: "<", gt: ">", amp: "&" })[name]);
 
 export function mention(id) {
   const user = state.users.get(id);

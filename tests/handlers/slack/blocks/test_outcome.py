@@ -24,7 +24,7 @@ def told(approval: Approval, plan: Plan | None = None, **changes: Any) -> Messag
 def test_healed_tells_when_it_recovered_what_changed_and_how_long_it_lasted() -> None:
     readings = [{"at": at(n).timestamp(), "value": value} for n, value in ((20, 0.08), (60, 0.003), (90, 0.002))]
     message = told(decided(ApprovalState.HEALED, outcome={"last": 0.002, "detail": "done", "readings": readings}))
-    assert message.text == "checkout recovered at 02:50 UTC: errors 9% -&gt; 0.2%; 9 min of impact."
+    assert message.text == "checkout recovered at 02:50 UTC: errors 9% → 0.2%; 9 min of impact."
     assert action_ids(message) == ["resolve", "undo", "draft_report", "false_alarm"]
 
 
@@ -41,7 +41,7 @@ def _looked(word: str, **look: Any) -> dict[str, Any]:
 
 def test_what_held_says_so_in_its_first_line() -> None:
     held = decided(ApprovalState.HEALED, outcome=_looked("held", last=0.002))
-    lead = "checkout recovered at 02:50 UTC and held for 30 min: errors 9% -&gt; 0.2%"
+    lead = "checkout recovered at 02:50 UTC and held for 30 min: errors 9% → 0.2%"
     assert told(held).text.startswith(lead)
     assert came_back(Card(approval=held, plan=a_plan())) is None
 
@@ -58,7 +58,7 @@ def test_what_came_back_is_told_with_since_when_and_what_fits() -> None:
     message = came_back(Card(approval=approval, plan=a_plan()))
     assert message is not None
     assert_sound(message)
-    assert message.text.startswith("Came back: checkout errors 0.2% -&gt; 8% since 03:09 UTC.")
+    assert message.text.startswith("Came back: checkout errors 0.2% → 8% since 03:09 UTC.")
     assert "The incident is open again" in words(message)
     assert action_ids(message) == ["resolve", "undo", "look_again", "false_alarm"]
     over = came_back(Card(approval=approval, plan=a_plan(), ended="Resolved by <@U0MIA>"))
@@ -82,7 +82,7 @@ def test_what_heals_nothing_is_done_and_offers_its_undo_alone() -> None:
 
 def test_not_healed_says_so_and_offers_undo_and_keep() -> None:
     message = told(decided(ApprovalState.NOT_HEALED, outcome={"last": 0.087}))
-    assert message.text == "Not healed: checkout errors 9% -&gt; 8.7%. The rollback was not the fix."
+    assert message.text == "Not healed: checkout errors 9% → 8.7%. The rollback was not the fix."
     assert action_ids(message) == ["undo", "keep"]
 
 
@@ -120,7 +120,7 @@ WELL = Healing(
 def test_an_undo_is_measured_and_can_be_re_applied() -> None:
     undone = {"undo_of": ApprovalId("a0")}
     broken = told(decided(ApprovalState.NOT_HEALED, outcome={"last": 0.58}, **undone), a_plan(healing=WELL))
-    assert broken.text == ("Broken again after the undo: checkout errors 0.2% -&gt; 58%. 9c01be is what breaks it.")
+    assert broken.text == ("Broken again after the undo: checkout errors 0.2% → 58%. 9c01be is what breaks it.")
     assert action_ids(broken) == ["undo"]
     assert "Re-apply" in str(broken.blocks)
     well = told(decided(ApprovalState.HEALED, outcome={"last": 0.002}, **undone), a_plan(healing=WELL))

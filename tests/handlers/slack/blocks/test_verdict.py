@@ -30,7 +30,7 @@ def body(message: Any) -> list[str]:
 
 def test_the_push_is_the_verdict_with_confidence_and_remedy() -> None:
     message = verdict_message(view(a_verdict()))
-    assert message.text == "checkout: 4f2a91 cut the DB pool 50-&gt;5. High. Rollback ready."
+    assert message.text == "checkout: 4f2a91 cut the DB pool 50→5. High. Rollback ready."
     assert_sound(message)
 
 

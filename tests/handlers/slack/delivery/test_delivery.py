@@ -446,6 +446,47 @@ async def test_one_message_goes_on_when_its_stream_ends(bench: Bench, direct: Ta
     assert message.streaming != "streaming"
 
 
+@pytest.mark.parametrize("when", ["while it grows", "at its end"])
+@pytest.mark.parametrize(
+    "code", ["stopped_by_user", "message_not_in_streaming_state", "message_not_found", "edit_window_closed"]
+)
+async def test_a_plan_that_slack_took_away_is_whole_in_the_end(
+    bench: Bench, direct: Talk, code: str, when: str
+) -> None:
+    streams, at = Streams(bench.restarted()), direct.where()
+    await streams.show_plan(at, view(QUESTION))
+    [first] = direct.own()
+    match code:
+        case "stopped_by_user":
+            await bench.slack.stop_session("mia", "dm", direct.root)
+        case "message_not_in_streaming_state":
+            bench.slack.faults.expire_streams()
+        case "message_not_found":
+            bench.slack.delete(first.ts)
+        case _:
+            bench.slack.faults.expire_streams()
+            bench.slack.faults.fail("chat.update", code)
+    if when == "while it grows":
+        await streams.show_plan(at, view(DONE, READING))
+    await streams.finish_plan(at, view(DONE, READ, title="Investigated"))
+    message = direct.own()[-1]
+    assert [task["status"] for task in message.tasks] == ["complete", "complete"]
+    assert message.text == "Investigated"
+    assert message.streaming != "streaming"
+    assert bench.slack.pushes(direct.channel, direct.root) == 0
+    if code in ("stopped_by_user", "message_not_in_streaming_state"):
+        assert direct.own() == [first]
+
+
+async def test_a_plan_that_is_deleted_again_and_again_is_not_forced_upon_people(bench: Bench, channel: Talk) -> None:
+    streams, at = Streams(bench.restarted()), channel.where()
+    for shown in (view(QUESTION), view(DONE), view(DONE, READING), view(DONE, READ)):
+        await streams.show_plan(at, shown)
+        for message in channel.own():
+            bench.slack.delete(message.ts)
+    assert len(bench.slack.calls("chat.startStream")) == 2
+
+
 @pytest.mark.parametrize("kind", ["channel", "direct"])
 @pytest.mark.parametrize("key", ["plan:1", "opening:1"])
 async def test_a_stream_that_started_before_a_crash_is_found_again(
