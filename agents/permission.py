@@ -4,12 +4,14 @@ person.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from agents.tool import Risk
 from store.ids import TenantId, UserId
+from store.incidents import Sight
 from store.people.users import Role
 
 
@@ -73,6 +75,14 @@ class Person:
     role: Role
     timezone: str = ""
     door: Literal["slack", "web", "api", "mcp"] = "slack"
+
+
+class Sees(Protocol):
+    """What a person may see elsewhere, asked outside of any transaction. Implemented by
+    `handlers/slack/visibility.py`.
+    """
+
+    async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight: ...
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from agents.connecting.toolbox import ToolboxFor
 from agents.meter import Meter, Unmetered
 from agents.models.budget import Budget
 from agents.models.model import ChatModel
+from agents.permission import Sees
 from agents.processes.evidence_pool import EvidencePool
 from agents.reporter import Reporter
 from agents.workflow import Queue
@@ -64,6 +65,7 @@ class Runtime:
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds; only for short waits inside a step
     looks_first: bool = False
+    sees: Sees | None = None  # without it nobody sees anything
     budget: Budget = field(default_factory=Budget)
     pace: Pace = field(default_factory=Pace)
     meter: Meter = field(default_factory=Unmetered)

@@ -240,6 +240,7 @@ async def serving(settings: Settings, *, lost: Callable[[ProcessLockLost], None]
             toolbox_for=alerting.toolbox_of,
             evidence=evidence,
             clock=now,
+            sees=Visibility(db, clients),
             budget=Budget(
                 max_usd=settings.run_usd,
                 max_wall=timedelta(minutes=settings.run_minutes),

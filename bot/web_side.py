@@ -12,8 +12,7 @@ from starlette.routing import BaseRoute
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolboxes import Toolboxes
-from agents.incidents.requests import Sees
-from agents.permission import Person
+from agents.permission import Person, Sees
 from bot.master_keys import account_secret
 from bot.metrics import Backlog, Metrics
 from bot.settings import Settings

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agents.approvals import prohibitions
+from agents.approvals import autonomy, prohibitions
 from agents.approvals.healing import Healed, Reading, criteria, judge_readings, read_indicator
 from agents.connecting.connector import Outliving
 from agents.durable.patience import Patience
@@ -42,7 +42,6 @@ from store.ids import ApprovalId, IncidentId, InvestigationId, TenantId, stable_
 from store.incidents import approvals, fences, investigations
 from store.incidents.approvals import Approval, ApprovalState
 from store.people import users
-from store.tenancy import tenants
 
 log = logging.getLogger("autoheal.approval")
 
@@ -89,6 +88,7 @@ async def propose(rt: Runtime, tenant: TenantId, investigation: InvestigationId)
     approval_id = ApprovalId(stable_id("approval", tenant, investigation))
     async with rt.db.tenant(tenant) as s:
         await store_proposal(s, rt, approval_id, incident=case.incident.id, investigation=investigation, plan=plan)
+    await autonomy.decide_alone(rt, tenant, approval_id)
     return approval_id
 
 
@@ -100,7 +100,6 @@ async def plan_of(
     """
     services = (await rt.toolbox_for(tenant)).service_names()
     async with rt.db.tenant(tenant, readonly=True) as s:
-        autonomy = (await tenants.settings(s)).autonomy
         ruled_out = await prohibitions.against(s, services, case.incident.id, proposal)
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,
@@ -115,8 +114,11 @@ async def plan_of(
     if ruled_out:
         return Impossible(reason=f"{_named(proposal)} was {ruled_out}")
     plan = await _plan(rt, tenant, proposal.remediation, dict(proposal.arguments), reason)
-    if isinstance(plan, Plan) and autonomy == "suggest":
-        return Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
+    if isinstance(plan, Plan):
+        async with rt.db.tenant(tenant, readonly=True) as s:
+            level = await autonomy.level_of(s, plan.risk)
+        if level == "suggest":
+            return Impossible(reason=f"{plan.title} would be the remedy; this workspace lets Autoheal suggest only.")
     return plan
 
 
@@ -275,11 +277,26 @@ async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Rec
             await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
         return await _stale(rt, tenant, approval)
     now = rt.clock()
-    if approval.approved_until is None or now > approval.approved_until:
-        return await _stale(rt, tenant, approval)
-    if now > plan.fresh_until or not await _same_target(rt, tenant, plan):
-        return await _stale(rt, tenant, approval)
-    return Recheck.GO
+    in_time = approval.approved_until is not None and now <= min(approval.approved_until, plan.fresh_until)
+    by_policy = approval.decision == "automatic"
+    if (
+        in_time
+        and (not by_policy or await _still_automatic(rt, tenant, approval_id))
+        and await _same_target(rt, tenant, plan)
+    ):
+        return Recheck.GO
+    return await _stale(rt, tenant, approval)
+
+
+async def _still_automatic(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> bool:
+    """Whether everything that the policy asks for still holds; else people decide."""
+    around = await autonomy.surrounding(rt, tenant, approval_id)
+    async with rt.db.tenant(tenant) as s:
+        reason = await autonomy.objection(s, await read_approval(s, approval_id), around)
+        if reason is not None:
+            actor, details = Actor(type="agent", id="autoheal"), {"reason": str(s.redactor.redact(reason))[:300]}
+            await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
+    return reason is None
 
 
 async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:
@@ -328,12 +345,13 @@ async def apply_once(
     Answers the state as it is when nothing may be applied: not approved, planned anew meanwhile, or ended.
     """
     key = _fence_of(approval_id)
+    around = await _around_automatic(rt, tenant, approval_id)
     try:
         async with rt.db.tenant(tenant) as s:
             approval = await read_approval(s, approval_id)
             first = await fences.enter(s, key=key, effect=Plan.model_validate(approval.plan).action)
             if first:
-                approval = await _claim_effect(s, approval_id, key)
+                approval = await _claim_effect(s, approval_id, key, around)
     except _NotApproved:
         async with rt.db.tenant(tenant, readonly=True) as s:
             return (await read_approval(s, approval_id)).state
@@ -342,6 +360,12 @@ async def apply_once(
             return approval.state
         return await _interrupted(rt, tenant, approval, again_because)
     return await _act(rt, tenant, approval)
+
+
+async def _around_automatic(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> autonomy.Surrounding | None:
+    async with rt.db.tenant(tenant, readonly=True) as s:
+        decision = (await read_approval(s, approval_id)).decision
+    return await autonomy.surrounding(rt, tenant, approval_id) if decision == "automatic" else None
 
 
 async def _act(rt: Runtime, tenant: TenantId, approval: Approval) -> ApprovalState:
@@ -369,13 +393,17 @@ class _NotApproved(Exception):
     """Nothing may be applied; takes the fence back with the transaction."""
 
 
-async def _claim_effect(s: TenantSession, approval_id: ApprovalId, key: str) -> Approval:
+async def _claim_effect(
+    s: TenantSession, approval_id: ApprovalId, key: str, around: autonomy.Surrounding | None
+) -> Approval:
     """The approval whose plan is applied now: read after the claim, so that it is the one that was approved."""
     if not await approvals.advance(s, approval_id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED}):
         raise _NotApproved
     approval = await read_approval(s, approval_id)
     if approval.approved_until is None or s.now() > approval.approved_until:
         raise _NotApproved  # the store kept us waiting past the time for which people approved: it is checked anew
+    if approval.decision == "automatic" and (around is None or await autonomy.objection(s, approval, around)):
+        raise _NotApproved  # somebody paused it, or ruled it out, in this moment
     plan = Plan.model_validate(approval.plan)
     details = {"fence": key, "action": plan.action, "plan_hash": approval.plan_hash, "decided_by": approval.decided_by}
     await events.emit(s, "ai.autoheal.remediation.started.v1", approval.id, details)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.approvals import approval as approval_life
-from agents.approvals import prohibitions
 from agents.approvals.healing import criteria_of_undo
+from agents.approvals.obstacles import obstacle
 from agents.errors import AgentError
 from agents.incidents import requests
 from agents.incidents.person_requests import PersonRequests
@@ -199,8 +199,8 @@ class ProposalRequests(PersonRequests):
             return requests.PlanChanged(approval=found)
         if decision != "rejected":
             plan = Plan.model_validate(found.plan)
-            if (denied := await self._stands_against(s, found, plan, services)) is not None:
-                return denied
+            if (stands_against := await obstacle(s, found, plan, services)) is not None:
+                return Denied(stands_against)
             if now > plan.fresh_until:
                 return approvals.PlanDiffers(approval=found)
         return await approvals.decide(
@@ -211,15 +211,6 @@ class ProposalRequests(PersonRequests):
             by=person.user_id,
             approved_until=now + self._rt.pace.approval_valid,
         )
-
-    async def _stands_against(
-        self, s: TenantSession, found: Approval, plan: Plan, services: Sequence[str]
-    ) -> Denied | None:
-        """What nobody's click outweighs: a person's word in the thread, a precondition."""
-        if found.undo_of is None and (ruled_out := await prohibitions.against_plan(s, services, found)):
-            return Denied(f"{plan.title} was {ruled_out}")
-        unmet = next((p.text for p in plan.preconditions if not p.holds), None)
-        return Denied(f"A precondition does not hold: {unmet}") if unmet else None
 
     async def _may_decide(
         self, s: TenantSession, person: Person, found: Approval, decision: str, *, reason: str = ""
@@ -281,6 +272,8 @@ def _decided_sentence(found: Approval, slack_user: str | None) -> str:
     if found.state is ApprovalState.EXPIRED or found.decided_at is None:
         return "Nobody answered in time; this proposal has expired."
     who = f"<@{slack_user}>" if slack_user else "Somebody"
+    if found.decision == "automatic":
+        who = f"The policy for {found.risk} risk, which {who} allowed,"
     verb = {"rejected": "rejected", "break_glass": "approved with break-glass"}.get(str(found.decision), "approved")
     now = found.state.value.replace("_", " ")
     return f"{who} {verb} this at {found.decided_at:%H:%M:%S} UTC; it is now {now}."

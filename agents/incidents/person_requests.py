@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.incidents import requests
-from agents.permission import (
-    Person,
-)
+from agents.permission import Person, Sees
 from agents.runtime import Runtime
 from agents.workflow import workflow_id
 from agents.workflows.remediate import TOPIC
@@ -20,7 +17,7 @@ from store.incidents.approvals import Approval
 class PersonRequests:
     """Base of the requests by subject. Over the store and the engine."""
 
-    def __init__(self, runtime: Runtime, *, sees: requests.Sees | None = None) -> None:
+    def __init__(self, runtime: Runtime, *, sees: Sees | None = None) -> None:
         """Without `sees` nobody sees anything outside of where they ask."""
         self._rt = runtime
         self._sees = sees

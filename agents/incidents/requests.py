@@ -6,13 +6,9 @@ with its audit row in one transaction, then enqueues durable work under a determ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-from agents.permission import Person
 from store.ids import IncidentId, InvestigationId, TenantId, stable_id
-from store.incidents import Sight
 from store.incidents.approvals import Approval
 from store.secrets.redaction import Redacted
 
@@ -73,11 +69,3 @@ class PlanChanged:
     """The card that was clicked is out of date; the new plan is on the card."""
 
     approval: Approval
-
-
-class Sees(Protocol):
-    """What a person may see elsewhere, asked outside of any transaction. Implemented by
-    `handlers/slack/visibility.py`.
-    """
-
-    async def among(self, person: Person, channels: Iterable[str | None], *, here: str | None = None) -> Sight: ...

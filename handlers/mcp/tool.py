@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol
 
-from agents.incidents.requests import Sees
 from agents.incidents.service import IncidentService
-from agents.permission import Permission, Person
+from agents.permission import Permission, Person, Sees
 from agents.tool import Arguments
 from handlers.mcp import tools
 from handlers.slack.blocks.message import Message

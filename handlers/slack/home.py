@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from agents.approvals.policy import described
 from agents.connecting.connecting import connectable, silence
 from agents.connecting.connector import Connector
 from agents.errors import AgentError
@@ -52,6 +53,7 @@ async def show_home(person: Person, context: HandlerContext) -> None:
         undelivered = await read_undelivered(s, {one.id: one for one in incidents})
         questions = await catalog.count(s, "proposed")
         lacking = await _read_lacking(s, context) if may_connect else ""
+        policy = await described(s, context.clock())
         # A failed check may quote what a program of the operator printed.
         told = [replace(one, detail=s.redactor.redact(one.detail)) for one in integrations]
     view = home(
@@ -63,6 +65,7 @@ async def show_home(person: Person, context: HandlerContext) -> None:
             questions=questions if may_connect else 0,
             undelivered=undelivered,
             lacking=lacking,
+            policy=policy,
             asked_in_vain=sight.asked_in_vain,
             now=context.clock(),
         )

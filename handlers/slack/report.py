@@ -68,7 +68,7 @@ def _steps(approval: Approval) -> Iterator[tuple[datetime, str]]:
     title = t.one_line(Plan.model_validate(approval.plan).title)
     yield approval.proposed_at, f"{'undo' if approval.undo_of else 'remedy'} proposed: {title}"
     if approval.decided_at is not None:
-        alone = " with break-glass" if approval.decision == "break_glass" else ""
+        alone = {"break_glass": " with break-glass", "automatic": " automatically"}.get(str(approval.decision), "")
         yield approval.decided_at, f"{'rejected' if approval.decision == 'rejected' else 'approved'}{alone}: {title}"
     if approval.applied_at is not None:
         yield approval.applied_at, f"applied: {title}"

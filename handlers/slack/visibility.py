@@ -37,7 +37,7 @@ class VisibilityUnknown(Exception):
 
 
 class Visibility:
-    """Asks Slack what people may see. Implements `agents.incidents.requests.Sees`."""
+    """Asks Slack what people may see. Implements `agents.permission.Sees`."""
 
     def __init__(self, db: Database, clients: SlackClients) -> None:
         self._db = db

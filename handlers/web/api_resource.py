@@ -20,8 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.connecting.connecting import Connecting
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolbox import ToolboxFor
-from agents.incidents.requests import Sees
-from agents.permission import Permission, Person
+from agents.permission import Permission, Person, Sees
 from handlers.web import api
 from store.audit.event_days import EventDays
 from store.database.session import Database

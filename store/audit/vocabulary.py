@@ -16,6 +16,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "key": frozenset({"created", "rotated", "rewrapped", "shredded"}),
     "app": frozenset({"installed", "uninstalled"}),
     "settings": frozenset({"changed"}),
+    "policy": frozenset({"changed", "paused", "resumed"}),
     "backup": frozenset({"created", "restored", "expired"}),
     "export": frozenset({"requested", "created", "downloaded", "refused", "expired"}),
     "audit": frozenset({"verified", "exported", "pruned"}),

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, Unpack
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store import audit
 from store.database.schema import ApprovalRow
@@ -20,8 +20,10 @@ from store.database.session import TenantSession
 from store.errors import NotFound
 from store.ids import ApprovalId, IncidentId, InvestigationId, UserId
 
-Decision = Literal["approved", "rejected", "break_glass"]
-"""`break_glass`: approved by one admin alone, where a second person is asked for."""
+Decision = Literal["approved", "rejected", "break_glass", "automatic"]
+"""`break_glass`: approved by one admin alone, where a second person is asked for. `automatic`: by the policy that an
+admin opted in to, whose decision it is.
+"""
 
 
 class ApprovalState(StrEnum):
@@ -183,6 +185,16 @@ async def healed_since(s: TenantSession, since: datetime) -> list[Approval]:
     return await _approvals(s, ApprovalRow.state == ApprovalState.HEALED, ApprovalRow.finished_at >= since)
 
 
+async def count_automatic(s: TenantSession, since: datetime) -> int:
+    """How many the policy decided since then."""
+    counted = (
+        select(func.count())
+        .select_from(ApprovalRow)
+        .where(ApprovalRow.decision == "automatic", ApprovalRow.decided_at >= since)
+    )
+    return int(await s.value(counted) or 0)
+
+
 async def decide(
     s: TenantSession,
     approval_id: ApprovalId,
@@ -326,7 +338,7 @@ def _approval(s: TenantSession, row: ApprovalRow) -> Approval:
 
 def _decision(value: str | None) -> Decision | None:
     match value:
-        case None | "approved" | "rejected" | "break_glass":
+        case None | "approved" | "rejected" | "break_glass" | "automatic":
             return value
         case _:
             raise ValueError(f"unknown decision {value!r}")

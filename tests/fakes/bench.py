@@ -98,6 +98,12 @@ def restarted_by_hand(folder: Path) -> None:
     (folder / "state.json").write_text(json.dumps({**state, "started_at": "2026-01-02T00:00:00+00:00"}))
 
 
+def broken_again(folder: Path) -> None:
+    """The service fails as before."""
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**state, "healthy": False}))
+
+
 def bench_toolbox(
     folder: Path,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -16,7 +16,7 @@ from agents.incidents.service import IncidentService
 from agents.investigation.case import InvestigationCase, load_case
 from agents.models.budget import Budget
 from agents.models.model import Block, ChatModel, TurnRequest
-from agents.permission import Person
+from agents.permission import Person, Sees
 from agents.processes.evidence_pool import EvidencePool
 from agents.runtime import Pace, Runtime
 from agents.verdict import Verdict
@@ -195,6 +195,7 @@ def make_rig(
     pace: Pace = PACE,
     toolbox: Callable[[Path, SettableClock], Toolbox] = bench_toolbox,
     looks_first: bool = False,
+    sees: Sees | None = None,
 ) -> Rig:
     """Without the first look unless asked for, as scripts count turns. `engine.stop()` ends what is under way."""
     make_bench(folder)
@@ -217,6 +218,7 @@ def make_rig(
         sleep=sleep,
         budget=budget or Budget(),
         looks_first=looks_first,
+        sees=sees,
         pace=replace(pace),
     )
     engine.start(runtime)

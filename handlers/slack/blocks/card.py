@@ -89,6 +89,10 @@ def _proposed(approval: Approval) -> str:
 
 
 def _approved(view: Card) -> str:
+    if view.approval.decision == "automatic":
+        allowed = person(view.people, view.approval.decided_by)
+        risk = view.approval.risk
+        return f"Approved automatically {t.clock(view.approval.decided_at)} ({risk} risk, as allowed by {allowed})"
     alone = " with break-glass" if view.approval.decision == "break_glass" else ""
     return f"Approved by {person(view.people, view.approval.decided_by)} {t.clock(view.approval.decided_at)}{alone}"
 

@@ -38,6 +38,8 @@ class Home:
     """Names that came up and nobody has said what they are."""
     lacking: str = ""
     """Mrkdwn: what the installation of the app lacks, and what to do."""
+    policy: Sequence[str] = ()
+    """Mrkdwn: what may be done without a click."""
     undelivered: Sequence[str] = ()
     """Mrkdwn: what could not be posted where it belongs."""
     asked_in_vain: bool = False
@@ -61,6 +63,7 @@ def home(view: Home) -> Json:
         *(_part("Could not be posted in its thread", view.undelivered, "") if view.undelivered else ()),
         *(context(ASKED_IN_VAIN) if view.asked_in_vain else ()),
         *(_part("The app in this workspace", [view.lacking], "") if view.lacking else ()),
+        *(_part("Without a click", view.policy, "") if view.policy else ()),
         *_part("Integrations", [_integration(one) for one in view.integrations], "None is connected."),
         *actions(*(button(f"connect:{name}", f"Connect {title}", name) for name, title in view.connectable)),
         *(context(_asked(view.questions)) if view.questions else ()),

@@ -17,6 +17,7 @@ from store.database.schema.incidents import (
 )
 from store.database.schema.records import AuditRow, DeliveryRow, EventOutboxRow, FenceRow, InboxRow
 from store.database.schema.tenancy import (
+    AutonomyPolicyRow,
     ConnectionRow,
     ServiceRow,
     SlackInstallRow,
@@ -35,6 +36,7 @@ __all__ = [
     "ApprovalRow",
     "ArtifactRow",
     "AuditRow",
+    "AutonomyPolicyRow",
     "Base",
     "ChangeRow",
     "ChatMessageRow",

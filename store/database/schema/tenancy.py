@@ -56,6 +56,30 @@ class TenantSettingsRow(Owned, Base):
     second_look_minutes: Mapped[int] = mapped_column(default=30, server_default="30")
 
 
+class AutonomyPolicyRow(Owned, Base):
+    """What may be done without a click, by risk class; one row a tenant. `automatic_by` opted in, `paused_until` is
+    None for a pause without an end.
+    """
+
+    __tablename__ = "autonomy_policies"
+    __table_args__ = (
+        owned_by("users", "automatic_by"),
+        owned_by("users", "paused_by"),
+        owned_by("users", "changed_by"),
+    )
+    low: Mapped[str] = mapped_column(Word)
+    medium: Mapped[str] = mapped_column(Word)
+    high: Mapped[str] = mapped_column(Word)
+    hourly_cap: Mapped[int]
+    automatic_by: Mapped[str | None] = mapped_column(ID)
+    automatic_at: Mapped[datetime | None]
+    paused_by: Mapped[str | None] = mapped_column(ID)
+    paused_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
+    changed_by: Mapped[str | None] = mapped_column(ID)
+    changed_at: Mapped[datetime]
+
+
 class UserRow(Owned, Base):
     __tablename__ = "users"
     __table_args__ = (UniqueConstraint("tenant_id", "slack_user_id"),)

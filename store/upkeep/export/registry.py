@@ -83,6 +83,11 @@ TABLES: Final = (
         plain="model autonomy daily_usd_cap allow_external_channels new_member_role triage_channels open_threads "
         "audit_channel contact_details second_look_minutes",
     ),
+    Exported(
+        entity=schema.AutonomyPolicyRow,
+        plain="low medium high hourly_cap automatic_by automatic_at paused_by paused_at paused_until changed_by "
+        "changed_at",
+    ),
     Exported(entity=schema.UserRow, plain="slack_user_id role created_at role_changed_at deleted_at"),
     Exported(
         entity=schema.AccountRow,

@@ -1,12 +1,11 @@
 """A while after a remedy healed: it holds, it came back, or nobody can say. By the same code that saw the symptom."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes.bench import BenchMetrics
+from fakes.bench import BenchMetrics, broken_again
 from fakes.rig import Rig
 
 from agents.approvals.healing import Healed, Reading, judge_hold
@@ -29,11 +28,6 @@ async def healed(rig: Rig) -> Approval:
     await rig.decide(found)
     assert await rig.state(found.id) == "healed"
     return await rig.approval(found.id)
-
-
-def fall_ill(rig: Rig) -> None:
-    state = json.loads((rig.folder / "state.json").read_text())
-    (rig.folder / "state.json").write_text(json.dumps({**state, "healthy": False}))
 
 
 async def status(rig: Rig, found: Approval) -> str:
@@ -61,7 +55,7 @@ async def test_what_still_holds_after_half_an_hour_is_told_and_changes_nothing(d
 
 async def test_what_came_back_opens_its_incident_again_and_says_since_when(database: Database, rig: Rig) -> None:
     found = await healed(rig)
-    fall_ill(rig)
+    broken_again(rig.folder)
     await rig.engine.pass_time(HALF_AN_HOUR)
     look = await look_of(rig, found.id)
     assert look["word"] == "came_back"
@@ -90,7 +84,7 @@ async def test_what_cannot_be_measured_is_neither(rig: Rig, monkeypatch: pytest.
 async def test_what_somebody_ended_is_not_looked_at_again(rig: Rig, ending: Any) -> None:
     found = await healed(rig)
     await rig.incident_service.end_incident(await rig.person(), found.incident_id, ending=ending)
-    fall_ill(rig)
+    broken_again(rig.folder)
     await rig.engine.pass_time(HALF_AN_HOUR)
     assert (await look_of(rig, found.id))["word"] == "over"
     assert (await status(rig, found), rig.notes.count("looked_again")) == (ending, 0)
@@ -99,7 +93,7 @@ async def test_what_somebody_ended_is_not_looked_at_again(rig: Rig, ending: Any)
 async def test_of_two_remedies_the_newer_is_looked_at(rig: Rig) -> None:
     first = await healed(rig)
     rig.clock.advance(timedelta(minutes=10))
-    fall_ill(rig)
+    broken_again(rig.folder)
     second = await rig.approval(rig.approval_of(await rig.ask("checkout fails again", ts="2.0")))
     assert (second.incident_id, second.id != first.id) == (first.incident_id, True)
     await rig.decide(second)
@@ -138,7 +132,7 @@ async def test_another_time_is_refused_with_what_is_accepted(rig: Rig, minutes: 
 async def test_a_step_whose_checkpoint_was_lost_runs_again_and_reopens_once(step: str, rig: Rig) -> None:
     rig.engine.crash_after = {step}
     found = await healed(rig)
-    fall_ill(rig)
+    broken_again(rig.folder)
     await rig.engine.pass_time(HALF_AN_HOUR)
     assert (await look_of(rig, found.id))["word"] == "came_back"
     assert (await rig.actions()).count("agent.incident.reopened") == 1

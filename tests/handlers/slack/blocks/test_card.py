@@ -192,3 +192,10 @@ def test_no_plan_makes_an_unsound_card(plan: Plan, state: ApprovalState) -> None
     for message in (card(a_card(decided(state), plan)), whole):
         assert_sound(message)
         assert links(message) <= {"https://git.example.com/x"}
+
+
+def test_what_the_policy_decided_says_so_and_whose_policy_it_is() -> None:
+    view = Card(approval=decided(ApprovalState.HEALED, decision="automatic", risk="low"), plan=a_plan(), people=PEOPLE)
+    message = card(view)
+    assert "Approved automatically 02:49:10 (low risk, as allowed by <@U0MIA>)" in words(message)
+    assert "<@" not in message.text
