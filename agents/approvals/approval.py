@@ -99,7 +99,7 @@ async def plan_of(
     heard first. `requested_by` is a Slack user's id.
     """
     services = (await rt.toolbox_for(tenant)).service_names()
-    async with rt.db.tenant(tenant, readonly=True) as s:
+    async with rt.db.tenant(tenant) as s:
         ruled_out = await prohibitions.against(s, services, case.incident.id, proposal)
     reason = PlanReason(
         cause=verdict.cause.statement if verdict.cause else verdict.headline,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from agents.approvals import prohibitions
 from agents.incidents import requests
 from agents.incidents.person_requests import PersonRequests
 from agents.incidents.requests import Ask, DoneNow, Investigating, NothingToDo
@@ -81,12 +82,14 @@ class InvestigationRequests(PersonRequests):
         """A remark that the next model turn reads."""
         if isinstance(denied := check(person.role, Permission.INVESTIGATE), Denied):
             return denied
+        services = (await self._rt.toolbox_for(person.tenant_id)).service_names()
         async with self._rt.db.tenant(person.tenant_id) as s:
             run = await investigations.investigation(s, investigation, lock=True)  # it may conclude in this moment
             if run is None or run.status not in ("queued", "running"):
                 return NothingToDo(reason="This investigation has ended.")
             note = NoteId(stable_id("note", person.tenant_id, investigation, source_ts))
             if await investigations.add_note(s, investigation, note_id=note, text=text, by=person.user_id):
+                await prohibitions.hear(s, services, run.incident_id)
                 await events.emit(s, "ai.autoheal.investigation.steered.v1", investigation)
                 await self._noted(s, person, "investigation.steered", investigation, {})
         await self._rt.reporter.progressed(person.tenant_id, investigation)

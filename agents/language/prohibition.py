@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,25 +18,33 @@ _BACK: Final = r"(?:roll(?:s|ed|ing)?[ -]?back\w*|rollbacks?|revert\w*|undo(?:in
 _START: Final = r"(?:re-?start\w*|re-?boot\w*|bounc\w+|kill(?:ing)?)"
 _HUSH: Final = r"(?:(?:un)?silenc\w+|(?:un)?mut(?:e[sd]?|ing)\b|snooz\w+)"
 _ANY: Final = r"(?:touch\w*|chang(?:e|ing)s?|(?:re)?deploy\w*|do anything|act|appl(?:y|ying))"
+_SIZE: Final = r"(?:\b(?:re)?scal(?:e[sd]?|ing)\b)"
 _ACTIONS: Final = (
     (re.compile(_BACK, re.IGNORECASE), "rollback_deployment"),
     (re.compile(_START, re.IGNORECASE), "restart_service"),
     (re.compile(_HUSH, re.IGNORECASE), "silence_alert"),
+    (re.compile(_SIZE, re.IGNORECASE), "scale_service"),
 )
-_LIKE: Final = {
-    "undo_rollout": "rollback_deployment",
-    "revert_pull_request": "rollback_deployment",
-    "restart_workload": "restart_service",
-    "mute_monitor": "silence_alert",
+OTHER: Final = "other"
+"""Stands for every remedy that has no word of its own here: who says "hands off" means all."""
+_VERBS: Final = {
+    "rollback_deployment": ("rollback", "undo", "revert"),
+    "restart_service": ("restart",),
+    "silence_alert": ("silence", "mute"),
+    "scale_service": ("scale",),
 }
-"""What a word for one remedy means, too."""
-_SAID: Final = {"rollback_deployment": "roll back", "silence_alert": "silence"}
-_EVERY: Final = tuple(name for _, name in _ACTIONS)
-_DOING: Final = rf"(?:{_BACK}|{_START}|{_HUSH}|{_ANY})"
+_SAID: Final = {
+    "rollback_deployment": "roll back",
+    "silence_alert": "silence",
+    "scale_service": "scale",
+    OTHER: "touch",
+}
+_EVERY: Final = (*(name for _, name in _ACTIONS), OTHER)
+_DOING: Final = rf"(?:{_BACK}|{_START}|{_HUSH}|{_SIZE}|{_ANY})"
 _BETWEEN: Final = r"[\w\s,'/-]{0,40}?"
 _FORBIDS: Final = re.compile(
     r"\b(?:do not|don'?t|never|must ?n[o']t|should ?n[o']t|may not|cannot|can'?t|not going to|please no|avoid|without)"
-    rf"\b{_BETWEEN}\b{_DOING}|\bno\s+(?:\w+\s+){{0,2}}(?:{_BACK}|{_START}|{_HUSH})|\b{_DOING}\b{_BETWEEN}\b(?:is|are)\s+"
+    rf"\b{_BETWEEN}\b{_DOING}|\bno\s+(?:\w+\s+){{0,2}}(?:{_BACK}|{_START}|{_HUSH}|{_SIZE})|\b{_DOING}\b{_BETWEEN}\b(?:is|are)\s+"
     r"(?:forbidden|off the table|not allowed|not an option|out of the question)"
     rf"|\bhands off\b|\bhold off\b{_BETWEEN}\b{_DOING}",
     re.IGNORECASE,
@@ -56,20 +64,30 @@ _PASTED: Final = re.compile(r"\n\n(?:The thread begins with|Then it was said the
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """Somebody's own words, and when."""
+    """Somebody's own words, when, and whose; "" where that is not asked."""
 
     text: str
     at: datetime
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prohibition:
-    """One remedy that somebody ruled out; `service` is None where it holds for all."""
+    """A kind of remedy that somebody ruled out; `service` is None where it holds for all. `lifted_at` is None while it
+    stands.
+    """
 
     remediation: str
     service: str | None
     words: str
     at: datetime
+    by: str = ""
+    lifted_at: datetime | None = None
+    lifted_by: str = ""
+
+    def covers(self, remediation: str, service: str | None) -> bool:
+        """Whether it is about this remedy, of all that are called alike: who forbids a restart means every restart."""
+        return self.remediation == _kind_of(remediation) and self.service in (None, service)
 
     def told(self) -> str:
         """Who reads it learns how it is lifted."""
@@ -87,7 +105,13 @@ def own_words(text: str) -> str:
 
 
 def standing(said: Iterable[Said], services: Sequence[str]) -> list[Prohibition]:
-    """What is forbidden after all that was said, in the order of time: later words count more."""
+    """What is forbidden after all that was said."""
+    return [one for one in stated(said, services) if one.lifted_at is None]
+
+
+def stated(said: Iterable[Said], services: Sequence[str]) -> list[Prohibition]:
+    """All that was ever forbidden, in the order of time, with who lifted it when: later words count more."""
+    lifted: list[Prohibition] = []
     found: dict[tuple[str, str | None], Prohibition] = {}
     for one in sorted(said, key=lambda s: s.at):
         for sentence in _SENTENCE.split(own_words(one.text)):
@@ -99,21 +123,22 @@ def standing(said: Iterable[Said], services: Sequence[str]) -> list[Prohibition]
             for remediation, service in _targets(sentence, services):
                 if forbids:
                     words = " ".join(sentence.split())[:120]
-                    found[remediation, service] = Prohibition(
-                        remediation=remediation, service=service, words=words, at=one.at
-                    )
-                else:
-                    for key in [k for k in found if k[0] == remediation and service in (None, k[1])]:
-                        del found[key]
-                    if service is not None:
-                        found.pop((remediation, None), None)
-    return list(found.values())
+                    new = Prohibition(remediation=remediation, service=service, words=words, at=one.at, by=one.by)
+                    found.setdefault((remediation, service), new)
+                    continue
+                over = [k for k in found if k[0] == remediation and (service in (None, k[1]) or k[1] is None)]
+                lifted += [replace(found.pop(key), lifted_at=one.at, lifted_by=one.by) for key in over]
+    return [*lifted, *found.values()]
 
 
 def forbidding(prohibitions: Iterable[Prohibition], remediation: str, service: str | None) -> Prohibition | None:
     """The one that stands against this remedy for this service."""
-    of = _LIKE.get(remediation, remediation)
-    return next((p for p in prohibitions if p.remediation == of and p.service in (None, service)), None)
+    return next((one for one in prohibitions if one.covers(remediation, service)), None)
+
+
+def _kind_of(remediation: str) -> str:
+    verb = remediation.partition("_")[0]
+    return next((kind for kind, verbs in _VERBS.items() if verb in verbs), OTHER)
 
 
 def _targets(sentence: str, services: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -225,9 +225,14 @@ class Remediation:
         """Do it. Called at most once per plan, behind the fence."""
         raise NotImplementedError
 
-    async def undo(self, plan: Plan, reason: PlanReason, context: RemediationContext) -> Plan | Impossible:
-        """The plan that takes an applied plan back."""
-        raise NotImplementedError
+    async def undo(
+        self,
+        plan: Plan,
+        reason: PlanReason,  # noqa: ARG002 -- part of the contract
+        context: RemediationContext,  # noqa: ARG002 -- part of the contract
+    ) -> Plan | Impossible:
+        """The plan that takes an applied plan back; here of one that nothing takes back."""
+        return Impossible(reason=f"{plan.title} cannot be undone; there is nothing to take back.")
 
 
 def remedies_of(actuators: Sequence[Actuator], services: Sequence[Service]) -> dict[str, tuple[str, ...]]:

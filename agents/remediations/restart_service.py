@@ -100,13 +100,5 @@ class RestartService(Remediation):
             plan.action, plan.parameters, idempotency_key=idempotency_key
         )
 
-    async def undo(
-        self,
-        plan: Plan,
-        reason: PlanReason,  # noqa: ARG002 -- part of the contract
-        context: RemediationContext,  # noqa: ARG002 -- part of the contract
-    ) -> Plan | Impossible:
-        return Impossible(reason=f"A restart of {plan.target} cannot be undone; there is nothing to take back.")
-
 
 REMEDIATION = RestartService()

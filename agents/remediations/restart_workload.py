@@ -61,13 +61,5 @@ class RestartWorkload(WorkloadRemediation):
     def reached(self, plan: Plan, target: TargetState) -> bool:
         return target.started_at is not None and target.started_at == moment(plan.parameters["at"])
 
-    async def undo(
-        self,
-        plan: Plan,
-        reason: PlanReason,  # noqa: ARG002 -- part of the contract
-        context: RemediationContext,  # noqa: ARG002 -- part of the contract
-    ) -> Plan | Impossible:
-        return Impossible(reason=f"A restart of {plan.target} cannot be undone; there is nothing to take back.")
-
 
 REMEDIATION = RestartWorkload()

@@ -6,12 +6,15 @@ Alertmanager's Watchdog does, its absence means that alerts would not arrive eit
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from agents.webhooks import provider
 from agents.webhooks.heartbeat import heartbeat_of, silent_since
+from store import audit
 from store.database.session import Database
 from store.errors import TenantFrozen, UnknownTenant
+from store.ids import TenantId
 from store.inbox import webhooks
 from store.inbox.webhooks import Webhook
 from store.upkeep.watch import TellsAdmins
@@ -38,9 +41,19 @@ class Silences:
                 since = silent_since(hook, self._db.now(), up_since=self._up_since)
                 if since is not None:
                     key = f"webhook-silent:{hook.id}:{since:%Y%m%dT%H%M%S}"
+                    await self._note(tenant, hook, since)
                     await tells.tell_admins(tenant, key=key, text=sentence(hook))
                     silent += 1
         return silent
+
+    async def _note(self, tenant: TenantId, hook: Webhook, since: datetime) -> None:
+        """Its row in the audit log, once for each silence."""
+        async with self._db.tenant(tenant) as s:
+            if await webhooks.note_silent(s, hook.id, since):
+                details = {"provider": hook.provider, "since": since.isoformat()}
+                await audit.record(
+                    s, actor=audit.SYSTEM, action="system.webhook.silent", target=hook.id, details=details
+                )
 
 
 def sentence(hook: Webhook) -> str:

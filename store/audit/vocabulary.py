@@ -40,7 +40,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "connection": frozenset({"added", "changed", "removed", "checked", "revoked", "failed"}),
     "service": frozenset({"discovered", "changed", "dismissed"}),
     "alert": frozenset({"raised", "told"}),
-    "webhook": frozenset({"created", "changed", "rotated", "removed", "confirmed", "refused"}),
+    "webhook": frozenset({"created", "changed", "rotated", "removed", "confirmed", "refused", "silent"}),
     "alert_group": frozenset({"opened", "resolved", "reopened", "ignored", "offered"}),
     "alert_rules": frozenset({"changed"}),
     # The work
@@ -53,6 +53,7 @@ ACTIONS: Final[dict[str, frozenset[str]]] = {
     "approval": frozenset(
         {"proposed", "approved", "rejected", "refused", "expired", "replanned", "superseded", "cancelled"}
     ),
+    "prohibition": frozenset({"stated", "lifted"}),
     "effect": frozenset({"started", "finished", "unknown", "verified", "refused"}),
     "undo": frozenset({"requested"}),
     "feedback": frozenset({"given"}),

@@ -157,6 +157,12 @@ async def note_told(s: TenantSession, webhook: WebhookId) -> None:
     await s.update(WebhookRow, WebhookRow.id == webhook, values={"told_at": s.now()})
 
 
+async def note_silent(s: TenantSession, webhook: WebhookId, since: datetime) -> bool:
+    """False where this silence was noted before."""
+    new = WebhookRow.silent_since.is_(None) | (WebhookRow.silent_since != since)
+    return await s.update(WebhookRow, WebhookRow.id == webhook, new, values={"silent_since": since}) == 1
+
+
 async def tenants_with_refusals(db: Database) -> list[TenantId]:
     """Whose webhooks were refused and nobody was told since."""
     async with db.across_tenants("find refused webhooks", readonly=True) as session:

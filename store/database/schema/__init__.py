@@ -14,6 +14,7 @@ from store.database.schema.incidents import (
     InvestigationRow,
     ModelMessageRow,
     NoteRow,
+    ProhibitionRow,
 )
 from store.database.schema.records import AuditRow, DeliveryRow, EventOutboxRow, FenceRow, InboxRow
 from store.database.schema.tenancy import (
@@ -55,6 +56,7 @@ __all__ = [
     "ModelMessageRow",
     "NoteRow",
     "Owned",
+    "ProhibitionRow",
     "ServiceRow",
     "SlackInstallRow",
     "TenantHeadRow",

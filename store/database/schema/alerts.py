@@ -31,6 +31,7 @@ class WebhookRow(Owned, Base):
     refused_reason: Mapped[str | None] = mapped_column(Word)
     refused_count: Mapped[int] = mapped_column(default=0)
     told_at: Mapped[datetime | None]
+    silent_since: Mapped[datetime | None]
 
 
 class AlertGroupRow(Owned, Base):

@@ -176,6 +176,26 @@ class ApprovalRow(Owned, Base):
     message_ts: Mapped[str | None] = mapped_column(Word)
 
 
+class ProhibitionRow(Owned, Base):
+    """A kind of remedy that somebody ruled out in an incident's thread, and who allowed it again when."""
+
+    __tablename__ = "prohibitions"
+    __table_args__ = (
+        Index(None, "tenant_id", "incident_id"),
+        owned_by("incidents", "incident_id"),
+        owned_by("users", "stated_by"),
+        owned_by("users", "lifted_by"),
+    )
+    incident_id: Mapped[str] = mapped_column(ID)
+    remediation: Mapped[str] = mapped_column(Word)
+    service: Mapped[str | None] = mapped_column(RedactedText)
+    words: Mapped[bytes] = mapped_column(Sealed)
+    stated_by: Mapped[str | None] = mapped_column(ID)
+    stated_at: Mapped[datetime]
+    lifted_by: Mapped[str | None] = mapped_column(ID)
+    lifted_at: Mapped[datetime | None]
+
+
 class FeedbackRow(Owned, Base):
     __tablename__ = "feedback"
     __table_args__ = (

@@ -176,6 +176,11 @@ TABLES: Final = (
         "message_channel message_ts",
         sealed={"plan": _json, "outcome": _json},
     ),
+    Exported(
+        entity=schema.ProhibitionRow,
+        plain="incident_id remediation service stated_by stated_at lifted_by lifted_at",
+        sealed={"words": _text},
+    ),
     Exported(entity=schema.FeedbackRow, plain="investigation_id by_user_id positive at", sealed={"remark": _text}),
     Exported(entity=schema.DailySpendRow, plain="day cost_usd"),
     Exported(
@@ -186,7 +191,7 @@ TABLES: Final = (
     Exported(
         entity=schema.WebhookRow,
         plain="provider label created_by created_at rotated_at accepted_at refused_at refused_reason refused_count "
-        "told_at",
+        "told_at silent_since",
         sealed={"config": _json},
         kept_back={"secrets": _VALUE, "public_id": "whoever knows it may knock at this door"},
     ),

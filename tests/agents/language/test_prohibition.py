@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.language.prohibition import Said, forbidding, standing
+from agents.language.prohibition import OTHER, Said, forbidding, standing, stated
 
 SERVICES = ("catalog", "checkout", "payments-api")
 START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
-BACK, START_AGAIN, HUSH = "rollback_deployment", "restart_service", "silence_alert"
+BACK, START_AGAIN, HUSH, SIZE = "rollback_deployment", "restart_service", "silence_alert", "scale_service"
+EACH = (BACK, START_AGAIN, HUSH, SIZE, OTHER)
 
 
 def after(*words: str) -> set[tuple[str, str | None]]:
@@ -25,11 +26,9 @@ def after(*words: str) -> set[tuple[str, str | None]]:
         ("no rollbacks tonight please", {(BACK, None)}),
         ("look at payments first. never bounce payments-api", {(START_AGAIN, "payments-api")}),
         ("a rollback of catalog is off the table", {(BACK, "catalog")}),
-        ("hands off checkout", {(BACK, "checkout"), (START_AGAIN, "checkout"), (HUSH, "checkout")}),
-        (
-            "whatever you find, don't touch catalog",
-            {(BACK, "catalog"), (START_AGAIN, "catalog"), (HUSH, "catalog")},
-        ),
+        ("hands off checkout", {(kind, "checkout") for kind in EACH}),
+        ("whatever you find, don't touch catalog", {(kind, "catalog") for kind in EACH}),
+        ("do not scale catalog, the quota is full", {(SIZE, "catalog")}),
         ("please do not silence checkout, we watch it", {(HUSH, "checkout")}),
         ("never mute catalog alerts", {(HUSH, "catalog")}),
         ("why did you not roll back catalog?", set()),
@@ -78,3 +77,31 @@ def test_it_stands_against_its_remedy_only_and_says_how_it_is_lifted() -> None:
     assert "03:00 UTC" in against.told()
     assert "you may restart checkout" in against.told()
     assert after("never restart checkout", "you may restart checkout") == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "remedies"),
+    [
+        ("do not restart checkout", ("restart_service", "restart_workload")),
+        ("do not roll back checkout", ("rollback_deployment", "undo_rollout", "revert_pull_request")),
+        ("do not mute checkout", ("silence_alert", "mute_monitor")),
+        ("do not scale checkout", ("scale_service", "scale_workload")),
+        ("hands off checkout", ("restart_workload", "acknowledge_incident", "dispatch_workflow", "mute_monitor")),
+    ],
+)
+def test_a_word_means_every_remedy_that_is_called_so(words: str, remedies: tuple[str, ...]) -> None:
+    found = standing([Said(text=words, at=START)], SERVICES)
+    for remedy in remedies:
+        assert forbidding(found, remedy, "checkout") is not None, remedy
+        assert forbidding(found, remedy, "catalog") is None
+
+
+def test_what_was_lifted_stays_known_with_whose_words_they_were() -> None:
+    said = [
+        Said(text="do not restart checkout", at=START, by="mia"),
+        Said(text="really, do not restart checkout", at=START + timedelta(minutes=1), by="raj"),
+        Said(text="you may restart checkout", at=START + timedelta(minutes=2), by="olga"),
+    ]
+    (found,) = stated(said, SERVICES)
+    assert (found.by, found.at, found.lifted_by, found.lifted_at) == ("mia", START, "olga", said[2].at)
+    assert standing(said, SERVICES) == []

@@ -41,6 +41,7 @@ async def test_a_silent_one_is_told_once_and_again_when_it_falls_silent_again(sl
         clock.advance(11 * MINUTE)
         assert await silences.tell(hooks.told) == 1
         assert hooks.told.said[-1][0] != key
+        assert (await audited(slack)).count("system.webhook.silent") == 2
 
 
 async def test_what_could_not_arrive_is_nobodys_silence(slack: Slack, clock: Clock) -> None:
