@@ -28,6 +28,7 @@ class TrackedItem:
     state: str
     opened_at: datetime
     seen_at: datetime | None = None
+    ended_at: datetime | None = None
     count: int | None = None
     severity: str = ""
     also: str = ""

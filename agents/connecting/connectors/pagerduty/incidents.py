@@ -149,22 +149,24 @@ class Incidents:
         return TrackedRead(items=tuple(await self._items(given, known)), gaps=(*gaps, *more))
 
     async def _items(self, given: Sequence[GivenIncident], known: Mapping[str, str]) -> list[TrackedItem]:
-        titles = await self._context.clean_words([incident.title for incident in given])
+        rows = await self._context.clean_rows(
+            [{"title": i.title, "priority": (i.priority and i.priority.summary) or i.urgency} for i in given]
+        )
         return [
             TrackedItem(
                 kind="incident",
                 key=incident.id,
                 shown=f"#{incident.incident_number}",
                 service=known[incident.service.id],
-                title=" ".join(title.split())[:300],
+                title=" ".join(row["title"].split())[:300],
                 state=incident.status,
                 opened_at=incident.created_at.astimezone(UTC),
                 seen_at=changed.astimezone(UTC) if (changed := incident.last_status_change_at) else None,
-                severity=((incident.priority and incident.priority.summary) or incident.urgency)[:40],
+                severity=row["priority"][:40],
                 also=_also(incident),
                 link=incident.html_url,
             )
-            for incident, title in zip(given, titles, strict=True)
+            for incident, row in zip(given, rows, strict=True)
         ]
 
 

@@ -344,7 +344,7 @@ def pagerduty_answer(path: str) -> object:
     state = {"status": "triggered", "created_at": at, "service": ref}
     found = {
         "services": [service],
-        "incidents": [{**ref, **state, "incident_number": 1, "title": PLANTED, "urgency": "high"}],
+        "incidents": [{**ref, **state, "incident_number": 1, "title": PLANTED, "priority": ref}],
         "alerts": [{**ref, **state, "alert_key": TOKEN, "body": {"details": {"text": BLOCK, "password": PASSWORD}}}],
         "notes": [{"content": f"{BLOCK} {PLANTED}", "user": ref, "created_at": at}],
         "oncalls": [{"escalation_level": 1, "user": ref, "escalation_policy": ref}],
@@ -379,6 +379,21 @@ def sentry_answer(path: str) -> object:
         "releases": [{**release, "projects": [project]}],
         "commits": [{"id": "b" * 40, "message": PLANTED, "dateCreated": at}],
     }.get(path.rstrip("/").rsplit("/", 1)[-1], issue)
+
+
+def jira_answer(path: str) -> object:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S.000+0000}"
+    nodes = [{"type": "paragraph", "content": [{"type": "text", "text": line}]} for line in (*KEY_BLOCK, PLANTED)]
+    document = {"type": "doc", "version": 1, "content": nodes}
+    component = {"id": "5", "name": "checkout"}
+    told = {"summary": PLANTED, "status": {"name": OWN}, "issuetype": {"name": "Task"}, "description": document}
+    ticket = {"id": "1", "key": "OPS-1", "fields": {**told, "created": at, "components": [component]}}
+    return {
+        "components": [component],
+        "jql": {"issues": [ticket], "isLast": True},
+        "search": {"issues": [ticket], "total": 1},
+        "comment": {"comments": [{"body": document, "created": at, "author": {"displayName": OWN}}], "total": 1},
+    }.get(path.rsplit("/", 1)[-1], ticket)
 
 
 def kubernetes_answer(path: str) -> object:
@@ -459,6 +474,7 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
     (r"/(services|incidents|oncalls|change_events)\b.*", lambda target: json.dumps(pagerduty_answer(target))),
+    (r"/rest/api/.*", lambda target: json.dumps(jira_answer(target))),
     (r"/api/0/.*", lambda target: json.dumps(sentry_answer(target))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
     (r"/metrics", metrics_page),
@@ -528,6 +544,10 @@ def github_of(site: Site) -> dict[str, Any]:
 
 def api_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}"}
+
+
+def jira_of(site: Site) -> dict[str, Any]:
+    return {"url": f"http://127.0.0.1:{site.port}", "projects": ["OPS"], "change_types": ["Task"]}
 
 
 def sentry_of(site: Site) -> dict[str, Any]:
@@ -607,6 +627,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "mcp": mcp_of,
     "mimir": prometheus_of,
     "openmetrics": openmetrics_of,
+    "jira": jira_of,
     "pagerduty": api_of,
     "sentry": sentry_of,
     "prometheus": prometheus_of,
@@ -641,6 +662,8 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "github_pull_requests": SERVICE,
     "github_workflow_runs": SERVICE,
     "cluster_rollouts": SERVICE,
+    "jira_ticket": st.just({"ticket": "OPS-1"}),
+    "jira_tickets": SERVICE,
     "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
     "list_alerts": st.just({}),
     "list_deployments": st.fixed_dictionaries({"service": st.just("checkout"), "limit": st.integers(1, 3)}),
