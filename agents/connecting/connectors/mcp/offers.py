@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agents.connecting.connectors.mcp.settings import PinnedTool
@@ -32,9 +32,9 @@ class Offer:
     """A tool as its server offers it now. `unusable` says why it is not used; "" where it can be."""
 
     name: str
-    description: str
-    arguments: Mapping[str, Any]
     fingerprint: str
+    description: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     unusable: str = ""
     changes_things: bool = False
     """What the server says of it; nobody has to believe a server that says no."""

@@ -7,21 +7,26 @@ What it answers is not checked against schemas of its own: those may hold patter
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
+import anyio
 import httpx2
 from mcp import Client, MCPError
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult, TextContent
 from pydantic import ValidationError
 
-from agents.connecting.connectors.mcp.settings import CALL_S, LISTING_S
+from agents.connecting.connectors.mcp.settings import CALL_S, LISTING_S, STARTING_S
 from agents.connecting.outbound import Outbound
 from agents.errors import AgentError, Unavailable
 
+T = TypeVar("T")
 MOST_BYTES: Final = 4_000_000
 MOST_TOOLS: Final = 300
 MOST_PAGES: Final = 20
@@ -37,16 +42,19 @@ class Answered:
     failed: bool
 
 
-class OverHttp:
-    """A server behind an address, reached by the one way out. All that it raises is AgentError."""
+class ForeignServer:
+    """Base of the ways to reach a server. All that it raises is AgentError."""
 
-    def __init__(self, outbound: Outbound, url: str, headers: Mapping[str, str]) -> None:
-        self._outbound, self._url, self._headers = outbound, url, headers
+    listing_s = LISTING_S
 
     async def offered(self) -> list[dict[str, Any]]:
         """All that it says of its tools."""
-        async with self._visit(within_s=LISTING_S) as client:
-            return await _list_tools(client)
+
+        async def look() -> list[dict[str, Any]]:
+            async with self._visit(within_s=self.listing_s) as client:
+                return await _list_tools(client)
+
+        return await _orderly(look)
 
     async def call(
         self,
@@ -57,9 +65,23 @@ class OverHttp:
         idempotency_key: str = "",
     ) -> Answered:
         """`agree` raises AgentError where what is offered at this moment is not what should be called."""
-        async with self._visit(within_s=CALL_S) as client:
-            agree(await _list_tools(client))
-            return await _call_tool(client, name, arguments, idempotency_key)
+
+        async def ask() -> Answered:
+            async with self._visit(within_s=CALL_S) as client:
+                agree(await _list_tools(client))
+                return await _call_tool(client, name, arguments, idempotency_key)
+
+        return await _orderly(ask)
+
+    def _visit(self, *, within_s: float) -> AbstractAsyncContextManager[Client]:
+        raise NotImplementedError
+
+
+class OverHttp(ForeignServer):
+    """A server behind an address, reached by the one way out."""
+
+    def __init__(self, outbound: Outbound, url: str, headers: Mapping[str, str]) -> None:
+        self._outbound, self._url, self._headers = outbound, url, headers
 
     @asynccontextmanager
     async def _visit(self, *, within_s: float) -> AsyncIterator[Client]:
@@ -71,11 +93,60 @@ class OverHttp:
                 yield client
 
 
+class OverStdio(ForeignServer):
+    """A program of this host, started for each visit and ended with it. What it writes to its error stream is lost."""
+
+    listing_s = STARTING_S
+
+    def __init__(self, title: str, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._title = title
+        self._nowhere = Path(os.devnull)
+        self._program = StdioServerParameters(command=argv[0], args=list(argv[1:]), env=dict(environment))
+
+    @asynccontextmanager
+    async def _visit(self, *, within_s: float) -> AsyncIterator[Client]:
+        with self._nowhere.open("w", encoding="utf-8") as nowhere:
+            transport = stdio_client(self._program, errlog=nowhere)
+            async with _translated(self._title, within_s, lambda: None), Client(transport, cache=None) as client:
+                yield client
+
+
+_leaving: set[asyncio.Task[Any]] = set()
+
+
+async def _orderly(visit: Callable[[], Awaitable[T]]) -> T:
+    """A visit in a task of its own: whoever is cancelled leaves at once, and the visit still ends what it began."""
+    scope = anyio.CancelScope()
+
+    async def run() -> T | None:
+        with scope:
+            return await visit()
+        return None
+
+    task = asyncio.create_task(run())
+    try:
+        found = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        scope.cancel()
+        _leaving.add(task)
+        task.add_done_callback(_left)
+        raise
+    if found is None:
+        raise Unavailable("the visit was given up")
+    return found
+
+
+def _left(task: asyncio.Task[Any]) -> None:
+    _leaving.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more
+
+
 @asynccontextmanager
 async def _translated(place: str, within_s: float, failure: Callable[[], AgentError | None]) -> AsyncIterator[None]:
     """What can go wrong in a visit, as our four fates. Texts of the server are in none of them."""
     try:
-        async with asyncio.timeout(within_s):
+        with anyio.fail_after(within_s):  # what ends a program afterwards is not cut short by it
             yield
     except TimeoutError as exc:
         raise Unavailable(f"{place} did not answer within {within_s:g} s") from exc

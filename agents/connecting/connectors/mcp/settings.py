@@ -12,6 +12,7 @@ from agents.connecting.fields import Field as Asked
 from agents.connecting.fields import Form, Way, plain_headers
 
 LISTING_S: Final = 7.0
+STARTING_S: Final = 20.0  # a program has to start first
 CALL_S: Final = 30.0
 """A whole visit, from the first word to the last."""
 

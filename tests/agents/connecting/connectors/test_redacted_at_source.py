@@ -613,6 +613,11 @@ def mcp_of(site: Site) -> dict[str, Any]:
     return {"url": f"http://127.0.0.1:{site.port}/mcp", "read": ["look_up"], "pinned": pinned}
 
 
+def mcp_programs_of(site: Site) -> dict[str, Any]:
+    """A program that is not there: what its tools answer goes the way of those of `mcp`."""
+    return {"server": [{"name": "books", "argv": [str(site.folder / "books")], "read": {"look_up": "x"}}]}
+
+
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "alertmanager": prometheus_of,
     "commands": commands_of,
@@ -625,6 +630,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "logfiles": logfiles_of,
     "loki": prometheus_of,
     "mcp": mcp_of,
+    "mcp_programs": mcp_programs_of,
     "mimir": prometheus_of,
     "openmetrics": openmetrics_of,
     "jira": jira_of,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from agents.connecting.connector import ConnectorContext
-from agents.connecting.connectors.mcp import MOST_TEXT, McpConnector
+from agents.connecting.connectors.mcp import McpConnector
 from agents.connecting.connectors.mcp import server as visits
+from agents.connecting.connectors.mcp.reading import MOST_TEXT
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.errors import AgentError, BadArguments, NotPermitted, TooLarge, Unavailable
 from agents.rows import Printed
@@ -51,7 +52,7 @@ async def test_each_way_to_misbehave_is_a_sentence(
         server.mood = mood
         if mood == "hangs":
             monkeypatch.setattr(visits, "CALL_S", 0.5)
-            monkeypatch.setattr(visits, "LISTING_S", 0.5)
+            monkeypatch.setattr(visits.OverHttp, "listing_s", 0.5)
         with pytest.raises(kind, match=words):
             await ask(connector)
         check = await connector.check()
