@@ -8,7 +8,8 @@ from enum import StrEnum
 from itertools import permutations
 from typing import Final
 
-from agents.gate.cited import Cited, Moment
+from agents.gate.cited import Cited
+from agents.gate.moments import Moment
 from agents.gate.quantities import Parsed
 from agents.gate.vocabulary import spread
 from agents.gate.words import stem_set
