@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.connecting.connector import Check, Connector, ConnectorConfig, ConnectorContext
 from agents.connecting.connectors.mcp.foreign_tool import ForeignArguments
-from agents.connecting.connectors.mcp.offers import Offer, cut, visible
+from agents.connecting.connectors.mcp.offers import Offer, cut, safe_name, visible
 from agents.connecting.connectors.mcp.reading import agree, as_output, as_tool, read_offers, refusal_as_reading
 from agents.english import counted
 from agents.errors import AgentError
@@ -34,7 +34,7 @@ class ProgramEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,17}$")
     argv: tuple[str, ...] = Field(min_length=1)
     read: Mapping[str, str] = Field(min_length=1)
     environment: Mapping[str, str] = Field(default_factory=dict)
@@ -45,6 +45,13 @@ class ProgramEntry(BaseModel):
         if not argv[0].startswith("/"):
             raise ValueError("the program is named by its whole path, which begins with /")
         return argv
+
+    @field_validator("read")
+    @classmethod
+    def _told_apart(cls, read: Mapping[str, str]) -> Mapping[str, str]:
+        if len({safe_name(name) for name in read}) < len(read):
+            raise ValueError("two of these tools would have the same name here")
+        return read
 
     @field_validator("environment")
     @classmethod
@@ -125,7 +132,12 @@ class McpPrograms(Connector):
     def tools(self) -> list[Tool]:
         """Those that are as accepted."""
         return [
-            as_tool(f"{one.name}__{name}", offer.pinned(), source=one.name, function=partial(self._read, one, name))
+            as_tool(
+                f"mcp_{one.name}__{safe_name(name)}",
+                offer.pinned(),
+                source=one.name,
+                function=partial(self._read, one, name),
+            )
             for one in self.config.server
             for name, offer in sorted(self._offers.get(one.name, {}).items())
             if name in one.read and not _why_off(one, name, {name: offer})

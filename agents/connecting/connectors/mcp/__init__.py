@@ -154,7 +154,7 @@ class McpConnector(Connector):
         return [self._as_tool(name, pinned[name]) for name in sorted(self.config.read) if name in pinned]
 
     def _as_tool(self, name: str, pinned: PinnedTool) -> ForeignTool:
-        return as_tool(name, pinned, source=self.key, function=partial(self._read, name))
+        return as_tool(safe_name(name), pinned, source=self.key, function=partial(self._read, name))
 
     def write_tools(self) -> dict[str, str]:
         """By `key__tool`, as it is called here, with what each says of itself."""

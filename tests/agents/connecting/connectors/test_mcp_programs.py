@@ -41,7 +41,7 @@ async def test_a_program_is_accepted_by_its_hash_and_off_where_it_changed(
     assert McpPrograms.variables(accepted.config) == {"books.BOOKS_SAY": "SAID"}
     await accepted.start()
     (tool,) = accepted.tools()
-    assert tool.name == "books__look"
+    assert tool.name == "mcp_books__look"
     output = await tool.run(tool.parse({"service": "checkout"}))
     assert "checkout knows BOOKS_SAY" in output.text
     assert "AUTOHEAL" not in output.text
@@ -63,7 +63,13 @@ async def test_a_program_that_does_not_speak_costs_a_sentence(context_of: Contex
 
 
 def test_bad_declarations_are_refused() -> None:
-    for more in ({"argv": ["python"]}, {"environment": {"TOKEN": "secret"}}, {"read": {}}, {"name": "Big One"}):
+    for more in (
+        {"argv": ["python"]},
+        {"environment": {"TOKEN": "secret"}},
+        {"read": {}},
+        {"read": {"a.b": "1", "a_b": "2"}},
+        {"name": "Big One"},
+    ):
         with pytest.raises(ValidationError):
             McpProgramsConfig.model_validate(declared(**more))
     twice = declared()["server"] * 2
