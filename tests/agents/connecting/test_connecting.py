@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from agents.connecting.connecting import Connected, Connecting, Consenting, NotConnected, in_words
 from agents.connecting.disconnecting import Disconnecting
 from agents.connecting.toolboxes import Toolboxes
+from agents.evidence.types import Window
 from agents.permission import Person
 from store import audit
 from store.database.session import Database
@@ -17,6 +19,9 @@ from store.incidents import catalog
 from store.people.users import Role, user_by_slack
 from store.secrets.redaction import Secret
 from store.tenancy import connections
+from tests.fakes.alertmanager import TOKEN as GRAFANA_TOKEN
+from tests.fakes.grafana import fake_grafana
+from tests.fakes.loki import FakeLoki
 from tests.fakes.operators import permitting_loopback
 from tests.fakes.prometheus import FakePrometheus, fake_prometheus
 
@@ -61,12 +66,19 @@ class Rig:
         self.connecting = Connecting(db, toolboxes, now=db.now)
 
     async def connect(
-        self, url: str, *, token: str = TOKEN, label: str = "", source_id: str = "T1", **more: str
+        self,
+        url: str,
+        *,
+        connector: str = "prometheus",
+        token: str = TOKEN,
+        label: str = "",
+        source_id: str = "T1",
+        **more: str,
     ) -> Any:
         who = Consenting(tenant=self.tenant, user=(await admin(self.db, self.tenant)).user_id)
         return await self.connecting.connect(
             who,
-            connector="prometheus",
+            connector=connector,
             values={"url": url, **more},
             secrets={"token": Secret(token)} if token else {},
             label=label,
@@ -106,6 +118,36 @@ async def test_a_tool_is_connected_with_its_consent_its_services_and_its_tools(
         assert actions[-2:] == ["slack.connection.added", "system.service.discovered"]
         assert s.redactor.redact(f"token {TOKEN}") == "token [redacted:own_secret]"
     assert (await rig.toolboxes.of(two_tenants[1])).connectors == ()
+
+
+async def test_what_lies_behind_a_connection_is_read_like_connections_of_their_own(rig: Rig) -> None:
+    async with fake_grafana() as grafana:
+        loki = FakeLoki()
+        loki.add({"app": "checkout"}, (rig.db.now() - timedelta(seconds=9), "level=error msg=boom"))
+        grafana.put("loki-eu", loki)
+        result = await rig.connect(grafana.url, connector="grafana", token=GRAFANA_TOKEN, logs="loki-eu")
+        assert isinstance(result, Connected), result
+        assert "It knows checkout" in in_words(result)
+        toolbox = await rig.toolboxes.of(rig.tenant)
+        assert toolbox.sources() == ["Grafana", "Grafana's alerts (grafana-alerts)", "Loki (grafana-logs)"]
+        assert {tool.name for tool in toolbox.connector_tools()} >= {
+            "grafana__grafana_rules",
+            "grafana-logs__log_volume",
+        }
+        now = rig.db.now()
+        (logs,) = toolbox.logs
+        read = await logs.read_logs(Window(start=now - timedelta(minutes=5), end=now))
+        assert [line.text for line in read.lines] == ["boom"]
+        assert len(await rig.stored()) == 1
+
+
+@pytest.mark.parametrize("connector", ["loki", "tempo", "mimir"])
+async def test_each_store_of_the_stack_is_found_by_its_name(rig: Rig, connector: str) -> None:
+    result = await rig.connect("https://nowhere.example.com", connector=connector, tenant="acme")
+    assert isinstance(result, NotConnected)
+    assert "nowhere.example.com cannot be reached" in result.reason
+    wrong = await rig.connect("https://nowhere.example.com", connector=connector, tenant="two words")
+    assert wrong.problems == {"tenant": "Tenant does not look right, such as acme."}
 
 
 async def test_several_of_one_kind_are_told_apart(rig: Rig, prometheus: FakePrometheus) -> None:
