@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bot.demo.github import REPOSITORY
+from bot.demo.grafana import LABEL, LOKI_UID
 from bot.demo.shop import ShopDescription
 
 _SCRAPE_S = 1.0
@@ -16,12 +17,17 @@ GITHUB_TOKEN: Final = "SHOP_GITHUB_TOKEN"  # noqa: S105 -- the name of a variabl
 """The environment variable that the file names where the deployments come from GitHub."""
 
 
-def operator_file(shop: ShopDescription, *, github: str | None = None) -> str:
+GRAFANA_TOKEN: Final = "SHOP_GRAFANA_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
+"""The same where logs come from Loki behind Grafana."""
+
+
+def operator_file(shop: ShopDescription, *, github: str | None = None, grafana: str | None = None) -> str:
     """TOML. Strings are written as JSON, which TOML reads the same way. `github` is the address of the API from which
-    deployments come instead of the checkout.
+    deployments come instead of the checkout, `grafana` that of the Grafana from which logs do instead of the files.
     """
     changes = _git(shop) if github is None else _github(shop, github)
-    return "\n".join([*_services(shop), *_connectors(shop), *changes, *_commands(shop)]) + "\n"
+    logs = _logfiles(shop) if grafana is None else _grafana(grafana)
+    return "\n".join([*_services(shop), *_connectors(shop), *logs, *changes, *_commands(shop)]) + "\n"
 
 
 def _services(shop: ShopDescription) -> Iterable[str]:
@@ -38,8 +44,16 @@ def _connectors(shop: ShopDescription) -> Iterable[str]:
     yield '[egress.connections]\n"*" = ["127.0.0.1/32"]'
     yield f"\n[connectors.openmetrics]\ninterval_s = {_SCRAPE_S}\n[connectors.openmetrics.targets]"
     yield from (f"{_text(s.name)} = {_text(s.metrics_url)}" for s in shop.services)
+
+
+def _logfiles(shop: ShopDescription) -> Iterable[str]:
     yield f"\n[connectors.logfiles]\nroots = [{_text(shop.logs)}]\n[connectors.logfiles.files]"
     yield from (f"{_text(s.name)} = {_text(s.log)}" for s in shop.services)
+
+
+def _grafana(url: str) -> Iterable[str]:
+    yield f"\n[connectors.grafana]\nurl = {_text(url)}\nlogs = {json.dumps([LOKI_UID])}\nlogs_label = {_text(LABEL)}"
+    yield f"token = {_text(f'env:{GRAFANA_TOKEN}')}"
 
 
 def _git(shop: ShopDescription) -> Iterable[str]:

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.demo.github import LocalGitHub
+from bot.demo.grafana import LocalGrafana
 from bot.demo.shop import SCENARIOS, Shop, ShopError, ShopMention
 from bot.demo.workspace import StoredMessage, Workspace
-from bot.demo_estate import GITHUB_TOKEN, operator_file
+from bot.demo_estate import GITHUB_TOKEN, GRAFANA_TOKEN, operator_file
 from bot.manifest import load_manifest
 from bot.opening import now
 from store import incidents
@@ -74,6 +75,7 @@ class Choice:
     port: int
     claude: bool = False
     github: bool = False
+    grafana: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,8 @@ async def demonstrate(choice: Choice) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
     try:
-        async with open_stage(folder, seed, choice.port, claude=choice.claude, github=choice.github) as stage:
+        sources = {"github": choice.github, "grafana": choice.grafana}
+        async with open_stage(folder, seed, choice.port, claude=choice.claude, **sources) as stage:
             work = asyncio.create_task(_play(stage, choice, names, seed))
             stopping = asyncio.create_task(stop.wait())
             done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -158,21 +161,29 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, seed: int, port: int, *, claude: bool = False, github: bool = False
+    folder: Path, seed: int, port: int, *, claude: bool = False, github: bool = False, grafana: bool = False
 ) -> AsyncIterator[Stage]:
-    """Workspace, shop and bot up; all of it gone afterwards. With `github` deployments come from a local GitHub."""
+    """Workspace, shop and bot up; all of it gone afterwards. With `github` deployments come from a local GitHub, with
+    `grafana` logs from a Loki behind a local Grafana.
+    """
     workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
     shop: Shop | None = None
     hub: LocalGitHub | None = None
+    watch: LocalGrafana | None = None
     try:
         shop = await Shop.start(folder / "shop", seed=seed)
-        more = {}
+        more: dict[str, str] = {}
         if github:
             hub = LocalGitHub(shop.describe().repository)
             await hub.start()
-            more = {GITHUB_TOKEN: hub.token}
-        (folder / "autoheal.toml").write_text(operator_file(shop.describe(), github=hub.url if hub else None))
+            more |= {GITHUB_TOKEN: hub.token}
+        if grafana:
+            watch = LocalGrafana({one.name: one.log for one in shop.describe().services})
+            await watch.start()
+            more |= {GRAFANA_TOKEN: watch.token}
+        urls = {"github": hub.url if hub else None, "grafana": watch.url if watch else None}
+        (folder / "autoheal.toml").write_text(operator_file(shop.describe(), **urls))
         async with _bot(folder, workspace, claude=claude, more=more):
             data = folder / "data"
             database = await Database.open(
@@ -189,6 +200,8 @@ async def open_stage(
             finally:
                 await database.close()
     finally:
+        if watch is not None:
+            await watch.stop()
         if hub is not None:
             await hub.stop()
         if shop is not None:

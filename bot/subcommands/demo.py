@@ -20,9 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="source",
-        choices=("git", "github"),
+        choices=("git", "github", "grafana"),
         default="git",
-        help="where deployments come from: the shop's checkout, or a strict local GitHub before it",
+        help="what the shop is seen through: its own checkout and files, a strict local GitHub for its deployments, "
+        "or a strict local Grafana with Loki behind it for its logs",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page; 0 takes a free one")
 
@@ -38,5 +39,6 @@ def run(chosen: argparse.Namespace) -> int:
         port=chosen.port,
         claude=chosen.claude,
         github=chosen.source == "github",
+        grafana=chosen.source == "grafana",
     )
     return asyncio.run(demonstrate(choice))
