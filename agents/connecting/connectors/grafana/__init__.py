@@ -54,6 +54,7 @@ _MOST_ANNOTATIONS: Final = 500
 _SHOWN: Final = 40
 _LONGEST_WORDS: Final = 300
 _VERSION: Final = re.compile(r"(?:^|[\s:=@])(v?\d+\.\d+(?:\.\d+)?[\w.-]*|[0-9a-f]{7,40})(?=$|[\s,;)])")
+_HOSTED: Final = re.compile(r"grafana-(?:amazon|azure)prometheus-datasource")
 _READABLE: Final[Mapping[str, str]] = {"prometheus": "metrics", "loki": "logs", "tempo": "traces"}
 """What a type of data source is read as. Mimir's is the one of Prometheus."""
 
@@ -258,13 +259,14 @@ class Grafana(Connector):
             return str(exc)
         except ValueError:
             return f"Grafana answered data source {uid} in a form that it does not document"
-        if one.type != kind:
+        if one.type != kind and not (kind == "prometheus" and _HOSTED.fullmatch(one.type)):
             return f"data source {uid} is of type {one.type[:40]} and not {kind}"
         try:
             await self._client.get(f"datasources/uid/{uid}/health", what=f"data source {uid} (it is not healthy)")
         except AgentError as exc:
             return str(exc)
-        return ""
+        check = await self._behind[uid][1].check()
+        return "" if check.ok else f"data source {uid}: {check.detail}"
 
     def _change(self, one: GivenAnnotation, text: str, tags: Sequence[str]) -> Change | None:
         """None where it names no declared service, or several."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agents.connecting.clean_lines import AROUND
 from agents.connecting.connector import Check, Connector, ConnectorContext, Discovered, Discovery, LogsRead
@@ -22,7 +22,7 @@ from agents.connecting.connectors.loki.naming import KIND, Naming, StreamNames
 from agents.connecting.connectors.loki.settings import FORM, LogVolume, LokiConfig
 from agents.connecting.log_search import SearchLogs, as_logged, lines_found, matching_lines
 from agents.english import counted
-from agents.errors import AgentError, BadArguments, TooLarge
+from agents.errors import AgentError, BadArguments, TooLarge, Unavailable
 from agents.evidence.logs.packed_lines import PackedLines
 from agents.evidence.types import LogLine, Window, as_utc
 from agents.rows import Sampled, Searched
@@ -33,10 +33,14 @@ _AROUND: Final = timedelta(seconds=5)
 _CONTEXT: Final = 500  # lines read before the oldest that is taken: a key block that began earlier is recognised
 _FEWEST: Final = 100  # lines at once, where an answer is too large
 _AT_ONCE: Final = 3
+_READ_S: Final = 20.0
 _LOOKED_BACK: Final = timedelta(hours=1)
 _CELLS: Final = 30
 _MOST_CELLS: Final = 500
 _POINTS: Final = 40
+
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +128,7 @@ class Loki(Connector):
                 except AgentError as exc:
                     return exc
 
-        reads = await asyncio.gather(*(of(service) for service in chosen))
+        reads = await _in_time([of(service) for service in chosen])
         failures = [one for one in reads if isinstance(one, AgentError)]
         if failures and len(failures) == len(reads):
             raise failures[0]
@@ -166,9 +170,10 @@ class Loki(Connector):
         names = await self._naming.of(Window(start=as_utc(grid.start - grid.step), end=end))
         if not names.values[arguments.service]:
             raise BadArguments(self._unknown(names, arguments.service))
-        chosen = self._naming.selector(names, arguments.service)
-        query = f"sum by ({', '.join(LEVELS)}) (count_over_time({chosen}[{grid.step}s]))"
-        series = await self._client.counts(query, grid.start + grid.step, grid.stop, grid.step)
+        series: list[Mapping[str, Any]] = []
+        for chosen in self._naming.selectors(names, arguments.service):
+            query = f"sum by ({', '.join(LEVELS)}) (count_over_time({chosen}[{grid.step}s]))"
+            series += await self._client.counts(query, grid.start + grid.step, grid.stop, grid.step)
         labels = await self.context.clean_rows([_severity(one) for one in series])
         counts: dict[str, dict[int, float]] = {}
         for one, severity in zip(series, labels, strict=True):
@@ -204,12 +209,14 @@ class Loki(Connector):
         if not names.values[service]:
             return PackedLines.of(()), [self._unknown(names, service)]
         gaps: list[str] = []
-        pages = await self._pages(self._naming.selector(names, service), window, most + _CONTEXT, gaps)
+        selectors = self._naming.selectors(names, service)
+        pages = [await self._pages(one, window, most + _CONTEXT, gaps) for one in selectors]
+        bodies = tuple(body for one in pages for body in one.bodies)
         read: StreamsRead = await self.context.compute(
-            read_streams, pages.bodies, names.labels, service, window, await self.context.portable_redactor()
+            read_streams, bodies, names.labels, service, window, await self.context.portable_redactor()
         )
         lines = read.lines
-        begun = 0 if pages.whole else _surroundings(lines)
+        begun = 0 if all(one.whole for one in pages) else _surroundings(lines)
         if (left := max(begun, len(lines) - most)) > 0:
             lines = PackedLines.of(lines[left:])
             since = f", since {lines[0].time:%Y-%m-%d %H:%M:%S} UTC" if len(lines) else ""
@@ -265,6 +272,21 @@ class Loki(Connector):
             return "Say which label tells services apart, and test again."
         where = "the address" if self.context.label else "connectors.loki.url"
         return f"Correct {where}, its tenant or the token, and test again."
+
+
+async def _in_time(asking: Sequence[Coroutine[Any, Any, R | AgentError]]) -> list[R | AgentError]:
+    """What each answered; one that is late does not cost the others."""
+    tasks = [asyncio.create_task(one) for one in asking]
+    if not tasks:
+        return []
+    try:
+        await asyncio.wait(tasks, timeout=_READ_S)
+        late = Unavailable(f"Loki had not told all of it after {_READ_S:.0f} s")
+        return [task.result() if task.done() else late for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,9 +70,7 @@ class LokiClient:
     async def entries(self, selector: str, start_ns: int, end_ns: int, *, limit: int, max_bytes: int) -> bytes:
         """The newest lines of a span, as the server tells them. Raises TooManyEntries where `limit` is over its own."""
         params = {"query": selector, "start": str(start_ns), "end": str(end_ns), "limit": str(limit)}
-        answer = await self._asked(
-            "query_range", params | {"direction": "backward"}, max_bytes=max_bytes, timeout_s=20.0
-        )
+        answer = await self._asked("query_range", params | {"direction": "backward"}, max_bytes=max_bytes, retries=1)
         return answer.body
 
     async def counts(self, query: str, start_s: int, end_s: int, step_s: int) -> list[Mapping[str, Any]]:

@@ -31,6 +31,7 @@ USUAL: Final = (
     "container",
 )
 """https://grafana.com/docs/loki/latest/get-started/labels/ -- the first is made by Loki 3 itself."""
+_NAMES_AT_ONCE: Final = 30  # in one question: a proxy refuses long addresses
 _KEPT_FOR: Final = timedelta(minutes=5)
 
 
@@ -103,11 +104,12 @@ class Naming:
             gaps=gaps,
         )
 
-    def selector(self, names: StreamNames, service: str) -> str:
-        """Of the streams of one service."""
-        pattern = "|".join(escaped(value) for value in names.values[service])
+    def selectors(self, names: StreamNames, service: str) -> list[str]:
+        """Of the streams of one service; several where it has more names than an address can hold."""
+        values = [escaped(value) for value in names.values[service]]
+        patterns = ["|".join(values[at : at + _NAMES_AT_ONCE]) for at in range(0, len(values), _NAMES_AT_ONCE)]
         only = [f"{name}={quoted(value)}" for name, value in self._config.only.items()]
-        return "{" + ",".join([f"{names.label}=~{quoted(pattern)}", *only]) + "}"
+        return ["{" + ",".join([f"{names.label}=~{quoted(pattern)}", *only]) + "}" for pattern in patterns]
 
 
 def owners_of(value: str, label: str, services: Sequence[Service]) -> list[str]:

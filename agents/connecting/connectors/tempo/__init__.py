@@ -29,7 +29,7 @@ _SHORTEST_SLICE: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 6
 _TELLING: Final = 20  # traces of a slice that tell what requests do; of fewer it is said that there were more
 _TRACE_BYTES: Final = 16_000_000
-_READ_S: Final = 20.0
+_READ_S: Final = 15.0
 _LOOKED_BACK: Final = timedelta(hours=1)
 
 
@@ -40,6 +40,7 @@ class _Sample:
     bodies: dict[str, bytes] = field(default_factory=dict)
     size: int = 0
     full: bool = False
+    gone: int = 0
     begun: set[str] = field(default_factory=set)
     thin: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
@@ -161,6 +162,7 @@ class Tempo(Connector):
         )
         gaps = list(dict.fromkeys(sample.failures))
         gaps += [f"{late} traces were not read in time"] if late else []
+        gaps += [f"{counted(sample.gone, 'trace')} that it found it had forgotten"] if sample.gone else []
         gaps += ["not all traces were read; they are large"] if sample.full else []
         if len(ids) >= arguments.limit:
             gaps.append(
@@ -169,12 +171,12 @@ class Tempo(Connector):
         searched = Searched(
             service=arguments.service,
             what="recorded requests",
-            found=len(rows),
+            found=len(ids),
             start=window.start,
             end=window.end,
             wanted={"where": arguments.where} if arguments.where else {},
             whole=not gaps,
-            line="" if rows else "no such traces",
+            line="" if rows else "no such traces" if not ids else "what was found could not be read",
         )
         return ToolOutput(
             text="\n".join(row.line for row in rows) or searched.line,
@@ -250,7 +252,8 @@ class Tempo(Connector):
             sample.failures.append(str(exc))
         else:
             if body is None:
-                return  # it was forgotten meanwhile
+                sample.gone += 1
+                return
             sample.bodies[trace] = body
             sample.size += len(body)
 

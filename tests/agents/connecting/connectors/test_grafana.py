@@ -143,6 +143,12 @@ async def test_the_check_names_what_is_missing(server: FakeGrafana, connect: Con
         "Grafana 11.6.0 answers for Example Shop, 3 data sources may be read; "
         "not named in the form, so not read: The loki (logs, uid loki-of-another-team)"
     )
+    theirs = FakeLoki()
+    theirs.add({"app": "warehouse"}, (NOW - timedelta(seconds=9), "not ours"))
+    server.put("loki-of-another-team", theirs)
+    silent = await connect(logs=("loki-of-another-team",)).check()
+    assert silent.usable
+    assert "it has no lines of checkout, payments in the last hour" in silent.lacks[0]
     server.permissions = PERMISSIONS - {"annotations:read"}
     server.ill = {"tempo-eu"}
     check = await connect(metrics=("loki-eu", "gone"), traces=("tempo-eu",)).check()

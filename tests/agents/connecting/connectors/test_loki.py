@@ -260,6 +260,18 @@ async def test_too_large_an_answer_is_asked_for_in_smaller_ones(server: FakeLoki
     assert issubclass(TooLarge, Unavailable)
 
 
+async def test_a_service_of_very_many_names_is_asked_for_in_several_questions(
+    server: FakeLoki, connect: Connect
+) -> None:
+    for n in range(70):
+        server.add({"app": f"checkout-{n:02d}"}, (minutes(1) + timedelta(seconds=n / 2), f"line {n}"))
+    read = await connect().read_logs(LAST, ["checkout"])
+    assert [line.text for line in read.lines] == [f"line {n}" for n in range(70)]
+    volume = await connect().log_volume(LogVolume(service="checkout", minutes=2, step_s=60))
+    assert volume.summary == "70 log lines of checkout counted"
+    assert max(len(str(one.query.get("query", ""))) for one in server.asked) < 800
+
+
 async def test_one_service_that_cannot_be_read_costs_only_itself(server: FakeLoki, connect: Connect) -> None:
     server.add({"app": "checkout"}, (minutes(1), "a"))
     read = await connect().read_logs(LAST)

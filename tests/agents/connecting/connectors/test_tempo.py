@@ -215,3 +215,9 @@ async def test_traces_that_are_gone_or_odd_do_not_cost_the_others(server: FakeTe
     read = await connect().read_spans(LAST, ["checkout"])
     assert len(read.spans.trace_ids) == 3
     assert "Tempo: 1 spans could not be understood" in read.gaps
+    server.gone = set(server.traces)
+    found = await connect().search_traces(SearchTraces(service="checkout"))
+    assert (found.text, found.gap) == (
+        "what was found could not be read",
+        "4 traces that it found it had forgotten",
+    )
