@@ -474,6 +474,7 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
     (r"/(services|incidents|oncalls|change_events)\b.*", lambda target: json.dumps(pagerduty_answer(target))),
+    (r"/own/.*", lambda _: json.dumps({"password": PASSWORD, "said": [PLANTED, BLOCK], "by": {OWN: 1}})),
     (r"/rest/api/.*", lambda target: json.dumps(jira_answer(target))),
     (r"/api/0/.*", lambda target: json.dumps(sentry_answer(target))),
     (r"/repos/.*", lambda target: json.dumps(github_answer(target))),
@@ -544,6 +545,11 @@ def github_of(site: Site) -> dict[str, Any]:
 
 def api_of(site: Site) -> dict[str, Any]:
     return {"api": f"http://127.0.0.1:{site.port}"}
+
+
+def http_json_of(site: Site) -> dict[str, Any]:
+    fields = "password /password text; said /said/* text; by /by/* count"
+    return {"url": f"http://127.0.0.1:{site.port}/own", "endpoints": {"queue": f"/{{service}}; {fields}"}}
 
 
 def jira_of(site: Site) -> dict[str, Any]:
@@ -633,6 +639,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "mcp_programs": mcp_programs_of,
     "mimir": prometheus_of,
     "openmetrics": openmetrics_of,
+    "http_json": http_json_of,
     "jira": jira_of,
     "pagerduty": api_of,
     "sentry": sentry_of,
@@ -668,6 +675,7 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "github_pull_requests": SERVICE,
     "github_workflow_runs": SERVICE,
     "cluster_rollouts": SERVICE,
+    "http_json_read": st.just({"service": "checkout", "endpoint": "queue"}),
     "jira_ticket": st.just({"ticket": "OPS-1"}),
     "jira_tickets": SERVICE,
     "latest_metrics": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
