@@ -16,6 +16,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -23,13 +24,14 @@ sys.path.insert(0, str(ROOT))
 from tests.bot.demo.workspace.chromium import Page, chromium
 
 DESKTOP, PHONE = (1440, 900), (390, 844)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SHARPNESS = 1.0
 
 
 async def address(demo: asyncio.subprocess.Process) -> str:
     """The page that the demo prints."""
     assert demo.stdout is not None
-    while line := (await asyncio.wait_for(demo.stdout.readline(), 90)).decode():
+    while line := (await asyncio.wait_for(demo.stdout.readline(), 300)).decode():
         if found := re.search(r"http://\S+", line):
             return found[0]
     raise SystemExit("the demo ended before it printed an address")
@@ -41,7 +43,11 @@ async def shoot(page: Page, folder: Path | None, name: str) -> None:
     for size, (width, height) in (("wide", DESKTOP), ("phone", PHONE)):
         await page.resize(width, height)
         await asyncio.sleep(0.4)
-        await page.screenshot(folder / f"{name}-{size}.png")
+        for scheme in SCHEMES:
+            await page.scheme(scheme)
+            await asyncio.sleep(0.3)
+            await page.screenshot(folder / f"{name}-{size}-{scheme}.png")
+    await page.scheme("light")
     await page.resize(*DESKTOP)
     await asyncio.sleep(0.2)
 
@@ -78,8 +84,8 @@ async def _play(python: str, scenario: str, seed: int, out: Path, shots: Path | 
             await shoot(page, shots, "1-checking")
             await page.wait_for("#thread [data-action=approve]", seconds=90)
             await asyncio.sleep(1)
-            verdict = await panel(page, "confidence.", "confidence.")
-            card = await panel(page, "Healed when", "Healed when")
+            verdict = await panels(page, "confidence.", "confidence.")
+            card = await panels(page, "Healed when", "Healed when")
             await shoot(page, shots, "2-card")
             await page.click("#thread [data-action=approve]")
             await asyncio.sleep(3)
@@ -89,16 +95,28 @@ async def _play(python: str, scenario: str, seed: int, out: Path, shots: Path | 
             )
             await asyncio.sleep(1)
             await shoot(page, shots, "4-healed")
-            healed = await panel(page, "applied ", " recovered at ")
-        await compose({"verdict": verdict, "card": card, "healed": healed}, out)
+            healed = await panels(page, "applied ", " recovered at ")
+        for scheme, name in (("light", out), ("dark", out.with_stem(f"{out.stem}-dark"))):
+            await compose({"verdict": verdict[scheme], "card": card[scheme], "healed": healed[scheme]}, name, scheme)
     finally:
         if demo.returncode is None:
             demo.terminate()
         await demo.wait()
 
 
+async def panels(page: Page, first: str, last: str) -> dict[str, str]:
+    """The thread's messages from the one with the words `first` to the one with `last`, as data addresses by scheme."""
+    taken: dict[str, str] = {}
+    for scheme in SCHEMES:
+        await page.scheme(scheme)
+        await asyncio.sleep(0.3)
+        taken[scheme] = await panel(page, first, last)
+    await page.scheme("light")
+    return taken
+
+
 async def panel(page: Page, first: str, last: str) -> str:
-    """The thread's messages from the one with the words `first` to the one with `last`, as a data address."""
+    """As `panels`, as it is shown now."""
     await page.resize(1180, 2600, scale=1.0)
     await asyncio.sleep(0.5)
     box = await page.evaluate(
@@ -114,7 +132,7 @@ async def panel(page: Page, first: str, last: str) -> str:
     return f"data:image/png;base64,{taken['data']}"
 
 
-async def compose(panels: dict[str, str], out: Path) -> None:
+async def compose(panels: dict[str, str], out: Path, scheme: str) -> None:
     """The verdict and the outcome on the left, the card between them on the right."""
     figures = {
         name: f"<figure><figcaption>{caption}</figcaption><img src='{panels[name]}'></figure>"
@@ -124,11 +142,12 @@ async def compose(panels: dict[str, str], out: Path) -> None:
             ("healed", "3. It measures whether that healed"),
         )
     }
+    paper, ink, edge = ("#eef1f6", "#1d2333", "#d5dae5") if scheme == "light" else ("#0f1116", "#e4e6ec", "#353a45")
     html = (
-        "<meta charset=utf-8><style>body{margin:0;background:#eef1f6;font:600 17px system-ui,sans-serif;color:#1d2333}"
+        f"<meta charset=utf-8><style>body{{margin:0;background:{paper};font:600 17px system-ui,sans-serif;color:{ink}}}"
         "main{display:flex;gap:20px;padding:20px;align-items:flex-start;width:max-content}"
         "figure{margin:0 0 20px}figcaption{margin:0 0 8px}"
-        f"img{{zoom:{1 / SHARPNESS};border:1px solid #d5dae5;display:block}}</style>"
+        f"img{{zoom:{1 / SHARPNESS};border:1px solid {edge};display:block}}</style>"
         f"<main><div>{figures['verdict']}{figures['healed']}</div><div>{figures['card']}</div></main>"
     )
     async with chromium(width=1200, height=1200) as page:

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agents.connecting.operator_file import OperatorFileError
+from agents.connecting.operator_file import OperatorFileError, load
 from agents.durable.process_lock import ProcessLockLost, ProcessLockTaken
 from bot.assemble import serving
 from bot.damage import require_undamaged
@@ -38,6 +38,8 @@ def serve() -> int:
     """Blocks. Prints one line to stdout when it is ready."""
     settings = load_settings()
     settings.require_slack()
+    if settings.operator_file is not None:
+        load(settings.operator_file)  # what is wrong in it is told at once, and not after a wait for Slack
     log_to_stderr(settings.log_level, settings.secrets)
 
     asyncio.run(_run(settings))

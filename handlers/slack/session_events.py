@@ -14,8 +14,7 @@ from store.ids import TenantId
 from store.incidents import incident_for_thread
 
 STOPPING = "Stopping. What was found so far stays here."
-NOTHING_RUNS = "Nothing is being looked into in this thread any more."
-GOES_ON = " A fix that was approved is not interrupted: its card says how far it is."
+NOTHING_RUNS = "Nothing is being looked into in this thread any more. A fix that was approved is not interrupted."
 
 
 async def stop_session(person: Person, stopped: SessionStopped, reply: Reply, context: HandlerContext) -> None:
@@ -28,19 +27,16 @@ async def stop_session(person: Person, stopped: SessionStopped, reply: Reply, co
         case Denied(reason=reason):
             await reply.privately(reason)
         case NothingToDo():
-            session = await keep_session(person.tenant_id, stopped, context)
-            await reply.privately(NOTHING_RUNS + (GOES_ON if session == "processing" else ""))
-            return
+            await reply.privately(NOTHING_RUNS)
     await keep_session(person.tenant_id, stopped, context)
 
 
-async def keep_session(tenant: TenantId, stopped: SessionStopped, context: HandlerContext) -> str | None:
-    """Shows the session as it stands in the store; its status. None where there is no incident."""
+async def keep_session(tenant: TenantId, stopped: SessionStopped, context: HandlerContext) -> None:
+    """Shows the session as it stands in the store."""
     async with context.db.tenant(tenant, readonly=True) as s:
         found = await incident_for_thread(s, stopped.channel_id, stopped.thread_ts)
-    if found is None or context.sessions is None:
-        return None
-    return await context.sessions.show(tenant, found.id, anew=True)
+    if found is not None and context.sessions is not None:
+        await context.sessions.show(tenant, found.id, anew=True)
 
 
 async def rename_session(person: Person, renamed: SessionRenamed, context: HandlerContext) -> None:

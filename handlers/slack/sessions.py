@@ -1,7 +1,7 @@
 """Slack's agent sessions: what the app is doing in a thread, with a title, and Slack's own Stop button while it works.
 
 The status is read from the store each time, and set when it differs from what this process set last: `processing` while
-something is looked into or applied, `suspended` while an approval waits, `closed` once the incident has ended. Slack
+something is looked into, `suspended` while an approval waits, `closed` once the incident has ended. Slack
 changes none by itself. An installation whose app lacks sessions, or the event of the Stop button, works without: what
 it lacks is noted for `autoheal doctor` and the Home tab. https://docs.slack.dev/ai/agent-sessions
 """
@@ -21,7 +21,7 @@ from store import incidents
 from store.database.session import Database
 from store.ids import IncidentId, TenantId
 from store.incidents import Incident, approvals, investigations
-from store.incidents.approvals import OPEN_STATES, Approval, ApprovalState
+from store.incidents.approvals import Approval, ApprovalState
 from store.people import users
 from store.tenancy.lacking import AGENT_SESSIONS, STOP_BUTTON, note_lacking
 
@@ -72,16 +72,16 @@ class AgentSessions:
             weakref.WeakValueDictionary()
         )
 
-    async def show(self, tenant: TenantId, incident: IncidentId, *, anew: bool = False) -> SessionStatus | None:
-        """Bring the thread's session to what the store says, which is returned; None without a thread. `anew` also
-        where this process set that already: a stream that was begun or a press of the Stop button has come between.
+    async def show(self, tenant: TenantId, incident: IncidentId, *, anew: bool = False) -> None:
+        """Bring the thread's session to what the store says. `anew` also where this process set that already: a stream
+        that was begun or a press of the Stop button has come between.
         """
+        if tenant in self._without:
+            return
         async with self._locks.setdefault((tenant, incident), asyncio.Lock()):
             thread = await self._read(tenant, incident)
-            if thread is None:
-                return None
-            if tenant in self._without or (self._shown.get((tenant, incident)) == thread.status and not anew):
-                return thread.status
+            if thread is None or (self._shown.get((tenant, incident)) == thread.status and not anew):
+                return
             try:
                 answer = await self._set_status(tenant, thread)
                 self._remember(tenant, incident, thread.status)
@@ -91,7 +91,6 @@ class AgentSessions:
                 await self._refused(tenant, refusal)
             except SlackFailure as failure:
                 self._delivery.report("session", tenant, f"session:{incident}", failure)
-            return thread.status
 
     async def _set_status(self, tenant: TenantId, thread: _Thread) -> Mapping[str, Any]:
         """Whoever asked may be no member of the channel; then the session has no initiator."""
@@ -169,13 +168,15 @@ class AgentSessions:
 
 
 def session_status(incident: Incident, *, running: bool, remedies: Sequence[Approval]) -> SessionStatus:
-    """What the app is doing there. What waits for a person comes first: only a person moves that."""
+    """What the app is doing there. What waits for a person comes first: only a person moves that. A fix that is being
+    applied is no `processing`: Slack shows a Stop button with that, and nothing would stop.
+    """
     states = {one.state for one in remedies}
     if not incident.is_open:
         return "closed"
     if ApprovalState.PROPOSED in states:
         return "suspended"
-    return "processing" if running or states & OPEN_STATES else "active"
+    return "processing" if running else "active"
 
 
 def session_title(words: str) -> str:

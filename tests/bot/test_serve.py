@@ -72,6 +72,16 @@ async def test_an_operators_file_that_cannot_be_read_is_named(workspace: Workspa
     assert "Traceback" not in refused.said
 
 
+async def test_an_operators_file_is_read_before_slack_is_asked(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "autoheal.toml"
+    file.write_text("[[servise]]\n")
+    nowhere = {"SLACK_API_URL": "http://127.0.0.1:9/api/", "AUTOHEAL_OPERATOR_FILE": str(file)}
+    refused = await start(tmp_path / "log", settings_for(workspace, tmp_path / "data") | nowhere)
+    assert await refused.ends() == 2
+    assert "servise" in refused.said
+    assert "Slack does not answer" not in refused.said
+
+
 @pytest.mark.slow
 async def test_a_second_process_on_the_folder_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     settings = settings_for(workspace, tmp_path / "data")

@@ -5,12 +5,13 @@ The sentences are made by code from the stored rows that the claims cite. A proo
 another has a button that opens its place in Details. What is inferred is marked, what is unmarked was observed.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from agents.investigation.coverage import abstention
-from agents.rows import Altered, Changed, Moved, Suspect
+from agents.rows import Altered, Changed, Logged, Moved, Suspect
 from agents.verdict import Cause, Claim, Hypothesis, Verdict
 from handlers.slack.blocks import text as t
 from handlers.slack.blocks.evidence import ClaimWithRow, ahead, change_name, changes_in, diff_line, say, trace_back
@@ -24,6 +25,8 @@ MOST_REFUSAL: Final = 320
 _MOST_ANSWERS: Final = 4
 _MOST_RULED: Final = 2
 _QUOTED: Final = 100  # characters of the line that is quoted; Details have it whole
+_ARTICLE: Final = re.compile(r"^(?:an?|the)\b")
+"""Begins a sentence of ours, where a service's name keeps its small letter."""
 _NEAR_S: Final = 1_800.0
 """A change further from the onset than this is no doubt worth a line."""
 _NOT_CONNECTED: Final = " not connected"
@@ -133,7 +136,7 @@ def _found(view: VerdictView, found: Sequence[ClaimWithRow]) -> _Parts:
 def _first_line(verdict: Verdict, cause: Cause, made: Changed | None, *, struck: bool) -> str:
     """What customers suffer since when, what broke, by which change, how sure."""
     suffers = suffered(verdict.symptom) if verdict.symptom else t.prose(verdict.impact, CLAIM_LIMIT)
-    statement = t.prose(cause.statement, CLAIM_LIMIT).rstrip(".")
+    statement = _ARTICLE.sub(lambda found: found[0].capitalize(), t.prose(cause.statement, CLAIM_LIMIT).rstrip("."))
     if verdict.symptom is not None and verdict.symptom.service == cause.service:  # it is named already
         statement = statement.removeprefix(f"{t.prose(cause.service, 60)}: ")
     by = _credit(made) if made is not None and cause.change_verdict == "cause" else ""
@@ -162,6 +165,7 @@ def _change_of(cause: Cause, artifacts: Sequence[Artifact]) -> Changed | None:
 
 def _proofs(verdict: Verdict, found: Sequence[ClaimWithRow], told: Collection[str]) -> list[ClaimWithRow]:
     """Of different things, measured first: not the symptom or the change again, which the first line has told."""
+    most = MOST_PROOFS - 1 if verdict.advice.strip() else MOST_PROOFS  # what to do needs the room
     usable = [
         one
         for one in found
@@ -176,7 +180,7 @@ def _proofs(verdict: Verdict, found: Sequence[ClaimWithRow], told: Collection[st
     ranked = sorted(usable, key=lambda one: one.claim.side != "for")
     distinct = list({_subject(one): one for one in reversed(ranked)}.values())[::-1]
     firsts = list({type(one.row): one for one in reversed(distinct)}.values())[::-1]
-    chosen = [*firsts, *(one for one in distinct if one not in firsts)][:MOST_PROOFS]
+    chosen = [*firsts, *(one for one in distinct if one not in firsts)][:most]
     if not chosen:  # nothing else was observed: then the symptom is what speaks
         chosen = [one for one in found if one.claim.status == "observed" and one.claim.side != "against"][:1]
     return sorted(chosen, key=ranked.index) if all(one in ranked for one in chosen) else chosen
@@ -196,6 +200,8 @@ def _subject(one: ClaimWithRow) -> tuple[str, ...]:
     if isinstance(row, Moved):
         family = "errors" if "error" in row.family else row.family
         return ("moved", row.service, family)
+    if isinstance(row, Logged):  # one line is quoted; a second new error reads like the first
+        return ("logged", row.service)
     return (type(row).__name__, one.claim.artifact or "", one.claim.quote or one.claim.text)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from handlers.slack.blocks.message import Json, Message, fit, flattened
+from handlers.slack.blocks.message import PICTURES, Json, Message, fit, flattened, without_pictures
 from handlers.slack.delivery.call import (
     ATTEMPTS,
     AnswerLost,
@@ -60,6 +60,8 @@ class Delivery:
         self._sleep, self._session = sleep, session
         self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
         self._selves: dict[TenantId, Self] = {}
+        self._without_pictures: set[TenantId] = set()
+        """Workspaces that Slack has not given the new blocks yet, learned once in the life of the process."""
 
     # What handlers say
 
@@ -110,6 +112,7 @@ class Delivery:
         try:
             for part in fit(message):
                 await self._with_fallback(
+                    tenant,
                     part,
                     lambda body: self.calls.call(
                         tenant,
@@ -180,12 +183,12 @@ class Delivery:
     async def edit(self, tenant: TenantId, channel: str, ts: str, key: str, message: Message) -> None:
         """`chat.update`; ends a stream that is still open first. Raises SlackFailure."""
         try:
-            await self._with_fallback(message, lambda body: self._chat_update(tenant, channel, ts, key, body))
+            await self._with_fallback(tenant, message, lambda body: self._chat_update(tenant, channel, ts, key, body))
         except SlackRefused as refusal:
             if refusal.code != "streaming_state_conflict":
                 raise
             await self.stop_stream(tenant, channel, ts)
-            await self._with_fallback(message, lambda body: self._chat_update(tenant, channel, ts, key, body))
+            await self._with_fallback(tenant, message, lambda body: self._chat_update(tenant, channel, ts, key, body))
 
     async def stop_stream(self, tenant: TenantId, channel: str, ts: str, **content: Any) -> bool:
         """False when it had ended already. Raises SlackFailure."""
@@ -243,7 +246,7 @@ class Delivery:
         for attempt in range(ATTEMPTS):
             try:
                 answer = await self._with_fallback(
-                    message, lambda body: self._chat_post(tenant, channel, thread_ts, key, body)
+                    tenant, message, lambda body: self._chat_post(tenant, channel, thread_ts, key, body)
                 )
                 return str(answer.get("channel") or channel), str(answer["ts"])
             except AnswerLost:
@@ -276,17 +279,36 @@ class Delivery:
             channel=channel,
         )
 
-    async def _with_fallback(self, message: Message, send: Callable[[Mapping[str, Any]], Any]) -> Mapping[str, Any]:
-        """With its blocks; when Slack refuses those, all the words without them."""
-        blocks: Sequence[Json] = message.blocks
+    async def _with_fallback(
+        self, tenant: TenantId, message: Message, send: Callable[[Mapping[str, Any]], Any]
+    ) -> Mapping[str, Any]:
+        """With its blocks; when Slack refuses those, with words in place of its pictures, else all words alone."""
+        pictures = [block for block in message.blocks if block.get("type") in PICTURES]
+        if pictures and tenant not in self._without_pictures:
+            try:
+                return await self._sent(send, message.text, message.blocks)
+            except SlackRefused as refusal:
+                self._judge_blocks(refusal, message)
         try:
-            answer: Mapping[str, Any] = await send({"text": message.text, "blocks": list(blocks)})
+            answer = await self._sent(send, message.text, without_pictures(message.blocks))
         except SlackRefused as refusal:
-            if refusal.code not in _BAD_BLOCKS:
-                raise
-            _log.error("action=slack.blocks.refused code=%s hash=%s", refusal.code, message.body_hash[:12])
-            answer = await send({"text": flattened(message), "blocks": []})
+            self._judge_blocks(refusal, message)
+            return await self._sent(send, flattened(message), ())
+        if pictures:
+            self._without_pictures.add(tenant)
         return answer
+
+    async def _sent(
+        self, send: Callable[[Mapping[str, Any]], Any], text: str, blocks: Sequence[Json]
+    ) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = await send({"text": text, "blocks": list(blocks)})
+        return answer
+
+    def _judge_blocks(self, refusal: SlackRefused, message: Message) -> None:
+        """Raises what is not about the blocks."""
+        if refusal.code not in _BAD_BLOCKS:
+            raise refusal
+        _log.error("action=slack.blocks.refused code=%s hash=%s", refusal.code, message.body_hash[:12])
 
     async def _update_parts(self, tenant: TenantId, key: str, message: Message) -> bool:
         row = await self.known(tenant, key)

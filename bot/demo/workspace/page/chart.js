@@ -3,7 +3,6 @@
 import { h, svg } from "./dom.js";
 
 const COLORS = ["#2f6feb", "#e8833a", "#1f9d77", "#a855c7", "#d6455d", "#6b7a90"];
-const HEIGHT = 222;
 
 /** Round steps of 1, 2 or 5 that cover 0 to the largest value. */
 export function ticks(low, high) {
@@ -42,13 +41,13 @@ function pie(chart) {
     const big = angle > Math.PI ? 1 : 0;
     const d = `M${at(96, start)}A96 96 0 ${big} 1 ${at(96, end)}L${at(54, end)}A54 54 0 ${big} 0 ${at(54, start)}Z`;
     const share = `${segment.label}: ${format(segment.value)} (${Math.round((segment.value / total) * 100)}%)`;
-    return svg("path", { d, fill: COLORS[index % COLORS.length], stroke: "#fff", "stroke-width": 2 }, svg("title", {}, share));
+    return svg("path", { d, fill: COLORS[index % COLORS.length], stroke: "var(--paper)", "stroke-width": 2 }, svg("title", {}, share));
   });
   return [svg("svg", { viewBox: "0 0 220 220", class: "chart-pie", role: "img" }, slices), legend(chart.segments.map((one) => one.label))];
 }
 
 function plot(block) {
-  const WIDTH = window.innerWidth <= 820 ? 380 : 520;
+  const [WIDTH, HEIGHT] = window.innerWidth <= 820 ? [380, 130] : [520, 222];
   const { series, axis_config: axis, type } = block.chart;
   const names = axis.categories;
   const rows = series.map((one) => names.map((name) => one.data.find((point) => point.label === name)?.value ?? 0));
@@ -86,7 +85,7 @@ function plot(block) {
       parts.push(svg("path", { d, fill: color, "fill-opacity": 0.16 }));
     }
     parts.push(svg("path", { d: `M${points.join("L")}`, fill: "none", stroke: color, "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-linecap": "round" }));
-    row.forEach((value, index) => parts.push(svg("circle", { cx: x(index), cy: y(value), r: 3.1, fill: "#fff", stroke: color, "stroke-width": 2 }, tip(index))));
+    row.forEach((value, index) => parts.push(svg("circle", { cx: x(index), cy: y(value), r: 3.1, fill: "var(--paper)", stroke: color, "stroke-width": 2 }, tip(index))));
   });
   if (axis.x_label) parts.push(svg("text", { x: (left + right) / 2, y: HEIGHT - 6, class: "chart-label", "text-anchor": "middle" }, axis.x_label));
   if (axis.y_label) parts.push(svg("text", { x: 12, y: (top + bottom) / 2, class: "chart-label", "text-anchor": "middle", transform: `rotate(-90 12 ${(top + bottom) / 2})` }, axis.y_label));

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -90,6 +90,10 @@ class Page:
         await self.send("Page.navigate", url=url)
         async with asyncio.timeout(PATIENCE_S):
             await self._loaded.wait()
+
+    async def scheme(self, name: Literal["light", "dark"]) -> None:
+        """Show the page as to somebody who prefers light or dark pages."""
+        await self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     async def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, promises awaited. Raises PageError when it throws."""

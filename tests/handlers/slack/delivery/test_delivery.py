@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.model import StoredMessage
-from handlers.slack.blocks.message import Message, said
+from handlers.slack.blocks.message import Message, actions, button, said
 from handlers.slack.blocks.plan import HypothesisLine, PlanView, Task
 from handlers.slack.delivery import Delivery, marker
 from handlers.slack.delivery.pace import Bucket
@@ -237,6 +237,41 @@ async def test_refused_blocks_lose_no_words(delivery: Delivery, slack: Workspace
     assert await delivery.post(tenant, key="k", channel="C0INCIDENTS", thread_ts=root, message=broken)
     [text] = own(slack, root)
     assert text == f"push\n{'x' * 3_500}"
+
+
+CHART = {
+    "type": "data_visualization",
+    "title": "errors, %",
+    "chart": {
+        "type": "line",
+        "series": [{"name": "checkout", "data": [{"label": "1", "value": 0.3}, {"label": "2", "value": 9}]}],
+        "axis_config": {"categories": ["1", "2"]},
+    },
+}
+
+
+async def test_a_chart_that_slack_refuses_costs_its_words_nothing_and_the_message_no_button(
+    delivery: Delivery, slack: Workspace, tenant: TenantId, root: str
+) -> None:
+    """Slack gives the block to one workspace after the other. That it is not there yet is learned once."""
+    whole = Message(text="push", blocks=(CHART, *actions(button("details", "Details", "v1"))))
+    slack.faults.fail("chat.postMessage", "invalid_blocks")
+    for key in ("k1", "k2"):
+        await delivery.post(tenant, key=key, channel="C0INCIDENTS", thread_ts=root, message=whole)
+    for told in [one for one in slack.messages("incidents", root) if one.bot_id]:
+        assert [block["type"] for block in told.blocks] == ["context", "actions"]
+        assert told.blocks[0]["elements"][0]["text"] == "errors, %: checkout 0.3 -&gt; 9"
+    assert len(slack.calls("chat.postMessage")) == 3
+
+
+async def test_what_is_wrong_with_one_message_is_not_learned_of_the_workspace(
+    delivery: Delivery, slack: Workspace, tenant: TenantId, root: str
+) -> None:
+    slack.faults.fail("chat.postMessage", "invalid_blocks", times=2)
+    whole = Message(text="push", blocks=(CHART,))
+    for key in ("k1", "k2"):
+        await delivery.post(tenant, key=key, channel="C0INCIDENTS", thread_ts=root, message=whole)
+    assert slack.messages("incidents", root)[-1].blocks[0]["type"] == "data_visualization"
 
 
 async def test_a_message_too_long_for_one_is_told_in_several(
