@@ -39,7 +39,8 @@ class AlertTools:
     @tool(timeout_s=_TIMEOUT_S)
     async def active_alerts(self, arguments: AroundService) -> ToolOutput:
         """Alerts that are active now of a service and of those next to it, each with its key, and with what keeps it
-        quiet where it is silenced, inhibited or muted. A quiet alert's rule holds all the same.
+        quiet where it is silenced, inhibited, muted, suppressed or acknowledged. A quiet alert's rule holds all the
+        same.
         """
         services = self._around(arguments)
         reads = await ask_all(self._toolbox.alerts, lambda source: source.read_alerts(services))

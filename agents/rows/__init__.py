@@ -145,7 +145,7 @@ class State(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Alerted(Row):
-    """An alert that its source holds for active. `state`: firing, or what keeps it quiet (silenced, inhibited, muted).
+    """An alert that its source holds for active. `state`: firing, or what keeps it quiet (as silenced or acknowledged).
 
     `key` is the source's own id of it; `by` are the ids of the silences, or of the alerts, that keep it quiet.
     """
