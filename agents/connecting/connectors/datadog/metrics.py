@@ -19,6 +19,7 @@ from agents.connecting.connector import ConnectorContext, SeriesRead
 from agents.connecting.connectors.datadog.client import DatadogClient, listed
 from agents.connecting.connectors.datadog.settings import DatadogConfig
 from agents.connecting.connectors.datadog.tags import ServiceTags
+from agents.connecting.counted_requests import at_times, request_totals
 from agents.english import counted
 from agents.errors import AgentError, BadArguments, Unavailable
 from agents.evidence.metrics.meaning import read_name
@@ -173,18 +174,16 @@ class MetricReader:
         hits = by_place.get(0)
         if hits is None:
             return 0.0, []
-        errors = _aligned(by_place.get(1), hits.times)
-        errors = np.minimum(errors, hits.values)
-        base = f"{operation.replace('.', '_')}_duration_seconds"
-        ends = np.concatenate([hits.times[:1], hits.times + hits.interval_s])
-        labels = {"service": service}
-        series = [
-            _total(f"{base}_count", {**labels, "status": "ok"}, ends, hits.values - errors),
-            _total(f"{base}_count", {**labels, "status": "error"}, ends, errors),
-        ]
-        if (lasted := by_place.get(2)) is not None:
-            spent = _aligned(lasted, hits.times) * lasted.factor
-            series.append(_total(f"{base}_sum", {**labels, "status": "ok"}, ends, spent))
+        lasted = by_place.get(2)
+        series = request_totals(
+            operation.replace(".", "_"),
+            service,
+            hits.times,
+            hits.interval_s,
+            hits=hits.values,
+            errors=_aligned(by_place.get(1), hits.times),
+            spent_s=None if lasted is None else _aligned(lasted, hits.times) * lasted.factor,
+        )
         if (slow := by_place.get(3)) is not None:
             series.append(as_gauge(slow, service, name=f"{operation}.latency.p95"))
         return float(hits.values.sum()), series
@@ -229,18 +228,8 @@ def _worth(name: str) -> tuple[int, str]:
     return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER) + (kind in ("other", "runtime", "identity")), name)
 
 
-def _total(name: str, labels: dict[str, str], ends: FloatArray, counts: FloatArray) -> RawSeries:
-    """Counts of intervals as a running total, from nothing at the beginning of the first."""
-    total = np.concatenate([[0.0], np.cumsum(counts)])
-    return RawSeries(name=name, labels=labels, kind="counter", times=ends, values=total)
-
-
 def _aligned(course: Course | None, times: FloatArray) -> FloatArray:
-    """Its values at these times; nothing was counted where there is no point."""
-    if course is None:
-        return np.zeros(times.size)
-    known = dict(zip(course.times.tolist(), course.values.tolist(), strict=True))
-    return np.array([known.get(at, 0.0) for at in times.tolist()], dtype=np.float64)
+    return np.zeros(times.size) if course is None else at_times(times, course.times, course.values)
 
 
 def _course(one: dict[str, Any]) -> Course:

@@ -396,6 +396,42 @@ def jira_answer(path: str) -> object:
     }.get(path.rsplit("/", 1)[-1], ticket)
 
 
+def aws_answer(operation: str) -> object:
+    """By the operation that a header names; every text holds secrets."""
+    at, name = (NOW - timedelta(minutes=5)).timestamp(), f"/ecs/{TOKEN}"
+    arn = "arn:aws:ecs:eu-west-1:1:task-definition/checkout:2"
+    deployment = {"status": "PRIMARY", "createdAt": at, "taskDefinition": arn, "rolloutStateReason": PLANTED}
+    service = {"serviceName": "checkout", "status": "ACTIVE", "taskDefinition": arn, "deployments": [deployment]}
+    service |= {"events": [{"createdAt": at, "message": f"{BLOCK} {PLANTED}"}]}
+    container = {"name": "app", "image": f"shop:{TOKEN}", "environment": [{"name": "DB_PASSWORD", "value": PASSWORD}]}
+    dimensions = [{"Name": "ServiceName", "Value": "checkout"}, {"Name": "Key", "Value": TOKEN}]
+    metric = {"Namespace": f"Shop/{TOKEN}", "MetricName": "Errors", "Dimensions": dimensions}
+    alarm = {"AlarmName": PLANTED, "StateValue": "ALARM", "StateReason": BLOCK, "StateUpdatedTimestamp": at, **metric}
+    trail = json.dumps({"requestParameters": {"service": "checkout", "note": PLANTED, "key": TOKEN}})
+    event = {"EventId": "1", "EventName": "UpdateService", "EventTime": at, "Username": OWN, "CloudTrailEvent": trail}
+    task = {"stoppedAt": at, "stoppedReason": PLANTED, "containers": [{"name": "app", "reason": BLOCK}]}
+    stamp = f"{NOW - timedelta(minutes=1):%Y-%m-%d %H:%M:%S}.000"
+    rows = [
+        [{"field": "@timestamp", "value": stamp}, {"field": "@message", "value": text}] for text in (BLOCK, PLANTED)
+    ]
+    return {
+        "ListClusters": {"clusterArns": ["arn:aws:ecs:eu-west-1:1:cluster/prod"]},
+        "ListServices": {"serviceArns": ["arn:aws:ecs:eu-west-1:1:service/prod/checkout"]},
+        "DescribeServices": {"services": [service]},
+        "DescribeTaskDefinition": {"taskDefinition": {"containerDefinitions": [container]}},
+        "ListTasks": {"taskArns": ["arn:aws:ecs:eu-west-1:1:task/prod/1"]},
+        "DescribeTasks": {"tasks": [task]},
+        "ListMetrics": {"Metrics": [metric]},
+        "GetMetricData": {"MetricDataResults": [{"Id": "m0", "Timestamps": [at], "Values": [1.0]}]},
+        "DescribeAlarms": {"MetricAlarms": [alarm]},
+        "DescribeLogGroups": {"logGroups": [{"logGroupName": name}]},
+        "FilterLogEvents": {"events": [{"timestamp": int(at * 1000), "message": f"{BLOCK} {PLANTED}"}]},
+        "StartQuery": {"queryId": "q"},
+        "GetQueryResults": {"status": "Complete", "results": rows},
+        "LookupEvents": {"Events": [event]},
+    }[operation]
+
+
 def kubernetes_answer(path: str) -> object:
     """A Deployment that was rolled out once, its crashed pod, and events; every text of them holds secrets."""
     at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
@@ -485,6 +521,9 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
 )
 
 
+GIVEN = ("token", "api_key", "application_key", "access_key_id", "secret_access_key")
+
+
 def answer_to(target: str) -> str:
     """By path; a log tells by its query whether stamps are wanted."""
     path, _, query = target.partition("?")
@@ -499,7 +538,9 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
         length = re.search(rb"content-length: (\d+)", head.lower())
         asked = await reader.readexactly(int(length[1])) if length else b""
         target = head.split(b" ", 2)[1].decode()
-        body = (mcp_answer(asked) if target == "/mcp" else answer_to(target)).encode()
+        of_aws = re.search(rb"x-amz-target: [^\r]*\.(\w+)", head, re.IGNORECASE)
+        told = json.dumps(aws_answer(of_aws[1].decode())) if of_aws else ""
+        body = (told or (mcp_answer(asked) if target == "/mcp" else answer_to(target))).encode()
         status = "200 OK" if body else "202 Accepted"
         kind = "content-type: application/json\r\n" if target == "/mcp" else ""
         said = f"HTTP/1.1 {status}\r\nconnection: close\r\n{kind}content-length: {len(body)}\r\n\r\n"
@@ -516,7 +557,7 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
         outbound=outbound,
         now=clock,
         redactor=tenant,
-        credentials={name: Secret("a-token-that-a-vendor-gave") for name in ("token", "api_key", "application_key")},
+        credentials={name: Secret("a-token-that-a-vendor-gave") for name in GIVEN},
     )
     yield Site(folder=tmp_path, port=server.sockets[0].getsockname()[1], context=context)
     server.close()
@@ -524,6 +565,10 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
 
 def prometheus_of(site: Site) -> dict[str, Any]:
     return {"url": f"http://127.0.0.1:{site.port}"}
+
+
+def aws_of(site: Site) -> dict[str, Any]:
+    return {"region": "eu-west-1", "endpoint": f"http://127.0.0.1:{site.port}"}
 
 
 def datadog_of(site: Site) -> dict[str, Any]:
@@ -626,6 +671,7 @@ def mcp_programs_of(site: Site) -> dict[str, Any]:
 
 CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "alertmanager": prometheus_of,
+    "aws": aws_of,
     "commands": commands_of,
     "datadog": datadog_of,
     "git": git_of,
@@ -651,6 +697,11 @@ CONTAINS = st.one_of(st.just(""), st.sampled_from(FRAGMENTS))
 NAMED = st.just({"name": "checkout"})
 KINDS = st.sampled_from(["pods", "deployments", "services"])
 ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "aws_alarms": SERVICE,
+    "aws_changes": SERVICE,
+    "aws_ecs_service": SERVICE,
+    "aws_logs": st.fixed_dictionaries({"service": st.just("checkout"), "contains": CONTAINS}),
+    "aws_metric": st.fixed_dictionaries({"service": st.just("checkout"), "metric": st.sampled_from(["", "Errors"])}),
     "cluster_describe": st.fixed_dictionaries({"kind": KINDS, "name": st.just("checkout")}),
     "cluster_errors": NAMED,
     "cluster_list": st.fixed_dictionaries({"kind": st.one_of(KINDS, st.just("events"))}),
