@@ -28,7 +28,7 @@ _ACTIONS: Final = (
 OTHER: Final = "other"
 """Stands for every remedy that has no word of its own here: who says "hands off" means all."""
 _VERBS: Final = {
-    "rollback_deployment": ("rollback", "undo", "revert"),
+    "rollback_deployment": ("rollback", "undo", "revert", "ecs"),
     "restart_service": ("restart",),
     "silence_alert": ("silence", "mute"),
     "scale_service": ("scale",),

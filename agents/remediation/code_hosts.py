@@ -64,7 +64,7 @@ class CodeHostRemediation(Remediation):
         return f"{target.service}: {target.version}; {target.state}"
 
     def reached(self, plan: Plan, target: TargetState) -> bool:
-        if plan.action == "cancel_run":
+        if plan.action.startswith("cancel_"):
             return target.state.startswith("cancelled")
         return target.version == plan.to_version
 

@@ -396,6 +396,28 @@ def jira_answer(path: str) -> object:
     }.get(path.rsplit("/", 1)[-1], ticket)
 
 
+def gitlab_answer(path: str) -> str:
+    at = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    link, kind = {"web_url": "https://gitlab.example.com"}, path.rsplit("/", 1)[-1]
+    deployment = {"id": 1, "ref": PLANTED, "sha": "b" * 40, "status": "success", "created_at": at, "updated_at": at}
+    deployment |= {"environment": {"name": f"prod {OWN}"}}
+    request = {"iid": 7, "title": PLANTED, "state": "merged", "merged_at": at, **link}
+    pipeline = {"id": 9, "ref": f"fix-{TOKEN}", "sha": "b" * 40, "status": "failed", "created_at": at, **link}
+    job = {"id": 1, "name": f"deploy {TOKEN}", "status": "failed", "failure_reason": OWN}
+    file = {"old_path": f"{TOKEN}.txt", "new_path": f"{TOKEN}.txt", "diff": f"{BLOCK}\n+{PLANTED}"}
+    answers: dict[str, object] = {
+        "deployments": [deployment],
+        "merge_requests": [request],
+        "pipelines": [pipeline],
+        "jobs": [job],
+        "compare": {"commits": [{"id": "b" * 40, "title": PLANTED}], "diffs": [file], **link},
+        "tree": [{"id": "blob", "path": "settings.txt", "type": "blob"}],
+    }
+    if kind in ("trace", "raw"):
+        return f"{BLOCK}\n{PLANTED}\n"
+    return json.dumps(answers.get(kind, {"id": "b" * 40, "path_with_namespace": "acme/checkout", **link}))
+
+
 def aws_answer(operation: str) -> object:
     """By the operation that a header names; every text holds secrets."""
     at, name = (NOW - timedelta(minutes=5)).timestamp(), f"/ecs/{TOKEN}"
@@ -506,6 +528,7 @@ ANSWERS: Sequence[tuple[str, Callable[[str], str]]] = (
     (r"/prometheus/.*", lambda target: json.dumps(prometheus_answer(target.rsplit("/", 1)[-1]))),
     (r"/loki/api/v1/.*", lambda target: json.dumps(loki_answer(target))),
     (r".*/log", kubernetes_log),
+    (r"/api/v4/.*", gitlab_answer),
     (r"/dd/.*", lambda target: json.dumps(datadog_answer(target))),
     (r"/apis/.*|/api/v1/(namespaces|nodes).*", lambda target: json.dumps(kubernetes_answer(target))),
     (r"/api/v2/.*", lambda target: json.dumps(alertmanager_answer(target.rsplit("/", 1)[-1]))),
@@ -565,6 +588,10 @@ async def site(tmp_path: Path, outbound: Outbound, clock: Clock) -> AsyncIterato
 
 def prometheus_of(site: Site) -> dict[str, Any]:
     return {"url": f"http://127.0.0.1:{site.port}"}
+
+
+def gitlab_of(site: Site) -> dict[str, Any]:
+    return {"url": f"http://127.0.0.1:{site.port}", "projects": ["acme/checkout"]}
 
 
 def aws_of(site: Site) -> dict[str, Any]:
@@ -677,6 +704,7 @@ CONFIGS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "git": git_of,
     "github": github_of,
     "grafana": grafana_of,
+    "gitlab": gitlab_of,
     "jaeger": prometheus_of,
     "kubernetes": kubernetes_of,
     "logfiles": logfiles_of,
@@ -720,6 +748,13 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "find_traces": SERVICE,
     "grafana_dashboards": SERVICE,
     "grafana_rules": SERVICE,
+    "gitlab_compare": SERVICE,
+    "gitlab_deployments": SERVICE,
+    "gitlab_job_trace": st.fixed_dictionaries(
+        {"service": st.just("checkout"), "job": st.just(1), "contains": CONTAINS}
+    ),
+    "gitlab_merge_requests": st.fixed_dictionaries({"service": st.just("checkout"), "deployment": st.just(1)}),
+    "gitlab_pipelines": SERVICE,
     "github_commits": SERVICE,
     "github_compare": SERVICE,
     "github_deployments": SERVICE,
@@ -795,7 +830,7 @@ def versions(connector: Connector, offered: Tool) -> dict[str, str]:
     fields = {"version", "from_version", "to_version"} & set(offered.arguments.model_fields)
     if not fields:
         return {}
-    if connector.name == "github":
+    if connector.name in ("github", "gitlab"):
         return {field: ("a" if field == "from_version" else "b") * 40 for field in fields}
     folder = str(connector.config.repository)
     said = subprocess.run(["git", "-C", folder, "rev-list", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S607
