@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agents.approvals import approval as approval_life
+from agents.approvals import verifying
 from agents.approvals.healing import Healed, Reading, broken_since, judge_hold
 from agents.remediation import Plan, discover_remediations
 from agents.runtime import Runtime
@@ -88,7 +89,7 @@ async def measure(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Hea
     plan, known = Plan.model_validate(found.plan), _known(found)
     if plan.healing is None or "begun" not in known:
         return Healed.UNKNOWN
-    reading = await approval_life.read_healing(rt, tenant, plan, plan.healing)
+    reading = await verifying.read_healing(rt, tenant, plan, plan.healing)
     readings = [(one["at"], one["value"]) for one in known.get("readings", [])]
     if reading is not None:
         readings = [*readings, (reading.at.timestamp(), reading.value)][-_MOST_READINGS:]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.approvals import approval as approval_life
+from agents.approvals import planning
 from agents.approvals.healing import criteria_of_undo
 from agents.approvals.obstacles import obstacle
 from agents.errors import AgentError
@@ -87,7 +88,7 @@ class ProposalRequests(PersonRequests):
         if found.state is not ApprovalState.PROPOSED:
             return await self._already(person, found)
         target = Plan.model_validate(found.plan).target
-        replaced = await approval_life.replan(
+        replaced = await planning.replan(
             self._rt,
             person.tenant_id,
             found,
@@ -135,7 +136,7 @@ class ProposalRequests(PersonRequests):
             return NothingToDo(reason=undo.reason)
         undo_id = ApprovalId(stable_id("undo", person.tenant_id, approval))
         async with self._rt.db.tenant(person.tenant_id) as s:
-            stored = await approval_life.store_proposal(
+            stored = await planning.store_proposal(
                 s,
                 self._rt,
                 undo_id,
@@ -231,7 +232,7 @@ class ProposalRequests(PersonRequests):
 
     async def _show_new_plan(self, person: Person, found: Approval) -> requests.PlanChanged | requests.AlreadyDecided:
         """A stale preview: read the target again, apply nothing, show the new plan."""
-        replaced = await approval_life.replan(self._rt, person.tenant_id, found)
+        replaced = await planning.replan(self._rt, person.tenant_id, found)
         if isinstance(replaced, Impossible) or replaced is None:
             return requests.AlreadyDecided(
                 sentence="The plan is out of date and cannot be made again now.", approval=found

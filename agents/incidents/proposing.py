@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from agents.approvals import approval as approval_life
+from agents.approvals import planning
 from agents.incidents.person_requests import PersonRequests
 from agents.incidents.requests import NothingToDo
 from agents.investigation.case import InvestigationCase, load_case
@@ -72,7 +72,7 @@ class RemedyRequests(PersonRequests):
     ) -> Proposed | NothingToDo:
         """Unless the same waits already under another id."""
         verdict = Verdict.model_validate(case.investigation.verdict)
-        plan = await approval_life.plan_of(
+        plan = await planning.plan_of(
             self._rt, person.tenant_id, case, verdict, proposal, requested_by=person.slack_user_id
         )
         if isinstance(plan, Impossible):
@@ -83,7 +83,7 @@ class RemedyRequests(PersonRequests):
                 return Proposed(approval=same, is_new=False)
             if len(waiting) >= MOST_OPEN:
                 return NothingToDo(reason=f"{len(waiting)} proposals of this incident wait already; decide on them.")
-            stored = await approval_life.store_proposal(
+            stored = await planning.store_proposal(
                 s,
                 self._rt,
                 approval_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from agents.approvals import approval
+from agents.approvals import planning
 from agents.investigation import conclusion, loop
 from agents.investigation.case import load_case
 from agents.investigation.loop import TurnOutcome
@@ -70,7 +70,7 @@ async def _propose(run: WorkflowContext, rt: Runtime, t: TenantId, i: Investigat
     """The id of the proposal, or nothing. A plan that cannot be made never costs the verdict."""
 
     async def propose() -> str:
-        return await approval.propose(rt, t, i) or ""
+        return await planning.propose(rt, t, i) or ""
 
     try:
         return await run.step("propose", propose)
@@ -78,7 +78,7 @@ async def _propose(run: WorkflowContext, rt: Runtime, t: TenantId, i: Investigat
         reference = exc.reference
 
         async def withdraw() -> str:
-            await approval.withdraw(rt, t, i, reference)
+            await planning.withdraw(rt, t, i, reference)
             return ""
 
         return await run.step("withdraw", withdraw)

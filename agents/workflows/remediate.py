@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from agents.approvals import approval
-from agents.approvals.approval import Recheck
+from agents.approvals import approval, effect, rechecking, verifying
 from agents.approvals.healing import Healed
+from agents.approvals.rechecking import Recheck
 from agents.runtime import Runtime
 from agents.workflow import Lane, StepFailed, Workflow, WorkflowContext, workflow_id
 from store import audit, incidents
@@ -62,7 +62,7 @@ async def _remediate(run: WorkflowContext, rt: Runtime, t: TenantId, a: Approval
         if decision != ApprovalState.APPROVED:
             await run.step("show end", changed)
             return decision
-        checked = await run.step("re-check", lambda: approval.recheck(rt, t, a))
+        checked = await run.step("re-check", lambda: rechecking.recheck(rt, t, a))
         await run.step("show re-check", changed)
         if checked == Recheck.ENDED:
             return await run.step("read end", lambda: _state(rt, t, a))
@@ -86,10 +86,10 @@ async def _remediate(run: WorkflowContext, rt: Runtime, t: TenantId, a: Approval
 async def _apply(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """The effect. If our own code fails in the middle, the fence turns the second arrival into a read."""
     try:
-        return await run.step("apply", lambda: approval.apply_once(rt, t, a), effect=True)
+        return await run.step("apply", lambda: effect.apply_once(rt, t, a), effect=True)
     except StepFailed as exc:
         because = f"it failed inside Autoheal (reference {exc.reference})"
-        return await run.step("read target", lambda: approval.apply_once(rt, t, a, again_because=because))
+        return await run.step("read target", lambda: effect.apply_once(rt, t, a, again_because=because))
 
 
 async def _decision(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
@@ -119,18 +119,18 @@ async def _expire(rt: Runtime, t: TenantId, a: ApprovalId) -> str:
 
 async def _verify(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> str:
     """Measure until healed, clearly not, or the window is over."""
-    begun = await run.step("begin verifying", lambda: approval.begin_verifying(rt, t, a))
+    begun = await run.step("begin verifying", lambda: verifying.begin_verifying(rt, t, a))
     if begun in ("unverifiable", "done"):
         end = ApprovalState.DONE if begun == "done" else ApprovalState.UNKNOWN
-        return await run.step("finish", lambda: approval.finish(rt, t, a, end))
+        return await run.step("finish", lambda: verifying.finish(rt, t, a, end))
     verdict: str = Healed.WAIT
     for check in range(_MAX_CHECKS):
         await run.sleep(rt.pace.healing_check)
-        verdict = await run.step(f"check {check}", lambda: approval.check_healing(rt, t, a))
+        verdict = await run.step(f"check {check}", lambda: verifying.check_healing(rt, t, a))
         if verdict != Healed.WAIT:
             break
     word = ApprovalState.UNKNOWN if verdict == Healed.WAIT else ApprovalState(verdict)
-    return await run.step("finish", lambda: approval.finish(rt, t, a, word))
+    return await run.step("finish", lambda: verifying.finish(rt, t, a, word))
 
 
 async def _go_on(run: WorkflowContext, rt: Runtime, t: TenantId, a: ApprovalId) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fakes.rig import Rig
 
-from agents.approvals import approval
+from agents.approvals import planning
 from agents.remediation import Plan
 from agents.tool import Risk
 from store.ids import ApprovalId, stable_id
@@ -34,7 +34,7 @@ async def applied_rollback(rig: Rig, *, risk: Risk = Risk.MEDIUM, alone: str | N
     )
     applied = ApprovalId(stable_id("approval", "rollback"))
     async with rig.db.tenant(rig.tenant) as s:
-        stored = await approval.store_proposal(
+        stored = await planning.store_proposal(
             s, rig.runtime, applied, incident=found.incident_id, investigation=found.investigation_id, plan=rollback
         )
         if alone:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.approvals.approval import Recheck, recheck
+from agents.approvals.rechecking import Recheck, recheck
 from agents.connecting.connector import ConnectorContext, Service
 from agents.connecting.connectors.commands import Commands, CommandsConfig, DeclaredCommand
 from agents.connecting.outbound import EgressPolicy, Outbound

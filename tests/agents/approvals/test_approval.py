@@ -11,7 +11,7 @@ from fakes.bench import bench_toolbox, restarted_by_hand
 from fakes.rig import Rig
 from fakes.rollback import applied_rollback
 
-from agents.approvals import approval
+from agents.approvals import planning
 from agents.incidents.requests import AlreadyDecided, DoneNow, NothingToDo, PlanChanged
 from agents.permission import Denied
 from agents.remediation import Plan, discover_remediations
@@ -325,7 +325,7 @@ async def test_a_plan_replaced_between_re_check_and_effect_is_decided_anew(rig: 
 
     async def replace() -> None:
         rig.clock.advance(timedelta(seconds=1))
-        await approval.replan(rig.runtime, rig.tenant, await rig.approval(found.id))
+        await planning.replan(rig.runtime, rig.tenant, await rig.approval(found.id))
 
     rig.engine.before["apply"] = replace
     await rig.decide(found)
