@@ -178,6 +178,7 @@ class Remediation:
     connected source can carry it out, so that somebody sees what to declare. `is_cure` is false for one that clears no
     fault, as a silence: it is done when its target is in the state that was asked for, and heals nothing. `told_by` is
     what the target itself tells of being unwell, as an indicator that `unwell` reads off it; "" where it tells nothing.
+    `is_gradual`: it takes one instance after another, so that less is felt of it than of one that takes all at once.
     """
 
     name: ClassVar[str]
@@ -191,6 +192,7 @@ class Remediation:
     named_where_impossible: ClassVar[bool] = True
     is_cure: ClassVar[bool] = True
     told_by: ClassVar[str] = ""
+    is_gradual: ClassVar[bool] = False
 
     @property
     def action(self) -> str:

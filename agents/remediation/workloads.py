@@ -57,6 +57,7 @@ class WorkloadRemediation(Remediation):
     risk = Risk.MEDIUM
     named_where_impossible = False
     told_by = "pods not ready"
+    is_gradual = True
     verb: ClassVar[str]
 
     async def find(self, name: str, context: RemediationContext) -> FoundWorkload | Impossible:

@@ -64,6 +64,7 @@ def draft_conclusion(case: CollectedFindings, explanation: Explanation | None) -
     )
     if not observed:
         claims, confidence = _symptom_speaks(case, claims, {service, explanation.external}), "low"
+    advice = _borne(case, _clip(_advice(case, explanation), 300), "")
     proposal = (
         {"remediation": explanation.remedy, "arguments": _target(case, explanation)} if explanation.remedy else None
     )
@@ -82,7 +83,7 @@ def draft_conclusion(case: CollectedFindings, explanation: Explanation | None) -
         "hypotheses": hypotheses(case, explanation),
         "not_known": not_known(case),
         "proposal": proposal,
-        "advice": _borne(case, _clip(_advice(case, explanation), 300), ""),
+        "advice": _borne(case, _clip(f"{advice} {explanation.remedy_because}".strip(), 300), advice),
     }
 
 

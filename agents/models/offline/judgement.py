@@ -29,6 +29,7 @@ from agents.models.offline.findings import (
     patterns_of,
     ranking_of,
 )
+from agents.models.offline.remedy import ChosenRemedy, choose_remedy
 from agents.models.offline.steering import Steering, tried_remedies
 from agents.models.offline.transcript import Transcript
 from agents.remediation import discover_remediations
@@ -70,6 +71,7 @@ class Explanation:
     beside: tuple[tuple[FoundChange, ChangeEvidence | None], ...]
     confidence: Confidence
     remedy: str | None
+    remedy_because: str = ""
 
 
 def read_case(transcript: Transcript, steering: Steering) -> CollectedFindings:
@@ -177,8 +179,8 @@ def _option(case: CollectedFindings, suspect: FoundSuspect) -> Explanation:
         external = ""
     overloaded = evidence.fault is FaultKind.POOL and change is None and load_metric(case.ranking) is not None
     fault = FaultKind.SURGE if overloaded else evidence.fault  # under load a fresh process fills up again
-    remedy = _remedy(case.transcript.remedies.get(suspect.service, ()), fault, change, external)
-    if remedy and suspect.service in tried_remedies(case.steering).get(remedy, ()):
+    remedy = _remedy(case.transcript, suspect.service, fault, change, external)
+    if remedy is not None and suspect.service in tried_remedies(case.steering).get(remedy.name, ()):
         remedy = None
     beside = tuple((c, f) for c, f in judged if change is None or c.id != change.id)
     return Explanation(
@@ -189,7 +191,8 @@ def _option(case: CollectedFindings, suspect: FoundSuspect) -> Explanation:
         change_evidence=change_evidence,
         beside=beside,
         confidence="low",
-        remedy=remedy,
+        remedy=remedy.name if remedy is not None else None,
+        remedy_because=remedy.because if remedy is not None else "",
     )
 
 
@@ -232,8 +235,11 @@ def _rolled_back(case: CollectedFindings) -> frozenset[str]:
     return case.steering.rolled_back | ({first} if first else frozenset())
 
 
-def _remedy(connected: Sequence[str], fault: FaultKind, change: FoundChange | None, external: str) -> str | None:
+def _remedy(
+    transcript: Transcript, service: str, fault: FaultKind, change: FoundChange | None, external: str
+) -> ChosenRemedy | None:
     """What fits the cause, and can be carried out; else what would fit and is worth naming all the same."""
+    connected = transcript.remedies.get(service, ())
     fitting = [
         one
         for one in discover_remediations().values()
@@ -242,8 +248,7 @@ def _remedy(connected: Sequence[str], fault: FaultKind, change: FoundChange | No
         and (one.needs_change or (not external and fault.value in one.cures))
     ]
     possible = [one for one in fitting if one.name in connected]
-    named = possible or [one for one in fitting if one.named_where_impossible]
-    return named[0].name if named else None
+    return choose_remedy(transcript, service, possible or [one for one in fitting if one.named_where_impossible])
 
 
 def _confidence(case: CollectedFindings, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:
