@@ -1,6 +1,7 @@
 """Loki: which streams are a service's, lines in several answers, what its limits say, the same search as of files."""
 
 import ipaddress
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from agents.connecting.connector import Connector, ConnectorContext, LogSource, Service
+from agents.connecting.connectors.logfiles import LogFiles, LogFilesConfig
 from agents.connecting.connectors.loki import CONNECTOR, Loki
 from agents.connecting.connectors.loki.settings import LogVolume, LokiConfig
 from agents.connecting.log_search import LogSearch, SearchLogs
@@ -31,6 +33,7 @@ KEY = [
     *(f"{n:02d}" + "Ab3" * 20 for n in range(50)),
     "-----END RSA PRIVATE KEY-----",
 ]
+SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 Connect = Callable[..., Loki]
 
 
@@ -128,6 +131,22 @@ async def test_a_window_is_read_in_as_many_answers_as_the_server_wants(server: F
     newest = await connect(max_lines=100).read_logs(LAST, ["checkout"])
     assert [line.text for line in newest.lines] == [f"line {n}" for n in range(1_900, 2_000)]
     assert "checkout: only the newest 100 of more lines were read" in newest.gaps[0]
+
+
+async def test_the_same_lines_are_the_same_as_from_a_file(server: FakeLoki, connect: Connect, tmp_path: Path) -> None:
+    lines = [
+        (minutes(9), {"level": "INFO", "message": "order placed", "order": 7}),
+        (minutes(8), {"level": "ERROR", "message": "pool exhausted after 30 s", "trace_id": "ab12"}),
+        (minutes(7), {"level": "WARNING", "message": f"retrying with token {SECRET}"}),
+    ]
+    written = [(at, json.dumps({"time": at.isoformat(), **told})) for at, told in lines]
+    (tmp_path / "checkout.log").write_text("".join(f"{text}\n" for _, text in written))
+    server.add({"app": "checkout"}, *written)
+    loki = connect()
+    files = LogFiles(LogFilesConfig(roots=(tmp_path,), files={"checkout": Path("checkout.log")}), loki.context)
+    assert list((await loki.read_logs(LAST, ["checkout"])).lines) == list((await files.read_logs(LAST)).lines)
+    for asked in (SearchLogs(service="checkout"), SearchLogs(service="checkout", grep="pool|order", level="info")):
+        assert (await loki.search_logs(asked)).rows[1:] == (await files.search_logs(asked)).rows[1:]
 
 
 async def test_a_search_finds_what_the_same_search_finds_in_files(server: FakeLoki, connect: Connect) -> None:
