@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from agents.connecting.connector import ConnectorConfig
 from agents.connecting.fields import Field as Asked
-from agents.connecting.fields import Form, Way, plain_headers
+from agents.connecting.fields import Form, Way
 
 LISTING_S: Final = 7.0
 STARTING_S: Final = 20.0  # a program has to start first
@@ -37,14 +37,13 @@ class McpConfig(ConnectorConfig):
     url: HttpUrl
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
-    api_key_header: str = "X-API-Key"
+    api_key_header: str = Field(default="X-API-Key", pattern=r"^[A-Za-z0-9-]{1,100}$")
     pinned: Mapping[str, PinnedTool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_list_each(self) -> McpConfig:
         if both := sorted(set(self.read) & set(self.write)):
             raise ValueError(f"{both[0]} stands in both lists: a tool either reads or writes")
-        plain_headers({self.api_key_header.replace("X-API-Key", "X-Key"): ""})
         return self
 
 
@@ -81,6 +80,7 @@ FORM: Final = Form(
             label="Header of the API key",
             help="Only with an API key; X-API-Key when left empty.",
             example="X-API-Key",
+            pattern=r"[A-Za-z0-9-]{1,100}",
         ),
         Asked(name="username", label="User name", help="Only where it asks for one.", credential=True),
         Asked(name="password", label="Password", help="Of that user.", secret=True),

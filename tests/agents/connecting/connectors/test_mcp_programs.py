@@ -1,6 +1,7 @@
 """Programs that the operator declared: started for a question, given only what is named, off where they changed."""
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from agents.connecting.connecting import connectable
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.mcp_programs import McpPrograms, McpProgramsConfig, _agree
+from agents.connecting.operator_file import load
 from agents.errors import NotPermitted
+from bot.connecting import read_fields
 from store.secrets.redaction import Secret
 
 PROGRAM = Path(__file__).resolve().parents[3] / "fakes" / "mcp_program.py"
@@ -75,3 +79,18 @@ def test_bad_declarations_are_refused() -> None:
     twice = declared()["server"] * 2
     with pytest.raises(ValidationError, match="the same name"):
         McpProgramsConfig.model_validate({"server": twice})
+
+
+def test_the_page_shows_what_can_be_written(tmp_path: Path) -> None:
+    """docs/how-to/connect-anything.md: its section of the operator's file, and the fields of its commands."""
+    page = (Path(__file__).resolve().parents[4] / "docs" / "how-to" / "connect-anything.md").read_text()
+    (section,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "autoheal.toml"
+    file.write_text('[[service]]\nname = "checkout"\n\n' + section)
+    (declared_here,) = load(file).sections
+    assert (declared_here.name, declared_here.credentials) == ("mcp_programs", {"clock.TIME_TOKEN": "TIME_TOKEN"})
+    (commands,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for line in commands.splitlines():
+        kind, *words = [word for word in shlex.split(line)[2:] if not word.startswith("--")]
+        values, secrets = read_fields(connectable()[kind], [w for w in words if "=" in w], {"TOOLS_TOKEN": "t"})
+        assert {*values, *secrets} >= {"url", "token"}
