@@ -23,11 +23,13 @@ GRAFANA_TOKEN: Final = "SHOP_GRAFANA_TOKEN"  # noqa: S105 -- the name of a varia
 
 def operator_file(shop: ShopDescription, *, github: str | None = None, grafana: str | None = None) -> str:
     """TOML. Strings are written as JSON, which TOML reads the same way. `github` is the address of the API from which
-    deployments come instead of the checkout, `grafana` that of the Grafana from which logs do instead of the files.
+    deployments come instead of the checkout, and by which they go back; `grafana` that of the Grafana from which logs
+    do instead of the files.
     """
     changes = _git(shop) if github is None else _github(shop, github)
     logs = _logfiles(shop) if grafana is None else _grafana(grafana)
-    return "\n".join([*_services(shop), *_connectors(shop), *logs, *changes, *_commands(shop)]) + "\n"
+    commands = _commands(shop, deploys=github is None)
+    return "\n".join([*_services(shop), *_connectors(shop), *logs, *changes, *commands]) + "\n"
 
 
 def _services(shop: ShopDescription) -> Iterable[str]:
@@ -63,11 +65,12 @@ def _git(shop: ShopDescription) -> Iterable[str]:
 
 def _github(shop: ShopDescription, api: str) -> Iterable[str]:
     yield f"\n[connectors.github]\napi = {_text(api)}\nrepositories = {json.dumps([REPOSITORY])}"
-    yield f"token = {_text(f'env:{GITHUB_TOKEN}')}\n[connectors.github.paths]"
+    yield f"token = {_text(f'env:{GITHUB_TOKEN}')}"
+    yield f"actions = {json.dumps(['rollback_deployment'])}\n[connectors.github.paths]"
     yield from (f"{_text(s.name)} = {json.dumps([f'services/{s.name}'])}" for s in shop.services)
 
 
-def _commands(shop: ShopDescription) -> Iterable[str]:
+def _commands(shop: ShopDescription, *, deploys: bool) -> Iterable[str]:
     declared = (
         ("status", "read_target", "read", ("status", "{service}", "--json"), ()),
         (
@@ -81,6 +84,8 @@ def _commands(shop: ShopDescription) -> Iterable[str]:
         ("restart", "restart_service", "medium", ("restart", "{service}"), ()),
     )
     for name, action, risk, rest, undo in declared:
+        if action in ("rollback_deployment", "deploy") and not deploys:
+            continue
         yield f"\n[[connectors.commands.command]]\nname = {_text(name)}\naction = {_text(action)}\nrisk = {_text(risk)}"
         yield f"argv = {json.dumps([*shop.shopctl, *rest])}"
         if undo:

@@ -175,7 +175,7 @@ async def open_stage(
         shop = await Shop.start(folder / "shop", seed=seed)
         more: dict[str, str] = {}
         if github:
-            hub = LocalGitHub(shop.describe().repository)
+            hub = LocalGitHub(shop.describe().repository, shop.describe().shopctl)
             await hub.start()
             more |= {GITHUB_TOKEN: hub.token}
         if grafana:

@@ -1,5 +1,5 @@
 """A local GitHub before the shop's repository, for `autoheal demo --as github`: its deployments come from the tags that
-`shopctl` sets, its commits and comparisons from git.
+`shopctl` sets, its commits, files and comparisons from git. A deployment that is recorded is carried out by `shopctl`.
 
 Strict, so that what works here is asked as GitHub documents it: the token, the version header, known paths, known
 parameters; anything else is refused with GitHub's status. https://docs.github.com/en/rest
@@ -8,10 +8,11 @@ parameters; anything else is refused with GitHub's status. https://docs.github.c
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,9 @@ REPOSITORY: Final = f"{OWNER}/{NAME}"
 _VERSION: Final = "2022-11-28"
 _PAGE: Final = frozenset({"per_page", "page"})
 _TAG: Final = re.compile(r"deploy/([^/]+)/(\d+)")
+_RECORDED: Final = frozenset(
+    ("ref", "task", "auto_merge", "required_contexts", "payload", "environment", "description")
+)
 _SHA: Final = re.compile(r"[0-9a-f]{7,64}")
 _FORMAT: Final = "%(refname:strip=2)%00%(*objectname)%00%(taggerdate:unix)%00%(contents:subject)"
 _STATUS: Final = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied"}
@@ -33,10 +37,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LocalGitHub:
-    """Start it before it is asked. `token` is the one that it knows."""
+    """Start it before it is asked. `token` is the one that it knows, `shopctl` the beginning of each command line that
+    carries out what is recorded.
+    """
 
-    def __init__(self, repository: Path) -> None:
-        self._repository = repository
+    def __init__(self, repository: Path, shopctl: Sequence[str] = ()) -> None:
+        self._repository, self._shopctl = repository, tuple(shopctl)
+        self._payloads: dict[int, Json] = {}
         self._runner: web.AppRunner | None = None
         self.token = f"github_pat_{secrets.token_hex(20)}"
         self.url = ""
@@ -52,6 +59,10 @@ class LocalGitHub:
             ("GET", f"{repo}/deployments", self._deployments, _PAGE | {"sha", "ref", "task", "environment"}),
             ("GET", f"{repo}/deployments/{{id}}/statuses", self._statuses, _PAGE),
             ("GET", f"{repo}/commits", self._commits, _PAGE | {"sha", "path", "since", "until"}),
+            ("POST", f"{repo}/deployments", self._record, frozenset()),
+            ("GET", f"{repo}/commits/{{sha}}", self._commit, _PAGE),
+            ("GET", f"{repo}/git/trees/{{sha}}", self._tree, frozenset({"recursive"})),
+            ("GET", f"{repo}/git/blobs/{{sha}}", self._blob, frozenset()),
             ("GET", f"{repo}/commits/{{sha}}/pulls", self._nothing, _PAGE),
             ("GET", f"{repo}/pulls", self._nothing, _PAGE | {"state", "sort", "direction"}),
             ("GET", f"{repo}/actions/runs", self._runs, _PAGE | {"created", "event", "status", "branch"}),
@@ -129,20 +140,67 @@ class LocalGitHub:
             name, sha, at, subject = line.split("\0")
             if found := _TAG.fullmatch(name):
                 when = _iso(int(at))
+                number = len(made) + 1
                 made.append(
                     {
-                        "id": len(made) + 1,
+                        "id": number,
                         "sha": sha,
                         "ref": name,
                         "task": "deploy",
                         "environment": "production",
                         "description": subject,
-                        "payload": {"service": found[1]},
+                        "payload": {"service": found[1], **self._payloads.get(number, {})},
                         "created_at": when,
                         "updated_at": when,
                     }
                 )
         return made[::-1]
+
+    async def _record(self, request: web.Request) -> web.StreamResponse:
+        """A deployment of a commit that was deployed before; the shop's own program carries it out."""
+        asked = await request.json()
+        if strange := sorted(set(asked) - _RECORDED):
+            return self._no(request, 422, f"no field {strange[0]}")
+        service, sha = str(asked["payload"]["service"]), str(asked["ref"])
+        known = [d for d in await self._all() if (d["payload"]["service"], d["sha"]) == (service, sha)]
+        if not known or not self._shopctl:
+            return self._no(request, 409, "this commit was not deployed before")
+        program = await asyncio.create_subprocess_exec(
+            *self._shopctl, "rollback", service, "--to", sha, stdout=asyncio.subprocess.DEVNULL
+        )
+        if await program.wait():
+            return self._no(request, 409, "the shop could not deploy it")
+        made = next(d for d in await self._all() if (d["payload"]["service"], d["sha"]) == (service, sha))
+        self._payloads[made["id"]] = asked["payload"]
+        return web.json_response({**made, "payload": asked["payload"]}, status=201)
+
+    async def _commit(self, request: web.Request) -> web.StreamResponse:
+        try:
+            (found, *_) = await self._log("-n", "1", "--end-of-options", f"{request.match_info['sha']}^{{commit}}")
+        except LookupError:
+            return web.json_response({"message": "Not Found"}, status=404)
+        return web.json_response(found)
+
+    async def _tree(self, request: web.Request) -> web.StreamResponse:
+        sha = request.match_info["sha"]
+        try:
+            listing = await self._git("ls-tree", "-r", "-l", "-z", "--end-of-options", sha)
+        except LookupError:
+            return web.json_response({"message": "Not Found"}, status=404)
+        entries = []
+        for line in filter(None, listing.split("\0")):
+            head, _, path = line.partition("\t")
+            mode, kind, blob, size = head.split()
+            entries.append({"path": path, "mode": mode, "type": kind, "sha": blob, "size": int(size)})
+        return web.json_response({"sha": sha, "tree": entries, "truncated": False})
+
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
+        try:
+            text = await self._git("cat-file", "blob", request.match_info["sha"])
+        except LookupError:
+            return web.json_response({"message": "Not Found"}, status=404)
+        content = base64.b64encode(text.encode()).decode()
+        return web.json_response({"content": content, "encoding": "base64", "size": len(text)})
 
     async def _commits(self, request: web.Request) -> web.StreamResponse:
         query = request.query

@@ -68,6 +68,9 @@ async def test_deployments_and_diffs_are_those_of_the_checkout_and_nothing_undoc
     assert diff.whole
     assert (await source.github_commits(OfService(service="checkout"))).summary == "2 commits of acme/shop"
     assert [one.name for one in (await source.discover()).services] == ["checkout"]
+    at = await source.files_at("checkout", str(second.version)[:8])
+    assert (at.version, [file.path for file in at.files]) == (second.version, ["services/checkout/config.toml"])
+    assert (await source.read_texts("checkout", at.files)).texts == {"services/checkout/config.toml": "pool = 12\n"}
     assert hub.refused == []
     with pytest.raises(BadArguments):
         await source.read_diff("checkout", "f" * 40, str(second.version))
