@@ -25,6 +25,8 @@ from agents.evidence.metrics.indicators import derive_indicators
 from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.ranking.comparison import compare_windows
 from agents.evidence.ranking.measured_calls import REQUESTS
+from agents.evidence.sibling_rows import sibling_rows
+from agents.evidence.siblings import compare_siblings
 from agents.evidence.traces import trace_breakdown
 from agents.evidence.traces.breakdown_text import (
     breakdown_rows,
@@ -175,6 +177,23 @@ def compare(then: Gathered, now: Gathered, service: str | None) -> AnalysisFindi
     return AnalysisFinding(
         text=text, rows=rows, facts={"worse": len(anomalies), "shifts": len(shifts)}, summary=summary
     )
+
+
+def siblings(gathered: Gathered, edges: Sequence[Edge], told: Told, service: str) -> AnalysisFinding:
+    """How the pods, instances or hosts of a service differ, since the onset; in the window's last third without one."""
+    series = _indicators(gathered)
+    ranking = rank_causes(_telemetry(gathered, series, edges, told))
+    start, end = gathered.window.start.timestamp(), gathered.window.end.timestamp()
+    since = ranking.onset.at.timestamp() if ranking.onset is not None else end - (end - start) / 3
+    found = compare_siblings(gathered.series, service, since, end)
+    if found is None:
+        none = "no series that tells its pods, instances or hosts apart"
+        absent = Searched(service=service, what=none.removeprefix("no "), found=0, line=none)
+        return AnalysisFinding(text=none, rows=_within((absent,), gathered.window, service), facts={}, summary=none)
+    rows = sibling_rows(found, ranking.onset)
+    text = "\n".join(row.line for row in rows if row.line)
+    facts = {"siblings": found.count, "apart": [one.name for one in found.apart]}
+    return AnalysisFinding(text=text, rows=rows, facts=facts, summary=rows[0].line)
 
 
 def _within(rows: Sequence[Row], window: Window, service: str | None) -> tuple[Row, ...]:

@@ -37,6 +37,9 @@ _PATIENCE_S: Final = 90.0  # on a machine with ten programs a core; on a quiet o
 _SHARED: Final = timedelta(seconds=4)
 _LEAST_USUAL_MINUTES: Final = 10  # read before an incident that began a while ago,
 _MOST_USUAL_MINUTES: Final = 60  # or as long as it lasts, up to this
+_MOST_MINUTES: Final = 11_520  # eight days: this hour yesterday, and a week ago
+_DAY_MINUTES: Final = 1_440
+_DAYS_GAP: Final = "logs and traces are not read over more than a day: only metrics were compared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,13 @@ class StoredResult:
 class WindowArguments(Arguments):
     """How far back to look."""
 
-    minutes: int = Field(default=10, ge=1, le=1440, description="How far back from now, in minutes.")
+    minutes: int = Field(
+        default=10,
+        ge=1,
+        le=_MOST_MINUTES,
+        description="How far back from now, in minutes. With days (2880 and more) the last hours are also compared "
+        "with the days before, by metrics alone: for what is wrong without a plain beginning.",
+    )
     symptom_service: str | None = Field(default=None, description="Where people notice it, if known.")
     symptom: Symptom | None = Field(
         default=None, description="What they notice there, if known: requests that fail, or that take long."
@@ -78,6 +87,12 @@ class BreakdownArguments(WindowArguments):
     operation: str | None = Field(
         default=None, max_length=200, description="Only requests with this operation, as traces name it."
     )
+
+
+class SiblingArguments(WindowArguments):
+    """Whose pods or instances."""
+
+    service: str = Field(description="A declared service.")
 
 
 class CompareArguments(Arguments):
@@ -202,6 +217,24 @@ class InvestigationTools:
         return _output(found, gathered)
 
     @tool(timeout_s=_PATIENCE_S)
+    async def compare_siblings(self, arguments: SiblingArguments) -> ToolOutput:
+        """Compare the pods, instances or hosts of one service with one another: one bad replica, a bad node, or all
+        of them alike.
+
+        Needs no time before the incident. Ask it about the first suspect, above all before a change is blamed that
+        reached every replica.
+        """
+        self._known(arguments.service)
+        end = self._now()
+        window = Window(start=end - timedelta(minutes=_minutes(arguments)), end=end)
+        gathered = await gather(self._toolbox, window, logs=False, traces=False, services=(arguments.service,))
+        if "metrics" not in gathered.kinds:
+            return _unread("metric", gathered)
+        told = self._told(arguments, gathered)
+        found = await self._pool.run(analysis.siblings, gathered, self._toolbox.edges, told, arguments.service)
+        return _output(found, gathered)
+
+    @tool(timeout_s=_PATIENCE_S)
     async def compare_windows(self, arguments: CompareArguments) -> ToolOutput:
         """Compare the last minutes with an earlier stretch of the same length, metrics and log patterns.
 
@@ -314,7 +347,10 @@ class InvestigationTools:
         await self._sleep(arguments.wait_s)
         end = self._now()
         window = Window(start=end - timedelta(minutes=_minutes(arguments)), end=end)
-        found = await gather(self._toolbox, window, services=services)
+        days = arguments.minutes > _DAY_MINUTES
+        found = await gather(self._toolbox, window, services=services, logs=not days, traces=not days)
+        if days and (self._toolbox.logs or self._toolbox.traces):
+            found = replace(found, gaps=(*found.gaps, _DAYS_GAP))
         about = getattr(arguments, "service", None) or arguments.symptom_service
         left = unread(self._toolbox.service_names(), services, about)
         return found if left is None else replace(found, gaps=(*found.gaps, left))

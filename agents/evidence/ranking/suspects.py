@@ -14,6 +14,7 @@ from agents.evidence.changes.change_evidence import source_files
 from agents.evidence.levels import HORIZON_S, Matrix, group_series
 from agents.evidence.logs.log_signals import LogColumns, as_columns, line_events, log_suspicions
 from agents.evidence.metrics.drifts import drift_suspicions
+from agents.evidence.metrics.history import as_on_other_days
 from agents.evidence.metrics.metric_signals import (
     FELT,
     Followed,
@@ -27,6 +28,7 @@ from agents.evidence.ranking.awaited import accuse_awaited, measures_waiting
 from agents.evidence.ranking.confidence import DATED, RankingBasis, judge
 from agents.evidence.ranking.dating import CLEAR, EARLY_S, Search, date_incident, noticed_late
 from agents.evidence.ranking.fusion import FusedSuspect, believe_alarm, fuse, weigh_changes
+from agents.evidence.ranking.never_before import rank_unprecedented
 from agents.evidence.ranking.short_record import failing_unexplained
 from agents.evidence.suspicion import Suspicion, as_anomaly
 from agents.evidence.traces import trace_suspicions
@@ -108,6 +110,9 @@ def rank_suspects(telemetry: Telemetry) -> Ranking:
     looks = [_rank(read), *(_rank(read.around(search)) for search in others)]
     best = max(looks, key=_plainness)
     if not best.causes or (best.causes[0].confidence == "low" and best.causes[0].score < FAINT):
+        unlike = rank_unprecedented(read.matrices, end.timestamp())
+        if unlike is not None:
+            return replace(unlike, gaps=(*unlike.gaps, *telemetry.gaps))
         # What was compared and lay in its range is quiet, although nothing was recorded before the earliest look.
         compared = [look for look in looks if NO_BASELINE not in look.gaps]
         gaps = compared[0].gaps if compared else best.gaps
@@ -239,6 +244,8 @@ def _suspicions(read: _Read, onset: Onset, followed: Followed | None) -> list[Su
     )
     if followed:  # work that stopped makes nobody wait or fail: that is where the excess leads
         found = [s if s.direction == "up" else replace(s, weight=None) for s in found]
+    daily = as_on_other_days(read.matrices, found, onset.at.timestamp())
+    found = [s for place, s in enumerate(found) if place not in daily]
     found += drift_suspicions(read.matrices, onset, window, spliced=spliced)
     found += accuse_awaited(found, measures_waiting(read.matrices), edges)
     if read.live and not _recorded_lately(telemetry):

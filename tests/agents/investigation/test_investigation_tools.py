@@ -19,12 +19,14 @@ from agents.investigation.investigation_tools import (
     BreakdownArguments,
     CompareArguments,
     InvestigationTools,
+    SiblingArguments,
     StoredResult,
     WindowArguments,
 )
 from agents.investigation.telemetry import Gathered
 from agents.processes.evidence_pool import EvidencePool
 from agents.processes.evidence_worker import Overran
+from agents.rows import Sampled
 
 
 class Counting(Connector):
@@ -228,3 +230,61 @@ async def test_what_traces_show_is_measured_by_a_metric_where_one_shows_it_too(p
     assert (symptom["service"], symptom["family"], symptom["unit"]) == ("payments", "latency", "seconds")
     assert not symptom["indicator"].startswith("trace:")
     assert symptom["before"] < 0.05 < symptom["now"]
+
+
+class Ovens(Connector):
+    """The memory of three pods, one of which holds nine times as much as the others, and of a service without pods."""
+
+    name = "ovens"
+    title = "Ovens"
+    config_model = ConnectorConfig
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...] | None] = []
+
+    async def check(self) -> Check:
+        return Check(ok=True, detail="")
+
+    async def read_series(self, window: Window, services: Any = None) -> SeriesRead:
+        self.asked.append(services)
+        times = np.arange(window.start.timestamp(), window.end.timestamp(), 15.0)
+        levels = {"p1": 1e8, "p2": 1.1e8, "p3": 9e8}
+        rows = [
+            RawSeries(
+                name="heap_used_bytes",
+                labels={"service": "checkout", "pod": pod},
+                kind="gauge",
+                times=times,
+                values=level * (1 + 0.01 * np.sin(times)),
+            )
+            for pod, level in levels.items()
+        ]
+        alone = RawSeries(
+            name="heap_used_bytes", labels={"service": "search"}, kind="gauge", times=times, values=np.sin(times) + 5e8
+        )
+        return SeriesRead(series=(*rows, alone))
+
+
+async def test_siblings_are_read_of_one_service_and_told_with_their_samples(pool: EvidencePool) -> None:
+    source = Ovens()
+    tools = with_traces(pool, source)
+    output = await tools.compare_siblings(SiblingArguments(service="checkout"))
+    assert output.text.splitlines()[0] == "checkout: 3 pods, 1 of 3 unlike the rest"
+    assert output.facts["apart"] == ["p3"]
+    sampled = [row for row in output.rows if isinstance(row, Sampled)]
+    assert {row.labels["pod"] for row in sampled} == {"p1", "p2", "p3"}
+    assert all(len(row.points) <= 40 for row in sampled)
+    assert source.asked == [("checkout",)]
+    none = await tools.compare_siblings(SiblingArguments(service="search"))
+    assert none.text == "no series that tells its pods, instances or hosts apart"
+    with pytest.raises(BadArguments, match="not a declared service"):
+        await tools.compare_siblings(SiblingArguments(service="nobody"))
+
+
+async def test_days_are_read_as_metrics_alone_and_that_is_said(pool: EvidencePool) -> None:
+    traced, metrics = BenchTraces(), Windows()
+    output = await with_traces(pool, traced, metrics).rank_causes(WindowArguments(minutes=4 * 1440))
+    assert metrics.minutes == [4 * 1440]
+    assert traced.reads == 0
+    assert output.gap is not None
+    assert "logs and traces are not read over more than a day" in output.gap
