@@ -35,6 +35,8 @@ LEAST_TAIL = 5  # pieces in it
 ROUGH = 0.02  # of the level that a mean excess is at least: sensors round
 SEASONAL = 0.7  # of the spread that is left without the daily shape, below which there is one
 DAYS = 2  # that tell a daily shape
+LEAST_SAMPLES = 100
+MOST = 400  # series that are looked at, those of the most telling families first: each takes milliseconds
 SAMPLES = 0.5  # of a piece that must have been recorded
 
 
@@ -60,15 +62,27 @@ def unprecedented(matrices: Sequence[Matrix], end_s: float) -> list[Unprecedente
 
     The more series are looked at, the less likely each must be, so that all together raise no more false alarms.
     """
-    long = [m for m in matrices if m.times[0] <= end_s - RECENT_S - LEAST_S]
-    looked = sum(len(m.rows) for m in long)
+    rows = _most_telling(matrices, end_s)
     found = [
         one
-        for matrix in long
-        for index, row in enumerate(matrix.rows)
-        if (one := _judge(row, matrix.times, matrix.values[index], end_s, FALSE_ALARMS / looked)) is not None
+        for matrix, index in rows
+        if (one := _judge(matrix.rows[index], matrix.times, matrix.values[index], end_s, FALSE_ALARMS / len(rows)))
+        is not None
     ]
     return sorted(found, key=lambda f: (f.likelihood, f.series.service, f.series.indicator))
+
+
+def _most_telling(matrices: Sequence[Matrix], end_s: float) -> list[tuple[Matrix, int]]:
+    """The rows with days before the last hours, as many as there is time for."""
+    long = [m for m in matrices if m.times[0] <= end_s - RECENT_S - LEAST_S]
+    rows = [(m, i) for m in long for i in range(len(m.rows))]
+    return sorted(rows, key=lambda r: -float(r[0].fleet.weight[r[1]]))[:MOST]
+
+
+def compared(matrices: Sequence[Matrix], end_s: float) -> tuple[int, int]:
+    """How many series were looked at, and how many have days before the last hours."""
+    long = sum(len(m.rows) for m in matrices if m.times[0] <= end_s - RECENT_S - LEAST_S)
+    return min(long, MOST), long
 
 
 def as_on_other_days(matrices: Sequence[Matrix], suspicions: Sequence[Suspicion], at_s: float) -> set[int]:
@@ -108,6 +122,8 @@ def _level(matrix: Matrix, row: int, at_s: float, *, rising: bool) -> float | No
 def _judge(series: Series, times: FloatArray, values: FloatArray, end_s: float, least: float) -> Unprecedented | None:
     kept = (times <= end_s) & np.isfinite(values)
     times, values = times[kept], values[kept]
+    if times.size < LEAST_SAMPLES:
+        return None
     bad = bad_direction(series)
     directions: tuple[Direction, ...] = ("up", "down") if bad is None or series.family in WORK else (bad,)
     best: Unprecedented | None = None

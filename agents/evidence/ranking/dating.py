@@ -54,6 +54,10 @@ class _Sign:
 def date_incident(matrices: Sequence[Matrix], search: Search, only: tuple[str, str] | None = None) -> Onset:
     """The onset. `only` names the (service, family) of the alarm where it is known: nothing else then dates it."""
     signs = [sign for matrix in matrices for sign in _signs(matrix, search, only)]
+    if max((s.score for s in signs), default=0.0) < CLEAR:
+        # Work stops before or after what hurts, as its cause or in its wake: plainly it dates what nothing else does.
+        gone = [sign for matrix in matrices for sign in _signs(matrix, search, only, stopped=True)]
+        signs += [sign for sign in gone if sign.score >= CLEAR]
     if not signs and only is not None:
         return date_incident(matrices, search)
     clearest = max((s.score for s in signs), default=0.0)
@@ -116,8 +120,9 @@ def _left_range(matrix: Matrix, index: int, until: float, spliced: Sequence[Stre
     return float(matrix.times[kept][min(first, out.size - 1)])
 
 
-def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list[_Sign]:
-    kept = np.flatnonzero((matrix.fleet.weight >= TELLING) | may_collapse(matrix.fleet))
+def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None, *, stopped: bool = False) -> list[_Sign]:
+    """Of the families that may date an incident; with `stopped`, of work that stopped instead."""
+    kept = np.flatnonzero(may_collapse(matrix.fleet) if stopped else matrix.fleet.weight >= TELLING)
     if only is not None:
         kept = kept[[(matrix.rows[i].service, matrix.rows[i].family) == only for i in kept.tolist()]]
     step = matrix.step_s
@@ -129,19 +134,18 @@ def _signs(matrix: Matrix, search: Search, only: tuple[str, str] | None) -> list
     if not window.any():
         return []
     levels = usual_levels(rows, before)
-    z = np.nan_to_num(deviations(rows, levels, window))
-    z = np.where((rows.fleet.weight < TELLING)[:, None], 0.0, z)  # of which only that it stopped dates anything
-    z = np.where((rows.fleet.side > 0)[:, None], np.clip(z, 0.0, None), z)
-    gone = fallen(rows, levels, rows.values[:, window])
-    z = np.where(lasting(gone >= Z_ABNORMAL), -np.fmax(gone, np.abs(z)), z)
+    if stopped:
+        gone = fallen(rows, levels, rows.values[:, window])
+        z = np.where(lasting(gone >= Z_ABNORMAL), -gone, 0.0)
+    else:
+        z = np.nan_to_num(deviations(rows, levels, window))
     low, high = quantiles(z, (1 - HEIGHT, HEIGHT)) if z.shape[1] > FEW_COLUMNS else (z.min(axis=1), z.max(axis=1))
-    works = rows.fleet.works.tolist()
     plain = levels.known & (np.maximum(high, -low) >= Z_ABNORMAL)
     times = matrix.times[window]
     return [
         sign
         for i in np.flatnonzero(plain).tolist()
-        for sign in [_first_crossing(z[i], times, step, search, None if works[i] else bad_direction(rows.rows[i]))]
+        for sign in [_first_crossing(z[i], times, step, search, "down" if stopped else bad_direction(rows.rows[i]))]
         if sign is not None
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import log, sqrt
 
 from agents.evidence.levels import Matrix
-from agents.evidence.metrics.history import Unprecedented, unprecedented
+from agents.evidence.metrics.history import Unprecedented, compared, unprecedented
 from agents.evidence.types import Anomaly, CauseCandidate, Onset, Ranking, as_utc
 
 MOST = 8
@@ -28,8 +28,10 @@ def rank_unprecedented(matrices: Sequence[Matrix], end_s: float) -> Ranking | No
     onset = Onset(
         at=as_utc(first.at), guard_s=0.0, score=_score(first), direction=first.direction, late_s=first.piece_s
     )
+    looked, whole = compared(matrices, end_s)
+    left = (f"only {looked} of {whole} series were compared with the days before",) if looked < whole else ()
     symptom = causes[0].anomalies[0]
-    return Ranking(onset=onset, symptom=symptom, causes=tuple(causes[:MOST]), quiet=False, gaps=(UNLIKE,))
+    return Ranking(onset=onset, symptom=symptom, causes=tuple(causes[:MOST]), quiet=False, gaps=(UNLIKE, *left))
 
 
 def _cause(service: str, found: Sequence[Unprecedented]) -> CauseCandidate:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.evidence.levels import group_series
-from agents.evidence.metrics.history import Unprecedented, as_on_other_days, unprecedented
+from agents.evidence.metrics.history import Unprecedented, as_on_other_days, compared, unprecedented
 from agents.evidence.ranking.causes import rank_causes
 from agents.evidence.suspicion import Suspicion
 from agents.evidence.types import Family, Series, Telemetry, Window, as_utc
@@ -105,3 +105,17 @@ def test_a_rise_as_on_the_other_days_is_dropped() -> None:
     )
     for told, dropped in ((values, set[int]()), (daily, {0})):
         assert as_on_other_days(group_series([series(told)]), [seen], T0 + STEP * at) == dropped
+
+
+def test_a_series_without_samples_is_not_judged() -> None:
+    values = days(9)
+    empty = series(np.full(values.size, np.nan), service="idle")
+    alone = np.full(values.size, np.nan)
+    alone[5] = 1.0
+    assert found_in(series(values), empty, series(alone, service="once")) == []
+
+
+def test_of_very_many_series_the_most_telling_are_looked_at_and_that_is_counted() -> None:
+    rows = [series(days(10)[:400], family="other", service=f"s{i}") for i in range(410)]
+    matrices = group_series(rows)
+    assert compared(matrices, float(rows[0].times[-1])) == (400, 410)
