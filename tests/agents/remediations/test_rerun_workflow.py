@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.connecting.connectors.github import GitHub
+from agents.errors import BadArguments, Unavailable
 from agents.remediation import Impossible, Plan, PlanReason
 from agents.remediations.rerun_workflow import REMEDIATION, RerunFailed
 from agents.tool import Risk
@@ -74,6 +75,23 @@ async def test_what_did_not_fail_is_not_run_again(
     found = await REMEDIATION.plan(RerunFailed(service="checkout"), reason, acting(source))
     assert isinstance(found, Impossible)
     assert why in found.reason
+
+
+async def test_a_rate_limit_refuses_and_a_server_that_fails_leaves_it_open(
+    github: FakeGitHub, connect: Connect, reason: PlanReason
+) -> None:
+    github.tell(f"{R}/actions/runs/77", run())
+    source = connect(actions=("rerun_workflow",))
+    plan = await REMEDIATION.plan(RerunFailed(service="checkout", run="77"), reason, acting(source))
+    assert isinstance(plan, Plan)
+    again = f"POST {R}/actions/runs/77/rerun-failed-jobs"
+    github.tell(again, (429, {"retry-after": "30"}, {"message": "rate limit"}))
+    with pytest.raises(BadArguments, match="used up for 30 s: a rerun of run 77 was not done"):
+        await REMEDIATION.apply(plan, acting(source), idempotency_key="ap1")
+    github.tell(again, (502, {}, b"<html>"))
+    with pytest.raises(Unavailable):
+        await REMEDIATION.apply(plan, acting(source), idempotency_key="ap1")
+    assert len(written(github)) == 2  # each was sent once
 
 
 async def test_another_attempt_makes_the_plan_stale(github: FakeGitHub, connect: Connect, reason: PlanReason) -> None:

@@ -87,7 +87,7 @@ class GitHubClient:
 
     async def send(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
         """Changes something at GitHub; sent once. The document of the answer, None where there is none. Raises as
-        `get`; Unavailable where nobody knows what became of it.
+        `get`, but BadArguments for a rate limit; Unavailable only where nobody knows what became of it.
         """
         content = None if body is None else json.dumps(body).encode()
         answer = await self._context.outbound.request(
@@ -104,7 +104,10 @@ class GitHubClient:
         if answer.status in (409, 422):
             raise BadArguments(f"GitHub refused {what} ({answer.status}): {await self._reason(answer)}")
         if answer.status in _TOLD:
-            raise refusal(answer, what, now=self._context.now(), verb="do")
+            found = refusal(answer, what, now=self._context.now(), verb="do")
+            if isinstance(found, Unavailable):  # a rate limit: refused for certain, not an answer that stayed away
+                raise BadArguments(f"{str(found).partition(';')[0]}: {what} was not done")
+            raise found
         return answer.json() if answer.body.strip() else None
 
     async def granted(self) -> Mapping[str, str] | None:
