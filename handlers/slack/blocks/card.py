@@ -166,9 +166,9 @@ def _decided(view: Card) -> list[Json]:
 
 def exactly(approval: Approval) -> Json:
     """The button to the whole stored plan."""
-    return button(
-        "exact_plan", "Exactly what will run" if approval.applied_at is None else "Exactly what ran", approval.id
-    )
+    to_come = approval.state in (ApprovalState.PROPOSED, ApprovalState.APPROVED, ApprovalState.APPLYING)
+    never_ran = "Exactly what will run" if to_come else "What was proposed"
+    return button("exact_plan", "Exactly what ran" if approval.applied_at else never_ran, approval.id)
 
 
 def _reasons(view: Card) -> list[str]:
@@ -187,10 +187,14 @@ def _reasons(view: Card) -> list[str]:
 
 
 def versions(plan: Plan) -> str:
-    """`15de768 -&gt; 4f2a91c (diff)`, in mrkdwn."""
+    """The version that runs, an arrow, and the one to come, with the diff. Mrkdwn."""
     to_version = t.prose(t.version(plan.to_version or plan.from_version), 60)
     stays = plan.to_version in (None, plan.from_version)
-    arrow = f"stays {to_version}" if stays else f"{t.prose(t.version(plan.from_version), 60)} -&gt; {to_version}"
+    arrow = (
+        f"stays {to_version}"
+        if stays
+        else f"{t.prose(t.version(plan.from_version), 60)} \N{RIGHTWARDS ARROW} {to_version}"
+    )
     linked = t.link(plan.diff_link, "diff")
     diff = f" ({linked})" if plan.diff_link and linked != "diff" else ""
     return f"{arrow}{diff}"

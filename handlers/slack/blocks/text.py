@@ -270,8 +270,8 @@ def indicator(name: str) -> str:
 
 
 def change(before: float, now: float, unit: Unit) -> str:
-    """`0.3% -&gt; 9%`, ready for mrkdwn."""
-    return f"{measure(before, unit)} -&gt; {measure(now, unit)}"
+    """From one value to another, with an arrow that no line is broken in."""
+    return f"{measure(before, unit)} \N{RIGHTWARDS ARROW} {measure(now, unit)}"
 
 
 def version(name: str) -> str:

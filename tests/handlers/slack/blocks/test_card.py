@@ -56,7 +56,7 @@ def test_the_whole_plan_is_one_click_away() -> None:
         "shopctl rollback checkout --to 9c01be",
         "*Action*\nrollback (service=checkout, version=9c01be)",
         "*Target*\ncheckout, production",
-        "4f2a91 -&gt; 9c01be (<https://git.example.com/shop/compare/9c01be...4f2a91|diff>)",
+        "4f2a91 → 9c01be (<https://git.example.com/shop/compare/9c01be...4f2a91|diff>)",
         "*Evidence* <https://prometheus.example.com/graph|A3>, A5",
         "2 instances, interruption: a restart of about 2 s each",
         "other commits lost: b77e01 Log the cart's size",
