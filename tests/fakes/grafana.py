@@ -85,7 +85,7 @@ class FakeGrafana:
                 return _said(403, "You'll need additional permissions: datasources:query")
             behind = self.sources.get(parts[3])
             return _said(404, "Data source not found") if behind is None else await behind.answer(request)
-        needed = _NEEDS.get(parts[0])
+        needed = "datasources:query" if parts[-1] == "health" else _NEEDS.get(parts[0])
         if needed is not None and needed not in self.permissions:
             return _said(
                 403, f"You'll need additional permissions to perform this action. Permissions needed: {needed}"

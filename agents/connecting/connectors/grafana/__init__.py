@@ -44,7 +44,7 @@ from agents.connecting.connectors.grafana.settings import (
     RulesOfService,
 )
 from agents.english import counted
-from agents.errors import AgentError, BadArguments, Unavailable
+from agents.errors import AgentError, BadArguments, NeedsReauthorisation, Unavailable
 from agents.evidence.types import Change, Window
 from agents.language.service_names import belongs_to, names_in
 from agents.rows import Row, Searched, State
@@ -250,23 +250,25 @@ class Grafana(Connector):
             return None
 
     async def _problem(self, uid: str, kind: str) -> str:
-        """What is wrong with a data source; "" for nothing."""
+        """What is wrong with a data source; "" for nothing. A viewer may query it, though not see what it is."""
+        what = f"data source {uid}"
         try:
-            one = GivenDatasource.model_validate(
-                await self._client.get(f"datasources/uid/{uid}", what=f"data source {uid}")
-            )
+            document = await self._client.get(f"datasources/uid/{uid}", what=what)
+            (one,), _ = several(GivenDatasource, [document], what)
+            if one.type != kind and not (kind == "prometheus" and _HOSTED.fullmatch(one.type)):
+                return f"{what} is of type {one.type[:40]} and not {kind}"
+        except NeedsReauthorisation:
+            pass
         except AgentError as exc:
             return str(exc)
         except ValueError:
-            return f"Grafana answered data source {uid} in a form that it does not document"
-        if one.type != kind and not (kind == "prometheus" and _HOSTED.fullmatch(one.type)):
-            return f"data source {uid} is of type {one.type[:40]} and not {kind}"
+            return f"Grafana answered {what} in a form that it does not document"
         try:
-            await self._client.get(f"datasources/uid/{uid}/health", what=f"data source {uid} (it is not healthy)")
+            await self._client.get(f"datasources/uid/{uid}/health", what=f"{what} (it is not healthy)")
         except AgentError as exc:
             return str(exc)
         check = await self._behind[uid][1].check()
-        return "" if check.ok else f"data source {uid}: {check.detail}"
+        return "" if check.ok else f"{what}: {check.detail}"
 
     def _change(self, one: GivenAnnotation, text: str, tags: Sequence[str]) -> Change | None:
         """None where it names no declared service, or several."""

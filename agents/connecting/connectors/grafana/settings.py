@@ -100,7 +100,6 @@ FORM: Final = Form(
 )
 SCOPES: Final = (
     Scope(name="datasources:query", without="No metrics, logs or traces are read through it."),
-    Scope(name="datasources:read", without="Whether a data source is the right one, and well, cannot be said."),
     Scope(name="alert.rules:read", without="Alert rules and their state are not seen."),
     Scope(name="alert.instances:read", without="Active alerts and silences are not seen."),
     Scope(name="annotations:read", without="Deployments that are annotated are not seen as changes."),

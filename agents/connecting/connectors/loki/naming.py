@@ -15,6 +15,7 @@ from typing import Final
 from agents.connecting.connector import ConnectorContext, Service
 from agents.connecting.connectors.loki.client import LokiClient
 from agents.connecting.connectors.loki.settings import LokiConfig
+from agents.english import counted
 from agents.errors import Unavailable
 from agents.evidence.types import Window
 
@@ -95,7 +96,11 @@ class Naming:
             if len(owners) == 1:
                 values[owners[0]].append(value)
             unclear += len(owners) > 1
-        gaps = (f"Loki: {unclear} values of {label} could be of several services, and are not read",) if unclear else ()
+        gaps = (
+            (f"Loki: {counted(unclear, 'value')} of {label} could be of several services, so nothing of it is read",)
+            if unclear
+            else ()
+        )
         return StreamNames(
             label=label,
             labels=labels,

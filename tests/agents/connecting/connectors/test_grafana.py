@@ -143,6 +143,11 @@ async def test_the_check_names_what_is_missing(server: FakeGrafana, connect: Con
         "Grafana 11.6.0 answers for Example Shop, 3 data sources may be read; "
         "not named in the form, so not read: The loki (logs, uid loki-of-another-team)"
     )
+    server.permissions = PERMISSIONS - {"datasources:read"}
+    viewer = await connect().check()
+    assert viewer.ok, "a viewer may query what it may not list"
+    assert viewer.detail == "Grafana 11.6.0 answers for Example Shop, 3 data sources may be read"
+    server.permissions = PERMISSIONS
     theirs = FakeLoki()
     theirs.add({"app": "warehouse"}, (NOW - timedelta(seconds=9), "not ours"))
     server.put("loki-of-another-team", theirs)

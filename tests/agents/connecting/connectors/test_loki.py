@@ -113,7 +113,7 @@ async def test_what_could_be_of_two_services_is_not_guessed(server: FakeLoki, co
     services = (SERVICES[0], Service(name="api", aliases=("log:*-api",)))
     read = await connect(services=services).read_logs(LAST)
     assert [line.text for line in read.lines] == ["mine"]
-    assert "Loki: 1 values of app could be of several services, and are not read" in read.gaps
+    assert "Loki: 1 value of app could be of several services, so nothing of it is read" in read.gaps
     assert "api: Loki has no stream whose app is a name of it in this time" in read.gaps
 
 
