@@ -23,7 +23,7 @@ from agents.tool import Risk
 from agents.workflow import workflow_id
 from store import audit
 from store.database.session import Database
-from store.ids import InvestigationId
+from store.ids import InvestigationId, NoteId, stable_id
 from store.incidents import Sight, investigations
 from store.incidents.approvals import Approval, ApprovalState
 from store.people import users
@@ -265,16 +265,29 @@ async def test_whoever_is_no_admin_any_more_allows_nothing(auto_rig: Callable[..
     assert await refusals(rig) == ["whoever opted in is no admin any more"]
 
 
-async def test_what_somebody_ruled_out_is_not_done(auto_rig: Callable[..., Rig]) -> None:
+@pytest.mark.parametrize("step", ["re-check", "apply"])
+async def test_what_somebody_rules_out_after_the_decision_is_not_done(auto_rig: Callable[..., Rig], step: str) -> None:
     rig = auto_rig()
     await opt_in(rig)
+    member = await rig.person()
 
-    async def ruled_out(*_: Any) -> str:
-        return "Nudge checkout was ruled out in this thread"
+    async def ruled_out() -> None:
+        async with rig.db.tenant(rig.tenant) as s:
+            text, note = Redacted.ours("hands off checkout"), NoteId(stable_id("note", rig.tenant))
+            await investigations.add_note(s, rig.runs()[0], note_id=note, text=text, by=member.user_id)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("agents.approvals.autonomy.obstacle", ruled_out)
-        await waits(rig, await rig.ask())
+    rig.engine.before[step] = ruled_out
+    found = await rig.approval(rig.approval_of(await rig.ask()))
+    assert (found.decided_by, rig.effects) == (None, 0)
+    assert any("was ruled out in this thread" in reason for reason in await refusals(rig))
+
+
+async def test_what_somebody_ruled_out_before_is_not_even_proposed(auto_rig: Callable[..., Rig]) -> None:
+    rig = auto_rig()
+    await opt_in(rig)
+    run = await rig.ask("checkout fails, but hands off checkout")
+    assert (await rig.verdict(run)).proposal is None
+    assert rig.effects == 0
 
 
 async def test_a_target_that_changed_meanwhile_is_shown_to_people(auto_rig: Callable[..., Rig]) -> None:
