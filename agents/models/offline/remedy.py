@@ -4,14 +4,20 @@ it runs the service comes first, then the one of which less is felt; their names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
 
 from agents.connecting.cluster import ROLLOUTS, own_name, read_of
+from agents.evidence.kubernetes.types import What
 from agents.models.offline.transcript import Result, Transcript
 from agents.remediation import Remediation
 from agents.remediation.workloads import WorkloadRemediation
-from agents.rows import State
+from agents.rows import Printed, Row, State
+
+_WORKLOADS: Final = frozenset({"pods", "deployments", "statefulsets", "daemonsets"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +28,17 @@ class ChosenRemedy:
     because: str = ""
 
 
+class _Runs(IntEnum):
+    """What the place where a remedy acts told of a service in this run, the best first."""
+
+    SHOWN = 0
+    NOT_READ = 1
+    NOT_THERE = 2
+
+
 def choose_remedy(transcript: Transcript, service: str, fitting: Sequence[Remediation]) -> ChosenRemedy | None:
     """None where nothing fits."""
-    ranked = sorted(
-        fitting, key=lambda one: (not _says_it_runs(transcript, service, one), not one.is_gradual, one.name)
-    )
+    ranked = sorted(fitting, key=lambda one: (_runs(transcript, service, one), not one.is_gradual, one.name))
     if not ranked:
         return None
     best, *others = ranked
@@ -37,24 +49,40 @@ def _because(transcript: Transcript, service: str, best: Remediation, others: Se
     if not others:
         return ""
     lead = f"{best.title} rather than {others[0].title[:1].lower()}{others[0].title[1:]}"
-    runs, other_runs = (_says_it_runs(transcript, service, one) for one in (best, others[0]))
-    if runs and not other_runs:
+    runs, other_runs = (_runs(transcript, service, one) for one in (best, others[0]))
+    if runs is _Runs.SHOWN and other_runs is not _Runs.SHOWN:
         return f"{lead}: what it acts on showed {service} in this run."
+    if other_runs is _Runs.NOT_THERE and runs is not _Runs.NOT_THERE:
+        return f"{lead}: what that acts on was read in this run, and did not show {service}."
     if best.is_gradual and not others[0].is_gradual:
         return f"{lead}: it takes one instance after another."
     return f"{lead}: both would do, and it is the first by name."
 
 
-def _says_it_runs(transcript: Transcript, service: str, remediation: Remediation) -> bool:
-    """Whether what it acts through told of this service in this run: a cluster of objects, a command of its state."""
+def _runs(transcript: Transcript, service: str, remediation: Remediation) -> _Runs:
+    """By a cluster's workloads for what acts on those; by what a status command told for the others."""
     in_cluster = isinstance(remediation, WorkloadRemediation)
-    return any(
-        row.service == service
+    about = [
+        result
         for result in transcript.results
-        if not result.is_error and _is_of_cluster(result) == in_cluster
-        for row in (result.rows if in_cluster else result.of(State))
-    )
+        if not result.is_error and (_lists_workloads(result) if in_cluster else bool(result.of(State)))
+    ]
+    if not about:
+        return _Runs.NOT_READ
+    shown = any(_shows(row, service) for result in about for row in result.rows)
+    return _Runs.SHOWN if shown else _Runs.NOT_THERE if in_cluster else _Runs.NOT_READ
 
 
-def _is_of_cluster(result: Result) -> bool:
-    return own_name(result.tool) == ROLLOUTS or read_of(result.tool, result.arguments) is not None
+def _lists_workloads(result: Result) -> bool:
+    if own_name(result.tool) == ROLLOUTS:
+        return True
+    read = read_of(result.tool, result.arguments)
+    return read is not None and read.what is What.LIST and read.kind in _WORKLOADS
+
+
+def _shows(row: Row, service: str) -> bool:
+    """A listing is of a whole namespace, so its words are asked; a service is named as a whole there."""
+    if row.service == service:
+        return True
+    named = re.compile(rf"(?<![\w.-]){re.escape(service)}(?![\w.])")
+    return isinstance(row, Printed) and named.search(row.text) is not None

@@ -2,23 +2,24 @@
 
 from datetime import UTC, datetime
 
-from agents.connecting.cluster import ROLLOUTS
+from agents.connecting.cluster import ROLLOUTS, tool_name
+from agents.evidence.kubernetes.types import What
 from agents.gate.evidence import Evidence
 from agents.models.offline.remedy import choose_remedy
 from agents.models.offline.transcript import Result, Transcript
 from agents.remediation import discover_remediations
-from agents.rows import Row, State
+from agents.rows import Printed, Row, State
 
 NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 COMMAND, CLUSTER = (discover_remediations()[name] for name in ("restart_service", "restart_workload"))
-OF_CLUSTER = f"prod__{ROLLOUTS}"
+OF_CLUSTER, LISTING = f"prod__{ROLLOUTS}", tool_name(What.LIST)
 
 
-def transcript(*read: tuple[str, Row]) -> Transcript:
+def transcript(*read: tuple[str, Row], **arguments: str) -> Transcript:
     results = [
         Result(
             tool=tool,
-            arguments={},
+            arguments=arguments,
             is_error=False,
             place=place,
             evidence=Evidence(
@@ -70,6 +71,23 @@ def test_the_command_that_told_of_the_service_is_run() -> None:
     name, because = chosen(("service_status", STATE), (OF_CLUSTER, Row(service="payments", line="rollout 3")))
     assert name == "restart_service"
     assert because.endswith("what it acts on showed checkout in this run.")
+
+
+def test_a_cluster_that_was_read_and_did_not_show_it_is_not_acted_on() -> None:
+    name, because = chosen((OF_CLUSTER, Row(service="payments", line="rollout 3")))
+    assert name == "restart_service"
+    assert because.endswith("what that acts on was read in this run, and did not show checkout.")
+
+
+def test_a_listing_of_a_namespace_shows_the_services_that_it_names() -> None:
+    for text, name in (
+        ("checkout-7d9f-x1  Running", "restart_workload"),
+        ("pre-checkout-1  Running", "restart_service"),
+    ):
+        listing = Printed(service="shop", program="cluster list", text=text, line=text)
+        found = choose_remedy(transcript((LISTING, listing), kind="pods"), "checkout", [COMMAND, CLUSTER])
+        assert found is not None
+        assert found.name == name
 
 
 def test_where_both_or_neither_told_of_it_less_is_felt() -> None:
