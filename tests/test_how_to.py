@@ -20,7 +20,7 @@ from agents.connecting.connecting import Connected, Connecting, Consenting
 from agents.connecting.connector import discover_connectors
 from agents.connecting.toolboxes import Toolboxes
 from agents.models.offline.change_evidence import FaultKind
-from agents.models.offline.judgement import _remedy
+from agents.models.offline.remedy import fitting_remedies
 from agents.remediation import PlanReason, discover_remediations
 from store.database.session import Database
 from store.secrets.redaction import Secret
@@ -123,4 +123,4 @@ async def test_the_remediation_of_the_page_is_found_planned_and_chosen(
     assert await run(page, reason=reason, tmp_path=tmp_path) == 2
     one = discover_remediations()["free_disk"]
     assert one.cures <= {fault.value for fault in FaultKind}
-    assert _remedy(("free_disk",), FaultKind.ROOM, None, "") == "free_disk"
+    assert [one.name for one in fitting_remedies(("free_disk",), FaultKind.ROOM.value)] == ["free_disk"]

@@ -29,10 +29,9 @@ from agents.models.offline.findings import (
     patterns_of,
     ranking_of,
 )
-from agents.models.offline.remedy import ChosenRemedy, choose_remedy
+from agents.models.offline.remedy import choose_remedy, fitting_remedies
 from agents.models.offline.steering import Steering, tried_remedies
 from agents.models.offline.transcript import Transcript
-from agents.remediation import discover_remediations
 from agents.verdict import Confidence
 
 _ORDER: Final[tuple[Confidence, ...]] = ("none", "low", "medium", "high")
@@ -179,7 +178,9 @@ def _option(case: CollectedFindings, suspect: FoundSuspect) -> Explanation:
         external = ""
     overloaded = evidence.fault is FaultKind.POOL and change is None and load_metric(case.ranking) is not None
     fault = FaultKind.SURGE if overloaded else evidence.fault  # under load a fresh process fills up again
-    remedy = _remedy(case.transcript, suspect.service, fault, change, external)
+    connected = case.transcript.remedies.get(suspect.service, ())
+    fitting = fitting_remedies(connected, fault.value, by_change=change is not None, external=external)
+    remedy = choose_remedy(case.transcript, suspect.service, fitting)
     if remedy is not None and suspect.service in tried_remedies(case.steering).get(remedy.name, ()):
         remedy = None
     beside = tuple((c, f) for c, f in judged if change is None or c.id != change.id)
@@ -233,22 +234,6 @@ def _rolled_back(case: CollectedFindings) -> frozenset[str]:
     """Services whose rollback did not help. "Already rolled back", without a name, means the leading suspect's."""
     first = next((s.service for s in case.ranking.suspects if s.change), None) if case.steering.leading_tried else None
     return case.steering.rolled_back | ({first} if first else frozenset())
-
-
-def _remedy(
-    transcript: Transcript, service: str, fault: FaultKind, change: FoundChange | None, external: str
-) -> ChosenRemedy | None:
-    """What fits the cause, and can be carried out; else what would fit and is worth naming all the same."""
-    connected = transcript.remedies.get(service, ())
-    fitting = [
-        one
-        for one in discover_remediations().values()
-        if one.is_cure
-        and one.needs_change == (change is not None)
-        and (one.needs_change or (not external and fault.value in one.cures))
-    ]
-    possible = [one for one in fitting if one.name in connected]
-    return choose_remedy(transcript, service, possible or [one for one in fitting if one.named_where_impossible])
 
 
 def _confidence(case: CollectedFindings, chosen: Explanation, options: Sequence[Explanation]) -> Confidence:

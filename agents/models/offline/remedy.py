@@ -13,7 +13,7 @@ from typing import Final
 from agents.connecting.cluster import ROLLOUTS, own_name, read_of
 from agents.evidence.kubernetes.types import What
 from agents.models.offline.transcript import Result, Transcript
-from agents.remediation import Remediation
+from agents.remediation import Remediation, discover_remediations
 from agents.remediation.workloads import WorkloadRemediation
 from agents.rows import Printed, Row, State
 
@@ -34,6 +34,21 @@ class _Runs(IntEnum):
     SHOWN = 0
     NOT_READ = 1
     NOT_THERE = 2
+
+
+def fitting_remedies(
+    connected: Sequence[str], fault: str, *, by_change: bool = False, external: str = ""
+) -> list[Remediation]:
+    """What clears a kind of fault, or takes the change back that brought it, and can be carried out; else what would
+    and is worth naming all the same.
+    """
+    fitting = [
+        one
+        for one in discover_remediations().values()
+        if one.is_cure and one.needs_change == by_change and (one.needs_change or (not external and fault in one.cures))
+    ]
+    possible = [one for one in fitting if one.name in connected]
+    return possible or [one for one in fitting if one.named_where_impossible]
 
 
 def choose_remedy(transcript: Transcript, service: str, fitting: Sequence[Remediation]) -> ChosenRemedy | None:

@@ -13,7 +13,7 @@ from agents.connecting.connector import Connector
 from agents.connecting.toolbox import Toolbox
 from agents.models.model import Block, TurnRequest
 from agents.models.offline.change_evidence import FaultKind
-from agents.models.offline.judgement import _remedy
+from agents.models.offline.remedy import fitting_remedies
 from agents.remediation import Impossible, Plan
 from agents.remediations.resolve_incident import REMEDIATION
 from agents.tool import Risk
@@ -51,7 +51,11 @@ async def test_whoever_changed_it_in_between_makes_the_plan_stale() -> None:
 
 
 def test_code_never_proposes_it_for_a_fault() -> None:
-    assert not any(_remedy(("resolve_incident",), fault, None, "") == "resolve_incident" for fault in FaultKind)
+    assert not any(
+        one.name == "resolve_incident"
+        for fault in FaultKind
+        for one in fitting_remedies(("resolve_incident",), fault.value)
+    )
 
 
 def rank_then_resolve(request: TurnRequest, turn: int) -> list[Block]:

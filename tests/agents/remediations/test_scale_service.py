@@ -11,7 +11,7 @@ from agents.connecting.connector import ConnectorContext, Service
 from agents.connecting.connectors.commands import Commands, CommandsConfig
 from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.models.offline.change_evidence import FaultKind
-from agents.models.offline.judgement import _remedy
+from agents.models.offline.remedy import fitting_remedies
 from agents.remediation import (
     Impossible,
     Plan,
@@ -105,10 +105,12 @@ def test_the_model_is_told_of_what_can_be_done_here_and_of_nothing_else(commands
 
 
 def test_the_offline_investigator_proposes_it_for_a_surge_where_it_can_be_done() -> None:
-    assert _remedy(("scale_service",), FaultKind.SURGE, None, "") == "scale_service"
-    assert _remedy((), FaultKind.SURGE, None, "") is None
-    assert _remedy(("scale_service", "restart_service"), FaultKind.LEAK, None, "") == "restart_service"
-    assert _remedy(("scale_service",), FaultKind.SURGE, None, "a provider outside") is None
+    assert [one.name for one in fitting_remedies(("scale_service",), FaultKind.SURGE.value)] == ["scale_service"]
+    assert fitting_remedies((), FaultKind.SURGE.value) == []
+    assert [one.name for one in fitting_remedies(("scale_service", "restart_service"), FaultKind.LEAK.value)] == [
+        "restart_service"
+    ]
+    assert fitting_remedies(("scale_service",), FaultKind.SURGE.value, external="a provider outside") == []
 
 
 def test_every_remediation_says_what_it_is_for_in_words_that_the_investigator_uses() -> None:

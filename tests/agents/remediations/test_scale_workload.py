@@ -8,7 +8,7 @@ from fakes.kubernetes.acting import REASON, Acting, acting
 
 from agents.errors import NeedsReauthorisation
 from agents.models.offline.change_evidence import FaultKind
-from agents.models.offline.judgement import _remedy
+from agents.models.offline.remedy import fitting_remedies
 from agents.remediation import Impossible, Plan
 from agents.remediations.scale_workload import REMEDIATION, ScaleWorkloadArguments
 
@@ -62,5 +62,5 @@ async def test_what_is_not_permitted_or_not_needed_is_said(shop: Acting) -> None
 
 
 def test_a_surge_is_met_by_what_can_be_done_here() -> None:
-    assert _remedy(("scale_workload",), FaultKind.SURGE, None, "") == "scale_workload"
-    assert _remedy(("restart_workload",), FaultKind.LEAK, None, "") == "restart_workload"
+    assert [one.name for one in fitting_remedies(("scale_workload",), FaultKind.SURGE.value)] == ["scale_workload"]
+    assert [one.name for one in fitting_remedies(("restart_workload",), FaultKind.LEAK.value)] == ["restart_workload"]

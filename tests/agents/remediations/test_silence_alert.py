@@ -21,7 +21,7 @@ from agents.connecting.outbound import EgressPolicy, Outbound
 from agents.connecting.toolbox import Toolbox
 from agents.models.model import Block, TurnRequest
 from agents.models.offline.change_evidence import FaultKind
-from agents.models.offline.judgement import _remedy
+from agents.models.offline.remedy import fitting_remedies
 from agents.remediation import Impossible, Plan, PlanReason, RemediationContext, describe_remedies, remedies_of
 from agents.remediation.quieting import AlertToQuiet
 from agents.remediations.silence_alert import REMEDIATION
@@ -154,7 +154,9 @@ def test_both_investigators_see_it_and_code_never_proposes_it_for_a_fault(contex
     assert "- silence_alert(service, alert (optional), minutes (optional)): when people are paged" in (
         describe_remedies(remedies)
     )
-    assert not any(_remedy(("silence_alert",), fault, None, "") == "silence_alert" for fault in FaultKind)
+    assert not any(
+        one.name == "silence_alert" for fault in FaultKind for one in fitting_remedies(("silence_alert",), fault.value)
+    )
 
 
 def rank_then_silence(request: TurnRequest, turn: int) -> list[Block]:
