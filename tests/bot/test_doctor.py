@@ -24,7 +24,8 @@ from store.database.migrations import migrate, migrate_keyring
 from store.keys.local_keys import LocalFileKeys
 from store.secrets.redaction import Secret
 from store.tenancy.connections import save_connection
-from store.tenancy.tenants import create_tenant
+from store.tenancy.lacking import STOP_BUTTON, note_lacking
+from store.tenancy.tenants import SlackInstall, create_tenant, save_install
 
 Lines = list[str]
 Examine = Callable[..., Any]
@@ -446,6 +447,37 @@ async def test_what_people_connected_is_tested_and_named_without_its_secret(
     assert code == 1
     assert "/autoheal integrations" in line_of(lines, "Prometheus (eu)")
     assert not [line for line in lines if token in line]
+
+
+async def test_an_installation_without_slacks_stop_button_is_told_with_one_link(
+    connected: Callable[..., None], look: Examine
+) -> None:
+    settings, _ = read_settings()
+    assert settings is not None
+    async with open_database(settings) as (db, _):
+        tenant = await create_tenant(db, name="Acme")
+        async with db.tenant(tenant) as s:
+            install = SlackInstall(
+                enterprise_id=None,
+                team_id="T0LOCAL",
+                is_enterprise_install=False,
+                app_id="A0AUTOHEAL",
+                bot_user_id="U0AUTOHEAL",
+                bot_token=Secret("xoxb-of-acme"),
+                installer_slack_id="",
+                scopes=("chat:write",),
+                installed_at=s.now(),
+            )
+            await save_install(s, install)
+        _, lines = await look()
+        assert line_of(lines, "Slack in use").startswith("ok")
+        async with db.tenant(tenant) as s:
+            await note_lacking(s, STOP_BUTTON, lacking=True)
+        code, lines = await look()
+    told = line_of(lines, "Slack in use")
+    assert code == 1
+    assert "Stop button stops nothing" in told
+    assert told.count("https://api.slack.com/apps/A0AUTOHEAL/install-on-team") == 1
 
 
 async def test_a_bug_in_a_connectors_test_is_a_line_and_the_others_are_tested(
