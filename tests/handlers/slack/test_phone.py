@@ -21,6 +21,7 @@ async def slack() -> AsyncIterator[Workspace]:
     await workspace.stop()
 
 
+@pytest.mark.browser
 async def test_no_message_of_the_scenarios_is_longer_than_the_screen(slack: Workspace) -> None:
     client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
     root = await slack.post("mia", "incidents", "what broke?")

@@ -307,3 +307,27 @@ async def test_page_is_for_the_holder_of_the_token_on_this_machine(workspace: Wo
     assert "unsafe" not in policy
     assert len(workspace.messages("incidents")) == 1
     await asyncio.sleep(0)
+
+
+@pytest.mark.browser
+async def test_a_thread_follows_the_newest_message_and_never_moves_while_one_reads(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    root = await workspace.post("mia", "incidents", "look")
+    for number in range(40):
+        await client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=f"line {number}")
+    box = "document.querySelector('#thread .scroll')"
+    async with chromium(width=1440, height=900) as page:
+        await page.goto(f"{workspace.base_url}#{CHANNEL}/{root}")
+        await page.wait_until(f"{box}?.innerText.includes('line 39')")
+        await page.wait_until(f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 3")
+        await client.chat_postMessage(channel=CHANNEL, thread_ts=root, text="newest")
+        await page.wait_until(
+            f"{box}.innerText.includes('newest') && {box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 3"
+        )
+        await page.evaluate(f"{box}.scrollTop = 200")
+        await page.wait_until(f"{box}.scrollTop === 200")
+        await client.chat_postMessage(channel=CHANNEL, thread_ts=root, text="while one reads")
+        await page.wait_until(f"{box}.innerText.includes('while one reads')")
+        assert await page.evaluate(f"{box}.scrollTop") == 200
+        assert page.errors == []
