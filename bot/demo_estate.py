@@ -8,27 +8,26 @@ from typing import Final
 
 from bot.demo.github import REPOSITORY
 from bot.demo.grafana import LABEL, LOKI_UID
+from bot.demo.kubernetes import NAMESPACE
 from bot.demo.shop import ShopDescription
+from bot.demo_vendors import SeenAs
 
 _SCRAPE_S = 1.0
+TOKEN: Final = "SHOP_VENDOR_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
+"""The environment variable that the file names for the vendor through which the shop is seen."""
 
 
-GITHUB_TOKEN: Final = "SHOP_GITHUB_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
-"""The environment variable that the file names where the deployments come from GitHub."""
+def operator_file(shop: ShopDescription, seen_as: SeenAs = "git", url: str = "") -> str:
+    """TOML. Strings are written as JSON, which TOML reads the same way. `url` is the address of the vendor's API.
 
-
-GRAFANA_TOKEN: Final = "SHOP_GRAFANA_TOKEN"  # noqa: S105 -- the name of a variable, not a secret
-"""The same where logs come from Loki behind Grafana."""
-
-
-def operator_file(shop: ShopDescription, *, github: str | None = None, grafana: str | None = None) -> str:
-    """TOML. Strings are written as JSON, which TOML reads the same way. `github` is the address of the API from which
-    deployments come instead of the checkout, and by which they go back; `grafana` that of the Grafana from which logs
-    do instead of the files.
+    From GitHub come the deployments, which go back through it; from Grafana the logs; from Kubernetes rollouts, pods,
+    events and logs, and what is done goes through it: the checkout then only tells what of the code changed.
     """
-    changes = _git(shop) if github is None else _github(shop, github)
-    logs = _logfiles(shop) if grafana is None else _grafana(grafana)
-    commands = _commands(shop, deploys=github is None)
+    changes = _github(shop, url) if seen_as == "github" else _git(shop)
+    logs = _grafana(url) if seen_as == "grafana" else _logfiles(shop)
+    commands = _commands(shop, deploys=seen_as != "github")
+    if seen_as == "kubernetes":
+        logs, commands = _kubernetes(url), ()
     return "\n".join([*_services(shop), *_connectors(shop), *logs, *changes, *commands]) + "\n"
 
 
@@ -55,7 +54,12 @@ def _logfiles(shop: ShopDescription) -> Iterable[str]:
 
 def _grafana(url: str) -> Iterable[str]:
     yield f"\n[connectors.grafana]\nurl = {_text(url)}\nlogs = {json.dumps([LOKI_UID])}\nlogs_label = {_text(LABEL)}"
-    yield f"token = {_text(f'env:{GRAFANA_TOKEN}')}"
+    yield f"token = {_text(f'env:{TOKEN}')}"
+
+
+def _kubernetes(url: str) -> Iterable[str]:
+    yield f"\n[connectors.kubernetes]\napi = {_text(url)}\nnamespaces = {json.dumps([NAMESPACE])}"
+    yield f"token = {_text(f'env:{TOKEN}')}\nactions = {json.dumps(['restart_workload', 'undo_rollout'])}"
 
 
 def _git(shop: ShopDescription) -> Iterable[str]:
@@ -65,7 +69,7 @@ def _git(shop: ShopDescription) -> Iterable[str]:
 
 def _github(shop: ShopDescription, api: str) -> Iterable[str]:
     yield f"\n[connectors.github]\napi = {_text(api)}\nrepositories = {json.dumps([REPOSITORY])}"
-    yield f"token = {_text(f'env:{GITHUB_TOKEN}')}"
+    yield f"token = {_text(f'env:{TOKEN}')}"
     yield f"actions = {json.dumps(['rollback_deployment'])}\n[connectors.github.paths]"
     yield from (f"{_text(s.name)} = {json.dumps([f'services/{s.name}'])}" for s in shop.services)
 

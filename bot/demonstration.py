@@ -24,11 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bot.demo.github import LocalGitHub
-from bot.demo.grafana import LocalGrafana
 from bot.demo.shop import SCENARIOS, Shop, ShopError, ShopMention
 from bot.demo.workspace import StoredMessage, Workspace
-from bot.demo_estate import GITHUB_TOKEN, GRAFANA_TOKEN, operator_file
+from bot.demo_estate import TOKEN, operator_file
+from bot.demo_vendors import VENDORS, LocalVendor, SeenAs
 from bot.manifest import load_manifest
 from bot.opening import now
 from store import incidents
@@ -74,8 +73,7 @@ class Choice:
     as_json: bool
     port: int
     claude: bool = False
-    github: bool = False
-    grafana: bool = False
+    seen_as: SeenAs = "git"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +113,7 @@ class Stage:
     shop: Shop
     database: Database
     tenant: TenantId
+    vendor: LocalVendor | None = None
 
 
 async def demonstrate(choice: Choice) -> int:
@@ -135,8 +134,7 @@ async def demonstrate(choice: Choice) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="autoheal-"))
     try:
-        sources = {"github": choice.github, "grafana": choice.grafana}
-        async with open_stage(folder, seed, choice.port, claude=choice.claude, **sources) as stage:
+        async with open_stage(folder, seed, choice.port, claude=choice.claude, seen_as=choice.seen_as) as stage:
             work = asyncio.create_task(_play(stage, choice, names, seed))
             stopping = asyncio.create_task(stop.wait())
             done, pending = await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -161,29 +159,22 @@ def _scenarios(wanted: str, seed: int) -> list[str]:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, seed: int, port: int, *, claude: bool = False, github: bool = False, grafana: bool = False
+    folder: Path, seed: int, port: int, *, claude: bool = False, seen_as: SeenAs = "git"
 ) -> AsyncIterator[Stage]:
-    """Workspace, shop and bot up; all of it gone afterwards. With `github` deployments come from a local GitHub, with
-    `grafana` logs from a Loki behind a local Grafana.
-    """
+    """Workspace, shop and bot up, and the vendor through which the shop is seen; all of it gone afterwards."""
     workspace = Workspace(load_manifest(), port=port)
     await workspace.start()
     shop: Shop | None = None
-    hub: LocalGitHub | None = None
-    watch: LocalGrafana | None = None
+    vendor: LocalVendor | None = None
     try:
         shop = await Shop.start(folder / "shop", seed=seed)
+        described = shop.describe()
         more: dict[str, str] = {}
-        if github:
-            hub = LocalGitHub(shop.describe().repository, shop.describe().shopctl)
-            await hub.start()
-            more |= {GITHUB_TOKEN: hub.token}
-        if grafana:
-            watch = LocalGrafana({one.name: one.log for one in shop.describe().services})
-            await watch.start()
-            more |= {GRAFANA_TOKEN: watch.token}
-        urls = {"github": hub.url if hub else None, "grafana": watch.url if watch else None}
-        (folder / "autoheal.toml").write_text(operator_file(shop.describe(), **urls))
+        if seen_as in VENDORS:
+            vendor = VENDORS[seen_as](described)
+            await vendor.start()
+            more = {TOKEN: vendor.token}
+        (folder / "autoheal.toml").write_text(operator_file(described, seen_as, vendor.url if vendor else ""))
         async with _bot(folder, workspace, claude=claude, more=more):
             data = folder / "data"
             database = await Database.open(
@@ -196,14 +187,12 @@ async def open_stage(
             try:
                 tenant = (await list_tenants(database))[0].id
                 await asyncio.sleep(_WATCHED_S)
-                yield Stage(workspace=workspace, shop=shop, database=database, tenant=tenant)
+                yield Stage(workspace=workspace, shop=shop, database=database, tenant=tenant, vendor=vendor)
             finally:
                 await database.close()
     finally:
-        if watch is not None:
-            await watch.stop()
-        if hub is not None:
-            await hub.stop()
+        if vendor is not None:
+            await vendor.stop()
         if shop is not None:
             await shop.stop()
         await workspace.stop()
@@ -455,7 +444,7 @@ async def _version_of(change: str | None, found: list[tuple[str, dict[str, Any]]
     for _, facts in found:
         for entry in facts.get("changes", ()):
             if entry.get("id") == change:
-                return str(entry.get("version"))
+                return str(entry.get("commit") or entry.get("version"))
     return None
 
 

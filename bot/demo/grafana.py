@@ -8,17 +8,16 @@ https://grafana.com/docs/grafana/latest/developers/http_api/ https://grafana.com
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+
+from bot.demo.journal import Journal, parsed
 
 LOKI_UID: Final = "shop-loki"
 LABEL: Final = "service_name"
@@ -54,7 +53,7 @@ class LocalGrafana:
     """Start it before it is asked. `logs` are files by service, `token` is the one that it knows."""
 
     def __init__(self, logs: Mapping[str, Path]) -> None:
-        self._journals = {service: _Journal(path) for service, path in logs.items()}
+        self._journals = {service: Journal(path) for service, path in logs.items()}
         self._runner: web.AppRunner | None = None
         self.token = f"glsa_{secrets.token_hex(20)}"
         self.url = ""
@@ -129,7 +128,7 @@ class LocalGrafana:
             return web.Response(status=400, text=f"max entries limit per query exceeded, {told}")
         return _success({"resultType": "streams", "result": _streams(chosen, start, end, limit)})
 
-    def _chosen(self, selector: str) -> dict[str, _Journal] | None:
+    def _chosen(self, selector: str) -> dict[str, Journal] | None:
         """The journals that a selector means; None for one that is not understood."""
         found = _SELECTOR.fullmatch(selector)
         if found is None:
@@ -146,35 +145,7 @@ class LocalGrafana:
         return web.json_response({"message": message}, status=status)
 
 
-class _Journal:
-    """The lines of one log, read on from where the last look ended, in the file that was renamed as well."""
-
-    def __init__(self, path: Path) -> None:
-        self._paths = (path.with_name(f"{path.name}.1"), path)
-        self._read: dict[int, tuple[int, list[tuple[int, str]]]] = {}
-
-    def between(self, start: int, end: int) -> list[tuple[int, str]]:
-        """Nanoseconds and lines, in time order."""
-        lines = sorted((line for path in self._paths for line in self._lines(path)), key=lambda line: line[0])
-        at = [moment for moment, _ in lines]
-        return lines[bisect_left(at, start) : bisect_left(at, end)]
-
-    def _lines(self, path: Path) -> list[tuple[int, str]]:
-        try:
-            with path.open("rb") as file:
-                number = os.fstat(file.fileno()).st_ino
-                offset, known = self._read.get(number, (0, []))
-                file.seek(offset)
-                whole = file.read()
-        except FileNotFoundError:
-            return []
-        whole = whole[: whole.rfind(b"\n") + 1]
-        known += [(_moment(line), line) for line in whole.decode("utf-8", errors="replace").splitlines()]
-        self._read[number] = offset + len(whole), known
-        return known
-
-
-def _streams(chosen: Mapping[str, _Journal], start: int, end: int, limit: int) -> list[Json]:
+def _streams(chosen: Mapping[str, Journal], start: int, end: int, limit: int) -> list[Json]:
     """The newest lines of all of them, the newest first."""
     found = [(at, name, line) for name, journal in chosen.items() for at, line in journal.between(start, end)]
     streams: dict[str, list[Any]] = defaultdict(list)
@@ -183,7 +154,7 @@ def _streams(chosen: Mapping[str, _Journal], start: int, end: int, limit: int) -
     return [{"stream": {LABEL: name}, "values": values} for name, values in streams.items()]
 
 
-def _counts(chosen: Mapping[str, _Journal], labels: str, span_s: int, grid: range) -> list[Json]:
+def _counts(chosen: Mapping[str, Journal], labels: str, span_s: int, grid: range) -> list[Json]:
     """Each number counts the lines of the span that ends at its moment."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for end in grid:
@@ -200,25 +171,8 @@ def _counts(chosen: Mapping[str, _Journal], labels: str, span_s: int, grid: rang
     ]
 
 
-def _parsed(line: str) -> Iterator[Json]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return
-    if isinstance(found, dict):
-        yield found
-
-
-def _moment(line: str) -> int:
-    """Nanoseconds since 1970; 0 for a line without a time."""
-    for entry in _parsed(line):
-        at = datetime.fromisoformat(entry["time"])
-        return round(at.timestamp() * 1_000) * 1_000_000
-    return 0
-
-
 def _level(line: str) -> str:
-    level = next((str(entry.get("level", "")) for entry in _parsed(line)), "")
+    level = next((str(entry.get("level", "")) for entry in parsed(line)), "")
     return _LEVELS.get(level, level.lower()) or "unknown"
 
 

@@ -20,10 +20,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="source",
-        choices=("git", "github", "grafana"),
+        choices=("git", "github", "grafana", "kubernetes"),
         default="git",
-        help="what the shop is seen through: its own checkout and files, a strict local GitHub for its deployments, "
-        "or a strict local Grafana with Loki behind it for its logs",
+        help="what the shop is seen through: its own checkout and files; a strict local GitHub for its deployments and "
+        "their way back; a strict local Grafana with Loki behind it for its logs; or a strict local Kubernetes API "
+        "server for rollouts, pods, events and logs, through which a rollout is undone and a workload restarted, while "
+        "metrics come from the services and code from the checkout",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page; 0 takes a free one")
 
@@ -38,7 +40,6 @@ def run(chosen: argparse.Namespace) -> int:
         as_json=chosen.json,
         port=chosen.port,
         claude=chosen.claude,
-        github=chosen.source == "github",
-        grafana=chosen.source == "grafana",
+        seen_as=chosen.source,
     )
     return asyncio.run(demonstrate(choice))

@@ -70,6 +70,25 @@ async def test_a_cut_configuration_is_found_rolled_back_once_and_healed(tmp_path
 
 
 @pytest.mark.slow
+async def test_a_rollout_in_a_cluster_is_found_undone_once_through_its_api_and_healed(tmp_path: Path) -> None:
+    """As above, with pods, rollouts and logs from the local API server."""
+    async with open_stage(tmp_path, SEED, 0, seen_as="kubernetes") as stage:
+        for scenario_seed in (SEED, SEED + 1, SEED + 2):
+            result = await run_scenario(stage, "config-cut", scenario_seed, SEED)
+            check_promises(stage)
+            if result.went_well:
+                break
+        assert (result.root_cause_service, result.root_cause_change) == (
+            result.expected_service,
+            result.expected_change,
+        )
+        assert (result.proposed, result.applied_times, result.healed) == ("undo_rollout", 1, True)
+        assert stage.vendor is not None
+        assert stage.vendor.refused == []
+        check_thread(stage)
+
+
+@pytest.mark.slow
 async def test_a_false_alarm_ends_without_a_cause_and_without_a_card(tmp_path: Path) -> None:
     """As above: a machine that stutters may really slow the shop down, so one of two must be quiet."""
     async with open_stage(tmp_path, SEED, 0) as stage:

@@ -44,10 +44,10 @@ def ask(home: Path, request: dict[str, object], *, timeout_s: float = 90.0) -> d
         raise ControlError(f"no shop is running in {home} ({failure.strerror or failure})", 1) from failure
 
 
-async def ask_async(request: dict[str, object]) -> dict[str, Any]:
-    """For a process whose working folder is the shop's."""
+async def ask_async(request: dict[str, object], home: Path = Path()) -> dict[str, Any]:
+    """For a process whose working folder is the shop's, or that can name it in a short path."""
     try:
-        reader, writer = await asyncio.open_unix_connection(SOCKET)
+        reader, writer = await asyncio.open_unix_connection(home / SOCKET)
     except OSError as failure:
         raise ControlError(f"the shop's supervisor is gone ({failure})", 1) from failure
     try:

@@ -34,6 +34,7 @@ STOP_TIMEOUT_S = 20.0  # longer than a service takes to answer its open requests
 FIRST_BACK_OFF_S = 0.5
 LONGEST_BACK_OFF_S = 4.0
 STEADY_AFTER_S = 30.0
+REMEMBERED = 50  # instances of a service, the newest
 
 
 class RefusedError(Exception):
@@ -46,11 +47,14 @@ class RefusedError(Exception):
 
 @dataclass(kw_only=True)
 class Instance:
-    """One process of a service."""
+    """One process of a service. Those of one `run` share its folder: each but the first took over from a dead one."""
 
     process: asyncio.subprocess.Process
+    run: int
+    version: str
     run_dir: Path
     started_at: datetime
+    ended_at: datetime | None = None
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=12))
 
 
@@ -66,6 +70,7 @@ class Managed:
     restarts: int = 0
     back_off_s: float = FIRST_BACK_OFF_S
     runs: int = 0
+    instances: deque[Instance] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     last_operation: dict[str, str] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -92,6 +97,7 @@ class Supervisor:
             "rollback": self.rollback,
             "restart": self.restart,
             "status": self.status,
+            "instances": self.instances,
         }
 
     def _known(self, name: str) -> Managed:
@@ -122,7 +128,7 @@ class Supervisor:
         service.runs += 1
         run_dir = self.topology.home / "run" / service.name / str(service.runs)
         run_dir.mkdir(parents=True)
-        fresh = await self._start(service, release, run_dir)
+        fresh = await self._start(service, commit, release, run_dir)
         old, service.instance = service.instance, fresh
         service.state, service.back_off_s = "running", FIRST_BACK_OFF_S
         if commit != service.version:
@@ -132,7 +138,7 @@ class Supervisor:
             shutil.rmtree(old.run_dir, ignore_errors=True)
         await self._answers(service)
 
-    async def _start(self, service: Managed, release: Path, run_dir: Path) -> Instance:
+    async def _start(self, service: Managed, commit: str, release: Path, run_dir: Path) -> Instance:
         app = release / "services" / service.name / "app.py"
         launcher = Path(__file__).with_name("lifetime.py")
         limits = (str(os.getpid()), str(MEMORY_BYTES), str(FILE_BYTES))
@@ -141,7 +147,7 @@ class Supervisor:
             env=self._environment(service, run_dir),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        instance = Instance(process=process, run_dir=run_dir, started_at=now())
+        instance = Instance(process=process, run=service.runs, version=commit, run_dir=run_dir, started_at=now())
         self._watch(self._listen(service, instance))
         ready = b""
         if process.stdout is not None:
@@ -154,6 +160,7 @@ class Supervisor:
             await asyncio.sleep(0.05)
             words = "; ".join(line.strip() for line in list(instance.last_words)[-4:]) or "it said nothing"
             raise RefusedError(f"{service.name} did not start: {words}", 1)
+        service.instances.append(instance)
         self._watch(self._revive(service, instance, release))
         return instance
 
@@ -188,6 +195,7 @@ class Supervisor:
     async def _revive(self, service: Managed, instance: Instance, release: Path) -> None:
         """Waits for the end of a process; when nobody asked for it, starts another one after a pause."""
         code = await instance.process.wait()
+        instance.ended_at = now()
         while service.instance is instance and not self.stopping:
             lived_s = (now() - instance.started_at).total_seconds()
             if lived_s > STEADY_AFTER_S:
@@ -206,7 +214,7 @@ class Supervisor:
                     return
                 service.restarts += 1
                 try:
-                    service.instance = await self._start(service, release, instance.run_dir)
+                    service.instance = await self._start(service, instance.version, release, instance.run_dir)
                     service.state = "running"
                 except RefusedError as refused:
                     self.log("ERROR", str(refused))
@@ -297,6 +305,10 @@ class Supervisor:
             return self._describe(self._find(request))
         return {"services": {name: self._describe(service) for name, service in self.services.items()}}
 
+    async def instances(self, _: dict[str, Any]) -> dict[str, Any]:
+        """The newest processes of each service that became ready, oldest first."""
+        return {name: [_told(one) for one in service.instances] for name, service in self.services.items()}
+
     def _describe(self, service: Managed) -> dict[str, Any]:
         instance = service.instance
         alive = instance is not None and instance.process.returncode is None
@@ -336,6 +348,16 @@ class Supervisor:
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
             writer.close()
+
+
+def _told(instance: Instance) -> dict[str, Any]:
+    return {
+        "run": instance.run,
+        "version": instance.version,
+        "started_at": stamp(instance.started_at),
+        "ended_at": stamp(instance.ended_at) if instance.ended_at else None,
+        "exit_code": instance.process.returncode,
+    }
 
 
 def _pid_behind(url: str) -> int | None:
