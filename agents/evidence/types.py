@@ -122,6 +122,9 @@ class Change:
     paths: tuple[str, ...] = ()
     link: str | None = None
     """The vendor's page about it."""
+    commit: str = ""
+    previous_commit: str = ""
+    """The code that it runs, and that ran before, where `version` names something else, as a hash of a pod template."""
 
 
 @dataclass(frozen=True, kw_only=True)

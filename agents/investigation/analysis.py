@@ -308,6 +308,7 @@ def _change_facts(finding: ChangeFinding) -> dict[str, Any]:
         "at": change.at.isoformat(),
         "version": change.version,
         "previous_version": change.previous_version,
+        "commit": change.commit,
         "verdict": finding.verdict,
         "precedes_onset": finding.precedes_onset,
         "reaches_symptom": finding.reaches_symptom,

@@ -363,8 +363,29 @@ class InvestigationTools:
                 if change.id == change_id:
                     if not change.version or not change.previous_version:
                         raise BadArguments(f"{change_id} has no earlier version to compare with")
-                    return change, await self._compared(source, change.service, change.previous_version, change.version)
+                    diff = await self._compared(source, change.service, change.previous_version, change.version)
+                    return change, await self._with_code(change, diff)
         raise BadArguments(f"no change {change_id!r} is known; use an id exactly as the change tools print it")
+
+    async def _with_code(self, change: Change, diff: Diff) -> Diff:
+        """With what of the code changed, before what the rollout itself altered, where a source holds it."""
+        if not change.commit or not change.previous_commit or change.commit == change.previous_commit:
+            return diff
+        commits = f"{change.previous_commit[:12]} to {change.commit[:12]}"
+        for source in self._toolbox.changes:
+            try:
+                code = await source.read_diff(change.service, change.previous_commit, change.commit)
+            except AgentError:
+                continue  # another one may hold it; that none does is said below
+            return replace(
+                code,
+                from_version=diff.from_version,
+                to_version=diff.to_version,
+                text=f"{code.text}\n{diff.text}",
+                paths=(*code.paths, *diff.paths),
+                whole=code.whole and diff.whole,
+            )
+        return replace(diff, text=f"{diff.text}\nNo source told what of the code changed from commit {commits}.")
 
     async def _compared(self, first: ChangeSource, service: str, old: str, new: str) -> Diff:
         """From the source that told of the change, or from another one that knows both versions: what sees that

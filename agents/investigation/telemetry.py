@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from agents.connecting.connector import LogsRead, SeriesRead, SpansRead
 from agents.connecting.toolbox import Toolbox
 from agents.errors import AgentError
+from agents.evidence.changes.deployments import as_one
 from agents.evidence.logs.miner import fold_lines
 from agents.evidence.traces.merging import merge_spans
 from agents.evidence.types import Change, LogLine, RawSeries, Spans, Window
@@ -95,7 +96,7 @@ async def gather(
         window=window,
         series=tuple(series for one in series_reads if one.answer is not None for series in one.answer.series),
         logs=tuple(one.answer.lines for one in log_reads if one.answer is not None),
-        changes=tuple(sorted(changes, key=lambda change: change.at)),
+        changes=tuple(as_one(changes)),
         gaps=tuple(dict.fromkeys(told)),
         spans=merge_spans([one.answer.spans for one in span_reads if one.answer is not None]),
         looks=tuple(all_looks),

@@ -1,7 +1,7 @@
 """Calls that are made together read the sources once; later ones read afresh."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,14 +10,24 @@ import numpy as np
 import pytest
 from fakes.bench_traces import BenchTraces
 
-from agents.connecting.connector import Check, Connector, ConnectorConfig, LogsRead, SeriesRead, Service
+from agents.connecting.connector import (
+    ChangesRead,
+    Check,
+    Connector,
+    ConnectorConfig,
+    Diff,
+    LogsRead,
+    SeriesRead,
+    Service,
+)
 from agents.connecting.toolbox import Toolbox
 from agents.errors import BadArguments
 from agents.evidence.digest import estimate_tokens
-from agents.evidence.types import RawSeries, Window
+from agents.evidence.types import Change, RawSeries, Window
 from agents.investigation.investigation_tools import (
     BreakdownArguments,
     CompareArguments,
+    DiffArguments,
     InvestigationTools,
     SiblingArguments,
     StoredResult,
@@ -26,7 +36,7 @@ from agents.investigation.investigation_tools import (
 from agents.investigation.telemetry import Gathered
 from agents.processes.evidence_pool import EvidencePool
 from agents.processes.evidence_worker import Overran
-from agents.rows import Sampled
+from agents.rows import Altered, Sampled
 
 
 class Counting(Connector):
@@ -288,3 +298,67 @@ async def test_days_are_read_as_metrics_alone_and_that_is_said(pool: EvidencePoo
     assert traced.reads == 0
     assert output.gap is not None
     assert "logs and traces are not read over more than a day" in output.gap
+
+
+class Deployed(Connector):
+    """Tells of one deployment, and knows the versions in `texts`."""
+
+    name = "deployed"
+    title = "Deployed"
+    config_model = ConnectorConfig
+
+    def __init__(self, change: Change, texts: Mapping[tuple[str, str], str]) -> None:
+        self.change, self.texts = change, texts
+
+    async def check(self) -> Check:
+        return Check(ok=True, detail="")
+
+    async def read_changes(self, window: Window, services: Any = None) -> ChangesRead:
+        return ChangesRead(changes=(self.change,))
+
+    async def read_diff(self, service: str, old: str, new: str) -> Diff:
+        if (old, new) not in self.texts:
+            raise BadArguments("not known")
+        return Diff(
+            change_id=f"{service}@{new}",
+            service=service,
+            from_version=old,
+            to_version=new,
+            text=self.texts[old, new],
+            paths=(f"{new}.txt",),
+        )
+
+
+AT = datetime(2026, 3, 1, 11, 55, tzinfo=UTC)
+ROLLOUT = Change(
+    id="checkout@x7k",
+    service="checkout",
+    at=AT,
+    kind="deployment",
+    version="x7k",
+    previous_version="b2c",
+    commit="2f3c9ab0",
+    previous_commit="1f3c9ab0",
+)
+TAG = Change(
+    id="deploy/checkout/2", service="checkout", at=AT, kind="deployment", version="2f3c9ab0", paths=("app.py",)
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [({("1f3c9ab0", "2f3c9ab0"): "-pool = 50"}, "-pool = 50"), ({}, "No source told what of the code")],
+)
+async def test_a_rollout_is_one_change_and_read_with_the_code_that_it_brought(
+    pool: EvidencePool, known: Mapping[tuple[str, str], str], told: str
+) -> None:
+    sources = (Deployed(ROLLOUT, {("b2c", "x7k"): "-image: a"}), Deployed(TAG, known))
+    toolbox = Toolbox(connectors=sources, services=(Service(name="checkout"),))
+    tools = InvestigationTools(toolbox=toolbox, pool=pool, now=lambda: AT + timedelta(minutes=5), stored=nothing_stored)
+    changed = await tools.what_changed(WindowArguments())
+    assert [(one["id"], one["commit"]) for one in changed.facts["changes"]] == [("checkout@x7k", "2f3c9ab0")]
+    read = await tools.read_diff(DiffArguments(change="checkout@x7k"))
+    (row,) = (row for row in read.rows if isinstance(row, Altered))
+    assert (row.from_version, row.to_version) == ("b2c", "x7k")
+    assert told in row.diff
+    assert "-image: a" in row.diff

@@ -82,6 +82,7 @@ class RolloutReader:
     async def _change(self, service: str, before: Revision | None, one: Revision, at: datetime) -> Change:
         words = f"{rollouts.what_changed(before, one)} (revision {one.number})"
         summary = (await self._context.clean_words([words]))[0]
+        previous_commit, commit = rollouts.commits(before, one)
         return Change(
             id=f"{service}@{one.version}",
             service=service,
@@ -90,6 +91,8 @@ class RolloutReader:
             version=one.version,
             previous_version=before.version if before else None,
             summary=summary[:LONGEST],
+            commit=commit,
+            previous_commit=previous_commit,
         )
 
     async def _histories(self, namespace: str, wanted: set[str], gaps: list[str]) -> list[tuple[str, list[Revision]]]:

@@ -24,6 +24,7 @@ _REUSED: Final = "deployment.kubernetes.io/revision-history"
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 HASH: Final = "pod-template-hash"
 _COMPARED: Final = 2  # revisions, without which there is nothing that changed
+_COMMIT: Final = re.compile(r"(?:^|[-._])g?([0-9a-f]{7,40})$")
 _SCALED: Final = re.compile(r"Scaled up replica set (\S+) (?:from \d+ )?to \d+")
 
 
@@ -118,11 +119,31 @@ def what_changed(before: Revision | None, after: Revision) -> str:
     return "pod template changed, same images"
 
 
+def commits(before: Revision | None, after: Revision) -> tuple[str, str]:
+    """The commits from which the image was built, before and after, where the tag of the one that changed tells them,
+    such as `shop/orders:main-1f3c9ab`; empty where no tag does, or those of several do.
+    """
+    old = before.images if before is not None else {}
+    moved = {(old.get(name, ""), image) for name, image in after.images.items() if old.get(name) != image}
+    told = {(_commit(was), is_now) for was, image in moved if (is_now := _commit(image))}
+    return next(iter(told)) if len(told) == 1 else ("", "")
+
+
+def _commit(image: str) -> str:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md -- a digest after `@` is no tag."""
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    found = _COMMIT.search(tag)
+    return found[1] if found else ""
+
+
 def template_diff(before: Revision, after: Revision) -> str:
-    """Line by line as YAML, with all lines around, so that a secret is known by the words beside it."""
+    """Line by line as YAML, with all lines around, so that a secret is known by the words beside it; headed as git does
+    it, so that it is read like any other file that was changed.
+    """
     old, new = (yaml.safe_dump(_without_hash(r.raw), sort_keys=True, width=1_000).splitlines() for r in (before, after))
-    named = (f"a/{before.replica_set}", f"b/{after.replica_set}")
-    return "\n".join(difflib.unified_diff(old, new, *named, lineterm="", n=6))
+    file = f"{after.replica_set.rpartition('-')[0]}.yaml"
+    lines = difflib.unified_diff(old, new, f"a/{before.replica_set}", f"b/{after.replica_set}", lineterm="", n=6)
+    return "\n".join([f"diff --git a/{file} b/{file}", *lines])
 
 
 def as_template(revision: Revision) -> dict[str, Any]:

@@ -151,6 +151,25 @@ async def test_rollouts_are_changes_with_images_and_a_diff(
         await connector.read_diff("checkout", "aaaaaaaaaa", change.version or "")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("shop/checkout:1f3c9ab", "shop/checkout:2f3c9ab", ("1f3c9ab", "2f3c9ab")),
+        ("host:5000/checkout:main-1f3c9ab", "host:5000/checkout:v2-g2f3c9ab@sha256:aa", ("1f3c9ab", "2f3c9ab")),
+        ("shop/checkout:1.2", "shop/checkout:2f3c9ab", ("", "2f3c9ab")),
+        ("shop/checkout:1f3c9ab", "shop/checkout:1.3", ("", "")),
+        ("shop/checkout", "host:5000/checkout", ("", "")),
+    ],
+)
+async def test_a_rollout_tells_the_commits_that_the_tags_of_its_images_name(
+    cluster: FakeKubernetes, connect: Callable[..., Kubernetes], old: str, new: str, told: tuple[str, str]
+) -> None:
+    deploy(cluster, deployment("checkout", old), "2026-02-20T10:00:00Z")
+    deploy(cluster, deployment("checkout", new), "2026-03-01T11:50:00Z")
+    (change,) = (await connect().read_changes(DAY)).changes
+    assert (change.previous_commit, change.commit) == told
+
+
 async def test_a_rollout_is_blamed_where_its_pods_and_no_others_became_unready_after_it(
     cluster: FakeKubernetes, connect: Callable[..., Kubernetes]
 ) -> None:
