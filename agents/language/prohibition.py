@@ -87,7 +87,7 @@ class Prohibition:
 
     def covers(self, remediation: str, service: str | None) -> bool:
         """Whether it is about this remedy, of all that are called alike: who forbids a restart means every restart."""
-        return self.remediation == _kind_of(remediation) and self.service in (None, service)
+        return self.remediation == kind_of(remediation) and self.service in (None, service)
 
     def told(self) -> str:
         """Who reads it learns how it is lifted."""
@@ -136,7 +136,8 @@ def forbidding(prohibitions: Iterable[Prohibition], remediation: str, service: s
     return next((one for one in prohibitions if one.covers(remediation, service)), None)
 
 
-def _kind_of(remediation: str) -> str:
+def kind_of(remediation: str) -> str:
+    """What people call it: undoing a rollout is a rollback to them. `OTHER` where they have no word for it."""
     verb = remediation.partition("_")[0]
     return next((kind for kind, verbs in _VERBS.items() if verb in verbs), OTHER)
 

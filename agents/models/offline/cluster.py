@@ -22,7 +22,7 @@ from agents.evidence.kubernetes.snapshot import Snapshot
 from agents.evidence.kubernetes.types import ClusterHypothesis, ClusterReading, Quote, Read, What
 from agents.gate import sentences
 from agents.gate.claims import bears
-from agents.models.offline.steering import read_steering
+from agents.models.offline.steering import read_steering, tried_remedies
 from agents.models.offline.transcript import Transcript
 from agents.remediation import discover_remediations
 from agents.remediation.workloads import WorkloadRemediation
@@ -195,7 +195,8 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
 
 def _proposal(transcript: Transcript, service: str, change: Changed | None) -> dict[str, Any] | None:
     """What takes a rollout back: in the cluster where that is permitted, else another way."""
-    able = transcript.remedies.get(service, ())
+    tried = tried_remedies(read_steering(transcript))
+    able = [name for name in transcript.remedies.get(service, ()) if service not in tried[name]]
     every = discover_remediations().values()
     fitting = [one for one in every if one.needs_change and one.is_cure and one.name in able]
     if change is None or not fitting:

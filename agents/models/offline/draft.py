@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from agents.english import possessive
 from agents.gate import sentences
 from agents.gate.claims import bears
@@ -382,11 +384,17 @@ def _target(case: CollectedFindings, explanation: Explanation) -> dict[str, str]
     """A later change on the same service would make "the version before" the wrong one, so then it is named."""
     target = {"service": explanation.suspect.service}
     change = explanation.change
-    if change is None or explanation.remedy is None or not discover_remediations()[explanation.remedy].needs_change:
+    if change is None or explanation.remedy is None:
         return target
+    remediation = discover_remediations()[explanation.remedy]
     later = any(c.service == change.service and c.seconds < change.seconds for c in case.changes)
-    known = 7 <= len(change.previous) <= 64 and set(change.previous) <= set("0123456789abcdef")
-    return {**target, "to_version": change.previous} if later and known else target
+    if not remediation.needs_change or not later:
+        return target
+    try:
+        remediation.arguments.model_validate(wanted := {**target, "to_version": change.previous})
+    except ValidationError:
+        return target
+    return wanted
 
 
 def _abstention(case: CollectedFindings) -> dict[str, Any]:

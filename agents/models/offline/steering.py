@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from agents.language.prohibition import kind_of
 from agents.language.service_names import names_in, plain
 from agents.language.spoken_time import since
 from agents.models.offline.transcript import Transcript
+from agents.remediation import discover_remediations
 
 _TRIED: Final = re.compile(
     r"already tried|did(?:n't| not) (?:help|heal|work|fix)|not healed|no effect|without success", re.IGNORECASE
 )
-_ROLLED: Final = re.compile(r"roll(?:ed|ing)?[ -]?back|revert(?:ed)?", re.IGNORECASE)
+_ROLLED: Final = re.compile(
+    r"roll(?:ed|ing)?[ -]?back|revert(?:ed)?|\bput\s+\S+\s+back\b|\bund(?:o|id|one)\b", re.IGNORECASE
+)
 _RESTARTED: Final = re.compile(r"restart(?:ed)?\b", re.IGNORECASE)
-_DONE: Final = re.compile(r"already|\brolled|\breverted|\brestarted|\btried\b", re.IGNORECASE)
+_DONE: Final = re.compile(r"already|\brolled|\breverted|\brestarted|\bundone|\btried\b", re.IGNORECASE)
 _FINE: Final = (
     r"(?:is|are|looks?|was|seems?)\s+(?:\w+\s+)?"
     r"(?:fine|ok|okay|healthy|good|innocent|unrelated|not it|not the (?:cause|problem))"
@@ -131,4 +135,5 @@ def _ruled_out(sentence: str, name: str) -> bool:
 
 def tried_remedies(steering: Steering) -> Mapping[str, frozenset[str]]:
     """Services by remedy, so that nothing is proposed twice for the same target."""
-    return {"rollback_deployment": steering.rolled_back, "restart_service": steering.restarted}
+    tried = {"rollback_deployment": steering.rolled_back, "restart_service": steering.restarted}
+    return {name: tried.get(kind_of(name), frozenset()) for name in discover_remediations()}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents.models.offline.steering import Steering, read_steering
+from agents.models.offline.steering import Steering, read_steering, tried_remedies
 from agents.models.offline.transcript import Transcript
 
 
@@ -75,3 +75,19 @@ def test_so_is_how_long_ago_it_began(question: str, minutes: int | None) -> None
 def test_what_was_tried_since_is_no_part_of_what_they_notice() -> None:
     again = steered("checkout is slow for 20 minutes\n(Already tried: Restart the broken payments. It did not heal.)")
     assert (again.focus, again.symptom, again.since_minutes) == ("checkout", "latency", None)
+
+
+@pytest.mark.parametrize(
+    ("title", "again", "open_still"),
+    [
+        ("Put payments back to revision 3", {"undo_rollout", "rollback_deployment"}, "restart_workload"),
+        ("Roll back payments", {"undo_rollout", "rollback_deployment"}, "restart_service"),
+        ("Restart payments", {"restart_service", "restart_workload"}, "undo_rollout"),
+    ],
+)
+def test_what_was_tried_by_one_way_is_not_proposed_again_by_another(
+    title: str, again: set[str], open_still: str
+) -> None:
+    tried = tried_remedies(steered(f"checkout is slow\n(Already tried: {title}. It did not heal.)"))
+    assert again <= {name for name, services in tried.items() if "payments" in services}
+    assert "payments" not in tried[open_still]
