@@ -27,7 +27,7 @@ class RestartWorkload(WorkloadRemediation):
     arguments = RestartWorkloadArguments
     when = "when fresh pods clear the state that causes the fault, such as a leak or a stuck pool, in a cluster"
     ready = "Restart ready."
-    cures = frozenset({"memory leak", "pool or queue exhausted"})
+    cures = frozenset({"file or disk limit hit", "memory leak", "pool or queue exhausted"})
 
     async def plan(
         self, arguments: RestartWorkloadArguments, reason: PlanReason, context: RemediationContext

@@ -29,7 +29,7 @@ from agents.remediation.workloads import WorkloadRemediation
 from agents.rows import Changed, Printed
 from agents.verdict import Confidence
 
-_MOST_TURNS: Final = 8
+MOST_TURNS: Final = 8
 _LIKELY: Final = 0.6
 _WORTH_A_NAME: Final = 0.3
 _SHORTEST_QUOTE: Final = 6
@@ -51,6 +51,8 @@ _ROLLED_OUT: Final = frozenset(
     }
 )  # fmt: skip
 """Faults that a changed pod template brings."""
+_SEEN_ONLY: Final = frozenset({Label.CRASH_LOOP, Label.NOT_READY})
+"""What is seen of a fault whose reason the cluster does not tell: metrics, logs and changes may."""
 _OTHERS: Final = frozenset({"metrics", "logs", "changes"})
 _ENDED: Final = re.compile(
     r"rolled back|rollback successful|restored|recovered|rollout completed|back to normal|returned to ready|resolved"
@@ -91,7 +93,7 @@ def is_there(transcript: Transcript) -> bool:
 
 def reads(transcript: Transcript) -> list[tuple[str, dict[str, str]]]:
     """The tool calls of the next round; empty when the clusters were looked at enough."""
-    if transcript.hurried or transcript.own_turns >= _MOST_TURNS:
+    if transcript.hurried or transcript.own_turns >= MOST_TURNS:
         return []
     places = _places(transcript)
     wanted = [_call(place, read) for place in places for read in next_reads(place.readings)]
@@ -170,8 +172,10 @@ def conclusion(transcript: Transcript) -> dict[str, Any] | None:
         all_well = bool(places) and all(place.seen.is_well for place in places)
         return _all_well([place.seen for place in places]) if all_well else _nothing_to_go_on()
     best = found[0]
-    claims = list(_claims(transcript, best.place.seen, best.fault))
     change = _change(transcript, best.service) if best.fault.label in _ROLLED_OUT else None
+    if change is None and best.fault.label in _SEEN_ONLY and not is_alone:
+        return None
+    claims = list(_claims(transcript, best.place.seen, best.fault))
     claims += _rolled_out(transcript, change) if change is not None else []
     proofs = {claim["artifact"] for claim in claims}
     confidence: Confidence = "high" if best.fault.score >= DECIDED and len(proofs) > 1 else "medium"

@@ -54,7 +54,8 @@ def next_calls(transcript: Transcript) -> tuple[str, list[PlannedCall]]:
     if states := _states(transcript):
         return states
     case = read_case(transcript, read_steering(transcript))
-    reading = [] if transcript.hurried or transcript.own_turns >= _MOST_TURNS else _reading(case)
+    most = _MOST_TURNS + (cluster.MOST_TURNS if cluster.is_there(transcript) else 0)
+    reading = [] if transcript.hurried or transcript.own_turns >= most else _reading(case)
     if reading:
         return _says(reading), reading
     return "That is enough to conclude.", _conclusion(case)

@@ -60,7 +60,7 @@ class RolloutReader:
                 gaps.append(f"Kubernetes: {exc}")
                 continue
             for _, of in histories:
-                if one := rollouts.blamed(of, answers.several(Pod, pods, "pods")):
+                if one := rollouts.blamed(of, answers.several(Pod, pods, "pods"), self._context.now()):
                     found[one.revision.version] = one
         return found, gaps
 

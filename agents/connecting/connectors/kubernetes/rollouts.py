@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import yaml
@@ -24,6 +24,8 @@ _REUSED: Final = "deployment.kubernetes.io/revision-history"
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 HASH: Final = "pod-template-hash"
 _COMPARED: Final = 2  # revisions, without which there is nothing that changed
+_SHOWS_WITHIN: Final = timedelta(hours=1)
+_DIED_LATELY: Final = timedelta(minutes=10)  # longer than a crash loop waits at most
 _COMMIT: Final = re.compile(r"(?:^|[-._])g?([0-9a-f]{7,40})$")
 _SCALED: Final = re.compile(r"Scaled up replica set (\S+) (?:from \d+ )?to \d+")
 
@@ -77,32 +79,37 @@ def revisions(deployment: Workload, replica_sets: Sequence[Any], events: Iterabl
 
 @dataclass(frozen=True, kw_only=True)
 class Blamed:
-    """The newest revision, where its pods and no others are not ready. `since` is when the first of them was not."""
+    """The newest revision, where its pods and no others are unwell. `since` is when the first of them was."""
 
     revision: Revision
     since: datetime
 
 
-def blamed(of: Sequence[Revision], pods: Iterable[Pod]) -> Blamed | None:
-    """Whether the last rollout is what its own pods fail with: they became unready after it, and older ones did not."""
-    sick = [pod for pod in pods if pod.status.phase not in ("Succeeded", "") and not _is_ready(pod)]
-    owners = {pod.metadata.owner.name if pod.metadata.owner else "" for pod in sick}
-    if not of or len(of) < _COMPARED or owners != {of[-1].replica_set}:
+def blamed(of: Sequence[Revision], pods: Iterable[Pod], now: datetime) -> Blamed | None:
+    """Whether the last rollout is what its own pods fail with: they became unready or died soon after it, and older
+    ones did not. What ran well for long fails with something else, or needs another proof.
+    """
+    unwell = [(pod, since) for pod in pods if (since := _unwell_since(pod, now)) is not None]
+    owners = {pod.metadata.owner.name if pod.metadata.owner else "" for pod, _ in unwell}
+    if len(of) < _COMPARED or owners != {of[-1].replica_set}:
         return None
-    began = [at for pod in sick if (at := _unready_since(pod)) is not None]
-    since, rolled = min(began, default=None), of[-1].at
-    if since is None or rolled is None or since < rolled:
+    since, rolled = min(since for _, since in unwell), of[-1].at
+    if rolled is None or not rolled <= since <= rolled + _SHOWS_WITHIN:
         return None
     return Blamed(revision=of[-1], since=since.astimezone(UTC))
 
 
-def _is_ready(pod: Pod) -> bool:
-    return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
-
-
-def _unready_since(pod: Pod) -> datetime | None:
+def _unwell_since(pod: Pod, now: datetime) -> datetime | None:
+    """When it became unready, or a container of it died lately; None where it is well, or has done its work."""
+    if pod.status.phase in ("Succeeded", ""):
+        return None
+    ends = [one.last_state.terminated for one in pod.status.container_statuses if one.restart_count]
+    died = [end.finished_at for end in ends if end and end.finished_at and now - end.finished_at <= _DIED_LATELY]
     ready = next((one for one in pod.status.conditions if one.type == "Ready"), None)
-    return (ready and ready.last_transition_time) or pod.metadata.creation_timestamp
+    if ready is not None and ready.status == "True":
+        return min(died, default=None)
+    unready = (ready and ready.last_transition_time) or pod.metadata.creation_timestamp
+    return min([*died, *([unready] if unready else [])], default=None)
 
 
 def what_changed(before: Revision | None, after: Revision) -> str:

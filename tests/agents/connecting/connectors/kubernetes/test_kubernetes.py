@@ -14,6 +14,7 @@ from fakes.kubernetes import FakeKubernetes, status
 from fakes.kubernetes.objects import (
     deploy,
     deployment,
+    ended,
     endpoints,
     event,
     node,
@@ -194,6 +195,28 @@ async def test_a_rollout_is_blamed_where_its_pods_and_no_others_became_unready_a
     del cluster.objects["pods"]["shop", before["metadata"]["name"]]
     sick["status"]["conditions"][0]["lastTransitionTime"] = "2026-03-01T11:30:00Z"
     assert (await told()).precedes_onset is None
+
+
+@pytest.mark.parametrize(
+    ("rolled", "died", "before_onset_s"),
+    [
+        ("2026-03-01T11:45:00Z", "2026-03-01T11:58:00Z", 780.0),
+        ("2026-03-01T10:00:00Z", "2026-03-01T11:58:00Z", None),
+        ("2026-03-01T11:15:00Z", "2026-03-01T11:20:00Z", None),
+    ],
+)
+async def test_a_rollout_is_blamed_for_pods_that_die_and_are_started_again_soon_after_it(
+    cluster: FakeKubernetes, connect: Callable[..., Kubernetes], rolled: str, died: str, before_onset_s: float | None
+) -> None:
+    """The second ran well for long, the third died once and has been well since."""
+    deploy(cluster, deployment("checkout", "shop/checkout:1.2"), "2026-02-20T10:00:00Z")
+    new = deploy(cluster, deployment("checkout", "shop/checkout:1.3"), rolled)
+    again = pod(new, restartCount=2, lastState=ended(1, at=died), ready=True)
+    again["status"]["conditions"][0]["status"] = "True"
+    cluster.add("pods", again)
+    shown = await use(connect(), "cluster_rollouts", service="checkout")
+    row = next(one for one in shown.rows if isinstance(one, Changed))
+    assert row.before_onset_s == before_onset_s
 
 
 async def test_a_rollout_that_was_taken_back_is_dated_by_its_event_or_not_at_all(
