@@ -119,7 +119,7 @@ class LocalCluster:
             _permitted(request.method, resource, namespace, name, part)
             await self._observe()
             if request.method == "PATCH":
-                return web.json_response(await self._patch(request, name))
+                return web.json_response(await self._patch(request, resource, name))
             if part:
                 return web.Response(text=self._log(request.query, name))
             if name:
@@ -197,10 +197,10 @@ class LocalCluster:
         limit = whole(query, "limitBytes")
         return text.encode()[:limit].decode(errors="ignore") if limit else text
 
-    async def _patch(self, request: web.Request, name: str) -> Json:
+    async def _patch(self, request: web.Request, resource: Resource, name: str) -> Json:
         """A pod template that ran before, or the present one with the moment of a restart; and annotations."""
         only(request.query, frozenset())
-        before = self._one(RESOURCES["deployments"], name)
+        before = self._one(resource, name)
         after = patched(before, request.headers.get("content-type", ""), await request.read())
         one, wanted = self._shop[name], after["spec"]["template"]
         state = self._state(one, wanted)
@@ -218,7 +218,7 @@ class LocalCluster:
             task.add_done_callback(self._carrying_out.discard)
             one.rollouts.append(Rollout(template=state, at=datetime.now(UTC)))
             one.busy, one.failure = True, ""
-        return {**RESOURCES["deployments"].type_meta, **self._one(RESOURCES["deployments"], name)}
+        return {**resource.type_meta, **self._one(resource, name)}
 
     def _state(self, one: ShopWorkload, template: Any) -> PodTemplateState:
         """What the template declares. Raises Refused where it is none that this shop can run."""

@@ -58,8 +58,8 @@ RESOURCES: Final[Mapping[str, Resource]] = {
         Resource(plural="persistentvolumes", kind="PersistentVolume", namespaced=False, described=False),
         Resource(plural="deployments", kind="Deployment", group="apps", patched=True),
         Resource(plural="replicasets", kind="ReplicaSet", group="apps"),
-        Resource(plural="statefulsets", kind="StatefulSet", group="apps"),
-        Resource(plural="daemonsets", kind="DaemonSet", group="apps"),
+        Resource(plural="statefulsets", kind="StatefulSet", group="apps", patched=True),
+        Resource(plural="daemonsets", kind="DaemonSet", group="apps", patched=True),
         Resource(plural="endpointslices", kind="EndpointSlice", group="discovery.k8s.io", described=False),
         Resource(plural="networkpolicies", kind="NetworkPolicy", group="networking.k8s.io", described=False),
     )

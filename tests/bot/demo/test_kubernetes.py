@@ -62,7 +62,7 @@ class Shop:
 
 def git(folder: Path, *arguments: str) -> str:
     who = {f"GIT_{w}_{k}": v for w in ("AUTHOR", "COMMITTER") for k, v in (("NAME", "a"), ("EMAIL", "a@b.example"))}
-    environment = {"PATH": "/usr/bin:/bin", "GIT_CONFIG_GLOBAL": "/dev/null", **who}
+    environment = {"PATH": "/usr/bin:/bin", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_COMMITTER_DATE": ago(3_600), **who}
     argv = ["git", "-C", str(folder), *arguments]
     return subprocess.run(argv, check=True, capture_output=True, text=True, env=environment).stdout.strip()
 
