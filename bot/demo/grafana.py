@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bot.demo.journal import Journal, parsed
+from bot.demo.journal import ShopJournal, parsed
 
 LOKI_UID: Final = "shop-loki"
 LABEL: Final = "service_name"
@@ -53,7 +53,7 @@ class LocalGrafana:
     """Start it before it is asked. `logs` are files by service, `token` is the one that it knows."""
 
     def __init__(self, logs: Mapping[str, Path]) -> None:
-        self._journals = {service: Journal(path) for service, path in logs.items()}
+        self._journals = {service: ShopJournal(path) for service, path in logs.items()}
         self._runner: web.AppRunner | None = None
         self.token = f"glsa_{secrets.token_hex(20)}"
         self.url = ""
@@ -128,7 +128,7 @@ class LocalGrafana:
             return web.Response(status=400, text=f"max entries limit per query exceeded, {told}")
         return _success({"resultType": "streams", "result": _streams(chosen, start, end, limit)})
 
-    def _chosen(self, selector: str) -> dict[str, Journal] | None:
+    def _chosen(self, selector: str) -> dict[str, ShopJournal] | None:
         """The journals that a selector means; None for one that is not understood."""
         found = _SELECTOR.fullmatch(selector)
         if found is None:
@@ -145,7 +145,7 @@ class LocalGrafana:
         return web.json_response({"message": message}, status=status)
 
 
-def _streams(chosen: Mapping[str, Journal], start: int, end: int, limit: int) -> list[Json]:
+def _streams(chosen: Mapping[str, ShopJournal], start: int, end: int, limit: int) -> list[Json]:
     """The newest lines of all of them, the newest first."""
     found = [(at, name, line) for name, journal in chosen.items() for at, line in journal.between(start, end)]
     streams: dict[str, list[Any]] = defaultdict(list)
@@ -154,7 +154,7 @@ def _streams(chosen: Mapping[str, Journal], start: int, end: int, limit: int) ->
     return [{"stream": {LABEL: name}, "values": values} for name, values in streams.items()]
 
 
-def _counts(chosen: Mapping[str, Journal], labels: str, span_s: int, grid: range) -> list[Json]:
+def _counts(chosen: Mapping[str, ShopJournal], labels: str, span_s: int, grid: range) -> list[Json]:
     """Each number counts the lines of the span that ends at its moment."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for end in grid:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Journal:
+class ShopJournal:
     """The lines of one log, read on from where the last look ended, in the file that was renamed as well."""
 
     def __init__(self, path: Path) -> None:

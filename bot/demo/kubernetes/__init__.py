@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bot.demo.journal import Journal
+from bot.demo.journal import ShopJournal
 from bot.demo.kubernetes import objects
 from bot.demo.kubernetes.objects import (
     CONTAINER,
@@ -36,8 +36,8 @@ from bot.demo.kubernetes.rules import (
     OF_LOGS,
     RESOURCES,
     USER,
-    Refused,
-    Resource,
+    ClusterRefusal,
+    ClusterResource,
     only,
     patched,
     permits,
@@ -64,7 +64,7 @@ class LocalCluster:
     ) -> None:
         self._repository, self._supervisor = repository, supervisor
         self._shop = {name: ShopWorkload(name=name, port=port) for name, port in ports.items()}
-        self._journals = {name: Journal(path) for name, path in logs.items()}
+        self._journals = {name: ShopJournal(path) for name, path in logs.items()}
         self._carrying_out: set[asyncio.Task[None]] = set()
         self._since = datetime.now(UTC)
         self._runner: web.AppRunner | None = None
@@ -106,7 +106,7 @@ class LocalCluster:
         try:
             told = await self._supervisor({"command": "instances"})
         except ControlError as exc:
-            raise Refused(503, "ServiceUnavailable", str(exc)) from exc
+            raise ClusterRefusal(503, "ServiceUnavailable", str(exc)) from exc
         for name, one in self._shop.items():
             one.observe([_run(entry) for entry in told[name]])
 
@@ -126,18 +126,20 @@ class LocalCluster:
                 only(request.query, frozenset())
                 return web.json_response({**resource.type_meta, **self._one(resource, name)})
             return web.json_response(self._list(resource, request.query))
-        except Refused as exc:
+        except ClusterRefusal as exc:
             self.refused.append(f"{request.method} {request.path}: {exc.message}")
             return web.json_response(exc.document, status=exc.code)
 
     def _authenticate(self, request: web.Request) -> None:
         if request.headers.get("authorization") != f"Bearer {self.token}":
-            raise Refused(401, "Unauthorized", "Unauthorized")
+            raise ClusterRefusal(401, "Unauthorized", "Unauthorized")
 
     async def _review(self, request: web.Request) -> Json:
         only(request.query, frozenset())
         if request.method != "POST" or request.content_type != "application/json":
-            raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            raise ClusterRefusal(
+                405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+            )
         return review(await request.json(), NAMESPACE)
 
     def _objects(self, plural: str) -> list[Json]:
@@ -157,13 +159,13 @@ class LocalCluster:
             return [document for one in shop for document in objects.events(one, since)]
         return [objects.node(self._since)] if plural == "nodes" else []
 
-    def _one(self, resource: Resource, name: str) -> Json:
+    def _one(self, resource: ClusterResource, name: str) -> Json:
         for document in self._objects(resource.plural):
             if document["metadata"]["name"] == name:
                 return document
-        raise Refused(404, "NotFound", f'{resource.plural} "{name}" not found')
+        raise ClusterRefusal(404, "NotFound", f'{resource.plural} "{name}" not found')
 
-    def _list(self, resource: Resource, query: Mapping[str, str]) -> Json:
+    def _list(self, resource: ClusterResource, query: Mapping[str, str]) -> Json:
         only(query, OF_LISTS)
         found = [document for document in self._objects(resource.plural) if selected(resource, document, query)]
         start, limit = whole(query, "continue"), whole(query, "limit")
@@ -177,14 +179,14 @@ class LocalCluster:
         only(query, OF_LOGS)
         one = next((one for one in self._shop.values() if objects.pod_name(one) == name), None)
         if one is None:
-            raise Refused(404, "NotFound", f'pods "{name}" not found')
+            raise ClusterRefusal(404, "NotFound", f'pods "{name}" not found')
         if query.get("container", CONTAINER) != CONTAINER:
-            raise Refused(400, "BadRequest", f"container {query['container']} is not valid for pod {name}")
+            raise ClusterRefusal(400, "BadRequest", f"container {query['container']} is not valid for pod {name}")
         runs = one.pod_runs
         if query.get("previous") == "true":
             runs = [run for run in runs if run.ended_at is not None]
             if not runs:
-                raise Refused(
+                raise ClusterRefusal(
                     400, "BadRequest", f'previous terminated container "{CONTAINER}" in pod "{name}" not found'
                 )
         start, end = runs[-1].started_at, runs[-1].ended_at or datetime.now(UTC)
@@ -197,7 +199,7 @@ class LocalCluster:
         limit = whole(query, "limitBytes")
         return text.encode()[:limit].decode(errors="ignore") if limit else text
 
-    async def _patch(self, request: web.Request, resource: Resource, name: str) -> Json:
+    async def _patch(self, request: web.Request, resource: ClusterResource, name: str) -> Json:
         """A pod template that ran before, or the present one with the moment of a restart; and annotations."""
         only(request.query, frozenset())
         before = self._one(resource, name)
@@ -208,7 +210,9 @@ class LocalCluster:
         kept = {**before, "spec": {**before["spec"], "template": wanted}}
         kept["metadata"] = {k: v for k, v in before["metadata"].items() if k != "annotations"}
         if after != kept:
-            raise Refused(422, "Invalid", f'Deployment.apps "{name}" is invalid: only its template may be changed here')
+            raise ClusterRefusal(
+                422, "Invalid", f'Deployment.apps "{name}" is invalid: only its template may be changed here'
+            )
         one.annotations = {
             k: v for k, v in noted.items() if before["metadata"]["annotations"].get(k) != v or k in one.annotations
         }
@@ -221,7 +225,7 @@ class LocalCluster:
         return {**resource.type_meta, **self._one(resource, name)}
 
     def _state(self, one: ShopWorkload, template: Any) -> PodTemplateState:
-        """What the template declares. Raises Refused where it is none that this shop can run."""
+        """What the template declares. Raises ClusterRefusal where it is none that this shop can run."""
         known = {rollout.template.commit for rollout in one.rollouts}
         at = ""
         if isinstance(template, dict):
@@ -230,7 +234,7 @@ class LocalCluster:
             state = PodTemplateState(commit=commit, restarted=at)
             if objects.pod_template(one, state) == template:
                 return state
-        raise Refused(
+        raise ClusterRefusal(
             422, "Invalid", f'Deployment.apps "{one.name}" is invalid: spec.template: of no image that ran here'
         )
 
@@ -261,8 +265,8 @@ class LocalCluster:
         return output.decode()
 
 
-def _located(path: str) -> tuple[Resource, str, str, str]:
-    """The resource, the namespace, the name and the part that a path means. Raises Refused for an unknown one."""
+def _located(path: str) -> tuple[ClusterResource, str, str, str]:
+    """The resource, namespace, name and part that a path means. Raises ClusterRefusal for an unknown one."""
     for resource in RESOURCES.values():
         if not path.startswith(f"{resource.root}/"):
             continue
@@ -275,18 +279,18 @@ def _located(path: str) -> tuple[Resource, str, str, str]:
         if len(parts) <= 2 or (len(parts) == 3 and (resource.plural, parts[2]) == ("pods", "log")):
             name, part = (*parts[1:], "", "")[:2]
             return resource, namespace, name, part
-    raise Refused(404, "NotFound", "the server could not find the requested resource")
+    raise ClusterRefusal(404, "NotFound", "the server could not find the requested resource")
 
 
-def _permitted(method: str, resource: Resource, namespace: str, name: str, part: str) -> None:
+def _permitted(method: str, resource: ClusterResource, namespace: str, name: str, part: str) -> None:
     verb = {"GET": "get" if name else "list", "PATCH": "patch"}.get(method)
     if verb is None or (verb == "patch" and (part or not name)):
-        raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        raise ClusterRefusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
     what = f"{resource.plural}/{part}" if part else resource.plural
     if not permits(verb, resource.group, what, namespace, NAMESPACE):
         where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
         told = f'User "{USER}" cannot {verb} resource "{what}" in API group "{resource.group}"{where}'
-        raise Refused(403, "Forbidden", f"{what} is forbidden: {told}")
+        raise ClusterRefusal(403, "Forbidden", f"{what} is forbidden: {told}")
 
 
 def _run(entry: Mapping[str, Any]) -> PodRun:

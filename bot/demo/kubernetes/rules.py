@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
+class ClusterResource:
     """`fields` are the field selectors beside name and namespace; `patched`: whether the Role permits to change one."""
 
     plural: str
@@ -46,28 +46,28 @@ class Resource:
 
 
 _OF_EVENTS: Final = frozenset({"involvedObject.kind", "involvedObject.name", "reason", "type"})
-RESOURCES: Final[Mapping[str, Resource]] = {
+RESOURCES: Final[Mapping[str, ClusterResource]] = {
     one.plural: one
     for one in (
-        Resource(plural="pods", kind="Pod"),
-        Resource(plural="events", kind="Event", described=False, fields=_OF_EVENTS),
-        Resource(plural="services", kind="Service"),
-        Resource(plural="resourcequotas", kind="ResourceQuota", described=False),
-        Resource(plural="persistentvolumeclaims", kind="PersistentVolumeClaim"),
-        Resource(plural="nodes", kind="Node", namespaced=False),
-        Resource(plural="persistentvolumes", kind="PersistentVolume", namespaced=False, described=False),
-        Resource(plural="deployments", kind="Deployment", group="apps", patched=True),
-        Resource(plural="replicasets", kind="ReplicaSet", group="apps"),
-        Resource(plural="statefulsets", kind="StatefulSet", group="apps", patched=True),
-        Resource(plural="daemonsets", kind="DaemonSet", group="apps", patched=True),
-        Resource(plural="endpointslices", kind="EndpointSlice", group="discovery.k8s.io", described=False),
-        Resource(plural="networkpolicies", kind="NetworkPolicy", group="networking.k8s.io", described=False),
+        ClusterResource(plural="pods", kind="Pod"),
+        ClusterResource(plural="events", kind="Event", described=False, fields=_OF_EVENTS),
+        ClusterResource(plural="services", kind="Service"),
+        ClusterResource(plural="resourcequotas", kind="ResourceQuota", described=False),
+        ClusterResource(plural="persistentvolumeclaims", kind="PersistentVolumeClaim"),
+        ClusterResource(plural="nodes", kind="Node", namespaced=False),
+        ClusterResource(plural="persistentvolumes", kind="PersistentVolume", namespaced=False, described=False),
+        ClusterResource(plural="deployments", kind="Deployment", group="apps", patched=True),
+        ClusterResource(plural="replicasets", kind="ReplicaSet", group="apps"),
+        ClusterResource(plural="statefulsets", kind="StatefulSet", group="apps", patched=True),
+        ClusterResource(plural="daemonsets", kind="DaemonSet", group="apps", patched=True),
+        ClusterResource(plural="endpointslices", kind="EndpointSlice", group="discovery.k8s.io", described=False),
+        ClusterResource(plural="networkpolicies", kind="NetworkPolicy", group="networking.k8s.io", described=False),
     )
 }
 """What exists here, and what the one account's Roles permit: nothing else."""
 
 
-class Refused(Exception):
+class ClusterRefusal(Exception):
     """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
@@ -88,11 +88,11 @@ def permits(verb: str, group: str, what: str, namespace: str, own: str) -> bool:
 
 
 def review(document: Json, own: str) -> Json:
-    """The answer to a SelfSubjectAccessReview. Raises Refused for another question."""
+    """The answer to a SelfSubjectAccessReview. Raises ClusterRefusal for another question."""
     asked = document.get("spec", {}).get("resourceAttributes")
     known = {"namespace", "verb", "group", "resource", "subresource"}
     if document.get("kind") != "SelfSubjectAccessReview" or not isinstance(asked, dict) or set(asked) - known:
-        raise Refused(422, "Invalid", "spec.resourceAttributes: Invalid value")
+        raise ClusterRefusal(422, "Invalid", "spec.resourceAttributes: Invalid value")
     what = "/".join(filter(None, (asked.get("resource", ""), asked.get("subresource", ""))))
     allowed = permits(asked.get("verb", ""), asked.get("group", ""), what, asked.get("namespace", ""), own)
     return {**document, "metadata": {}, "status": {"allowed": allowed}}
@@ -101,29 +101,29 @@ def review(document: Json, own: str) -> Json:
 def only(query: Mapping[str, str], known: frozenset[str]) -> None:
     """Stricter than Kubernetes, which ignores what it does not know: a misspelt parameter is a bug of the asker."""
     if unknown := sorted(set(query) - known):
-        raise Refused(400, "BadRequest", f"no parameter {unknown[0]}")
+        raise ClusterRefusal(400, "BadRequest", f"no parameter {unknown[0]}")
 
 
 def whole(query: Mapping[str, str], name: str) -> int:
     """A number of the query; 0 where it is not given."""
     value = query.get(name, "0")
     if not value.isdigit():
-        raise Refused(400, "BadRequest", f'{name}: Invalid value: "{value}"')
+        raise ClusterRefusal(400, "BadRequest", f'{name}: Invalid value: "{value}"')
     return int(value)
 
 
-def selected(resource: Resource, document: Json, query: Mapping[str, str]) -> bool:
+def selected(resource: ClusterResource, document: Json, query: Mapping[str, str]) -> bool:
     labels = document["metadata"].get("labels", {})
     for part in filter(None, query.get("labelSelector", "").split(",")):
         key, equal, value = part.partition("=")
         if not (key and equal) or {" ", "!", "("} & set(part):
-            raise Refused(400, "BadRequest", f'unable to parse requirement: "{part}"')
+            raise ClusterRefusal(400, "BadRequest", f'unable to parse requirement: "{part}"')
         if labels.get(key) != value:
             return False
     for part in filter(None, query.get("fieldSelector", "").split(",")):
         key, equal, value = part.partition("=")
         if not equal or key not in resource.fields | {"metadata.name", "metadata.namespace"}:
-            raise Refused(400, "BadRequest", f'field label not supported: "{key}"')
+            raise ClusterRefusal(400, "BadRequest", f'field label not supported: "{key}"')
         found: Any = document
         for step in key.split("."):
             found = found.get(step, "") if isinstance(found, dict) else ""
@@ -133,16 +133,18 @@ def selected(resource: Resource, document: Json, query: Mapping[str, str]) -> bo
 
 
 def patched(document: Json, content_type: str, body: bytes) -> Json:
-    """The object after the patch. Raises Refused for a type, an operation or a version that does not fit."""
+    """The object after the patch. Raises ClusterRefusal for a type, an operation or a version that does not fit."""
     if content_type not in (JSON_PATCH, STRATEGIC):
-        raise Refused(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}")
+        raise ClusterRefusal(
+            415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}"
+        )
     try:
         patch = json.loads(body)
     except ValueError as exc:
-        raise Refused(400, "BadRequest", "error decoding patch") from exc
+        raise ClusterRefusal(400, "BadRequest", "error decoding patch") from exc
     after = copy.deepcopy(document)
     if isinstance(patch, list) is not (content_type == JSON_PATCH):
-        raise Refused(400, "BadRequest", "error decoding patch")
+        raise ClusterRefusal(400, "BadRequest", "error decoding patch")
     if isinstance(patch, list):
         for step in patch:
             _operate(after, step)
@@ -150,7 +152,7 @@ def patched(document: Json, content_type: str, body: bytes) -> Json:
         _merge(after, patch)
     if after["metadata"].get("resourceVersion") != document["metadata"]["resourceVersion"]:
         told = f'Operation cannot be fulfilled on "{document["metadata"]["name"]}": the object has been modified'
-        raise Refused(409, "Conflict", f"{told}; please apply your changes to the latest version and try again")
+        raise ClusterRefusal(409, "Conflict", f"{told}; please apply your changes to the latest version and try again")
     return after
 
 
@@ -164,7 +166,7 @@ def _merge(into: Json, patch: Json) -> None:
 
 def _operate(document: Json, step: Any) -> None:
     """One step of RFC 6902, of those that are used here."""
-    malformed = Refused(422, "Invalid", "the server rejected our request due to an error in our request")
+    malformed = ClusterRefusal(422, "Invalid", "the server rejected our request due to an error in our request")
     if not isinstance(step, dict) or set(step) != {"op", "path", "value"} or step["op"] not in ("add", "replace"):
         raise malformed
     *steps, last = [part.replace("~1", "/").replace("~0", "~") for part in str(step["path"]).split("/")[1:]] or [""]
