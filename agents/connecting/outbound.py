@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json as jsonlib
 import re
 import socket
 import ssl
@@ -18,11 +17,13 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 import httpcore2
 import httpx2
 
 from agents.connecting.addresses import IPAddress, is_public, unwrap
+from agents.connecting.foreign_json import read_json
 from agents.errors import AgentError, BadArguments, NeedsReauthorisation, NotPermitted, TooLarge, Unavailable
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -85,9 +86,17 @@ class Answer:
     def json(self) -> Any:
         """The body as JSON. Raises Unavailable when it is none, as a proxy's error page."""
         try:
-            return jsonlib.loads(self.body)
+            return read_json(self.body)
         except ValueError as exc:
             raise Unavailable("the answer is not JSON; is the address that of the API itself?") from exc
+
+
+def _leads_upwards(url: str) -> bool:
+    """Whether a part of the path is `.` or `..`, however it is written: a client, a proxy or a server would take it for
+    a step, and the name that somebody gave a service would choose the endpoint.
+    """
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    return any(unquote(part) in {".", ".."} for part in re.split(r"[/\\\\]|%2f|%5c", path, flags=re.IGNORECASE))
 
 
 def _literal(host: str) -> IPAddress | None:
@@ -278,6 +287,8 @@ class Outbound:
             raise NotPermitted("only http and https URLs with a host are called")
         if parsed.userinfo:
             raise NotPermitted("the URL holds a user name or password; put it into the credential fields")
+        if _leads_upwards(url):
+            raise NotPermitted("the URL has a step upwards in its path, so it would lead to elsewhere")
         host = parsed.host
         if _literal(host) is None and _DISGUISED_IPV4.fullmatch(host):
             raise NotPermitted(f"{host} is a disguised IPv4 address; write it as four decimal numbers")

@@ -11,6 +11,7 @@ import json
 from pydantic import Field
 
 from agents.connecting.connector import ActionResult, TargetState
+from agents.connecting.foreign_json import read_json
 from agents.connecting.foreign_writes import CALL_TOOL, ForeignWriter
 from agents.errors import AgentError, NotPermitted
 from agents.remediation import Impossible, Plan, PlanReason, Precondition, Remediation, RemediationContext, rate_risk
@@ -53,7 +54,7 @@ class CallTool(Remediation):
                 reason=f"No connected server has a write tool {arguments.tool[:80]!r} that an admin named."
             )
         try:
-            exact = json.dumps(json.loads(arguments.arguments), sort_keys=True, ensure_ascii=False)
+            exact = json.dumps(read_json(arguments.arguments), sort_keys=True, ensure_ascii=False)
             state = await writer.accepted_state(arguments.tool, exact)
         except ValueError:
             return Impossible(reason=f"The arguments of {arguments.tool} are not a JSON object.")

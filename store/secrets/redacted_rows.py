@@ -15,7 +15,7 @@ import re2
 
 from store.secrets.pairs import BOUNDARY, NOUNS, TextSpan, is_secret_name, value_names_of
 from store.secrets.private_keys import LONGEST_KEY
-from store.secrets.redaction import Redactor, merge_spans, replace_spans
+from store.secrets.redaction import Redactor, merge_spans, replace_spans, whole_text
 
 _PLAIN: Final = re.compile(r"[\w.:/@+-]{0,60}[\w/]|")
 """A value that neither begins nor continues anything: equal ones need to be looked at once only."""
@@ -35,6 +35,7 @@ def redact_texts(redactor: Redactor, texts: Sequence[str], *, keep: int | None =
     """The texts, which follow each other, without secrets. Of each, what its first `keep` characters became: give more
     of a text than is kept, or a secret at the cut is not recognised. Raises RedactionFailed.
     """
+    texts = [whole_text(text) for text in texts]
     found = _alone(redactor, texts)
     _run_on(redactor, texts, found)
     cleaned = list(texts) if keep is None else [text if len(text) <= keep else text[:keep] for text in texts]
@@ -48,6 +49,7 @@ def redact_fields(redactor: Redactor, rows: Sequence[Mapping[str, str]]) -> list
 
     Raises RedactionFailed.
     """
+    rows = [{whole_text(name): whole_text(value) for name, value in row.items()} for row in rows]
     columns: dict[str, dict[str | int, str]] = {}
     for number, row in enumerate(rows):
         for name, value in row.items():

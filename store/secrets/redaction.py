@@ -5,8 +5,9 @@ security numbers. What is found becomes a typed placeholder, `[redacted:github_t
 It fails closed: when the redactor cannot read a text, `RedactionFailed` is raised and the text goes nowhere.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, Final, Literal, NoReturn, Self
 
 from store.secrets.finder import find_secrets
 from store.secrets.own import Forms, OwnSecrets
@@ -16,6 +17,8 @@ ContactDetails = Literal["hide_from_model", "hide_everywhere", "keep"]
 """Where e-mail addresses and telephone numbers go: in what a model reads, also in what is stored, or nowhere."""
 
 VERBATIM_KEYS = frozenset({"signature", "id", "tool_use_id"})
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class RedactionFailed(Exception):
@@ -103,11 +106,13 @@ class Redactor:
         return _arrived, (None if isinstance(self._own, Forms) else self._own, self._hides_contacts)
 
     def redact(self, text: str) -> Redacted:
-        """Raises RedactionFailed."""
-        return Redacted.ours(replace_spans(text, self.spans(text)))
+        """Raises RedactionFailed. What no database takes becomes U+FFFD: NUL, and half a surrogate pair."""
+        whole = whole_text(text)
+        return Redacted.ours(replace_spans(whole, self.spans(whole)).replace("\0", _UNKNOWN))
 
     def spans(self, text: str) -> list[TextSpan]:
         """What `redact` would replace, in order, without overlaps. Raises RedactionFailed."""
+        text = whole_text(text)
         try:
             return merge_spans([*self._own.find(text), *find_secrets(text, contacts=self._hides_contacts)], text)
         except (ValueError, TypeError, RuntimeError, RecursionError, MemoryError) as exc:
@@ -144,6 +149,17 @@ class Redactor:
             redacted = str.__str__(self.redact(item))
             return "[redacted:secret]" if redacted == item and is_secret_name(key, item) else redacted
         return self.redact_json(item, verbatim_keys)
+
+
+def whole_text(text: str) -> str:
+    """Of the same length: others can spell half a surrogate pair, in JSON, and one of them must hide nothing else."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _HALF.sub(_UNKNOWN, text)
+    return text
 
 
 def _arrived(own: OwnSecrets | None, hides_contacts: bool) -> Redactor:  # noqa: FBT001 -- pickle calls it by position

@@ -291,3 +291,21 @@ async def test_a_certificate_that_is_not_trusted_is_said_so_at_once(tmp_path: Pa
     finally:
         await outbound.close()
         server.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["queues/..", "queues/../users", "queues/%2e%2e/users", "queues/.%2E/x", "a%2f..%2fb", "./x", "a\\..\\b"]
+)
+async def test_a_step_upwards_in_a_path_is_refused_before_anything_is_sent(path: str) -> None:
+    async with web(reply()) as site, outbound() as out:
+        with pytest.raises(NotPermitted, match="upwards"):
+            await out.get(f"http://127.0.0.1:{site.port}/api/{path}?of=..")
+        assert (await out.get(f"http://127.0.0.1:{site.port}/api/v1..v2/...?of=../..")).status == 200
+        assert len(site.requests) == 1
+
+
+async def test_json_that_is_too_deep_is_told_like_any_other_that_is_none() -> None:
+    async with web(reply(body=b"[" * 50_000)) as site, outbound() as out:
+        answer = await out.get(f"http://127.0.0.1:{site.port}/")
+        with pytest.raises(Unavailable, match="not JSON"):
+            answer.json()

@@ -20,6 +20,7 @@ from store.secrets import finder
 from store.secrets.cue import cue_of
 from store.secrets.finder import find_secrets
 from store.secrets.formats import FORMATS
+from store.secrets.redacted_rows import redact_fields, redact_texts
 from store.secrets.redaction import Redacted, RedactionFailed, Redactor, Secret
 
 PLAIN = Redactor()
@@ -149,9 +150,14 @@ def test_what_is_not_json_fails_closed(value: Any) -> None:
         PLAIN.redact_json(value)
 
 
-def test_a_text_that_cannot_be_read_fails_closed_and_is_not_quoted() -> None:
+def test_a_text_that_cannot_be_read_fails_closed_and_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def Match(self, text: bytes) -> list[int]:  # noqa: N802 -- as re2 calls it
+            raise MemoryError(f"{len(text)} bytes")
+
+    monkeypatch.setattr(finder, "_SET", Broken())
     with pytest.raises(RedactionFailed) as caught:
-        PLAIN.redact("hunter2 \ud800 password=hunter2")
+        PLAIN.redact("hunter2 password=hunter2")
     assert "hunter2" not in str(caught.value)
 
 
@@ -246,3 +252,15 @@ def test_a_numbered_name_of_words_is_no_token_and_a_drawn_one_is() -> None:
             assert str(Redactor().redact(text)) == text
     token = "00" + "aB3dE6gH9jK2mN5pQ8sT" * 2
     assert token not in str(Redactor().redact(f"okta answered {token} today"))
+
+
+def test_half_a_character_hides_neither_the_text_nor_its_secrets() -> None:
+    redactor = Redactor()
+    found = redactor.redact("agent \ud800 key ghp_0123456789abcdefghijABCDEFGHIJ012345 \udfff \0 end")
+    assert found == "agent \ufffd key [redacted:github_token] \ufffd \ufffd end"
+    found.encode()
+    assert redactor.redact_json({"\ud800": ["\udc00"]}) == {"\ufffd": ["\ufffd"]}
+    rows = redact_fields(redactor, [{"line": "x \ud800 password=Hunter2Hunter2"}])
+    assert rows[0]["line"].startswith("x \ufffd password=")
+    assert "Hunter2" not in rows[0]["line"]
+    assert redact_texts(redactor, ["a \ud800", "b"]) == ["a \ufffd", "b"]

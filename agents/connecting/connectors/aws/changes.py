@@ -6,7 +6,6 @@ some minutes late, 50 at a time and two questions a second: the newest pages are
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -15,6 +14,7 @@ from typing import Any, Final, Literal
 from agents.connecting.connector import ChangesRead, ConnectorContext
 from agents.connecting.connectors.aws.ecs import EcsReader, revision_of, utc
 from agents.connecting.connectors.aws.session import AwsSession
+from agents.connecting.foreign_json import read_json
 from agents.errors import AgentError
 from agents.evidence.types import Change, Window
 
@@ -161,7 +161,7 @@ def _before(version: str) -> str | None:
 
 def _record(text: Any) -> Mapping[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        found = read_json(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

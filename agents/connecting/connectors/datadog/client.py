@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.datadog.settings import DatadogConfig
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 
@@ -156,7 +157,7 @@ def _reset_s(headers: Mapping[str, str]) -> float:
 
 def _reasons(answer: Answer) -> str:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except ValueError:
         return ""
     errors = document.get("errors") if isinstance(document, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agents.connecting.connector import Service
+from agents.connecting.foreign_json import read_json
 from agents.errors import Unavailable
 from agents.language.service_names import belongs_to, names_in
 
@@ -211,7 +211,7 @@ def payload_of(deployment: Deployment) -> Mapping[str, Any]:
     if isinstance(deployment.payload, dict):
         return deployment.payload
     try:
-        document = json.loads(deployment.payload or "{}")
+        document = read_json(deployment.payload or "{}")
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agents.connecting.connector import ConnectorContext
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 from store.secrets.redaction import Secret
@@ -30,8 +31,9 @@ from store.secrets.redaction import Secret
 VERSION: Final = "2022-11-28"
 _RENEW_BEFORE: Final = timedelta(minutes=5)
 _TOLD: Final = frozenset({401, 403, 404, 409, 410, 422, 429, 451})
-_NEXT: Final = re.compile(r'<[^>]*[?&]page=(\d+)[^>]*>;\s*rel="next"')
+_NEXT: Final = re.compile(r'<[^>]*[?&]page=([0-9]{1,9})[^>]*>;\s*rel="next"')
 _PER_PAGE: Final = 100
+_NUMBER: Final = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,17 +261,17 @@ def _plain_refusal(status: int, what: str) -> Exception:
 
 
 def _until(headers: Mapping[str, str], now: datetime) -> str:
-    if (wait := headers.get("retry-after", "")).isdigit():
+    if _NUMBER.fullmatch(wait := headers.get("retry-after", "")):
         return f" for {int(wait)} s"
     reset = headers.get("x-ratelimit-reset", "")
-    if reset.isdigit() and 0 <= (left := int(reset) - now.timestamp()) < 86_400:
+    if _NUMBER.fullmatch(reset) and 0 <= (left := int(reset) - now.timestamp()) < 86_400:
         return f" until {now + timedelta(seconds=left):%H:%M} UTC"
     return ""
 
 
 def _message(answer: Answer) -> str:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except ValueError:
         return ""
     return str(document.get("message", "")) if isinstance(document, dict) else ""

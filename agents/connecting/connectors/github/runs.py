@@ -20,6 +20,7 @@ from agents.connecting.connectors.github.client import GitHubClient
 from agents.connecting.connectors.github.git_data import GitData
 from agents.connecting.connectors.github.repositories import quoted
 from agents.connecting.connectors.github.settings import GitHubConfig
+from agents.connecting.foreign_json import read_json
 from agents.errors import BadArguments, NotPermitted
 
 _FAILED: Final = ("failure", "timed_out", "cancelled", "startup_failure")
@@ -215,7 +216,7 @@ class WorkflowActions:
 def _fitting(written: str, declared: Mapping[str, Any]) -> dict[str, str]:
     """Inputs that the workflow declares, all that it requires, each one of its options where it has any."""
     try:
-        given = json.loads(written)
+        given = read_json(written)
     except ValueError as exc:
         raise BadArguments("inputs: write a JSON object of texts") from exc
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):

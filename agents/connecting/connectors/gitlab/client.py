@@ -6,6 +6,7 @@ https://docs.gitlab.com/api/rest/ -- a 404 may be a project that the token may n
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -16,11 +17,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from agents.connecting.certificates import own_way_out
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.gitlab.settings import GitLabConfig
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 
 _TOLD: Final = frozenset({400, 401, 403, 404, 405, 409, 410, 422, 429})
 _PER_PAGE: Final = 100
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _MOST_BYTES: Final = 32_000_000
 M = TypeVar("M", bound=BaseModel)
 
@@ -63,7 +66,7 @@ class GitLabClient:
                 raise Unavailable(f"GitLab answered {what} in a form that it does not document")
             items += found
             page = answer.headers.get("x-next-page", "")
-            if not page.isdigit():
+            if not _NUMBER.fullmatch(page):
                 return GitLabPages(items=items)
         return GitLabPages(items=items, more=True)
 
@@ -96,7 +99,7 @@ class GitLabClient:
     async def _refusal(self, answer: Answer, what: str) -> Exception:
         if answer.status == 429:
             wait = answer.headers.get("retry-after", "")
-            until = f" for {int(wait)} s" if wait.isdigit() else ""
+            until = f" for {int(wait)} s" if _NUMBER.fullmatch(wait) else ""
             return Unavailable(f"GitLab's rate limit is used up{until}; {what} could not be read")
         if answer.status == 401:
             return NeedsReauthorisation("GitLab does not accept the token (401): it ended or was revoked")
@@ -130,7 +133,7 @@ def as_several(model: type[M], documents: list[Any], what: str) -> list[M]:
 
 def _reason(answer: Answer) -> str:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except ValueError:
         return ""
     found = document.get("message") or document.get("error") if isinstance(document, dict) else None

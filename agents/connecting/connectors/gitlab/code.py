@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.gitlab.answers import GitLabCommit, TreeEntry, lies_in
@@ -41,17 +42,19 @@ class GitLabCode:
         project = await self._projects.of(service)
         what = f"commit {version[:10]} of {project}"
         path = f"{project_path(project)}/repository"
-        commit = as_one(GitLabCommit, await self._client.get(f"{path}/commits/{version}", what=what), what)
+        commit = as_one(
+            GitLabCommit, await self._client.get(f"{path}/commits/{quote(version, safe='')}", what=what), what
+        )
         asked = {"ref": commit.id, "recursive": "true"}
         read = await self._client.pages(f"{path}/tree", asked, what=f"files of {project}", most_pages=_MOST_PAGES)
         entries = as_several(TreeEntry, read.items, f"files of {project}")
         folders = self._folders.get(service, ())
-        found = [
+        listed = [
             CodeFile(path=one.path, content=one.id, size=0)
             for one in entries
             if one.type == "blob" and lies_in(one.path, folders)
         ]
-        files, gaps = await as_files(self._context, found)
+        files, gaps = await as_files(self._context, listed)
         if read.more:
             gaps.append(f"only the first {len(entries)} files of {project} were listed")
         page = commit.web_url.partition("/-/commit/")[0]

@@ -7,6 +7,7 @@ Nothing is guessed: a field that is not there, or is not of its kind, is a gap a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ _MOST_ITEMS: Final = 10_000
 _LONGEST: Final = 300
 _WHERE: Final = "*"  # no field is called so
 _TRIED: Final = 3
+_INDEX: Final = re.compile(r"[0-9]{1,6}")
 
 
 class OfEndpoint(Arguments):
@@ -191,7 +193,7 @@ def _values(document: Any, pointer: tuple[str, ...]) -> Iterator[FoundValue | st
                 following += [FoundValue(where=(*one.where, str(key)), value=value) for key, value in items]
             elif isinstance(one.value, dict) and part in one.value:
                 following.append(FoundValue(where=one.where, value=one.value[part]))
-            elif isinstance(one.value, list) and part.isdigit() and int(part) < len(one.value):
+            elif isinstance(one.value, list) and _INDEX.fullmatch(part) and int(part) < len(one.value):
                 following.append(FoundValue(where=one.where, value=one.value[int(part)]))
             else:
                 yield f"the answer has no /{'/'.join(pointer[: at + 1])}"

@@ -7,7 +7,6 @@ kept.
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from agents.connecting.foreign_json import read_json
 from agents.errors import BadArguments, Unavailable
 from agents.evidence.grid import LATEST_EPOCH_S
 from agents.evidence.types import FloatArray, Spans
@@ -140,8 +140,8 @@ def in_columns(traces: Traces, names: Mapping[str, str], max_spans: int, *, told
 def as_json(body: bytes) -> Any:
     """Raises Unavailable."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as exc:
+        return read_json(body)
+    except ValueError as exc:
         raise Unavailable("the answer is not JSON; is the address that of Jaeger's query service?") from exc
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.jira.adf import document_of
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 
@@ -131,7 +132,7 @@ def quoted(value: str) -> str:
 def _said(answer: Answer) -> str:
     """`{"errorMessages": [...], "errors": {field: why}}`"""
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
         fields = [f"{name}: {why}" for name, why in (document.get("errors") or {}).items()]
         return " ".join([*map(str, document.get("errorMessages") or []), *fields])
     except (ValueError, AttributeError, TypeError):

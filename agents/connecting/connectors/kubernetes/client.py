@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agents.connecting.connector import ConnectorContext
 from agents.connecting.connectors.kubernetes.access import Access
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer, Outbound, Untrusted
 from agents.errors import AgentError, BadArguments, NeedsReauthorisation, TooLarge, Unavailable
 
@@ -163,7 +164,7 @@ def _refusal(answer: Answer, what: str, method: str) -> Exception:
 
 def _message(answer: Answer) -> str:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except ValueError:
         return ""
     return str(document.get("message", "")) if isinstance(document, dict) else ""

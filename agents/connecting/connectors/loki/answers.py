@@ -6,7 +6,6 @@ stream, and neither does what was attached to single lines: a key that was print
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from agents.connecting.clean_lines import READ, clean_lines
 from agents.connecting.connectors.loki.client import data_of
+from agents.connecting.foreign_json import read_json
 from agents.errors import Unavailable
 from agents.evidence.logs.lines import parse_line
 from agents.evidence.logs.packed_lines import PackedLines
@@ -106,8 +106,8 @@ def _attached(stream: Mapping[str, str], value: Sequence[Any], labels: frozenset
 
 def _streams(body: bytes) -> Iterator[tuple[dict[str, str], list[Any]]]:
     try:
-        data = data_of(json.loads(body))
-    except (ValueError, RecursionError) as exc:
+        data = data_of(read_json(body))
+    except ValueError as exc:
         raise Unavailable("the answer is not JSON; is the address that of Loki?") from exc
     result = data.get("result") if isinstance(data, dict) else None
     if not isinstance(result, list) or data.get("resultType") != "streams":

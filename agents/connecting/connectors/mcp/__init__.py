@@ -7,7 +7,6 @@ https://modelcontextprotocol.io/specification
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,7 @@ from agents.connecting.connectors.mcp.offers import (
 )
 from agents.connecting.connectors.mcp.reading import agree, as_output, as_tool, read_offers, refusal_as_reading
 from agents.connecting.connectors.mcp.settings import FORM, McpConfig, PinnedTool
+from agents.connecting.foreign_json import read_json
 from agents.connecting.foreign_writes import CALL_TOOL
 from agents.english import counted
 from agents.errors import AgentError, BadArguments, NotPermitted
@@ -204,7 +204,7 @@ class McpConnector(Connector):
 
     def _check_arguments(self, name: str, arguments: str) -> dict[str, Any]:
         """Raises BadArguments."""
-        values = json.loads(arguments)
+        values = read_json(arguments)
         if not isinstance(values, dict):
             raise BadArguments(f"the arguments of {safe_name(name)} are a JSON object")
         return self._as_tool(name, self.config.pinned[name]).parse(values).values

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agents.connecting.connector import ConnectorContext
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 
@@ -109,7 +110,7 @@ def _refusal(status: int, what: str, said: str) -> Exception:
 def _said(answer: Answer) -> str:
     """`{"error": {"message": ..., "errors": [...]}}`"""
     try:
-        error = json.loads(answer.body)["error"]
+        error = read_json(answer.body)["error"]
         return ", ".join([str(error.get("message", "")), *map(str, error.get("errors", []))]).strip(", ")
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""

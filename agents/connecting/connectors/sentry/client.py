@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agents.connecting.connector import ConnectorContext
+from agents.connecting.foreign_json import read_json
 from agents.connecting.outbound import Answer
 from agents.errors import BadArguments, NeedsReauthorisation, Unavailable
 
@@ -110,7 +111,7 @@ def moment_of(at: datetime) -> str:
 
 def _said(answer: Answer) -> str:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except ValueError:
         return ""
     return str(document.get("detail", "")) if isinstance(document, dict) else ""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from agents.connecting.connectors.jaeger.answers import JaegerSpan, ParsedTraces, Traces, in_columns
 from agents.connecting.connectors.jaeger.reading import as_tree, slowest_first
+from agents.connecting.foreign_json import read_json
 from agents.errors import Unavailable
 from agents.evidence.grid import LATEST_EPOCH_S
 from agents.rows import Traced
@@ -66,8 +66,8 @@ def values_in(body: bytes) -> list[str]:
 def as_document(body: bytes) -> dict[str, Any]:
     """Raises Unavailable."""
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as exc:
+        document = read_json(body)
+    except ValueError as exc:
         raise Unavailable("the answer is not JSON; is the address that of Tempo?") from exc
     if not isinstance(document, dict):
         raise Unavailable("the answer is not one of Tempo's API; is the URL right?")

@@ -188,3 +188,24 @@ def test_an_endpoint_that_cannot_be_meant_is_refused_in_words(written: str, told
     with pytest.raises(ValidationError) as caught:
         HttpJsonConfig.model_validate({"url": "https://ops.example.com", "endpoints": {"queue": written}})
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["..", "."])
+async def test_a_service_by_the_name_of_a_folder_leads_nowhere_else(
+    server: OwnApi, connect: Connect, name: str
+) -> None:
+    server.documents["/api/users"] = {"state": "of everybody"}
+    connector = connect(
+        services=(Service(name="checkout", aliases=(f"http_json:{name}",)),),
+        users="/queues/{service}/users; a /state text",
+    )
+    with pytest.raises(AgentError, match="upwards"):
+        await connector.http_json_read(OfEndpoint(service="checkout", endpoint="users"))
+
+
+async def test_numbers_and_places_that_nobody_can_count_are_gaps(server: OwnApi, connect: Connect) -> None:
+    server.documents["/api/queues/checkout"] = {"stats": {"depth": 10**400}, "list": [1, 2, 3]}
+    connector = connect(queue="/queues/{service}; depth /stats/depth count; odd /list/\u00b2 count")
+    found = await connector.http_json_read(OfEndpoint(service="checkout", endpoint="queue"))
+    assert "depth is not a number" in (found.gap or "")
+    assert "the answer has no /list/\u00b2" in (found.gap or "")
