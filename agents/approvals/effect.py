@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
 from agents.approvals import autonomy
 from agents.approvals.approval import context, read_approval
+from agents.approvals.obstacles import obstacle
 from agents.connecting.connector import Outliving
 from agents.durable.patience import Patience
 from agents.errors import AgentError, Unavailable
@@ -36,12 +38,13 @@ async def apply_once(
     """
     key = _fence_of(approval_id)
     around = await _around_automatic(rt, tenant, approval_id)
+    services = (await rt.toolbox_for(tenant)).service_names()
     try:
         async with rt.db.tenant(tenant) as s:
             approval = await read_approval(s, approval_id)
             first = await fences.enter(s, key=key, effect=Plan.model_validate(approval.plan).action)
             if first:
-                approval = await _claim_effect(s, approval_id, key, around)
+                approval = await _claim_effect(s, approval_id, key, around, services)
     except _NotApproved:
         async with rt.db.tenant(tenant, readonly=True) as s:
             return (await read_approval(s, approval_id)).state
@@ -84,7 +87,11 @@ class _NotApproved(Exception):
 
 
 async def _claim_effect(
-    s: TenantSession, approval_id: ApprovalId, key: str, around: autonomy.Surrounding | None
+    s: TenantSession,
+    approval_id: ApprovalId,
+    key: str,
+    around: autonomy.Surrounding | None,
+    services: Sequence[str],
 ) -> Approval:
     """The approval whose plan is applied now: read after the claim, so that it is the one that was approved."""
     if not await approvals.advance(s, approval_id, to=ApprovalState.APPLYING, expect={ApprovalState.APPROVED}):
@@ -95,6 +102,8 @@ async def _claim_effect(
     if approval.decision == "automatic" and (around is None or await autonomy.objection(s, approval, around)):
         raise _NotApproved  # somebody paused it, or ruled it out, in this moment
     plan = Plan.model_validate(approval.plan)
+    if await obstacle(s, approval, plan, services):
+        raise _NotApproved  # a click is no answer to what people said after it
     details = {"fence": key, "action": plan.action, "plan_hash": approval.plan_hash, "decided_by": approval.decided_by}
     await events.emit(s, "ai.autoheal.remediation.started.v1", approval.id, details)
     actor = Actor(type="agent", id=approval.investigation_id or "autoheal")

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agents.approvals import autonomy
 from agents.approvals.approval import context, read_approval
+from agents.approvals.obstacles import obstacle
 from agents.approvals.planning import replan
 from agents.errors import AgentError
 from agents.permission import Denied, check_approval
@@ -19,6 +20,7 @@ from agents.runtime import Runtime
 from agents.tool import Risk
 from store import audit
 from store.audit import Actor, events
+from store.database.session import TenantSession
 from store.ids import ApprovalId, TenantId
 from store.incidents import approvals
 from store.incidents.approvals import Approval, ApprovalState
@@ -44,10 +46,14 @@ async def recheck(rt: Runtime, tenant: TenantId, approval_id: ApprovalId) -> Rec
     allowed = (
         check_approval(decider.role, Risk(approval.risk), is_requester=False) if decider else Denied("nobody decided")
     )
-    if isinstance(allowed, Denied):
-        async with rt.db.tenant(tenant) as s:
-            actor, details = Actor(type="agent", id="autoheal"), {"reason": allowed.reason}
-            await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
+    services = (await rt.toolbox_for(tenant)).service_names()
+    async with rt.db.tenant(tenant) as s:
+        reason = allowed.reason if isinstance(allowed, Denied) else None
+        if approval.decision != "automatic":  # the policy's own are judged below, with all else that they need
+            reason = reason or await obstacle(s, approval, plan, services)
+        if reason is not None:
+            await _refused(s, approval_id, reason)
+    if reason is not None:
         return await _stale(rt, tenant, approval)
     now = rt.clock()
     in_time = approval.approved_until is not None and now <= min(approval.approved_until, plan.fresh_until)
@@ -67,9 +73,13 @@ async def _still_automatic(rt: Runtime, tenant: TenantId, approval_id: ApprovalI
     async with rt.db.tenant(tenant) as s:
         reason = await autonomy.objection(s, await read_approval(s, approval_id), around)
         if reason is not None:
-            actor, details = Actor(type="agent", id="autoheal"), {"reason": str(s.redactor.redact(reason))[:300]}
-            await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
+            await _refused(s, approval_id, reason)
     return reason is None
+
+
+async def _refused(s: TenantSession, approval_id: ApprovalId, reason: str) -> None:
+    actor, details = Actor(type="agent", id="autoheal"), {"reason": str(s.redactor.redact(reason))[:300]}
+    await audit.record(s, actor=actor, action="agent.effect.refused", target=approval_id, details=details)
 
 
 async def _same_target(rt: Runtime, tenant: TenantId, plan: Plan) -> bool:

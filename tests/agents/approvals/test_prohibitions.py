@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import pytest
 from fakes.rig import Rig
 
 from agents.incidents.requests import DoneNow
 from agents.permission import Denied
 from store.database.session import Database
-from store.ids import IncidentId
+from store.ids import IncidentId, NoteId, stable_id
+from store.incidents import investigations
 from store.incidents.prohibitions import StoredProhibition, prohibitions
 from store.secrets.redaction import Redacted
 
@@ -46,6 +48,28 @@ async def test_a_word_after_the_card_is_kept_and_blocks_the_click(rig: Rig) -> N
     kinds = {one.remediation for one in await rows(rig, found.incident_id)}
     assert {"restart_service", "rollback_deployment", "silence_alert", "scale_service", "other"} == kinds
     assert rig.effects == 0
+
+
+@pytest.mark.parametrize("step", ["re-check", "apply"])
+async def test_a_word_between_the_click_and_the_effect_stops_it(rig: Rig, step: str) -> None:
+    found = await rig.proposed()
+    admin = await rig.person("U0ADMIN")
+
+    async def ruled_out() -> None:
+        async with rig.db.tenant(rig.tenant) as s:
+            text, note = Redacted.ours("stop, hands off checkout"), NoteId(stable_id("note", rig.tenant))
+            await investigations.add_note(s, rig.runs()[0], note_id=note, text=text, by=admin.user_id)
+
+    rig.engine.before[step] = ruled_out
+    await rig.decide(found)
+    now = await rig.approval(found.id)
+    assert (now.state, now.decided_by, rig.effects) == ("proposed", None, 0)
+    actions = await rig.actions()
+    assert "agent.effect.refused" in actions
+    assert "agent.effect.started" not in actions
+    again = await rig.decide(now)
+    assert isinstance(again, Denied)
+    assert "was ruled out" in again.reason
 
 
 async def test_a_note_during_a_run_is_kept_at_once(rig: Rig) -> None:
