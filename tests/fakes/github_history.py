@@ -63,11 +63,15 @@ def at(github: FakeGitHub, sha: str) -> None:
     github.tell(f"{R}/git/ref/heads/main", {"ref": "refs/heads/main", "object": object_})
 
 
-def takes_drafts(github: FakeGitHub, branch: str, *, branched: bool = False) -> None:
-    """Trees, commits, branches and drafts can be made."""
+def takes_drafts(github: FakeGitHub, branch: str, *, branched: bool = False, holds: str = "5" * 40) -> None:
+    """Trees, commits, branches and drafts can be made. `holds` is the tree of a branch that is there."""
     object_ = {"type": "commit", "sha": "6" * 40, "url": "https://x/y"}
     made = [{"ref": f"refs/heads/{branch}", "object": object_}]
     github.tell(f"{R}/git/matching-refs/heads/{branch}", made if branched else [])
+    if branched:
+        github.tell(f"{R}/git/ref/heads/{branch}", made[0])
+        commit = git_commit("6" * 40, HEAD)
+        github.tell(f"{R}/git/commits/{'6' * 40}", {**commit, "tree": {**commit["tree"], "sha": holds}})
     github.tell(f"POST {R}/git/trees", (201, {}, {"sha": "5" * 40}))
     github.tell(f"POST {R}/git/commits", (201, {}, {"sha": "6" * 40}))
     github.tell(f"POST {R}/git/refs", (201, {}, made[0]))

@@ -95,7 +95,20 @@ async def test_a_draft_whose_branch_was_made_before_a_crash_is_finished(
     assert isinstance(plan, Plan)
     takes_drafts(github, BRANCH, branched=True)
     assert (await REMEDIATION.apply(plan, acting(source), idempotency_key="ap1")).ok
-    assert written(github) == [("POST", "/pulls")]
+    assert written(github) == [("POST", "/git/trees"), ("POST", "/pulls")]
+
+
+async def test_a_branch_of_that_name_with_other_contents_is_no_draft_of_ours(
+    github: FakeGitHub, connect: Connect, reason: PlanReason
+) -> None:
+    history(github)
+    source = connect(actions=("revert_pull_request",))
+    plan = await planned(source, reason)
+    assert isinstance(plan, Plan)
+    takes_drafts(github, BRANCH, branched=True, holds="7" * 40)
+    done = await REMEDIATION.apply(plan, acting(source), idempotency_key="ap1")
+    assert (done.ok, "something else than was approved" in done.detail) == (False, True)
+    assert ("POST", "/pulls") not in written(github)
 
 
 async def test_what_moved_since_the_preview_stops_it(github: FakeGitHub, connect: Connect, reason: PlanReason) -> None:

@@ -132,11 +132,16 @@ class DraftActions:
             return await self._close(repository, branch, made)
         if made is not None:
             return ActionResult(ok=True, detail=f"#{made.number} is there already: {made.html_url}")
-        if not await self._data.has_branch(repository, branch):
-            if (head := await self._data.head(repository, parameters["into"])) != base:
-                detail = f"{parameters['into']} is at {head[:10]}, not {base[:10]}: nothing was done"
-                return ActionResult(ok=False, detail=detail)
-            await self._branch(action, parameters, await self._entries(action, parameters))
+        there = await self._data.has_branch(repository, branch)
+        if not there and (head := await self._data.head(repository, parameters["into"])) != base:
+            detail = f"{parameters['into']} is at {head[:10]}, not {base[:10]}: nothing was done"
+            return ActionResult(ok=False, detail=detail)
+        tree = await self._tree(repository, base, await self._entries(action, parameters))
+        if not there:
+            await self._branch(action, parameters, tree)
+        elif not await self._holds(repository, branch, base, tree):
+            detail = f"{branch} is there already and holds something else than was approved: nothing was done"
+            return ActionResult(ok=False, detail=detail)
         told = {
             "title": _title(action, parameters),
             "head": branch,
@@ -193,12 +198,22 @@ class DraftActions:
             raise BadArguments(f"what shall be replaced does not stand once in {path} any more")
         return [{"path": path, "mode": file.mode, "type": "blob", "content": text.replace(old, new)}]
 
-    async def _branch(self, action: str, parameters: Mapping[str, str], entries: list[dict[str, Any]]) -> None:
+    async def _tree(self, repository: str, base: str, entries: list[dict[str, Any]]) -> str:
+        """Its id, which follows from what it holds."""
+        on = await self._data.tree_id(repository, base)
+        asked = {"base_tree": on, "tree": entries}
+        return _sha(await self._client.send("POST", f"/repos/{quoted(repository)}/git/trees", asked, what="a tree"))
+
+    async def _holds(self, repository: str, branch: str, base: str, tree: str) -> bool:
+        """Whether a branch is as `_branch` would make it: anybody who may push can make one of that name."""
+        head = await self._data.head(repository, branch)
+        found = await self._data.tree_id(repository, head), await self._data.parents(repository, head)
+        return found == (tree, [base])
+
+    async def _branch(self, action: str, parameters: Mapping[str, str], tree: str) -> None:
         repository, base = parameters["repository"], parameters["base"]
         git = f"/repos/{quoted(repository)}/git"
-        on = await self._data.tree_id(repository, base)
-        tree = await self._client.send("POST", f"{git}/trees", {"base_tree": on, "tree": entries}, what="a tree")
-        told = {"message": _title(action, parameters), "tree": _sha(tree), "parents": [base]}
+        told = {"message": _title(action, parameters), "tree": tree, "parents": [base]}
         commit = await self._client.send("POST", f"{git}/commits", told, what="a commit")
         made = {"ref": f"refs/heads/{parameters['branch']}", "sha": _sha(commit)}
         await self._client.send("POST", f"{git}/refs", made, what=f"the branch {parameters['branch']}")
