@@ -40,6 +40,7 @@ def test_every_command_declares_its_permission() -> None:
         "incidents": Permission.READ,
         "integrations": Permission.READ,
         "investigate": Permission.INVESTIGATE,
+        "policy": Permission.READ,
         "resolve": Permission.INVESTIGATE,
         "services": Permission.READ,
         "status": Permission.READ,
