@@ -76,6 +76,7 @@ echo restarted
 STARTED_S: Final = 90.0
 END_S: Final = 240.0
 STOP_S: Final = 10.0
+SECOND_LOOK_S: Final = 2100.0  # half an hour, and what it takes
 DUE_S: Final = 120.0
 """What Slack did not take is said again later; an incident can be over before."""
 _SLACK: Final = 3.0  # of a machine that does other things as well
@@ -499,15 +500,16 @@ async def _rows_left(stage: Stage) -> list[str]:
 
 
 def _workflows_left(stage: Stage) -> list[str]:
-    """Of the engine's own table: what is queued or under way, but for what waits for a person."""
-    asked = "SELECT workflow_uuid, status FROM {} WHERE status NOT IN ('SUCCESS', 'ERROR', 'CANCELLED')"
+    """Of the engine's own table: what is queued or under way, but for second looks whose time has not come."""
+    asked = "SELECT workflow_uuid, status, created_at FROM {} WHERE status NOT IN ('SUCCESS', 'ERROR', 'CANCELLED')"
     if stage.server is not None:
         with psycopg.connect(stage.server.url) as connection:
             found = connection.execute(asked.format("dbos.workflow_status")).fetchall()
     else:
         with closing(sqlite3.connect(stage.folder / "data" / "engine.db", timeout=60)) as engine:
             found = engine.execute(asked.format("workflow_status")).fetchall()
-    return [f"workflow {name} is {status}" for name, status in found]
+    not_yet = (time.time() - SECOND_LOOK_S) * 1000
+    return [f"workflow {name} is {status}" for name, status, at in found if ":second_look:" not in name or at < not_yet]
 
 
 def main() -> int:
