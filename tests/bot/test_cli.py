@@ -141,6 +141,7 @@ def test_an_unknown_scenario_names_those_that_exist(capsys: pytest.CaptureFixtur
     assert "config-cut" in said
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_named_and_another_try_is_advised(tmp_path: Path) -> None:
     url = "postgresql://autoheal:planted-password@127.0.0.1:1/autoheal"
     done = run("migrate", folder=tmp_path, AUTOHEAL_DATABASE_URL=url, AUTOHEAL_KEYRING_URL=url)

@@ -92,6 +92,7 @@ async def test_a_half_done_rewrap_is_named(
     assert "1 are not wrapped by the newest master key: run `autoheal keys rewrap`" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 async def test_a_tenants_rotation_begins_waits_and_is_seen(
     tenant: TenantId, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,6 +167,7 @@ def test_unsafe_values_are_refused(name: str, value: str, words: str, monkeypatc
         load_settings()
 
 
+@pytest.mark.slow
 async def test_a_keyring_moves_from_the_file_to_kms_and_needs_the_file_no_more(
     tenant: TenantId, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def abstain(_body: dict[str, Any]) -> Answer:
     return answer(call("conclude", draft))
 
 
+@pytest.mark.slow
 async def test_a_token_that_slack_refuses_is_named_with_what_to_do(workspace: Workspace, tmp_path: Path) -> None:
     settings = settings_for(workspace, tmp_path / "data", SLACK_BOT_TOKEN="xoxb-of-another-workspace")
     refused = await start(tmp_path / "log", settings)
@@ -61,6 +62,7 @@ async def test_a_token_that_slack_refuses_is_named_with_what_to_do(workspace: Wo
     assert "Traceback" not in refused.said
 
 
+@pytest.mark.slow
 async def test_an_operators_file_that_cannot_be_read_is_named(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "autoheal.toml"
     file.write_text("[[service]\n")
@@ -72,6 +74,7 @@ async def test_an_operators_file_that_cannot_be_read_is_named(workspace: Workspa
     assert "Traceback" not in refused.said
 
 
+@pytest.mark.slow
 async def test_an_operators_file_is_read_before_slack_is_asked(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "autoheal.toml"
     file.write_text("[[servise]]\n")

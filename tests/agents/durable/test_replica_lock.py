@@ -137,6 +137,16 @@ async def test_after_an_outage_the_lock_is_held_again(take: Take, server: Server
     assert (row, seen.lost) == ((False,), [])
 
 
+async def stands_in_line(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watching, asyncio.timeout(60):
+        while True:
+            asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            row = await (await watching.execute(asked)).fetchone()
+            if row == (1,):
+                return
+            await asyncio.sleep(SOON)
+
+
 async def test_whose_place_was_taken_while_the_server_was_away_is_told_to_end(
     take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +157,7 @@ async def test_whose_place_was_taken_while_the_server_was_away_is_told_to_end(
     async with await psycopg.AsyncConnection.connect(slot._url, autocommit=True) as another:
         waits = another.execute("SELECT pg_advisory_lock(%s, 0)", (replica_lock._NAMESPACE,))
         taking = asyncio.create_task(waits)
-        await asyncio.sleep(4 * SOON)  # it stands in line before the replica loses its lock
+        await stands_in_line(slot._url)  # before the replica loses its lock
         end_session(server, slot)
         await taking
         await seen.wait()

@@ -231,6 +231,7 @@ def test_nothing_is_refused_for_its_form() -> None:
         assert checked.not_known == ("one thing",)
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         dict,

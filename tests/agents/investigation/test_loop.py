@@ -233,6 +233,7 @@ async def test_when_claude_fails_the_offline_investigator_takes_over_in_the_same
     assert rig.notes.count("concluded") == 1
 
 
+@pytest.mark.slow
 async def test_an_overload_of_fifty_seconds_costs_claude_nothing(rig_of: RigOf, claude_of: ClaudeOf, naps: Any) -> None:
     api = MessagesApi(then_conclude(answer(RANK)))
     api.fail_next(*[status(529)] * 5, status(529, retry_after_s=19))

@@ -128,6 +128,7 @@ async def test_another_time_is_refused_with_what_is_accepted(rig: Rig, minutes: 
             await tenants.update_settings(s, second_look_minutes=minutes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["time until", "begin", "measure 0", "finish", "tell"])
 async def test_a_step_whose_checkpoint_was_lost_runs_again_and_reopens_once(step: str, rig: Rig) -> None:
     rig.engine.crash_after = {step}

@@ -31,6 +31,8 @@ from store.secrets.redaction import Redacted, Redactor, Secret
 from store.upkeep import erasure
 from store.upkeep.backups import Backups
 
+pytestmark = pytest.mark.slow
+
 Break = Callable[[pytest.MonkeyPatch, Settings], Awaitable[None]]
 BREAKS: dict[str, tuple[str, str, Break]] = {}
 

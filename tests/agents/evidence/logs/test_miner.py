@@ -228,6 +228,7 @@ def test_ids_are_the_same_in_another_run(lines: list[str]) -> None:
     assert ids() == ids()
 
 
+@pytest.mark.slow
 def test_endless_different_lines_stay_in_bounded_memory() -> None:
     random = Random(5)  # noqa: S311 - test data
     miner = TemplateMiner()

@@ -289,6 +289,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.lists(PIECES | st.text(max_size=80), max_size=8).map("".join), min_size=6, max_size=6))
 async def test_garbage_in_tool_results_always_ends_in_a_conclusion(props: Any, texts: list[str]) -> None:

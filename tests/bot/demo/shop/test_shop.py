@@ -310,6 +310,7 @@ def nobody_listens(port: int) -> bool:
         return trial.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.slow
 async def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     shop = await Shop.start(tmp_path / "shop", seed=3)
     ports = [*shop.topology.ports.values(), shop.topology.provider_port]

@@ -55,6 +55,7 @@ TYPES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     operation=st.sampled_from(OPERATIONS),
