@@ -76,8 +76,17 @@ def _states(transcript: Transcript) -> tuple[str, list[PlannedCall]] | None:
         if wanted := source.reads(transcript):
             return f"Reading the {what}.", [PlannedCall(tool=tool, arguments=arguments) for tool, arguments in wanted]
         if draft := source.conclusion(transcript):
+            if measuring := _measuring(transcript):
+                return "Measuring what is felt of it.", measuring
             return "That is enough to conclude.", [PlannedCall(tool="conclude", arguments=draft)]
     return None
+
+
+def _measuring(transcript: Transcript) -> list[PlannedCall]:
+    """What is felt of a fault whose state was told outright: whether a remedy healed is judged by that."""
+    if transcript.hurried or "metrics" in transcript.missing:
+        return []
+    return [c for c in _first_look(read_case(transcript, read_steering(transcript))) if c.tool == "rank_causes"]
 
 
 def _reading(case: CollectedFindings) -> list[PlannedCall]:

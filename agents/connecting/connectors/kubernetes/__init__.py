@@ -157,7 +157,20 @@ class Kubernetes(Connector):
         )
         text = "\n".join([told, *(row.line for row in rows)])
         gap = "; ".join(dict.fromkeys((*read.gaps, *gaps))) or None
-        return ToolOutput(text=text, summary=told, rows=(searched, *rows), gap=gap)
+        facts = {
+            "changes": [
+                {
+                    "id": one.id,
+                    "service": one.service,
+                    "at": one.at.isoformat(),
+                    "version": one.version,
+                    "previous_version": one.previous_version,
+                    "commit": one.commit,
+                }
+                for one in read.changes
+            ]
+        }
+        return ToolOutput(text=text, summary=told, rows=(searched, *rows), gap=gap, facts=facts)
 
     def can(self, action: str, service: str) -> bool:
         return action in self.config.actions and service in self.context.names

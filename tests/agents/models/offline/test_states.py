@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from fakes.cluster_text import POD, deployments, nodes, pod_text, pods
 
 from agents.connecting.cluster import ClusterTools, call_of, read_of, tool_name
@@ -14,7 +15,7 @@ from agents.gate.draft import check_draft
 from agents.gate.evidence import Evidence
 from agents.models.model import Briefing, TurnRequest
 from agents.models.offline import OfflineModel
-from agents.tool import Tool, tools_of
+from agents.tool import NoArguments, Tool, ToolOutput, tool, tools_of
 from agents.verdict import Draft
 
 CONCLUDE = {"name": "conclude", "description": "", "input_schema": Draft.model_json_schema()}
@@ -154,6 +155,29 @@ async def test_where_metrics_are_connected_a_quiet_cluster_leaves_the_word_to_th
     draft, _ = await investigate(tools, ["oven"], missing="traces")
     assert draft.cause is None
     assert not draft.headline.startswith("No active failure")
+
+
+class Measures:
+    """Counts how often it was asked what is felt."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @tool()
+    async def rank_causes(self, arguments: NoArguments) -> ToolOutput:
+        """Ranks nothing."""
+        assert isinstance(arguments, NoArguments)
+        self.asked += 1
+        return ToolOutput(text="nothing is abnormal here", summary="quiet")
+
+
+@pytest.mark.parametrize(("missing", "asked"), [("traces", 1), ("metrics, logs, changes, traces", 0)])
+async def test_what_is_felt_of_a_cause_in_the_cluster_is_measured_where_metrics_are(missing: str, asked: int) -> None:
+    measures = Measures()
+    tools = [*tools_of(ClusterTools(Bakery()), source="x"), *tools_of(measures, source="y")]
+    draft, _ = await investigate(tools, ["oven", "till"], missing=missing)
+    assert draft.cause is not None
+    assert (draft.cause.service, measures.asked) == ("oven", asked)
 
 
 async def test_a_database_is_read_in_one_turn() -> None:
