@@ -23,7 +23,7 @@ from bot.demo.kubernetes import NAMESPACE, LocalCluster
 from store.secrets.redaction import Secret
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-DAY = Window(start=NOW - timedelta(days=1), end=NOW + timedelta(minutes=1))
+DAY = Window(start=NOW - timedelta(days=1), end=NOW + timedelta(hours=1))
 
 
 def ago(seconds: float) -> str:
