@@ -35,9 +35,9 @@ async def redacted(person: Person, text: str, context: McpContext) -> Redacted:
 async def say_question(
     person: Person, question: Redacted, context: McpContext, *, channel: str, thread_ts: str | None, request: str
 ) -> str:
-    """The ts of the message. The same `request` of the same person is said once. Raises RefusedCall."""
+    """The ts of the message. The same `request` of the same person is said once in a place. Raises RefusedCall."""
     words = f"{t.mention(person.slack_user_id)} asks through a coding agent: {t.prose(question, _SHOWN)}"
-    key = f"mcp:{person.user_id}:{request or uuid4()}"
+    key = f"mcp:{person.user_id}:{channel}:{thread_ts or ''}:{request or uuid4()}"
     try:
         ts = await context.posts.deliver(
             person.tenant_id, key=key, channel=channel, thread_ts=thread_ts, message=said(words)

@@ -33,7 +33,7 @@ class GivenAnnotation(_Given):
     """`time` in milliseconds since 1970."""
 
     id: int
-    time: int
+    time: int = Field(ge=0, lt=4_102_444_800_000)  # up to the year 2100
     text: str = ""
     tags: tuple[str, ...] = ()
     dashboard: str | None = Field(default=None, alias="dashboardUID")

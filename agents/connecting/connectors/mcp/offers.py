@@ -130,7 +130,8 @@ def differences(names: Sequence[str], pinned: Mapping[str, PinnedTool], offers: 
 def _what_changed(before: PinnedTool, now: Offer) -> str:
     parts = []
     if before.description != now.description:
-        parts.append(f"it said “{cut(before.description, 150)}”, and says now “{cut(now.description, 150)}”")
+        said, says = _from_the_difference(before.description, now.description)
+        parts.append(f"it said “{cut(said, 150)}”, and says now “{cut(says, 300)}”")
     was, has = _properties(before.arguments), _properties(now.arguments)
     if new := sorted(set(has) - set(was)):
         parts.append(f"it takes {', '.join(new[:6])} now")
@@ -141,6 +142,13 @@ def _what_changed(before: PinnedTool, now: Offer) -> str:
     if now.unusable:
         parts.append(f"it cannot be used: {now.unusable}")
     return "; ".join(parts) or "something that is not shown, such as its title, its answers or what it says it changes"
+
+
+def _from_the_difference(one: str, other: str) -> tuple[str, str]:
+    """Both from shortly before they part: a change far behind a long beginning would be cut off unseen."""
+    alike = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = max(0, alike - 40)
+    return (f"…{one[start:]}", f"…{other[start:]}") if start else (one, other)
 
 
 def _properties(arguments: Mapping[str, Any]) -> dict[str, Any]:

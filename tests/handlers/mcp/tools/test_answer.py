@@ -1,11 +1,13 @@
 """A question about an incident stands in its thread; a run that goes on takes it."""
 
+from handlers.mcp.asking import say_question
+from handlers.mcp.tool import McpContext
 from store.ids import InvestigationId, new_id
 from store.incidents import incident_for_thread
 from store.incidents.conversations import conversation
 from store.incidents.investigations import create_investigation, waiting_notes
 from store.secrets.redaction import Redacted
-from tests.handlers.mcp.caller import Door, refused, told
+from tests.handlers.mcp.caller import Door, SeesOpen, refused, told
 
 
 async def test_a_question_is_answered_in_the_incidents_thread(door: Door) -> None:
@@ -48,3 +50,16 @@ async def test_an_incident_that_is_hidden_is_as_good_as_unknown(door: Door) -> N
     async with door.client() as client:
         assert "no such incident" in await refused(client, "answer", incident="7", question="why?")
     assert door.said.messages == {}
+
+
+async def test_one_id_in_two_places_is_two_questions(door: Door) -> None:
+    people = await door.rig.person()
+    context = McpContext(db=door.rig.db, incident_service=door.rig.incident_service, posts=door.said, sees=SeesOpen())
+    words = Redacted.ours("why?")
+    places = (("C1", None), ("C1", "1.0"), ("C0OPEN", None), ("C1", None))
+    found = [
+        await say_question(people, words, context, channel=channel, thread_ts=thread, request="r1")
+        for channel, thread in places
+    ]
+    assert len(set(found)) == 3
+    assert found[0] == found[3]
