@@ -90,6 +90,9 @@ async def _ask(client: AsyncWebClient, channels: list[str], reader: str | None, 
         async with places:
             return await _may_see(client, channel, reader)
 
+    in_slack = reader is not None and not reader.startswith("web:")  # those have an account of ours alone
+    if in_slack and (belongs := await _belongs(client, str(reader))) is not True:
+        return Sight(channels=own, asked_in_vain=belongs is None)
     answers = await asyncio.gather(*(may_see(channel) for channel in channels))
     seen = {channel for channel, answer in zip(channels, answers, strict=True) if answer}
     return Sight(channels=own | seen, asked_in_vain=None in answers)
@@ -119,6 +122,25 @@ async def _may_see(client: AsyncWebClient, channel_id: str, reader: str | None) 
     except (aiohttp.ClientError, TimeoutError, OSError) as exc:
         facts = {"action": "visibility.unknown", "reason": type(exc).__name__}
         log.warning("not asked who may see a channel", extra=facts)
+    return None
+
+
+async def _belongs(client: AsyncWebClient, slack_user_id: str) -> bool | None:
+    """Whether somebody is in the workspace still: a token, or a policy that they opted in to, may outlive that. None
+    when Slack did not say.
+    """
+    try:
+        found: dict[str, Any] = (await client.users_info(user=slack_user_id))["user"]
+    except SlackApiError as exc:
+        code = str(exc.response.get("error"))
+        if code in {"user_not_found", "user_not_visible"}:
+            return False
+        log.warning("not asked who is here", extra={"action": "visibility.unknown", "reason": code})
+    except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+        facts = {"action": "visibility.unknown", "reason": type(exc).__name__}
+        log.warning("not asked who is here", extra=facts)
+    else:
+        return not found.get("deleted")
     return None
 
 
