@@ -147,11 +147,11 @@ class Process:
         return asked.investigation_id
 
     async def first_evidence(self, who: str) -> float:
-        """Seconds from the question; the run has ended then."""
+        """Seconds from the question."""
         began = time.perf_counter()
         run = await self.ask(who)
         async with asyncio.timeout(PATIENCE_S), self.watch.news:
-            await self.watch.news.wait_for(lambda: run in self.watch.over)
+            await self.watch.news.wait_for(lambda: run in self.watch.seen)
         return self.watch.seen[run] - began
 
     async def storm(self, who: str) -> None:
